@@ -1,0 +1,1 @@
+"""The library that more than one component needs. This package itself imports nothing."""

@@ -1,0 +1,1 @@
+"""Array families, one package each, over one `Array` protocol."""

@@ -1,0 +1,1 @@
+"""Messages between the processes: value types, error codes, framing. Standard library only."""

@@ -1,0 +1,1 @@
+"""The unprivileged node agent: owns array credentials and the plan of each operation."""

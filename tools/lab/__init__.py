@@ -1,0 +1,1 @@
+"""Virtual machines with a real SAN: an array and its nodes."""
