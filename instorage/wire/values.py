@@ -1,0 +1,166 @@
+"""Value types that parse or raise: what has one of these types has been checked.
+
+Each is a `str` or `int` with a `parse` that takes text from a peer and raises `Fault(BAD_REQUEST)` naming
+what is wrong. Patterns are anchored with `fullmatch` and restricted to ASCII: no newline, no leading dash, no
+look-alike gets through.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from instorage.wire.fault import Code, Fault
+
+
+def _shown(text: object) -> str:
+    return repr(text)[:80]
+
+
+class _Text(str):
+    """Text of one pattern."""
+
+    __slots__ = ()
+    pattern: re.Pattern[str]
+    wanted: str
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        if isinstance(text, str) and cls.pattern.fullmatch(text):
+            return cls(cls.canonical(text))
+        raise Fault(Code.BAD_REQUEST, f"{_shown(text)} is not {cls.wanted}.", value=_shown(text))
+
+    @staticmethod
+    def canonical(text: str) -> str:
+        return text
+
+
+class VolumeUid(_Text):
+    """An NAA type 6 identifier, 32 hex digits, lower case (the array prints it in upper case)."""
+
+    __slots__ = ()
+    pattern = re.compile(r"6[0-9A-Fa-f]{31}", re.ASCII)
+    wanted = "a volume UID (32 hex digits that begin with 6)"
+
+    @staticmethod
+    def canonical(text: str) -> str:
+        return text.lower()
+
+    @property
+    def wwid(self) -> str:
+        """As Linux prints it: a type digit 3, then the UID in lower case."""
+        return f"3{self}"
+
+
+class Iqn(_Text):
+    """An iSCSI name: iqn., eui. or naa. form, at most 223 characters (RFC 7143)."""
+
+    __slots__ = ()
+    pattern = re.compile(
+        r"(?:iqn\.[0-9]{4}-(?:0[1-9]|1[0-2])\.[a-z0-9](?:[a-z0-9.:_-]{0,210})"
+        r"|eui\.[0-9A-Fa-f]{16}|naa\.[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?)",
+        re.ASCII,
+    )
+    wanted = "an iSCSI name (iqn.yyyy-mm.domain:name)"
+
+
+class Wwpn(_Text):
+    """A Fibre Channel port name: 16 hex digits, lower case."""
+
+    __slots__ = ()
+    pattern = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
+    wanted = "a WWPN (16 hex digits)"
+
+    @staticmethod
+    def canonical(text: str) -> str:
+        return text.lower()
+
+
+class VolumeName(_Text):
+    """A name that the array takes for a volume and kubelet for a directory (array-as18000.md 3.5).
+
+    The array allows a space inside; a PV's name and an inline volume's cannot have one, so it is refused here.
+    """
+
+    __slots__ = ()
+    pattern = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", re.ASCII)
+    wanted = (
+        "a volume name the array takes (at most 63 letters, digits, '.', '-', '_', "
+        "beginning with a letter or '_')"
+    )
+
+
+class RequestId(_Text):
+    """Names one request in every process and in the journal (`INSTORAGE_OP`)."""
+
+    __slots__ = ()
+    pattern = re.compile(r"[0-9a-z]{4,32}", re.ASCII)
+    wanted = "a request id (4 to 32 lower-case letters and digits)"
+
+
+class FsType(_Text):
+    """A file system that may be made and mounted here. Nothing else, so no fuse.*, overlay, nfs."""
+
+    __slots__ = ()
+    pattern = re.compile(r"ext4|ext3|xfs", re.ASCII)
+    wanted = "a file system type that is served (ext4, ext3, xfs)"
+
+
+class MountOption(_Text):
+    """One harmless token; values with commas, quotes or '=' are not possible."""
+
+    __slots__ = ()
+    pattern = re.compile(r"noatime|nodiratime|relatime|strictatime|lazytime|noexec|sync|dirsync", re.ASCII)
+    wanted = "an allowed mount option (noatime, nodiratime, relatime, strictatime, lazytime, noexec, sync, dirsync)"
+
+
+class Lun(int):
+    """A logical unit number, 0 to 16383; compared as a number (LUN 1 is not LUN 11)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, number: object) -> Self:
+        if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= 16383:
+            return cls(number)
+        raise Fault(Code.BAD_REQUEST, f"{_shown(number)} is not a LUN (0 to 16383).", value=_shown(number))
+
+
+class Bytes(int):
+    """A size in bytes: positive, a multiple of 512, below 2^60."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, number: object) -> Self:
+        if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 1 << 60:
+            if number % 512 == 0:
+                return cls(number)
+            raise Fault(Code.BAD_REQUEST, f"{number} bytes are not a multiple of 512.", value=number)
+        raise Fault(Code.BAD_REQUEST, f"{_shown(number)} is not a size in bytes.", value=_shown(number))
+
+
+@dataclass(frozen=True, order=True)
+class Portal:
+    """An iSCSI portal: a numeric address and a TCP port."""
+
+    address: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: object) -> Portal:
+        """Take «10.9.0.1:3260» or «[fd00::1]:3260»; the port is needed, names are not resolved."""
+        match = re.fullmatch(
+            r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", str(text), re.ASCII
+        )
+        if isinstance(text, str) and match and 0 < int(match[3]) < 65536:
+            try:
+                return cls(str(ipaddress.ip_address(match[1] or match[2])), int(match[3]))
+            except ValueError:
+                pass
+        raise Fault(Code.BAD_REQUEST, f"{_shown(text)} is not a portal (address:port).", value=_shown(text))
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
