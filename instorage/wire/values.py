@@ -28,12 +28,14 @@ class _Text(str):
 
     @classmethod
     def parse(cls, text: object) -> Self:
+        """Take `text` if it has the type's pattern, else raise `Fault(BAD_REQUEST)`."""
         if isinstance(text, str) and cls.pattern.fullmatch(text):
             return cls(cls.canonical(text))
         raise Fault(Code.BAD_REQUEST, f"{_shown(text)} is not {cls.wanted}.", value=_shown(text))
 
     @staticmethod
     def canonical(text: str) -> str:
+        """Return the one spelling that is compared and stored."""
         return text
 
 
@@ -46,6 +48,7 @@ class VolumeUid(_Text):
 
     @staticmethod
     def canonical(text: str) -> str:
+        """Lower case, as Linux prints it."""
         return text.lower()
 
     @property
@@ -75,13 +78,14 @@ class Wwpn(_Text):
 
     @staticmethod
     def canonical(text: str) -> str:
+        """Lower case, as Linux prints it."""
         return text.lower()
 
 
 class VolumeName(_Text):
     """A name that the array takes for a volume and kubelet for a directory (array-as18000.md 3.5).
 
-    The array allows a space inside; a PV's name and an inline volume's cannot have one, so it is refused here.
+    The array allows a space inside; a PV's name and an inline volume's cannot have one: refused.
     """
 
     __slots__ = ()
@@ -113,7 +117,7 @@ class MountOption(_Text):
 
     __slots__ = ()
     pattern = re.compile(r"noatime|nodiratime|relatime|strictatime|lazytime|noexec|sync|dirsync", re.ASCII)
-    wanted = "an allowed mount option (noatime, nodiratime, relatime, strictatime, lazytime, noexec, sync, dirsync)"
+    wanted = "an allowed mount option (noatime, nodiratime, relatime, strictatime, lazytime, noexec, sync...)"
 
 
 class Lun(int):
@@ -123,6 +127,7 @@ class Lun(int):
 
     @classmethod
     def parse(cls, number: object) -> Self:
+        """Take `number` if it is in range, else raise `Fault(BAD_REQUEST)`."""
         if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= 16383:
             return cls(number)
         raise Fault(Code.BAD_REQUEST, f"{_shown(number)} is not a LUN (0 to 16383).", value=_shown(number))
@@ -135,6 +140,7 @@ class Bytes(int):
 
     @classmethod
     def parse(cls, number: object) -> Self:
+        """Take `number` if it is in range, else raise `Fault(BAD_REQUEST)`."""
         if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 1 << 60:
             if number % 512 == 0:
                 return cls(number)
