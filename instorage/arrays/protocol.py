@@ -1,0 +1,80 @@
+"""The `Array` protocol: what the agent and the provisioner may ask of any array family.
+
+Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
+ARRAY_ANSWER, OUTCOME_UNKNOWN (only after reading the state again failed too), and those named below. Growth,
+snapshots and clones come with their own issues; their methods will stand beside these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Host, Initiator, IscsiTarget, Mapping, Pool, Usage, Volume, VolumeSpec
+    from instorage.wire.values import VolumeName, VolumeUid
+
+
+class Array(Protocol):
+    """One storage array. Implementations are thread-safe: calls from several threads overlap."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration (`storage[].name`)."""
+
+    def find_volume(self, name: VolumeName) -> Volume | None:
+        """Return the volume of that name, None when the array says that there is none (one command)."""
+
+    def find_volume_by_uid(self, uid: VolumeUid) -> Volume | None:
+        """Return the volume of that UID, None when the array says that there is none (one command)."""
+
+    def volume_usage(self, name: VolumeName) -> Usage:
+        """Return what is used of a volume, for the proof that it is new. VOLUME_MISSING."""
+
+    def create_volume(self, spec: VolumeSpec) -> Volume:
+        """Make the volume, or return the one that is there if it fits `spec`.
+
+        VOLUME_EXISTS names what differs; POOL_FULL and POOL_MISSING name the pool and the figures.
+        """
+
+    def delete_volume(self, name: VolumeName) -> bool:
+        """Delete; False when it was not there. VOLUME_MAPPED names the hosts. Never by force."""
+
+    def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
+        """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone."""
+
+    def host_mappings(self, host: str) -> tuple[Mapping, ...]:
+        """Return what is mapped to a host object (by lshostvdiskmap)."""
+
+    def map_volume(self, volume: VolumeName, host: str, *, share: bool = False) -> Mapping:
+        """Map, or return the mapping that is there, with the LUN re-read from the array.
+
+        Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
+        """
+
+    def unmap_volume(self, volume: VolumeName, host: str) -> bool:
+        """Unmap; False when it was not mapped to that host."""
+
+    def find_host(self, name: str) -> Host | None:
+        """Return the host object of that name with its ports and their logins."""
+
+    def ensure_host(
+        self, initiator: Initiator, *, link: str, names: tuple[str, ...], assigned: str | None = None
+    ) -> Host:
+        """Return this machine's host object, making it if there is none (architecture.md 5, «Host objects»).
+
+        `names` are acceptable names, the first is given to a new one; `assigned` is what `host.objects` of the
+        configuration gives to this node. HOST_OBJECT names object, ports and the line to add. Cached: costs no
+        command when it was found before, whatever the number of hosts; `forget` drops the cache.
+        """
+
+    def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
+        """Return the usable portals with their targets (cached for minutes; `forget` drops the cache)."""
+
+    def pool(self, name: str) -> Pool | None:
+        """Return a pool, None when the array says that there is none."""
+
+    def forget(self) -> None:
+        """Drop what is cached: an attach found it wrong."""
+
+    def close(self) -> None:
+        """Close connections; the next call opens them again."""

@@ -1,0 +1,242 @@
+"""What the agent may ask of the root helper: one request and one reply type a verb.
+
+The interface's text is `helper/io.inspur.instorage.Helper.varlink`; a test holds both equal. Sizes are bytes,
+times milliseconds. Every request carries `op`, the request id of the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from instorage.wire.values import Bytes, FsType, Iqn, Lun, MountOption, Portal, RequestId, VolumeUid, Wwpn
+
+INTERFACE = "io.inspur.instorage.Helper"
+HELPER_SOCKET = "/run/instorage/helper.sock"
+
+
+class LockMode(StrEnum):
+    """Shared: one mapping or unmapping among others. Exclusive: a whole active-active expansion."""
+
+    SHARED = "shared"
+    EXCLUSIVE = "exclusive"
+
+
+class Multipath(StrEnum):
+    """Whether a single path will do when no map can be had."""
+
+    REQUIRED = "required"
+    PREFERRED = "preferred"
+
+
+@dataclass(frozen=True)
+class IscsiPath:
+    """Where the array says that the volume is to be seen: one LUN behind one portal of one target."""
+
+    portal: Portal
+    target: Iqn
+    lun: Lun
+
+
+@dataclass(frozen=True)
+class InitiatorRequest:
+    """Ask for the names under which this machine logs in to arrays."""
+
+    op: RequestId
+
+
+@dataclass(frozen=True)
+class InitiatorReply:
+    """`iqn` is absent when open-iscsi is not set up; `wwpns` is empty without Fibre Channel."""
+
+    iqn: Iqn | None = None
+    wwpns: tuple[Wwpn, ...] = ()
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    """Ask what the kernel has of one volume, or of every InStorage volume (one reply each, `more`)."""
+
+    op: RequestId
+    uid: VolumeUid | None = None
+
+
+@dataclass(frozen=True)
+class PathState:
+    """A SCSI device: kernel name, H:C:T:L, SCSI state, and for iSCSI the session's portal and target."""
+
+    name: str
+    hctl: str
+    state: str
+    size: int
+    portal: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class MountState:
+    """A mount of the volume in the helper's mount namespace."""
+
+    target: str
+    fs_type: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class InspectReply:
+    """What the kernel has of a volume now. No path, map or mount: the volume is not here.
+
+    `holders` name what else keeps it (another map, an open by a process), as far as it was cheap to see.
+    """
+
+    uid: VolumeUid | None = None
+    device: str | None = None
+    multipath: bool = False
+    size: int = 0
+    paths: tuple[PathState, ...] = ()
+    mounts: tuple[MountState, ...] = ()
+    holders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LockRequest:
+    """Take or renew the host lock for this connection; dropped when the connection or the lease ends."""
+
+    op: RequestId
+    mode: LockMode
+    lease_ms: int
+    wait_ms: int
+
+
+@dataclass(frozen=True)
+class UnlockRequest:
+    """Give the host lock up."""
+
+    op: RequestId
+
+
+@dataclass(frozen=True)
+class AttachRequest:
+    """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
+
+    op: RequestId
+    uid: VolumeUid
+    size: Bytes
+    paths: tuple[IscsiPath, ...]
+    multipath: Multipath
+    wait_ms: int
+
+
+@dataclass(frozen=True)
+class RefusedPath:
+    """A path that is not used, with the fault's code and sentence."""
+
+    path: IscsiPath
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class AttachReply:
+    """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded."""
+
+    device: str
+    multipath: bool
+    found: tuple[str, ...] = ()
+    refused: tuple[RefusedPath, ...] = ()
+
+
+@dataclass(frozen=True)
+class DetachRequest:
+    """Flush, remove the map and every path of the volume; refused while anything uses it."""
+
+    op: RequestId
+    uid: VolumeUid
+    wait_ms: int
+
+
+@dataclass(frozen=True)
+class DetachReply:
+    """The kernel names that were removed; empty when nothing was there."""
+
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MountRequest:
+    """Mount the volume on a device-mount target, formatting it first if it is proven new.
+
+    `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
+    request's (read-write): it can only forbid. The helper proves emptiness itself.
+    """
+
+    op: RequestId
+    uid: VolumeUid
+    size: Bytes
+    target: str
+    fs_type: FsType
+    read_only: bool
+    may_format: bool
+    multipath: Multipath
+    options: tuple[MountOption, ...] = ()
+
+
+@dataclass(frozen=True)
+class MountReply:
+    """`formatted` says that a file system was made; `already` that the mount was there."""
+
+    device: str
+    fs_type: str
+    formatted: bool = False
+    already: bool = False
+
+
+@dataclass(frozen=True)
+class BindRequest:
+    """Bind a volume's device mount to a pod's directory of the same volume name."""
+
+    op: RequestId
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class BindReply:
+    """`already` says that the bind was there."""
+
+    already: bool = False
+
+
+@dataclass(frozen=True)
+class UnmountRequest:
+    """Sync and unmount a target of either shape. Success when nothing of ours is mounted there."""
+
+    op: RequestId
+    target: str
+
+
+@dataclass(frozen=True)
+class UnmountReply:
+    """`uid` is the volume that was mounted there, absent when nothing was."""
+
+    uid: VolumeUid | None = None
+
+
+@dataclass(frozen=True)
+class Empty:
+    """A reply without content."""
+
+
+VERBS: dict[str, tuple[type, type]] = {
+    "Initiator": (InitiatorRequest, InitiatorReply),
+    "Inspect": (InspectRequest, InspectReply),
+    "Lock": (LockRequest, Empty),
+    "Unlock": (UnlockRequest, Empty),
+    "Attach": (AttachRequest, AttachReply),
+    "Detach": (DetachRequest, DetachReply),
+    "Mount": (MountRequest, MountReply),
+    "Bind": (BindRequest, BindReply),
+    "Unmount": (UnmountRequest, UnmountReply),
+}
+"""Verb to request and reply type: the whole of what root code does for the agent."""
