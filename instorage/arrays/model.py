@@ -37,7 +37,7 @@ class Provisioning:
 
 @dataclass(frozen=True)
 class VolumeSpec:
-    """A volume to be made. `pools` and `io_groups` have one entry, or two for mirror (pools) and aa (both)."""
+    """A volume to be made: one pool and I/O group, or two pools (mirror), or two of both (aa)."""
 
     name: VolumeName
     size: Bytes

@@ -62,9 +62,9 @@ class Array(Protocol):
     ) -> Host:
         """Return this machine's host object, making it if there is none (architecture.md 5, «Host objects»).
 
-        `names` are acceptable names, the first is given to a new one; `assigned` is what `host.objects` of the
-        configuration gives to this node. HOST_OBJECT names object, ports and the line to add. Cached: costs no
-        command when it was found before, whatever the number of hosts; `forget` drops the cache.
+        `names` are acceptable names, the first is given to a new one; `assigned` is what `host.objects` in
+        the configuration gives to this node. HOST_OBJECT names object, ports and the line to add. Cached:
+        costs no command when it was found before, however many hosts there are; `forget` drops the cache.
         """
 
     def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
