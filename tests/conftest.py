@@ -1,0 +1,67 @@
+"""Rules that every test is held to: no program started by accident, no child left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+settings.register_profile("project", deadline=None, max_examples=60, database=None)
+settings.load_profile("project")
+
+MAY_START_PROGRAMS = ("subprocess", "lab", "root")
+
+
+class StrayProgramError(BaseException):
+    """Not an Exception, so that the code under test cannot swallow it."""
+
+
+@pytest.fixture(autouse=True)
+def no_stray_program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to start programs in a test that does not say that it does."""
+    if any(request.node.get_closest_marker(name) for name in MAY_START_PROGRAMS):
+        return
+
+    def refuse(*argv: object, **_: object) -> None:
+        raise StrayProgramError(f"{request.node.name} starts {argv[:1]} without the marker «subprocess»")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(os, "posix_spawn", refuse)
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_child(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a process behind (the lab's machines belong to the session)."""
+    before = _children()
+    yield
+    if request.node.get_closest_marker("lab"):
+        return
+    deadline = time.monotonic() + 5
+    while (left := _children() - before) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left, f"processes left behind: {[_command(pid) for pid in left]}"
+
+
+def _children() -> set[int]:
+    found: set[int] = set()
+    for listing in Path("/proc/self/task").glob("*/children"):
+        try:
+            found.update(int(pid) for pid in listing.read_text().split())
+        except FileNotFoundError:  # the thread has ended
+            continue
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except FileNotFoundError:
+        return str(pid)
