@@ -31,6 +31,32 @@ test: $(STAMP) ## every test, the lab's too
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m pytest -q -m 'lab or root' --durations=10
 
+# The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
+STUB := build/flexvolume-stub
+STUB_ARCHES := x86_64 aarch64 mips64el
+STUB_NATIVE := $(STUB)/instorage-flexvolume
+HEADERS = $(shell $(PY) -c 'import ziglang,pathlib;print(pathlib.Path(ziglang.__file__).parent)')/lib/libc/include
+STUB_FLAGS := -std=c11 -Os -Wall -Wextra -Wconversion -Werror -ffreestanding -fno-builtin -fno-unwind-tables \
+  -fno-asynchronous-unwind-tables -fno-stack-protector -fno-pie -no-pie -ftrivial-auto-var-init=zero \
+  -fsanitize=undefined -fsanitize-trap=undefined -static -nostdlib -s \
+  -Wl,--entry=_start -Wl,--no-eh-frame-hdr -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now
+STUB_x86_64 := -target x86_64-linux-musl -fcf-protection=full
+STUB_aarch64 := -target aarch64-linux-musl -mbranch-protection=standard
+STUB_mips64el := -target mips64el-linux-muslabi64 -mno-abicalls -fno-pic -G0
+KERNEL_x86_64 := x86
+KERNEL_aarch64 := aarch64
+KERNEL_mips64el := mips
+
+stub: $(STUB_NATIVE) $(STUB_ARCHES:%=$(STUB)/%/instorage-flexvolume) ## the FlexVolume stub for every processor
+
+$(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h | $(STAMP)
+	@mkdir -p $(@D)
+	@$(PY) -m ziglang cc $(STUB_$*) $(STUB_FLAGS) -isystem $(HEADERS)/$(KERNEL_$*)-linux-any \
+	  -isystem $(HEADERS)/any-linux-any -o $@.new $< && mv -f $@.new $@
+
+$(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
+	@cp $< $@.new && mv -f $@.new $@
+
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools
 	@for lock in "requirements.lock --extra=dev --extra=provisioner" "requirements-node.lock -c requirements.lock"; do \
