@@ -1,8 +1,8 @@
 """The files of the node part as they lie on a host, as a tar: `python -m tools.install DESTINATION | -`.
 
 Third-party packages live in a virtual environment at `PREFIX`; our packages lie beside them, compiled once
-here (a guest under emulation compiles twelve times slower). The programs are scripts of ours with a shebang, not
-`python -m`, so that SELinux can label them (security.md, systemd).
+here (a guest under emulation compiles twelve times slower). The programs are scripts of ours with a
+shebang, not `python -m`, so that SELinux can label them (security.md, systemd).
 """
 
 from __future__ import annotations
