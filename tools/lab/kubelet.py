@@ -2,7 +2,8 @@
 
 The calls are those of `tests/data/kubelet-1.20-calls.jsonl` (scenario a: attach true, one pod), with the
 recorded volume, pod, node and device names replaced. kubelet makes a target directory before a mount call and
-removes it after an unmount call (Kubernetes 1.20.2, pkg/volume/flexvolume/attacher.go, mounter.go, detacher.go).
+removes it after an unmount call (Kubernetes 1.20.2, pkg/volume/flexvolume: attacher.go, mounter.go,
+detacher.go).
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import uuid
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tools.lab.machine import Machine
 
 RECORDED = Path(__file__).resolve().parents[2] / "tests/data/kubelet-1.20-calls.jsonl"
 STUB = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume/instorage-flexvolume"
@@ -26,21 +29,6 @@ RECORDED_POD = "431a7251-1df7-43a7-b81a-9e1d775a898e"
 RECORDED_DEVICE = "/dev/loop0"
 RECORDED_NODE = "node1"
 RECORDED_OPTIONS = ("pool", "volume_id")
-
-
-class Ran(Protocol):
-    """What came of a command in a machine."""
-
-    status: int
-    out: str
-    err: str
-
-
-class Runs(Protocol):
-    """A machine that runs shell commands."""
-
-    def run(self, command: str, *, timeout: float = ..., check: bool = ...) -> Ran:
-        """Run `command`; see `tools.lab.machine.Machine.run`."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ class Answer:
 class Kubelet:
     """kubelet on `machine`, for one volume. `options` are the PV's flexVolume options."""
 
-    machine: Runs
+    machine: Machine
     volume: str
     node: str = "nodea"
     fs_type: str = "ext4"
@@ -97,11 +85,11 @@ class Kubelet:
         start = time.monotonic()
         ran = self.machine.run(script, timeout=timeout, check=False)
         seconds = time.monotonic() - start
-        if ran.err:
+        if ran.stderr:
             raise AssertionError(
-                f"{name} wrote to standard error, which kubelet takes as broken JSON: {ran.err!r}"
+                f"{name} wrote to standard error, which kubelet takes as broken JSON: {ran.stderr!r}"
             )
-        answer = Answer(name, ran.status, json.loads(ran.out), seconds)
+        answer = Answer(name, ran.exit_status, json.loads(ran.stdout), seconds)
         if name == "waitforattach" and answer.success:
             self.device = str(answer.answer["device"])
         return answer
