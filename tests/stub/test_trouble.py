@@ -1,0 +1,263 @@
+"""An agent that is absent, hung, or speaks nonsense: kubelet still gets one JSON object with the mend."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import select
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.stub.conftest import Agent, Answer, Stub
+
+pytestmark = pytest.mark.subprocess
+UNIT = "journalctl -u instorage-nodeagent"
+SHORT = {"INSTORAGE_STUB_DEADLINE_MS": "300"}
+
+
+def hang(peer: socket.socket) -> None:
+    """Say nothing until the stub has left."""
+    watch = select.poll()
+    watch.register(peer, 0)  # only POLLHUP: the stub's end of input is there from the start
+    watch.poll(40_000)
+
+
+def call(stub: Stub, agent: Agent, *arguments: str, **more: str) -> Answer:
+    return stub.run(
+        *(arguments or ("mount", "/d", "{}")), env={"INSTORAGE_AGENT_SOCKET": str(agent.path), **more}
+    )
+
+
+def test_without_an_agent_the_answer_names_both_sockets_and_what_to_start(stub: Stub) -> None:
+    for command in ("waitforattach", "mountdevice", "mount", "unmount", "unmountdevice", "expandfs", "bogus"):
+        message = stub.run(command, "a", "b").failure()
+        assert "/run/instorage/agent.sock (it does not exist)" in message
+        assert f"{stub.directory}/.agent.sock (it does not exist)" in message
+        assert "systemctl start instorage-node.target" in message
+        assert UNIT in message
+
+
+def test_detach_without_any_socket_succeeds_and_says_that_nothing_was_unmapped(stub: Stub) -> None:
+    for env in (None, {"INSTORAGE_AGENT_SOCKET": str(stub.directory / "absent")}):
+        answer = stub.run("detach", "pvc-1", "node1", env=env)
+        assert (answer.status, answer.json["status"]) == (0, "Success")
+        assert "nothing was unmapped" in answer.json["message"]
+
+
+@pytest.mark.parametrize("command", ["detach", "mount"])
+def test_a_socket_that_nobody_serves_is_a_failure_even_for_detach(stub: Stub, command: str) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(stub.directory / ".agent.sock"))
+    message = stub.run(command, "pvc-1", "node1").failure()
+    assert ".agent.sock (nobody listens there)" in message
+
+
+def test_a_socket_that_is_only_a_file_is_a_failure(stub: Stub) -> None:
+    (stub.directory / ".agent.sock").write_text("")
+    assert "nobody listens there" in stub.run("detach", "pvc-1", "node1").failure()
+
+
+def test_a_dead_first_place_does_not_take_the_second_away(
+    stub: Stub, agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    started = agent(path=stub.directory / ".agent.sock")
+    answer = stub.run("mount", env={"INSTORAGE_AGENT_SOCKET": str(tmp_path / "absent")})
+    assert "absent (it does not exist)" in answer.failure()
+    assert started.calls == [], "a socket that is named in the environment is the only one"
+    assert stub.run("mount").status == 0
+
+
+def test_a_socket_name_that_is_too_long_is_said(stub: Stub) -> None:
+    answer = stub.run("mount", env={"INSTORAGE_AGENT_SOCKET": f"{stub.directory}/{'n' * 200}"})
+    assert "nnnn (error " in answer.failure()
+
+
+def test_a_path_with_quotes_and_foreign_bytes_stays_valid_json(stub: Stub) -> None:
+    for name in (b'/no"where\\', b"/\xff\xfe", "/größe\n\x01\x7f".encode()):
+        answer = stub.run("mount", env={b"INSTORAGE_AGENT_SOCKET": name})  # type: ignore[dict-item]
+        assert "cannot be reached" in answer.failure()
+
+
+@pytest.mark.parametrize("command", ["mount", "detach", "waitforattach"])
+def test_a_hung_agent_ends_in_a_failure_at_the_deadline(
+    stub: Stub, agent: Callable[..., Agent], command: str
+) -> None:
+    started = agent(hang)
+    answer = call(stub, started, command, "a", "b", **SHORT)
+    assert f"{started.path} did not answer within 300 ms" in answer.failure()
+    assert UNIT in answer.failure()
+    assert 0.29 <= answer.seconds < 10
+
+
+def test_a_longer_deadline_or_a_senseless_one_is_not_believed(
+    stub: Stub, agent: Callable[..., Agent]
+) -> None:
+    started = agent(b"0{}")
+    for senseless in ("", "0", "-5", "x", "99999999999999999999999999"):
+        assert call(stub, started, INSTORAGE_STUB_DEADLINE_MS=senseless).status == 0
+
+
+@pytest.mark.lab  # for its 25 seconds
+def test_detach_gives_up_after_25_seconds_of_its_own(built_stub: Stub, agent: Callable[..., Agent]) -> None:
+    answer = call(built_stub, agent(hang), "detach", "a", "b", INSTORAGE_STUB_DEADLINE_MS="90000")
+    assert "within 25 s" in answer.failure()
+    assert 24.9 <= answer.seconds < 29
+
+
+def test_an_agent_that_works_on_is_quoted_with_its_phase(stub: Stub, agent: Callable[..., Agent]) -> None:
+    def work(peer: socket.socket) -> None:
+        peer.sendall(
+            'Pmapping, since 12:00:01\nPwaiting for «paths» "2 of 4"\\, since 12:00:03\nPhalf'.encode()
+        )
+        hang(peer)
+
+    message = call(stub, agent(work), **SHORT).failure()
+    assert message.startswith(
+        'still working: waiting for «paths» "2 of 4"\\, since 12:00:03 (this call waited 300 ms'
+    )
+
+
+def test_progress_is_cut_at_200_bytes_and_stays_valid_json(stub: Stub, agent: Callable[..., Agent]) -> None:
+    def work(peer: socket.socket) -> None:
+        peer.sendall(b"P" + "卷".encode() * 100 + b"\n")
+        hang(peer)
+
+    message = call(stub, agent(work), **SHORT).failure()
+    assert message.startswith("still working: " + "卷" * 66 + "?? (")
+
+
+def test_an_agent_that_never_stops_talking_is_left_at_the_deadline(
+    stub: Stub, agent: Callable[..., Agent]
+) -> None:
+    def talk(peer: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sendall(b"Pstill mapping\n" * 100)
+
+    answer = call(stub, agent(talk), **SHORT)
+    assert "still working: still mapping" in answer.failure()
+    assert answer.seconds < 10
+
+
+def test_an_agent_that_reads_nothing_is_left_at_the_deadline(stub: Stub, agent: Callable[..., Agent]) -> None:
+    done = threading.Event()
+    started = agent(lambda _: bool(done.wait(20)), reads=False)
+    message = call(stub, started, "mount", "x" * 120_000, "y" * 10_000, **SHORT).failure()
+    done.set()
+    assert "did not answer within 300 ms" in message
+
+
+def test_a_full_queue_of_calls_is_waited_for_and_then_said(stub: Stub, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(tmp_path / "full"))
+        listener.listen(0)
+        stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(tmp_path / "full"))
+        answer = stub.run("detach", "a", "b", env={"INSTORAGE_AGENT_SOCKET": str(tmp_path / "full"), **SHORT})
+    assert "its queue of calls stays full" in answer.failure()
+    assert 0.29 <= answer.seconds < 10
+
+
+def reset(peer: socket.socket) -> None:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+NONSENSE = [
+    (b"", "closed the connection"),
+    (b"Pworking\n", "closed the connection"),
+    (b"Phalf a line", "closed the connection"),
+    (b"0", "it is empty"),
+    (b"0\n", "it is empty"),
+    (b'2{"status":"Success"}', "does not speak this protocol"),
+    (b'{"status":"Success"}', "does not speak this protocol"),
+    (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak this protocol"),
+    (b"0garbage", "not a JSON object"),
+    (b'0["Success"]', "not a JSON object"),
+    (b'0{"status":"Success"', "it broke off"),
+    (b'0{"status":"Succ}', "it broke off"),
+    (b'0{"capabilities":{"attach":true}', "it broke off"),
+    (b'0{"status":"Success\\"}', "it broke off"),
+    (b'0{"status":"Success"}{"status":"Success"}', "something follows"),
+    (b'0{"status":"Success"}\n\n', "something follows"),
+    (b'0{"status":"Success"} ', "something follows"),
+    (b'0{"status":"\x00"}', "not printable"),
+    (b'0{"status":"\x1b[31m"}', "not printable"),
+    (b'0{"status":"\xff"}', "not printable"),
+    (b'0{"status":"\xed\xa0\x80"}', "not printable"),
+    (b'0{"status":"\xc0\xaf"}', "not printable"),
+    (b'0{"status":"\xe2\x82', "not printable"),
+]
+
+
+@pytest.mark.parametrize(("sent", "why"), NONSENSE)
+def test_nonsense_becomes_a_failure_that_says_what_is_wrong(
+    stub: Stub, agent: Callable[..., Agent], sent: bytes, why: str
+) -> None:
+    started = agent(sent)
+    message = call(stub, started).failure()
+    assert why in message
+    assert str(started.path) in message
+    assert UNIT in message
+
+
+def test_a_reset_connection_becomes_a_failure(stub: Stub, agent: Callable[..., Agent]) -> None:
+    assert "closed the connection" in call(stub, agent(reset, reads=False)).failure()
+
+
+FUZZ = settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    database=None,
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@FUZZ
+@given(sent=st.binary(max_size=200) | st.text(alphabet='01P\n{}[]",:\\ é', max_size=40).map(str.encode))
+def test_whatever_the_agent_says_what_is_printed_is_json_or_the_agents_own_object(
+    built_stub: Stub, agent: Callable[..., Agent], sent: bytes
+) -> None:
+    answer = call(built_stub, agent_for(agent, sent))
+    record = re.fullmatch(rb"(?s)(?:P[^\n]*\n)*([01])(\{.*\})\n?", sent)
+    if record and answer.text == record[2] + b"\n":
+        assert answer.status == int(record[1])
+    else:
+        answer.failure()
+
+
+@FUZZ
+@given(
+    value=st.dictionaries(st.text(), VALUES, max_size=4), ascii_only=st.booleans(), cut=st.integers(0, 10**6)
+)
+def test_every_whole_object_passes_and_no_part_of_one_does(
+    built_stub: Stub, agent: Callable[..., Agent], value: dict[str, object], ascii_only: bool, cut: int
+) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only).replace("\x7f", "\\u007f").encode()
+    assert call(built_stub, agent_for(agent, b"0" + text)).text == text + b"\n"
+    call(built_stub, agent_for(agent, b"0" + text[: cut % len(text)])).failure()
+
+
+def agent_for(agent: Callable[..., Agent], sent: bytes) -> Agent:
+    """One agent for all examples of a test: what it says is swapped."""
+    known: Agent | None = getattr(agent, "known", None)
+    if known is None:
+        known = agent(sent)
+        agent.known = known  # type: ignore[attr-defined]
+    known.behaviour = lambda peer: peer.sendall(sent)
+    return known
