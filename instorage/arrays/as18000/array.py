@@ -1,0 +1,120 @@
+"""`As18000`: the `Array` protocol over the command line of the AS18000 family."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
+from instorage.arrays.as18000.cli import Cli
+from instorage.arrays.as18000.ownership import Claim
+from instorage.arrays.as18000.ssh import Ssh
+from instorage.arrays.endpoint import Limits
+from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from instorage.arrays.endpoint import Endpoint
+    from instorage.arrays.model import Host, Initiator, IscsiTarget, Mapping, Pool, Usage, Volume, VolumeSpec
+    from instorage.wire.values import VolumeName, VolumeUid
+
+REMEMBERED = 300.0  # seconds: nodes and ports are the same for minutes
+
+
+class As18000:
+    """One array. `known_hosts` is the file into which its SSH host key is pinned on first use."""
+
+    def __init__(self, endpoint: Endpoint, known_hosts: Path, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._name = endpoint.name
+        self._width = limits.channels
+        self._ssh = Ssh(endpoint, known_hosts, limits)
+        self._cli = Cli(endpoint.name, self._ssh, limits)
+        self._host_lock = threading.Lock()  # held over the search: of 20 first attaches one searches
+        self._hosts: dict[Claim, Host] = {}
+        self._target_lock = threading.Lock()
+        self._targets: tuple[float, tuple[IscsiTarget, ...]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration (`storage[].name`)."""
+        return self._name
+
+    def find_volume(self, name: VolumeName) -> Volume | None:
+        """See `Array`; the array is asked once more before None, since it sometimes answers empty."""
+        return volumes.find(self._cli, name)
+
+    def find_volume_by_uid(self, uid: VolumeUid) -> Volume | None:
+        """See `Array`; an active-active volume costs a second command."""
+        return volumes.find_by_uid(self._cli, uid)
+
+    def volume_usage(self, name: VolumeName) -> Usage:
+        """See `Array`."""
+        return volumes.usage(self._cli, name)
+
+    def create_volume(self, spec: VolumeSpec) -> Volume:
+        """See `Array`; the size is rounded up to whole GiB, as `Volume.size` shows."""
+        return creation.create(self._cli, spec)
+
+    def delete_volume(self, name: VolumeName) -> bool:
+        """See `Array`; VOLUME_NOT_READY when LocalCopy maps use the volume."""
+        return creation.delete(self._cli, name)
+
+    def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
+        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        return mapping.of_volume(self._cli, volume)
+
+    def host_mappings(self, host: str) -> tuple[Mapping, ...]:
+        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        return mapping.of_host(self._cli, host)
+
+    def map_volume(self, volume: VolumeName, host: str, *, share: bool = False) -> Mapping:
+        """See `Array`; VOLUME_MISSING and HOST_MISSING, the latter drops the cached host object."""
+        try:
+            return mapping.make(self._cli, volume, host, share=share)
+        except Fault as fault:
+            if fault.code is Code.HOST_MISSING:
+                self._hosts.clear()
+            raise
+
+    def unmap_volume(self, volume: VolumeName, host: str) -> bool:
+        """See `Array`."""
+        return mapping.remove(self._cli, volume, host)
+
+    def find_host(self, name: str) -> Host | None:
+        """See `Array`; always asked of the array, since it shows the logins."""
+        return hosts.find(self._cli, name)
+
+    def ensure_host(
+        self, initiator: Initiator, *, link: str, names: tuple[str, ...], assigned: str | None = None
+    ) -> Host:
+        """See `Array`."""
+        claim = Claim(initiator, link, names, assigned)
+        with self._host_lock:
+            if claim not in self._hosts:
+                self._hosts[claim] = ownership.ensure(self._cli, claim, width=self._width)
+            return self._hosts[claim]
+
+    def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
+        """See `Array`; an empty answer is not remembered."""
+        with self._target_lock:
+            if self._targets is None or self._targets[0] < time.monotonic():
+                found = targets.read(self._cli)
+                self._targets = (time.monotonic() + REMEMBERED, found) if found else None
+                return found
+            return self._targets[1]
+
+    def pool(self, name: str) -> Pool | None:
+        """See `Array`."""
+        return volumes.pool(self._cli, name)
+
+    def forget(self) -> None:
+        """See `Array`."""
+        self._hosts.clear()
+        self._targets = None
+
+    def close(self) -> None:
+        """See `Array`."""
+        self._ssh.close()

@@ -1,0 +1,157 @@
+"""Host mappings: which volume is shown to which host object, under which LUN (array-as18000.md 4.14, 5.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.arrays.as18000 import volumes
+from instorage.arrays.as18000.cli import OutcomeUnknown
+from instorage.arrays.as18000.quoting import object_name
+from instorage.arrays.as18000.refusal import MAPPED, MAPPED_HERE, NOT_FOUND, Refused
+from instorage.arrays.model import Mapping
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Lun
+
+if TYPE_CHECKING:
+    from instorage.arrays.as18000.answer import Row
+    from instorage.arrays.as18000.cli import Cli
+    from instorage.wire.values import VolumeName
+
+ATTEMPTS = 2  # an operation is given again only after the array said that it was not done
+
+
+def of_volume(cli: Cli, volume: VolumeName) -> tuple[Mapping, ...]:
+    """Return every mapping of a volume; empty also when the volume is gone."""
+    rows = _rows(cli, "lsvdiskhostmap", object_name(volume, "volume"))
+    hosts = {row["host_name"]: row["host_id"] for row in rows}
+    return tuple(
+        Mapping(volume, host, number, _luns([row for row in rows if row["host_name"] == host]))
+        for host, number in hosts.items()
+    )
+
+
+def of_host(cli: Cli, host: str) -> tuple[Mapping, ...]:
+    """Return what is mapped to a host object; empty also when the object is gone."""
+    rows = _rows(cli, "lshostvdiskmap", object_name(host, "host"))
+    names = {row["vdisk_name"]: row["id"] for row in rows}
+    return tuple(
+        Mapping(name, host, number, _luns([row for row in rows if row["vdisk_name"] == name]))
+        for name, number in names.items()
+    )
+
+
+def make(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
+    """Map, or return the mapping that is there, its LUN read from the array afterwards.
+
+    VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN.
+    """
+    # -force only lets a second host in; without it the array itself refuses one, whoever is faster
+    words = (
+        *(("-force",) if share else ()),
+        "-host",
+        object_name(host, "host"),
+        object_name(volume, "volume"),
+    )
+    for attempt in range(ATTEMPTS):
+        try:
+            cli.operate("mkvdiskhostmap", *words)
+        except OutcomeUnknown:
+            if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
+                continue
+        except Refused as refused:
+            if refused.cmmvc in NOT_FOUND:
+                raise _missing(cli, volume, host, refused) from refused
+            if refused.cmmvc not in (MAPPED, MAPPED_HERE):
+                raise
+        break
+    return _alone(cli, volume, host, share=share)
+
+
+def remove(cli: Cli, volume: VolumeName, host: str) -> bool:
+    """Unmap; False when the volume was not mapped to that host. OUTCOME_UNKNOWN."""
+    words = ("-host", object_name(host, "host"), object_name(volume, "volume"))
+    for attempt in range(ATTEMPTS):
+        try:
+            cli.operate("rmvdiskhostmap", *words)
+        except OutcomeUnknown:
+            if _surely_gone(cli, volume, host):
+                return True
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        except Refused as refused:
+            if refused.cmmvc in NOT_FOUND and _here(of_volume(cli, volume), host) is None:
+                return attempt > 0  # a first attempt without an answer did it after all
+            raise
+        break
+    return True
+
+
+def _rows(cli: Cli, query: str, name: str) -> tuple[Row, ...]:
+    try:
+        return cli.rows(query, name)
+    except Refused as refused:
+        if refused.cmmvc in NOT_FOUND:
+            return ()
+        raise
+
+
+def _luns(rows: list[Row]) -> tuple[tuple[str, Lun], ...]:
+    """Return LUN by I/O group; an answer without groups counts as group 0."""
+    return tuple((row.get("IO_group_id") or "0", _lun(row)) for row in rows)
+
+
+def _lun(row: Row) -> Lun:
+    try:
+        return Lun.parse(row.number("SCSI_id"))
+    except Fault as fault:
+        raise row.source.misfit(fault.sentence.rstrip("."), column="SCSI_id") from fault
+
+
+def _here(found: tuple[Mapping, ...], host: str) -> Mapping | None:
+    return next((mapping for mapping in found if mapping.host == host), None)
+
+
+def _surely_gone(cli: Cli, volume: VolumeName, host: str) -> bool:
+    """Return what the array says twice: one empty answer is a hiccup."""
+    return all(_here(of_volume(cli, volume), host) is None for _ in range(2))
+
+
+def _alone(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
+    found = of_volume(cli, volume) or of_volume(cli, volume)
+    others = sorted(mapping.host for mapping in found if mapping.host != host)
+    if others and not share:
+        raise Fault(
+            Code.VOLUME_MAPPED_ELSEWHERE,
+            f"Volume {volume} on array {cli.array} is mapped to {', '.join(others)}: it cannot be given to "
+            f"{host} before it is unmapped there. The node that has it unmaps it when its last pod is gone.",
+            array=cli.array,
+            volume=volume,
+            hosts=", ".join(others),
+        )
+    mapping = _here(found, host)
+    if mapping is None:
+        raise Fault(
+            Code.OUTCOME_UNKNOWN,
+            f"Array {cli.array} does not show the mapping of volume {volume} to {host} after it was made.",
+            array=cli.array,
+            volume=volume,
+            host=host,
+        )
+    return mapping
+
+
+def _missing(cli: Cli, volume: VolumeName, host: str, refused: Refused) -> Fault:
+    if volumes.find(cli, volume) is None:
+        return volumes.missing(cli, volume)
+    try:
+        cli.detail("lshost", host)
+    except Refused as gone:
+        if gone.cmmvc in NOT_FOUND:
+            return Fault(
+                Code.HOST_MISSING,
+                f"The host object {host} is no longer on array {cli.array}: the next attempt makes it again.",
+                array=cli.array,
+                host=host,
+            )
+    return refused

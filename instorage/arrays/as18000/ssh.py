@@ -1,0 +1,132 @@
+"""Commands to one array over one persistent connection, bounded in number, each with a deadline."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from instorage import operation
+from instorage.arrays.as18000.connection import Connection, NotSent
+from instorage.arrays.as18000.host_keys import HostKeyFile
+from instorage.arrays.as18000.limiter import ConnectionLimiter, Lockout, again
+from instorage.arrays.as18000.login import Dropped, login, unreachable
+from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from instorage.arrays.as18000.refusal import Output
+    from instorage.arrays.endpoint import Endpoint, Limits
+
+ATTEMPTS = 3  # at a connection, and at giving a command to one
+log = logging.getLogger("instorage.arrays")
+
+
+class Ssh:
+    """The one connection of this process to an array; thread-safe.
+
+    It is made by the first command, closed when idle, and made again by the next one. All threads that wait
+    for a connection attempt share its failure: a dead array costs each of them one attempt, not one after
+    another.
+    """
+
+    def __init__(self, endpoint: Endpoint, known_hosts: Path, limits: Limits) -> None:
+        self._endpoint = endpoint
+        self._limits = limits
+        self._pins = HostKeyFile(known_hosts)
+        self._slots = threading.BoundedSemaphore(limits.channels)
+        self._limiter = ConnectionLimiter()
+        self._lockout = Lockout()
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._attempts = 0
+        self._failure: Fault | None = None
+
+    def run(self, command: str, patience: float) -> Output:
+        """Run a command for at most `patience` seconds, waiting as long again for one of the channels.
+
+        `Lost` when it may have been done; the faults of `login`; TIMEOUT when no channel became free.
+        """
+        if not self._slots.acquire(timeout=patience):
+            raise self._busy(command)
+        try:
+            return self._run(command, time.monotonic() + patience)
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        """Close the connection; the next command makes a new one."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _run(self, command: str, deadline: float) -> Output:
+        why = ""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._usable().run(command, deadline)
+            except NotSent as error:
+                why = str(error)
+                log.debug("array %s: %s", self._endpoint.name, why, extra=operation.extra())
+                if time.monotonic() >= deadline:
+                    break
+                if attempt:  # at once the first time: an idle connection had been closed
+                    time.sleep(random.uniform(0.05, 0.2) * 2**attempt)
+        raise unreachable(self._endpoint, f"the connection does not last ({why})")
+
+    def _usable(self) -> Connection:
+        seen = self._attempts
+        with self._lock:
+            if self._connection is not None and self._connection.usable:
+                return self._connection
+            if self._failure is not None and self._attempts != seen:
+                raise again(self._failure)
+            self._attempts += 1
+            before, self._connection = self._connection, None
+            if before is not None:
+                before.retire()
+            try:
+                self._connection = self._connect(failures=1 if before is not None else 0)
+            except Fault as fault:
+                self._failure = fault
+                raise
+            self._failure = None
+            return self._connection
+
+    def _connect(self, failures: int) -> Connection:
+        password = self._endpoint.password()
+        self._lockout.check(password)
+        why = ""
+        for attempt in range(ATTEMPTS):
+            self._limiter.wait(failures + attempt)
+            try:
+                transport = login(self._endpoint, self._pins, password, self._limits)
+            except Dropped as dropped:
+                why = str(dropped)
+            except Fault as fault:
+                if fault.code is Code.ARRAY_AUTHENTICATION:
+                    self._lockout.refused(password, fault)
+                raise
+            else:
+                self._lockout.passed()
+                log.info(
+                    "array %s: connected to %s",
+                    self._endpoint.name,
+                    self._endpoint.place,
+                    extra=operation.extra(),
+                )
+                return Connection(transport, self._limits.idle)
+        raise unreachable(self._endpoint, f"the SSH connection is dropped before the login ({why})")
+
+    def _busy(self, command: str) -> Fault:
+        return Fault(
+            Code.TIMEOUT,
+            f"Array {self._endpoint.name} is busy: {self._limits.channels} commands are under way, "
+            f"«{command}» did not get its turn.",
+            array=self._endpoint.name,
+            command=command,
+        )

@@ -1,0 +1,183 @@
+"""Volumes as lsvdisk shows them (array-as18000.md 4.6): one row is basic or mirror, four are aa."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.arrays.as18000.quoting import object_name
+from instorage.arrays.as18000.refusal import NOT_FOUND, Refused
+from instorage.arrays.model import Level, Pool, Usage, Volume
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Bytes, VolumeName, VolumeUid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from instorage.arrays.as18000.answer import Row
+    from instorage.arrays.as18000.cli import Cli
+
+GIB = 1 << 30
+FUNCTIONS = frozenset({"master", "aux", "master_change", "aux_change"})
+OWN_MAPS = 2  # LocalCopy maps of an active-active vdisk to its own change volume
+
+
+def whole_gib(size: int) -> int:
+    """Return `size` bytes rounded up to what is asked of the array (the vendor's driver does the same)."""
+    return -(-size // GIB) * GIB
+
+
+def size_words(size: int) -> tuple[str, ...]:
+    """Return the size of a new volume as the array's command line takes it."""
+    return ("-size", str(whole_gib(size) // GIB), "-unit", "gb")
+
+
+def missing(cli: Cli, name: str) -> Fault:
+    """Return VOLUME_MISSING."""
+    return Fault(
+        Code.VOLUME_MISSING,
+        f"There is no volume {name} on array {cli.array}: create it there, or correct the name.",
+        array=cli.array,
+        volume=name,
+    )
+
+
+def find(cli: Cli, name: VolumeName, *, sure: bool = True) -> Volume | None:
+    """Return the volume of that name; None when the array says (twice, if `sure`) that there is none."""
+    ask = cli.sure_rows if sure else cli.rows
+    object_name(name, "volume")
+    rows = ask("lsvdisk", "-bytes", "-filtervalue", f"volume_name={name}")
+    return _volume(cli, name, [row for row in rows if _belongs(row) == name])
+
+
+def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
+    """Return the volume of that UID; a second query reads the other vdisks of an active-active one."""
+    rows = cli.sure_rows("lsvdisk", "-bytes", "-filtervalue", f"vdisk_UID={uid.upper()}")
+    rows = tuple(row for row in rows if row["vdisk_UID"].lower() == uid)
+    if not rows:
+        return None
+    name = _name(rows[0], _belongs(rows[0]))
+    if any(_belongs(row) != name for row in rows):
+        raise rows[0].source.misfit(f"several volumes have the UID {uid}", uid=uid)
+    if rows[0].get("function"):
+        return find(cli, name)
+    return _volume(cli, name, rows)
+
+
+def usage(cli: Cli, name: VolumeName) -> Usage:
+    """Return what the thin copies use; VOLUME_MISSING. One thick copy makes the volume thick."""
+    try:
+        detail = cli.detail("lsvdisk", "-bytes", object_name(name, "volume"))
+    except Refused as refused:
+        if refused.cmmvc in NOT_FOUND:
+            raise missing(cli, name) from refused
+        raise
+    copies = detail.groups("copy_id")
+    if not copies:
+        raise detail.source.misfit("it shows no copy of the volume", column="copy_id")
+    if not all("yes" in (copy["se_copy"], copy.get("compressed_copy")) for copy in copies):
+        return Usage(thin=False, used=None)
+    # what compression saved was written all the same
+    used = (max(c.number("used_capacity"), _uncompressed(c)) for c in copies)
+    return Usage(thin=True, used=max(used))
+
+
+def copy_pools(cli: Cli, name: VolumeName) -> tuple[str, ...]:
+    """Return the pools of a mirror's copies, which the list view calls «many»."""
+    copies = cli.detail("lsvdisk", "-bytes", object_name(name, "volume")).groups("copy_id")
+    return tuple(copy["mdisk_grp_name"] for copy in copies)
+
+
+def pool(cli: Cli, name: str) -> Pool | None:
+    """Return a pool; None when the array says that there is none (an error, not an empty answer)."""
+    try:
+        row = cli.detail("lsmdiskgrp", "-bytes", object_name(name, "pool")).head()
+    except Refused as refused:
+        if refused.cmmvc in NOT_FOUND:
+            return None
+        raise
+    return Pool(row["name"], row.number("capacity"), row.number("free_capacity"), row["status"] == "online")
+
+
+def _belongs(row: Row) -> str:
+    """Name of the volume that a vdisk belongs to: its own where the firmware has no such column."""
+    return row.get("volume_name") or row["name"]
+
+
+def _uncompressed(copy: Row) -> int:
+    return copy.number("uncompressed_used_capacity") if copy.get("uncompressed_used_capacity") else 0
+
+
+def _name(row: Row, text: str) -> VolumeName:
+    try:
+        return VolumeName.parse(text)
+    except Fault as fault:
+        raise row.source.misfit(fault.sentence.rstrip("."), column="name") from fault
+
+
+def _volume(cli: Cli, name: VolumeName, rows: Sequence[Row]) -> Volume | None:
+    if not rows:
+        return None
+    if len(rows) == 1 and not rows[0].get("function"):
+        return _plain(name, rows[0])
+    by_function = {row["function"]: row for row in rows}
+    if len(rows) != len(FUNCTIONS) or by_function.keys() != FUNCTIONS:
+        raise _incomplete(cli, name, rows)
+    return _active_active(name, by_function["master"], by_function["aux"])
+
+
+def _plain(name: VolumeName, row: Row) -> Volume:
+    mirrored = row.number("copy_count", "1") > 1
+    return Volume(
+        name=name,
+        id=row["id"],
+        uid=_uid(row),
+        size=_size(row),
+        level=Level.MIRROR if mirrored else Level.BASIC,
+        online=_online(row),
+        formatting=row.get("formatting") == "yes",
+        pools=(row["mdisk_grp_name"],),
+        copy_relations=row.number("lc_map_count", "0"),
+    )
+
+
+def _active_active(name: VolumeName, master: Row, aux: Row) -> Volume:
+    return Volume(
+        name=name,
+        id=master["id"],
+        uid=_uid(master),
+        size=_size(master),
+        level=Level.ACTIVE_ACTIVE,
+        online=_online(master),
+        formatting="yes" in (master.get("formatting"), aux.get("formatting")),
+        pools=(master["mdisk_grp_name"], aux["mdisk_grp_name"]),
+        copy_relations=sum(max(0, row.number("lc_map_count", "0") - OWN_MAPS) for row in (master, aux)),
+    )
+
+
+def _incomplete(cli: Cli, name: str, rows: Sequence[Row]) -> Fault:
+    shown = ", ".join(f"{row['name']} ({row.get('function') or 'plain'})" for row in rows[:8])
+    return Fault(
+        Code.VOLUME_NOT_READY,
+        f"Volume {name} on array {cli.array} is not whole: an active-active volume has a master, an aux and "
+        f"two change volumes, the array shows {shown}. Was an expansion interrupted (barrier file)?",
+        array=cli.array,
+        volume=name,
+    )
+
+
+def _uid(row: Row) -> VolumeUid:
+    try:
+        return VolumeUid.parse(row["vdisk_UID"])
+    except Fault as fault:
+        raise row.source.misfit(fault.sentence.rstrip("."), column="vdisk_UID") from fault
+
+
+def _size(row: Row) -> Bytes:
+    try:
+        return Bytes.parse(row.number("capacity"))
+    except Fault as fault:
+        raise row.source.misfit(fault.sentence.rstrip("."), column="capacity") from fault
+
+
+def _online(row: Row) -> bool:
+    return row["status"] in ("online", "degraded")  # degraded: a mirror's or a path's, hosts reach it

@@ -1,0 +1,47 @@
+"""Where an array is reached and how patient its client is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The management address of an array and the login there.
+
+    `password` is called at each new connection, so that one changed in the file is used without a restart; it
+    never shows in `repr`.
+    """
+
+    name: str
+    address: str
+    port: int
+    username: str
+    password: Callable[[], str] = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """Address and port for a sentence."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one array client; times in seconds.
+
+    `channels`: commands at the same time. `connect`: one attempt to connect, login included. `query`: one
+    attempt of a query, `total`: all of its attempts. `operation`: one changing command. `idle`: after this
+    the connection is closed. `keepalive`: between two probes of the connection.
+    """
+
+    channels: int = 8
+    connect: float = 15.0
+    query: float = 30.0
+    total: float = 60.0
+    operation: float = 60.0
+    idle: float = 60.0
+    keepalive: float = 15.0
