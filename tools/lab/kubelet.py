@@ -130,7 +130,7 @@ class Kubelet:
         }
         named["kubernetes.io/fsType"] = self.fs_type
         named["kubernetes.io/readwrite"] = "ro" if self.read_only else "rw"
-        return json.dumps(named | self.options, sort_keys=True, separators=(",", ":"))
+        return json.dumps(named | dict(self.options), sort_keys=True, separators=(",", ":"))
 
 
 @cache

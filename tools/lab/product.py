@@ -1,0 +1,101 @@
+"""The product on a node of the lab: installed, configured and started as an administrator would.
+
+Nothing here knows how the product works inside; it unpacks `tools.install`'s tree, writes the configuration
+of the manual, and starts `instorage-node.target`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tools.install import PLUGIN, ROOT, STUB, as_tar
+from tools.lab.topology import MANAGEMENT
+
+if TYPE_CHECKING:
+    from tools.lab.machine import Machine
+
+CONFIGURATION = f"/{PLUGIN}/config/instorage.yaml"
+USER = "superuser"
+PASSWORD = "Passw0rd-of-the-lab"
+ACTIVATE = f"""
+systemd-tmpfiles --create && chown -R root:instorage-agent /{PLUGIN}/config &&
+systemctl daemon-reload && systemctl start instorage-node.target
+"""
+RESIDUE = {
+    "SCSI devices": "ls -d /sys/class/scsi_device/* 2>/dev/null",
+    "multipath maps": "dmsetup ls --target multipath | grep -v '^No devices found$'",
+    "mounts": "grep -E 'kubernetes|instorage' /proc/self/mountinfo",
+    "known WWIDs": "grep -v '^#' /etc/multipath/wwids",
+    "records": "find /var/lib/instorage/volumes /var/lib/instorage-helper -type f 2>/dev/null",
+    "abandoned children": "ls /run/instorage/abandoned 2>/dev/null",
+}
+"""What a volume may leave on a node, and the command that lists it (nothing printed: nothing left)."""
+
+
+def build_stub() -> None:
+    """Build the stub for this machine, if its source is newer."""
+    subprocess.run(["make", "-s", "stub"], cwd=ROOT, check=True, timeout=300)
+    if not STUB.exists():
+        raise FileNotFoundError(STUB)
+
+
+@dataclass
+class Product:
+    """The installed product on `machine`."""
+
+    machine: Machine
+    password: str = PASSWORD
+    host: dict[str, Any] = field(default_factory=lambda: {"link": "iscsi"})
+    storages: tuple[str, ...] = ("storage-01",)
+
+    def install(self) -> None:
+        """Unpack, configure, start; returns when the units are up."""
+        build_stub()
+        self.machine.put_tree("/", as_tar())
+        self.machine.run("systemd-sysusers")  # the configuration's group
+        self.configure()
+        self.machine.run(ACTIVATE, timeout=120)
+
+    def configure(self, **host: object) -> None:
+        """Write `instorage.yaml` (JSON is YAML); `host` settings are added to those in force."""
+        self.host |= host
+        addresses = list(MANAGEMENT)
+        text = {
+            "log": {"enabled": False, "level": "debug"},
+            "host": self.host,
+            "storage": [
+                {
+                    "name": name,
+                    "type": "AS18000",
+                    "host": f"{addresses[number]}:22",
+                    "username": USER,
+                    "password": self.password,
+                }
+                for number, name in enumerate(self.storages)
+            ],
+        }
+        self.machine.put(CONFIGURATION, json.dumps(text, indent=1) + "\n", 0o640)
+        self.machine.run(f"chown root:instorage-agent {CONFIGURATION}")
+
+    def journal(self, *fields: str, since: str | None = None) -> list[dict[str, Any]]:
+        """Return journal records of the product's units, oldest first; `fields` are journalctl matches."""
+        units = "-u instorage-nodeagent -u instorage-helper"
+        matches = " ".join(fields) if fields else units
+        window = f"--since=@{since}" if since else ""
+        shown = self.machine.run(f"journalctl -b -q -o json --no-pager {window} {matches}", timeout=60).stdout
+        return [json.loads(line) for line in shown.splitlines()]
+
+    def residue(self) -> dict[str, str]:
+        """Return what volumes have left on the node, by kind; empty when the node is clean."""
+        script = "; ".join(f"echo '## {kind}'; {command}" for kind, command in RESIDUE.items())
+        found: dict[str, str] = {}
+        kind = ""
+        for line in self.machine.run(script, check=False).stdout.splitlines():
+            if line.startswith("## "):
+                kind = line[3:]
+            elif line.strip():
+                found[kind] = f"{found.get(kind, '')}{line}\n"
+        return found

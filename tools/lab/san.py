@@ -1,0 +1,134 @@
+"""The array that the lab's nodes talk to: the simulator on this machine, its data plane in the array machine.
+
+Guest Python is twelve times slower than this machine's, so the command line runs here and only the kernel's
+target is driven in the guest. Nodes reach it at 10.0.2.100:22, as they would an array's management address.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+import paramiko
+
+from simulator.control import Control
+from tools.install import ROOT
+from tools.lab.product import PASSWORD, USER
+from tools.lab.topology import MANAGEMENT
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tools.lab.lab import Lab
+
+GUEST_FILES = ("__init__.py", "dataplane.py", "lio.py", "dataplane_server.py")
+GUEST_FOLDER = "/usr/lib/instorage-simulator"
+PORT = "/dev/virtio-ports/instorage.dataplane"
+READY_LIMIT = 60  # seconds
+
+
+class San:
+    """A running array. `control` sets faults and reads counters; a context manager that ends the program."""
+
+    def __init__(self, lab: Lab, *options: str, address: str = "10.0.2.100", dataplane: bool = True) -> None:
+        """Prepare; `options` are further ones of `instorage-simulator`."""
+        number = list(MANAGEMENT).index(address)
+        self.directory = lab.directory / f"san{number}"
+        self.directory.mkdir(exist_ok=True)
+        self._control_path = self.directory / "control.sock"
+        self._password_file = self.directory / "password"
+        self._password_file.write_text(PASSWORD + "\n")
+        self._listen = lab.management_socket(address)
+        plane = f"unix:{lab.array.dataplane_socket}" if dataplane else "none"
+        self._argv = [
+            *(sys.executable, "-m", "simulator", "--listen", f"unix:{self._listen}"),
+            *("--state", str(self.directory / "state"), "--control", str(self._control_path)),
+            *("--dataplane", plane, "--user", USER, "--password-file", str(self._password_file)),
+            *("--name", f"mcs{number}", *options),
+        ]
+        self._lab = lab
+        self._dataplane = dataplane
+        self._process: subprocess.Popen[str] | None = None
+        self.control: Control
+
+    def __enter__(self) -> Self:
+        if self._dataplane:
+            self._serve_dataplane()
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve_dataplane(self) -> None:
+        for name in GUEST_FILES:
+            self._lab.array.put(f"{GUEST_FOLDER}/simulator/{name}", (ROOT / "simulator" / name).read_bytes())
+        self._lab.array.run(
+            "systemctl is-active -q instorage-dataplane || systemd-run -q --unit=instorage-dataplane "
+            f"--working-directory={GUEST_FOLDER} -p Restart=always "
+            f"/usr/bin/python3 -m simulator.dataplane_server {PORT}"
+        )
+
+    def start(self) -> None:
+        """Start the program and wait until it listens."""
+        log = (self.directory / "simulator.log").open("a")
+        with log:
+            self._process = subprocess.Popen(
+                self._argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        deadline = time.monotonic() + READY_LIMIT
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line or not json.loads(line).get("ready") or time.monotonic() > deadline:
+            self.stop()
+            raise RuntimeError(f"the simulator did not start: {self.log[-2000:]}")
+        self.control = Control(self._control_path)
+
+    def stop(self) -> None:
+        """End the program; its state stays, and `start` goes on with it."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(10)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process = None
+
+    @property
+    def log(self) -> str:
+        """What the program wrote."""
+        path = self.directory / "simulator.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def command(self, line: str) -> str:
+        """Run a line of the array's own command line, as its administrator would, and return its output.
+
+        Raises RuntimeError with the array's words when its exit status is not 0.
+        """
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self._listen))
+            transport = paramiko.Transport(connection)
+            try:
+                transport.connect(username=USER, password=PASSWORD)
+                return _executed(transport.open_session(timeout=20), line)
+            finally:
+                transport.close()
+
+
+def _executed(channel: paramiko.Channel, line: str) -> str:
+    channel.settimeout(60)
+    channel.exec_command(line)
+    out = channel.makefile("rb").read().decode()
+    err = channel.makefile_stderr("rb").read().decode()
+    if channel.recv_exit_status() != 0:
+        raise RuntimeError(f"{line}: {err.strip()}")
+    return out
