@@ -1,0 +1,231 @@
+"""The configuration file: the manual's samples load as printed, and every mistake is named with its mend."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from instorage import sample, shadow
+from instorage.configuration import Fence, Level, Link, Patience, load
+from instorage.secret import Secret
+from instorage.wire.fault import Code, Fault
+from tests.configuration.conftest import SMALL, refusal, written
+
+HERE = Path(__file__).parent
+
+
+def test_the_manuals_first_sample_loads_as_printed(file: Path) -> None:
+    found = load(written(file, (HERE / "manual-3.3.yaml").read_text()))
+    assert found.log.enabled
+    assert (found.log.directory, found.log.level, found.log.rotate_at) == (
+        Path("/var/log/inspurlog"),
+        Level.DEBUG,
+        0,
+    )
+    assert found.host is not None
+    assert (found.host.link, found.host.force_multipath) == (Link.ISCSI, False)
+    assert found.host.scsi_scan == found.host.iscsi_path == found.host.multipath_search == Patience(3, 1)
+    assert found.host.resize_delay == 1
+    assert found.host.lock_path == file, "the placeholder counts as absent"
+    (array,) = found.storage
+    assert (array.name, array.address, array.port, array.username) == (
+        "storage-01",
+        "10.0.0.1",
+        22,
+        "username",
+    )
+    assert array.password.reveal() == "password", "password wins over shadow"
+    assert array.barrier_directory == file.parent.parent
+    said = "\n".join(found.warnings)
+    assert "attachExtendFileLockPath is still the sample's placeholder" in said
+    assert "as in the manual's print" in said
+    assert "shadow and barrierPath taken as keys of the last array" in said
+
+
+def test_the_manuals_second_sample_loads_as_printed_where_its_cipher_key_is(
+    file: Path, tmp_path: Path
+) -> None:
+    text = (HERE / "manual-4.4.yaml").read_text()
+    key = tmp_path / "shadow.key"
+    key.write_text("cipher key\n")
+    printed = text.splitlines()[-1]
+    ours = shadow.encrypt("password", shadow.read_key(key))
+    assert len(ours) == len(printed)
+    found = load(written(file, text.replace(printed, ours)), key_file=key)
+    assert (found.log.enabled, found.log.level) == (False, Level.INFO)
+    assert found.log.directory == file.parent.parent / "log"
+    assert found.storage[0].password == Secret("password")
+    assert any("storage[0].type is missing and taken as AS18000" in warning for warning in found.warnings)
+    with pytest.raises(
+        Fault, match=r"storage\[0\].shadow cannot be used: it was made with another cipher key"
+    ):
+        load(written(file, text), key_file=key)
+
+
+def test_the_sample_that_we_print_is_accepted_without_a_warning(file: Path) -> None:
+    assert load(written(file, sample.SAMPLE_18000)).warnings == ()
+
+
+def test_an_as13000_is_refused_by_name(file: Path) -> None:
+    for kind in ("AS13000", "as13000"):
+        with pytest.raises(Fault) as caught:
+            load(written(file, sample.SAMPLE_13000.replace("AS13000", kind)))
+        assert caught.value.code == Code.NOT_SUPPORTED
+        assert "storage-01 has type AS13000" in caught.value.sentence
+
+
+def test_defaults_are_the_manuals(file: Path) -> None:
+    found = load(written(file, SMALL))
+    assert found.warnings == ()
+    assert not found.log.enabled
+    assert found.host is not None
+    assert found.host.scsi_scan == Patience(3, 1)
+    assert found.host.scsi_scan.total == 3
+    assert (found.host.fence, found.host.logout, found.host.objects) == (Fence.NODE_LOST, False, {})
+    assert found.host.node_name == os.uname().nodename
+    assert found.host.lock_path == file
+    assert found.plugin_directory == file.parent.parent
+
+
+def test_the_new_keys_are_taken(file: Path) -> None:
+    host = """\
+host:
+  link: iscsi
+  nodeName: node-1.example
+  namePrefix: east-
+  objects: {node-1: old name, node-2: other}
+  fence: always
+  volumeKey: [first, second]
+  logout: true
+  scsiScanRetryTimes: 10
+  scsiScanWaitInterval: 0.5
+"""
+    found = load(written(file, SMALL.replace("host:\n  link: fc\n", host)))
+    assert found.host is not None
+    assert (found.host.node_name, found.host.name_prefix) == ("node-1.example", "east-")
+    assert found.host.objects == {"node-1": "old name", "node-2": "other"}
+    assert (found.host.fence, found.host.logout) == (Fence.ALWAYS, True)
+    assert found.host.scsi_scan.total == 5
+    assert found.volume_keys == ("first", "second")
+
+
+def test_the_provisioner_asks_for_storage_alone(file: Path) -> None:
+    text = SMALL.replace("host:\n  link: fc\n", "")
+    found = load(written(file, text), need_host=False)
+    assert found.host is None
+    assert found.storage[0].name == "a"
+    found = load(written(file, SMALL.replace("link: fc", "volumeKey: k\n  bogus: 1")), need_host=False)
+    assert (found.host, found.volume_keys) == (None, ("k",))
+    assert "host is missing" in refusal(file, text)
+
+
+def test_an_array_is_found_by_name_and_the_first_is_the_default(file: Path) -> None:
+    second = SMALL[SMALL.index("- name") :].replace("name: a", "name: b").replace("10.0.0.1", "10.0.0.2")
+    found = load(written(file, SMALL + second))
+    assert [found.array(), found.array(""), found.array("a")] == [found.storage[0]] * 3
+    assert found.array("b") == found.storage[1]
+    assert found.array("c") is None
+
+
+@pytest.mark.parametrize(
+    ("written_as", "address", "port"),
+    [
+        ("10.0.0.1:22", "10.0.0.1", 22),
+        ("'10.0.0.1:2222'", "10.0.0.1", 2222),
+        ("'[FD00::1]:22'", "fd00::1", 22),
+        ("[fd00::1]:22", None, 0),  # YAML takes the bracket for a list: said below
+        ("Array-1.example.com:22", "array-1.example.com", 22),
+    ],
+)
+def test_an_address_is_ip_and_port(file: Path, written_as: str, address: str | None, port: int) -> None:
+    text = SMALL.replace("10.0.0.1:22", written_as)
+    if address is None:
+        assert "line 6" in refusal(file, text)
+    else:
+        (array,) = load(written(file, text)).storage
+        assert (array.address, array.port) == (address, port)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        ("debug", "debug"),
+        ("Warning", "warning"),
+        ("0", "info"),
+        ("1", "warning"),
+        ("2", "error"),
+        ("", "info"),
+    ],
+)
+def test_a_level_is_a_word_or_glogs_severity(file: Path, value: str, level: str) -> None:
+    assert load(written(file, f"log:\n  level: {value}\n" + SMALL)).log.level == level
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        ("0", 0),
+        ("1048576", 1 << 20),
+        ("10K", 10240),
+        ("5m", 5 << 20),
+        ("2G", 2 << 30),
+        ("2 GiB", 2 << 30),
+        ("1MB", 1 << 20),
+    ],
+)
+def test_sizes_take_k_m_and_g(file: Path, value: str, size: int) -> None:
+    assert load(written(file, f"log:\n  logrotatemaxsize: {value}\n" + SMALL)).log.rotate_at == size
+
+
+def test_a_password_is_taken_as_it_is_written(file: Path) -> None:
+    for text, wanted in [
+        ("0123", "0123"),
+        ("yes", "yes"),
+        ("1e3", "1e3"),
+        ("2020-01-01", "2020-01-01"),
+        ("a#b", "a#b"),
+    ]:
+        found = load(written(file, SMALL.replace("marker-8d1f", text)))
+        assert found.storage[0].password.reveal() == wanted
+
+
+def test_a_clear_text_password_for_everybody_to_read_is_warned_about(file: Path) -> None:
+    written(file, SMALL).chmod(0o644)
+    (warning,) = load(file).warnings
+    assert "every user of this machine can read the clear-text password" in warning
+    assert "0640" in warning
+    file.chmod(0o640)
+    assert load(file).warnings == ()
+
+
+def test_log_files_in_the_plugin_directory_are_warned_about(file: Path) -> None:
+    for directory, warned in [("log", 1), ("/var/log/x", 0)]:
+        text = f"log:\n  enabled: true\n  logdir: {directory}\n{SMALL}"
+        assert len(load(written(file, text)).warnings) == warned
+
+
+def test_a_credential_of_systemd_takes_the_place_of_the_password(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    text = SMALL.replace("  password: marker-8d1f\n", "")
+    assert "storage[0].password is missing" in refusal(file, text)
+    (tmp_path / "a.password").write_text("from systemd\n")
+    (array,) = load(written(file, text)).storage
+    assert (array.password.reveal(), array.clear_text) == ("from systemd", False)
+    assert load(written(file, SMALL)).storage[0].password.reveal() == "marker-8d1f", "the file wins"
+    (tmp_path / "a.password").write_bytes(b"\xff")
+    assert "a.password" in refusal(file, text)
+
+
+def test_no_password_is_ever_shown(file: Path) -> None:
+    found = load(written(file, SMALL))
+    secret = found.storage[0].password
+    for shown in (repr(found), str(found), f"{secret}", f"{secret:>20}", str([secret]), "%s" % (secret,)):  # noqa: UP031
+        assert "marker-8d1f" not in shown
+    assert repr(secret) == "***"
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
