@@ -57,6 +57,10 @@ $(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h 
 $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 	@cp $< $@.new && mv -f $@.new $@
 
+demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1 leaves a shell)
+	@tools/system-packages lab
+	@$(PY) -m tools.demo
+
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools
 	@for lock in "requirements.lock --extra=dev --extra=provisioner" "requirements-node.lock -c requirements.lock"; do \

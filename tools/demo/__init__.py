@@ -1,0 +1,1 @@
+"""`make demo`: the main job of the product, for real, in machines of the lab."""

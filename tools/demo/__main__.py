@@ -1,0 +1,143 @@
+"""The demo: an array with two pools, a node with the installed units, and what kubelet does to one volume.
+
+make demo            runs it
+KEEP=1 make demo     leaves it running at the end, with a shell on the node
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from tools.demo import phases
+from tools.lab.fault import LabFault
+from tools.lab.kubelet import STUB, Kubelet
+from tools.lab.lab import Lab
+from tools.lab.product import Product
+from tools.lab.san import San
+from tools.lab.shell import interact
+
+if TYPE_CHECKING:
+    from tools.lab.kubelet import Answer
+    from tools.lab.machine import Machine
+
+START = time.monotonic()
+SIZE_GIB = 2
+OPTIONS = json.dumps({"inspur.com/volPoolName": "Pool0"})
+
+
+def say(text: str) -> None:
+    """Print a progress line with the seconds since the start."""
+    print(f"[{time.monotonic() - START:6.1f} s] {text}", flush=True)
+
+
+class DemoFailed(Exception):
+    """The product did not do what the demo shows; the text says what happened."""
+
+
+def tell(answers: list[Answer]) -> list[Answer]:
+    """Print each answer; raise when one is no success."""
+    for answer in answers:
+        shown = answer.answer.get("device") or answer.message
+        say(f"  {answer.call:<14} {answer.answer['status']:<8} {answer.seconds:5.2f} s  {shown}")
+        if not answer.success:
+            raise DemoFailed(f"{answer.call}: {answer.message}")
+    return answers
+
+
+def stub(node: Machine, *arguments: str) -> str:
+    """Run an extended command of the stub on the node."""
+    return node.run([STUB, *arguments]).stdout.strip()
+
+
+def first_life(node: Machine, kubelet: Kubelet) -> tuple[list[Answer], str]:
+    """Start a pod, write a file, end the pod; return the answers and the file's digest."""
+    answers = tell(kubelet.start_pod())
+    for line in node.run(f"multipath -ll; df -h {kubelet.pod_directory} | tail -1").stdout.splitlines():
+        print(f"             {line}")
+    data = os.urandom(4 << 20)
+    node.put(f"{kubelet.pod_directory}/table.db", data)
+    node.run(["sync", "-f", kubelet.pod_directory])
+    say(f"  wrote {len(data) >> 20} MiB, sha256 {hashlib.sha256(data).hexdigest()[:16]}...")
+    return answers + tell(kubelet.end_pod()), hashlib.sha256(data).hexdigest()
+
+
+def second_life(node: Machine, kubelet: Kubelet, digest: str) -> list[Answer]:
+    """Attach again for another pod and compare the file."""
+    kubelet.pod = str(uuid.uuid4())
+    answers = tell(kubelet.start_pod())
+    read = hashlib.sha256(node.read(f"{kubelet.pod_directory}/table.db")).hexdigest()
+    if read != digest:
+        raise DemoFailed(f"the file came back with sha256 {read}, written was {digest}")
+    say("  the file is back, byte for byte")
+    return answers + tell(kubelet.end_pod())
+
+
+def prove_clean(product: Product, san: San, volume: str) -> None:
+    """Show that nothing of the volume is left on the node or on the array."""
+    left = product.residue()
+    mapped = [found for found in san.control.do("volumes") if found["maps"] or found["name"] == volume]
+    if mapped:
+        left["on the array"] = str(mapped)
+    if left:
+        raise DemoFailed(f"left behind: {left}")
+    say(
+        "clean end: no SCSI device, map, mount, WWID or record on the node; "
+        "no mapping and no volume on the array"
+    )
+
+
+def run(lab: Lab) -> None:
+    """Play the whole story."""
+    say("array and node are up")
+    with San(lab) as san:
+        node = lab.node("a")
+        product = Product(node)
+        product.install()
+        say("array with two pools answers; agent and helper run under systemd on node a")
+        volume = f"pvc-{uuid.uuid4()}"
+        stub(node, "create", volume, str(SIZE_GIB), OPTIONS)
+        say(f"created {volume}, {SIZE_GIB} GiB, in Pool0")
+        kubelet = Kubelet(node, volume)
+        since = node.run("date +%s.%N").stdout.strip()
+        say("first pod: what kubelet calls")
+        answers, digest = first_life(node, kubelet)
+        say("second pod: attach again")
+        answers += second_life(node, kubelet, digest)
+        stub(node, "delete", volume, OPTIONS)
+        say("volume deleted")
+        records = product.journal(since=since)
+        print(f"\nWhere the time went\n\n{phases.table(phases.rows(answers, records))}\n", flush=True)
+        counters = san.control.do("counters")
+        say(
+            f"array: {counters['total']} commands, "
+            f"{counters['connections']['opened']} SSH connections (agent 1, create 1, delete 1)"
+        )
+        prove_clean(product, san, volume)
+        say("done")
+        if os.environ.get("KEEP"):
+            print(
+                f"Look around: {STUB} ext-help; multipath -ll; "
+                "journalctl -u instorage-nodeagent -u instorage-helper"
+            )
+            interact(lab, "a")
+
+
+def main() -> int:
+    """Run the demo; 1 when something was not as it must be."""
+    try:
+        with Lab(("a",), report=say) as lab:
+            lab.start()
+            run(lab)
+    except (DemoFailed, LabFault) as failed:
+        print(f"demo: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())
