@@ -1,0 +1,87 @@
+"""The fixed parts of the array: its name, sites, I/O groups, nodes and iSCSI portals.
+
+Four nodes in two I/O groups on two sites (an active-active system); by default only io_grp0's nodes have an
+iSCSI address, the other ports answer as unconfigured rows.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+SITES = {1: "site1", 2: "site2", 3: "site3"}
+IO_GROUPS = {0: "io_grp0", 1: "io_grp1", 2: "io_grp2", 3: "io_grp3", 4: "recovery_io_grp"}
+PORTALS = {1: "10.9.0.1:3260", 2: "10.9.1.1:3260"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node canister; `portal` is `address:port` or empty when its iSCSI port is not configured."""
+
+    id: int
+    name: str
+    iogrp: int
+    site: int
+    iqn: str
+    wwnn: str
+    portal: str = ""
+
+    @property
+    def address(self) -> str:
+        """The portal's IP address without its port, or empty."""
+        return self.portal.rpartition(":")[0].strip("[]")
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Name and hardware of the system; `portals` maps node ids to `address:port`."""
+
+    name: str = "mcs1"
+    portals: dict[int, str] = field(default_factory=lambda: dict(PORTALS))
+    iqn_base: str = ""
+    uid_prefix: str = ""
+
+    @property
+    def system_id(self) -> str:
+        """The cluster's id, 16 hex digits, always the same for the same name."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:16].upper()
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes, by id."""
+        base = self.iqn_base or f"iqn.2004-12.com.inspur:mcs.{self.name}"
+        return [
+            Node(
+                id=n,
+                name=f"node{n}",
+                iogrp=(n - 1) // 2,
+                site=(n - 1) // 2 + 1,
+                iqn=f"{base}.node{n}",
+                wwnn=f"500507680{self.system_id[:6]}{n}",
+                portal=self.portals.get(n, ""),
+            )
+            for n in (1, 2, 3, 4)
+        ]
+
+    def node(self, node_id: int) -> Node | None:
+        """One node by id."""
+        return next((node for node in self.nodes if node.id == node_id), None)
+
+    def nodes_of(self, iogrp: int) -> list[Node]:
+        """Nodes of an I/O group."""
+        return [node for node in self.nodes if node.iogrp == iogrp]
+
+    def iscsi_nodes(self) -> list[Node]:
+        """Nodes that have an iSCSI portal: the data plane exports through these."""
+        return [node for node in self.nodes if node.portal]
+
+    def site_of_iogrp(self, iogrp: int) -> int:
+        """Site of an I/O group, 0 when it has no nodes."""
+        return next((node.site for node in self.nodes_of(iogrp)), 0)
+
+    def uid(self, number: int) -> str:
+        """Return the UID of the number-th volume ever made: NAA type 6, 32 upper-case hex digits."""
+        prefix = self.uid_prefix.upper() or f"6005076000{self.system_id[:7]}"
+        digits = 32 - len(prefix)
+        text = f"{number:0{digits}X}"
+        if len(text) > digits:
+            raise OverflowError("every UID of this prefix has been given away")
+        return prefix + text
