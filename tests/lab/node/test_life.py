@@ -1,0 +1,105 @@
+"""A volume's whole life on one node, through the installed units, with kubelet's recorded calls."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools.lab.kubelet import Kubelet
+
+if TYPE_CHECKING:
+    from tests.lab.node.conftest import MakeVolume
+    from tools.lab import Lab, Machine
+    from tools.lab.kubelet import Answer
+    from tools.lab.san import San
+
+pytestmark = pytest.mark.lab
+
+
+def succeeded(answers: list[Answer]) -> list[Answer]:
+    failed = [f"{answer.call}: {answer.message}" for answer in answers if not answer.success]
+    assert not failed, failed
+    return answers
+
+
+@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+def test_data_is_there_again_for_the_next_pod(node: Machine, make_volume: MakeVolume, fs_type: str) -> None:
+    kubelet = Kubelet(node, make_volume(), fs_type=fs_type)
+    assert [a.call for a in succeeded(kubelet.start_pod())] == ["waitforattach", "mountdevice", "mount"]
+    node.put(f"{kubelet.pod_directory}/row", "forty-two")
+    shown = node.run(["findmnt", "-no", "FSTYPE,OPTIONS", kubelet.pod_directory]).stdout
+    assert fs_type in shown
+    assert {"nosuid", "nodev", "rw"} <= set(shown.split()[1].split(","))
+    succeeded(kubelet.end_pod())
+
+    again = Kubelet(node, kubelet.volume, fs_type=fs_type)
+    succeeded(again.start_pod())
+    assert node.read(f"{again.pod_directory}/row") == b"forty-two"
+    succeeded(again.end_pod())
+
+
+def test_both_paths_carry_the_volume_under_debians_default_find_multipaths_strict(
+    node: Machine, make_volume: MakeVolume
+) -> None:
+    assert "find_multipaths" not in node.run("cat /etc/multipath.conf 2>/dev/null", check=False).stdout
+    kubelet = Kubelet(node, make_volume())
+    attached = succeeded([kubelet.call("waitforattach")])[0]
+    device = str(attached.answer["device"])
+    assert device.startswith("/dev/disk/by-id/dm-uuid-mpath-3600")
+    shown = node.run("multipath -ll").stdout
+    assert shown.count("active ready running") == 2
+    assert "INSPUR,MCS" in shown
+    succeeded([kubelet.call("mountdevice"), kubelet.call("unmountdevice")])
+
+
+def test_every_call_may_come_twice(node: Machine, make_volume: MakeVolume) -> None:
+    kubelet = Kubelet(node, make_volume())
+    for call in ("waitforattach", "mountdevice", "mount", "unmount", "unmountdevice", "detach"):
+        succeeded([kubelet.call(call), kubelet.call(call)])
+
+
+def test_twenty_volumes_at_once_use_one_connection_and_leave_nothing(
+    node: Machine, san: San, make_volume: MakeVolume
+) -> None:
+    kubelets = [Kubelet(node, make_volume()) for _ in range(20)]
+    san.control.do("reset-counters")
+    start = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        for answers in pool.map(Kubelet.start_pod, kubelets):
+            succeeded(answers)
+        started = time.monotonic()
+        for answers in pool.map(Kubelet.end_pod, kubelets):
+            succeeded(answers)
+    print(f"20 volumes: {started - start:.1f} s to start, {time.monotonic() - started:.1f} s to end")
+    connections = san.control.do("counters")["connections"]
+    assert connections["peak"] == 1
+    assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
+
+
+def test_a_dead_portal_costs_less_than_three_seconds_and_is_said(
+    node: Machine, lab: Lab, san: San, make_volume: MakeVolume, no_sessions: None
+) -> None:
+    usual = Kubelet(node, make_volume())
+    quick = succeeded([usual.call("waitforattach")])[0].seconds
+    succeeded([usual.call("unmountdevice")])
+    node.run("iscsiadm -m node -U all", check=False)
+    degraded = Kubelet(node, make_volume())
+    lab.node("a").set_link("iscsi1", up=False)
+    try:
+        answer = succeeded([degraded.call("waitforattach")])[0]
+    finally:
+        lab.node("a").set_link("iscsi1", up=True)
+    print(f"all portals {quick:.2f} s, one dead {answer.seconds:.2f} s")
+    assert "degraded" in answer.message
+    assert "10.9.1.1" in answer.message
+    assert answer.seconds < quick + 3
+    succeeded([degraded.call("mountdevice"), degraded.call("unmountdevice")])
+
+
+@pytest.fixture
+def no_sessions(node: Machine, node_is_left_clean: None) -> None:
+    """Log out: the portals must be looked at anew."""
+    node.run("iscsiadm -m node -U all", check=False)
