@@ -1,0 +1,128 @@
+"""The node agent's process: `instorage-nodeagent.service` (systemd/instorage-nodeagent.service)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from nodeagent.array_pool import ArrayPool
+from nodeagent.attached import Attachments
+from nodeagent.dispatch import Dispatcher
+from nodeagent.flight import Flights, VolumeLocks
+from nodeagent.journal import Log
+from nodeagent.node import Node
+from nodeagent.paths import Paths
+from nodeagent.portals import Portals
+from nodeagent.reconciliation import REST_SECONDS, Reconciler
+from nodeagent.records import Records
+from nodeagent.server import Server
+from nodeagent.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from instorage.arrays.protocol import Array
+    from instorage.configuration import StorageSettings
+
+READY_SECONDS = 60.0
+DRAIN_SECONDS = 20.0
+STUCK_SECONDS = 3600.0  # every step has a shorter deadline: what is older hangs
+_LOG = logging.getLogger(__name__)
+
+
+def build(paths: Paths, log: Log) -> Node:
+    """Put the agent's parts together; nothing is read or connected yet."""
+    return Node(
+        paths=paths,
+        settings=Settings(paths.configuration, lambda found: log.apply(found.log)),
+        arrays=ArrayPool(lambda entry: _array(entry, paths)),
+        records=Records(paths.records),
+        portals=Portals(paths.sysfs),
+        attachments=Attachments(),
+        locks=VolumeLocks(),
+        flights=Flights(),
+        boot_id=paths.boot_id.read_text().strip(),
+    )
+
+
+def _array(entry: StorageSettings, paths: Paths) -> Array:
+    from instorage.arrays.as18000 import As18000  # paramiko is slow to import, READY=1 need not wait
+    from instorage.arrays.endpoint import Endpoint
+
+    endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
+    return As18000(endpoint, paths.state / "known_hosts")
+
+
+def inherited() -> list[socket.socket]:
+    """Return the listening sockets that systemd passed."""
+    from systemd import daemon
+
+    return [socket.socket(fileno=descriptor) for descriptor in daemon.listen_fds()]
+
+
+class Agent:
+    """The running agent: ready, watched, stopped."""
+
+    def __init__(
+        self, node: Node, listeners: Sequence[socket.socket], *, uid: int = 0, rest: float = REST_SECONDS
+    ) -> None:
+        from sdnotify import SystemdNotifier
+
+        self._node = node
+        self._notifier = SystemdNotifier()
+        dispatcher = Dispatcher(node)
+        self._reconciler = Reconciler(node, dispatcher.begin, rest)
+        dispatcher.use(self._reconciler)
+        self.server = Server(listeners, dispatcher.answer, uid)
+
+    def run(self) -> None:
+        """Settle the past (at most 60 s), say READY=1, serve until `stop`, finish what is being answered."""
+        bad = self._node.records.load()
+        self._reconciler.start()
+        if not self._reconciler.wait_settled(READY_SECONDS):
+            _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
+        _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
+        self._notifier.notify("READY=1")
+        self.server.serve(self._tick, watchdog_seconds())
+        self._notifier.notify("STOPPING=1")
+        self._reconciler.stop()
+        if not self.server.drain(DRAIN_SECONDS):
+            _LOG.warning("%d calls had no answer when the agent stopped", self.server.calls)
+        self._node.arrays.close()
+
+    def _tick(self) -> None:
+        """Feed the watchdog, if neither an operation nor the records hang (the latter would block here)."""
+        self._node.records.all()
+        if self._node.flights.oldest() < STUCK_SECONDS:
+            self._notifier.notify("WATCHDOG=1")
+        else:
+            _LOG.error("An operation hangs: the watchdog is no longer fed")
+
+
+def watchdog_seconds() -> float | None:
+    """Return a third of systemd's watchdog time, None without one."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 3e6 if microseconds.isdigit() and int(microseconds) else None
+
+
+def main() -> int:
+    """Run as systemd's service."""
+    log = Log()
+    listeners = inherited()
+    if not listeners:
+        print("instorage-nodeagent: no socket was passed: start instorage-node.target", file=sys.stderr)
+        return 1
+    agent = Agent(build(Paths.from_environment(), log), listeners)
+    signal.set_wakeup_fd(agent.server.wake_descriptor)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.server.stop())
+    agent.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""waitforattach: map the volume to this host, bring its device up, have it verified (safety.md, Attach)."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from instorage.arrays.model import Initiator, Level
+from instorage.wire.fault import Code, Fault
+from instorage.wire.verbs import AttachRequest, DetachRequest, IscsiPath, Multipath
+from nodeagent import barrier, identity, leftover, takedown
+from nodeagent.records import SCHEMA, Record
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Host, Mapping, Volume
+    from instorage.arrays.protocol import Array
+    from instorage.wire.verbs import AttachReply, InspectReply
+    from nodeagent.flexvolume import Options
+    from nodeagent.helper_client import Helper
+    from nodeagent.node import Operation
+    from nodeagent.portals import Report
+
+MAP_SECONDS = 70.0  # what one changing command may take at the array, its reading again included
+_SURE = (  # the array said no: nothing was mapped
+    Code.VOLUME_MAPPED_ELSEWHERE,
+    Code.VOLUME_MISSING,
+    Code.ARRAY_REFUSED,
+    Code.HOST_MISSING,
+    Code.HOST_OBJECT,
+    Code.ARRAY_AUTHENTICATION,
+    Code.ARRAY_HOST_KEY,
+)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The stable device name, and a remark when something is degraded."""
+
+    device: str
+    remark: str
+
+
+def attach(operation: Operation, options: Options) -> Attached:
+    """Attach the volume, or verify that it is attached; what this call began is taken back when it fails."""
+    barrier.refuse(operation)
+    array = operation.array(options.storage)
+    operation.progress.say(f"asking array {array.name} for the volume")
+    volume = usable(array, options)
+    with operation.helper() as helper:
+        operation.progress.say("asking the helper for the initiator")
+        host = own_host(operation, array, helper)
+        operation.progress.say("waiting for the host lock")
+        helper.lock(operation.left)
+        here = helper.inspect(volume.uid)
+        mapping = _mapping_before(operation, array, helper, volume, host, here, options)
+        if mapping is not None:
+            _record(operation, array, volume, host, options)
+            return _bring_up(operation, array, helper, volume, mapping)
+        return _attach_anew(operation, array, helper, volume, host, options)
+
+
+def usable(array: Array, options: Options) -> Volume:
+    """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says."""
+    volume = array.find_volume(options.name)
+    if volume is None:
+        raise Fault(
+            Code.VOLUME_MISSING,
+            f"Array {array.name} has no volume {options.name}: create it, or correct name or storageName.",
+            volume=options.name,
+            array=array.name,
+        )
+    if not volume.online:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} is offline on array {array.name}.",
+            volume=volume.name,
+        )
+    if options.level not in (None, volume.level) and not options.read_only:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} is {volume.level} on array {array.name}, its PV says {options.level}: "
+            "an expansion may have been broken off; see the plan in the barrier file.",
+            volume=volume.name,
+        )
+    return volume
+
+
+def own_host(operation: Operation, array: Array, helper: Helper) -> Host:
+    """Return this machine's host object on the array, made if it has none."""
+    host = operation.host
+    names = helper.initiator()
+    initiator = Initiator(names.iqn, names.wwpns)
+    link = host.link.value
+    if link == "iscsi" and names.iqn is None:
+        raise Fault(
+            Code.TOOL_MISSING,
+            "This node has no iSCSI initiator name: install open-iscsi and start it once "
+            "(/etc/iscsi/initiatorname.iscsi).",
+        )
+    if link != "iscsi":
+        raise Fault(Code.NOT_SUPPORTED, f"host.link {link} is not in this version; use iscsi.", link=link)
+    operation.progress.say(f"asking array {array.name} for the host object")
+    return array.ensure_host(
+        initiator, link=link, names=identity.host_names(host), assigned=identity.assigned(host)
+    )
+
+
+def _mapping_before(
+    operation: Operation,
+    array: Array,
+    helper: Helper,
+    volume: Volume,
+    host: Host,
+    here: InspectReply,
+    options: Options,
+) -> Mapping | None:
+    """Return the mapping of a volume that is attached already; take down what is left of an older attach.
+
+    When the kernel has nothing of the volume there is nothing to spare, and the array is not asked: a mapping
+    without `-force` is refused by the array itself when another host has the volume.
+    """
+    if not leftover.anything(here):
+        return None
+    operation.progress.say(f"asking array {array.name} where the volume is mapped")
+    mappings = array.mappings(volume.name)
+    mine = leftover.mapped_to(mappings, host) or leftover.confirm_unmapped(array, volume, host)
+    others = [mapping.host for mapping in mappings if mapping.host != host.name]
+    if mine is None:
+        operation.progress.say("taking down what is left of an older attach")
+        leftover.remove(helper, volume.uid, here)
+    if others and not options.many_readers:
+        raise elsewhere(volume, others)
+    if mine is not None and not others:
+        operation.node.attachments.note(volume)
+    return mine
+
+
+def elsewhere(volume: Volume, hosts: list[str]) -> Fault:
+    """Return the fault of a volume that other hosts have."""
+    named = ", ".join(hosts)
+    return Fault(
+        Code.VOLUME_MAPPED_ELSEWHERE,
+        f"Volume {volume.name} is mapped to host {named}: it can be used here when that node has let it go.",
+        volume=volume.name,
+        hosts=named,
+    )
+
+
+def _attach_anew(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, host: Host, options: Options
+) -> Attached:
+    known = operation.node.records.get(volume.uid) is not None
+    record = _record(operation, array, volume, host, options)
+    helper.assure_lock(MAP_SECONDS)
+    operation.progress.say(f"mapping the volume on array {array.name}")
+    try:
+        mapping = array.map_volume(volume.name, host.name, share=options.many_readers)
+    except Fault as fault:
+        if fault.code in _SURE and not known:
+            operation.node.records.remove(volume.uid)
+        if fault.code in (Code.HOST_MISSING, Code.HOST_OBJECT):
+            array.forget()
+        raise
+    if not options.many_readers:
+        operation.node.attachments.note(volume)
+    try:
+        return _bring_up(operation, array, helper, volume, mapping)
+    except Fault as fault:
+        raise _rolled_back(operation, array, record, fault) from None
+
+
+def _record(operation: Operation, array: Array, volume: Volume, host: Host, options: Options) -> Record:
+    """Write that the volume is ours; an older record keeps its time, its device mount and how that was made."""
+    old = operation.node.records.get(volume.uid)
+    record = Record(
+        schema=SCHEMA,
+        uid=volume.uid,
+        name=volume.name,
+        storage=array.name,
+        host=host.name,
+        kind=(options.level or volume.level or Level.BASIC).value,
+        size=volume.size,
+        read_only=old.read_only if old else options.read_only,
+        boot_id=operation.node.boot_id,
+        created=old.created if old else datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        many_readers=options.many_readers,
+        target=old.target if old else None,
+    )
+    operation.node.records.put(record)
+    return record
+
+
+def _bring_up(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+) -> Attached:
+    luns = dict(mapping.luns)
+    operation.progress.say("looking for the array's portals")
+    targets = [target for target in array.iscsi_targets() if target.io_group in luns]
+    try:
+        report = operation.node.portals.report(target.portal for target in targets)
+    except Fault:
+        array.forget()
+        raise
+    paths = tuple(
+        IscsiPath(target.portal, target.iqn, luns[target.io_group])
+        for target in targets
+        if target.portal in report.up
+    )
+    operation.progress.say(f"waiting for the device over {len(paths)} paths")
+    began = time.monotonic()
+    reply = helper.attach(
+        AttachRequest(
+            op=operation.op,
+            uid=volume.uid,
+            size=volume.size,
+            paths=paths,
+            multipath=multipath(operation),
+            wait_ms=int(identity.patience(operation.host) * 1000),
+        )
+    )
+    _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
+    remark = _degraded(report, reply)
+    if remark:
+        _LOG.warning("Volume %s: %s", volume.name, remark)
+    return Attached(reply.device, remark)
+
+
+def multipath(operation: Operation) -> Multipath:
+    """Return what the configuration demands."""
+    return Multipath.REQUIRED if operation.host.force_multipath else Multipath.PREFERRED
+
+
+def _degraded(report: Report, reply: AttachReply) -> str:
+    refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
+    remarks = [report.remark] if report.remark else []
+    if refused:
+        remarks.append(f"Degraded: {len(refused)} paths refused: {', '.join(refused)}")
+    if len(reply.found) == 1:
+        remarks.append("Only a single path is in use.")
+    return " ".join(remarks)
+
+
+def _rolled_back(operation: Operation, array: Array, record: Record, fault: Fault) -> Fault:
+    """Undo the mapping of an attach that failed, and return the fault to answer with."""
+    operation.progress.say("taking the failed attach back")
+    try:
+        with operation.helper() as helper:
+            helper.lock(operation.left)
+            helper.detach(DetachRequest(operation.op, record.uid, takedown.WAIT_MS))
+            takedown.unmap(operation, array, helper, record)
+    except Fault as second:
+        _LOG.warning("The attach could not be taken back now, it is tried again later: %s", second)
+    return fault

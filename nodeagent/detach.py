@@ -1,0 +1,116 @@
+"""detach: what kube-controller-manager asks of any host, usually after the node itself has unmapped."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from instorage.configuration import Fence
+from instorage.operation import overlap
+from instorage.wire.fault import Code, Fault
+from nodeagent import barrier, identity
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Mapping
+    from instorage.arrays.protocol import Array
+    from nodeagent.flexvolume import Detach
+    from nodeagent.node import Operation
+
+UNMAP_SECONDS = 8.0  # an unmap that is begun later could hit a mapping made anew after the stub left
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one array says: it knows the volume or not, or cannot be asked; its mappings of the volume."""
+
+    array: Array
+    found: bool = False
+    fault: Fault | None = None
+    mappings: tuple[Mapping, ...] = ()
+
+
+def detach(operation: Operation, request: Detach) -> str:
+    """Make sure that `request.node` no longer has the volume; return a remark, often empty.
+
+    All arrays are asked at once. A mapping is removed only as `host.fence` allows.
+    """
+    barrier.refuse(operation)
+    operation.progress.say("asking the arrays where the volume is mapped")
+    names = _host_objects(operation, request.node)
+    findings = overlap(
+        [functools.partial(_ask, operation, s.name, request) for s in operation.configuration.storage]
+    )
+    held = [(f.array, m) for f in findings for m in f.mappings if m.host in names]
+    if len(held) > 1:
+        raise _several(request, held)
+    if held:
+        _fence(operation, request, *held[0])
+        return ""
+    silent = next((finding.fault for finding in findings if finding.fault is not None), None)
+    if silent is not None and not any(finding.found for finding in findings):
+        raise silent
+    others = sorted({m.host for finding in findings for m in finding.mappings})
+    if others:
+        return (
+            f"Volume {request.name} is mapped to {', '.join(others)}, not to {request.node}: left as it is."
+        )
+    return ""
+
+
+def _host_objects(operation: Operation, node: str) -> tuple[str, ...]:
+    """Return the host objects that the name rule and `host.objects` give to `node`; never a guess."""
+    given = operation.host.objects.get(node)
+    return (identity.host_name(operation.host, node), *([given] if given else []))
+
+
+def _ask(operation: Operation, name: str, request: Detach) -> Finding:
+    array = operation.array(name)
+    try:
+        if array.find_volume(request.name) is None:
+            return Finding(array)
+        return Finding(array, found=True, mappings=array.mappings(request.name))
+    except Fault as fault:
+        return Finding(array, fault=fault)
+
+
+def _several(request: Detach, held: list[tuple[Array, Mapping]]) -> Fault:
+    named = " and ".join(f"{array.name} ({mapping.host})" for array, mapping in held)
+    return Fault(
+        Code.VOLUME_MAPPED,
+        f"A volume {request.name} is mapped to node {request.node} on {named}: unmap the wrong one by hand.",
+        volume=request.name,
+        node=request.node,
+    )
+
+
+def _fence(operation: Operation, request: Detach, array: Array, mapping: Mapping) -> None:
+    fence = operation.host.fence
+    if fence is Fence.NEVER:
+        raise _kept(request, array, "host.fence is never")
+    if fence is Fence.NODE_LOST:
+        operation.progress.say(f"asking array {array.name} whether the node is logged in")
+        host = array.find_host(mapping.host)
+        if host is not None and host.logged_in:
+            raise _kept(request, array, f"its host object {host.name} is logged in, so the node lives")
+    if operation.left < UNMAP_SECONDS or operation.progress.abandoned():
+        raise Fault(Code.TIMEOUT, f"Too late to unmap volume {request.name}: the caller has left.")
+    operation.progress.say(f"unmapping the volume on array {array.name}")
+    array.unmap_volume(request.name, mapping.host)
+    _LOG.warning(
+        "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced from it",
+        request.name, request.node, mapping.host, array.name, fence.value,
+    )  # fmt: skip
+
+
+def _kept(request: Detach, array: Array, why: str) -> Fault:
+    return Fault(
+        Code.VOLUME_MAPPED,
+        f"Volume {request.name} is still mapped to node {request.node} on array {array.name} and stays so, "
+        f"since {why}: the node unmaps it when its pod is gone.",
+        volume=request.name,
+        node=request.node,
+        array=array.name,
+    )

@@ -1,0 +1,48 @@
+"""unmountdevice: unmount the global directory, remove the device, unmap on the array."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+from nodeagent import adoption, barrier, takedown
+
+if TYPE_CHECKING:
+    from instorage.wire.values import VolumeUid
+    from nodeagent.node import Operation
+    from nodeagent.records import Record
+    from nodeagent.targets import DeviceTarget
+
+_LOG = logging.getLogger(__name__)
+
+
+def unmount_device(operation: Operation, target: DeviceTarget) -> None:
+    """Take the volume of `target` down; success when nothing of it is left here.
+
+    The volume is known by its mount; when that is gone already, by its ownership record.
+    """
+    barrier.refuse(operation)
+    operation.progress.say("unmounting")
+    with operation.helper() as helper:
+        mounted = helper.unmount(target.path).uid
+        for record in _ours(operation, target, mounted):
+            takedown.take_down(operation, helper, record)
+
+
+def _ours(operation: Operation, target: DeviceTarget, mounted: VolumeUid | None) -> tuple[Record, ...]:
+    if mounted is None:
+        named = operation.node.records.by_name(target.name)
+        return tuple(record for record in named if record.target in (None, target.path))
+    record = operation.node.records.get(mounted)
+    if record is None:
+        record = adoption.adopt(operation, mounted, target)
+    if record is None:
+        raise Fault(
+            Code.NOT_OURS,
+            f"{target.path} held volume UID {mounted}, which no configured array knows under the name "
+            f"{target.name}: it was unmounted and is left mapped.",
+            uid=mounted,
+            target=target.path,
+        )
+    return (record,)

@@ -1,0 +1,130 @@
+"""From a call's arguments to its answer: parse, join or run, take the volume's lock, say how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import RequestId
+from nodeagent import attach, detach, device_mount, device_unmount, flexvolume, journal, pod_mount
+from nodeagent.flexvolume import Answer, Status
+from nodeagent.node import Operation
+from nodeagent.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from instorage.wire.values import VolumeName
+    from nodeagent.flexvolume import Request
+    from nodeagent.node import Node
+    from nodeagent.progress import Listener
+    from nodeagent.reconciliation import Reconciler
+
+PATIENCE = {"waitforattach": 510.0, "detach": 20.0}
+"""Seconds that a call may wait for others; the stub's own deadlines are 540, 25 and 100 s."""
+OTHERS_PATIENCE = 90.0
+_LOG = logging.getLogger(__name__)
+
+
+def new_request() -> RequestId:
+    """Return a request id that no other request has."""
+    return RequestId(secrets.token_hex(5))
+
+
+class Dispatcher:
+    """Answers calls; `reconciler` learns of every volume that may be left unfinished."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._reconciler: Reconciler | None = None
+
+    def use(self, reconciler: Reconciler) -> None:
+        """Tell `reconciler` how calls end, from now on."""
+        self._reconciler = reconciler
+
+    def answer(self, argv: Sequence[str], listener: Listener) -> Answer | None:
+        """Return the answer to one call; None when its caller left while it waited for another's run."""
+        op = new_request()
+        try:
+            request = flexvolume.parse(argv)
+        except Fault as fault:
+            call = argv[0] if argv else ""
+            with journal.working_on(op, ""):
+                _LOG.warning("%s refused: %s", call[:40], fault, extra=journal.coded(fault))
+            return flexvolume.failure(fault, op)
+        if isinstance(request, Answer):
+            return request
+        progress = Progress(op)
+        return self._node.flights.run(request, progress, listener, lambda: self._run(request, progress))
+
+    @contextlib.contextmanager
+    def begin(self, what: str, name: VolumeName | None) -> Iterator[Operation]:
+        """Open an operation that no caller waits for."""
+        op = new_request()
+        with journal.working_on(op, name or ""):
+            progress = Progress(op)
+            progress.say(what)
+            deadline = time.monotonic() + OTHERS_PATIENCE
+            yield Operation(self._node, progress, self._node.settings.current(), deadline)
+
+    def _run(self, request: Request, progress: Progress) -> Answer:
+        with journal.working_on(progress.op, request.name):
+            began = time.monotonic()
+            answer = self._answered(request, progress)
+            level = logging.INFO if answer.status is Status.SUCCESS else logging.WARNING
+            _LOG.log(level, "%s: %s after %.2f s", request.call, answer.status, time.monotonic() - began)
+            self._tell(request, answer)
+            return answer
+
+    def _answered(self, request: Request, progress: Progress) -> Answer:
+        deadline = time.monotonic() + PATIENCE.get(request.call, OTHERS_PATIENCE)
+        settings = self._node.settings
+        try:
+            operation = Operation(self._node, progress, settings.current(), deadline)
+            holder = f"{request.call} of {request.name} (request {progress.op})"
+            with self._node.locks.held(request.name, holder, progress, deadline):
+                answer = perform(operation, request)
+        except Fault as fault:
+            _LOG.error("%s failed: %s", request.call, fault, extra=journal.coded(fault))
+            return flexvolume.failure(fault, progress.op, settings.remark)
+        except Exception as error:
+            _LOG.exception("%s failed by a defect of the agent", request.call)
+            sentence = (
+                f"The node agent failed ({type(error).__name__}): see journalctl INSTORAGE_OP={progress.op}."
+            )
+            return flexvolume.failure(Fault(Code.INTERNAL, sentence), progress.op)
+        if settings.remark:
+            message = f"{answer.message} {settings.remark}".strip()
+            return Answer(answer.status, message, answer.fields)
+        return answer
+
+    def _tell(self, request: Request, answer: Answer) -> None:
+        if self._reconciler is None or request.call in ("mount", "unmount", "detach"):
+            return
+        if request.call != "waitforattach" and answer.status is Status.SUCCESS:
+            self._reconciler.finished(request.name)
+        else:
+            self._reconciler.unfinished(request.name)
+
+
+def perform(operation: Operation, request: Request) -> Answer:
+    """Do what the request asks for; the volume's lock is held."""
+    match request:
+        case flexvolume.WaitForAttach(options):
+            attached = attach.attach(operation, options)
+            return Answer(Status.SUCCESS, attached.remark, {"device": attached.device})
+        case flexvolume.MountDevice(target, options):
+            device_mount.mount_device(operation, target, options)
+        case flexvolume.Mount(pod, options):
+            pod_mount.mount_pod(operation, pod, options)
+        case flexvolume.Unmount(pod):
+            pod_mount.unmount_pod(operation, pod)
+        case flexvolume.UnmountDevice(target):
+            device_unmount.unmount_device(operation, target)
+        case flexvolume.Detach():
+            return Answer(Status.SUCCESS, detach.detach(operation, request))
+    return Answer(Status.SUCCESS)

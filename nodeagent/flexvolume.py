@@ -1,0 +1,220 @@
+"""The FlexVolume calls as typed requests, and their answers (flexvolume.md 1 and 9)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from instorage.arrays.model import Level
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import FsType, VolumeName
+from nodeagent.targets import DeviceTarget, PodTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MESSAGE_LIMIT = 4000  # characters
+Targeted = TypeVar("Targeted", "MountDevice", "Mount")
+
+
+class Status(StrEnum):
+    """What kubelet understands."""
+
+    SUCCESS = "Success"
+    FAILURE = "Failure"
+    NOT_SUPPORTED = "Not supported"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `fields` beside status and message: device, volumeName, attached, capabilities."""
+
+    status: Status
+    message: str = ""
+    fields: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def exit_status(self) -> int:
+        """Return 0 for Success and Not supported, 1 for Failure."""
+        return 1 if self.status is Status.FAILURE else 0
+
+    def text(self) -> str:
+        """Return the JSON object, without control characters, within the stub's limit."""
+        found: dict[str, object] = {"status": self.status.value}
+        if self.message:
+            found["message"] = "".join(c if c.isprintable() else " " for c in self.message)[:MESSAGE_LIMIT]
+        found.update(self.fields)
+        return json.dumps(found, ensure_ascii=False).replace("\x7f", "?")
+
+
+def failure(fault: Fault, op: str, remark: str = "") -> Answer:
+    """Turn a fault into a Failure whose sentence carries the request id."""
+    sentence = f"{fault.sentence} {remark}".strip()
+    return Answer(Status.FAILURE, f"{sentence} (request {op})")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a PV (or an inline volume) says, as far as the agent needs it. Secrets are not kept."""
+
+    name: VolumeName
+    fs_type: FsType
+    read_only: bool
+    storage: str | None = None
+    many_readers: bool = False
+    level: Level | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Options:
+        """Read the JSON object of options; `Fault(BAD_REQUEST)` names what is wrong."""
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            raise Fault(Code.BAD_REQUEST, "The options of the call are not JSON.") from None
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise Fault(Code.BAD_REQUEST, "The options of the call are not an object of strings.")
+        many = found.get("readers") == "many"
+        read_only = _access(found.get("kubernetes.io/readwrite", "rw"))
+        name = VolumeName.parse(found.get("kubernetes.io/pvOrVolumeName"))
+        if found.get("readers") not in (None, "", "one", "many"):
+            raise Fault(Code.BAD_REQUEST, f"Option readers of volume {name} is not «many».", volume=name)
+        if many and not read_only:
+            raise Fault(
+                Code.NOT_ALLOWED,
+                f"Volume {name} has «readers: many» and is asked for read-write: "
+                "set readOnly in the pod's volume, or take the option out of the PV.",
+                volume=name,
+            )
+        fs_type = FsType.parse(found.get("kubernetes.io/fsType") or "ext4")
+        return cls(name, fs_type, read_only, found.get("storageName") or None, many, _level(found))
+
+
+def _access(text: str) -> bool:
+    if text not in ("rw", "ro"):
+        raise Fault(Code.BAD_REQUEST, f"kubernetes.io/readwrite is {text[:20]!r}, not rw or ro.")
+    return text == "ro"
+
+
+def _level(found: dict[str, str]) -> Level | None:
+    text = found.get("volLevel")
+    if not text:
+        return None
+    if text in set(Level):
+        return Level(text)
+    raise Fault(Code.BAD_REQUEST, f"Option volLevel is {text[:40]!r}, not basic, mirror or aa.")
+
+
+@dataclass(frozen=True)
+class WaitForAttach:
+    """Attach the volume; the device argument is the node's name or empty: ignored."""
+
+    options: Options
+    call: ClassVar[str] = "waitforattach"
+
+    @property
+    def name(self) -> VolumeName:
+        """The volume."""
+        return self.options.name
+
+
+class _AtTarget:
+    """A request about one directory of kubelet's, which names the volume."""
+
+    target: DeviceTarget | PodTarget
+
+    @property
+    def name(self) -> VolumeName:
+        """The volume."""
+        return self.target.name
+
+
+@dataclass(frozen=True)
+class MountDevice(_AtTarget):
+    """Mount the device on kubelet's global directory."""
+
+    target: DeviceTarget
+    options: Options
+    call: ClassVar[str] = "mountdevice"
+
+
+@dataclass(frozen=True)
+class Mount(_AtTarget):
+    """Bind the device mount into a pod's directory."""
+
+    target: PodTarget
+    options: Options
+    call: ClassVar[str] = "mount"
+
+
+@dataclass(frozen=True)
+class Unmount(_AtTarget):
+    """Take the bind mount out of a pod's directory."""
+
+    target: PodTarget
+    call: ClassVar[str] = "unmount"
+
+
+@dataclass(frozen=True)
+class UnmountDevice(_AtTarget):
+    """Unmount the global directory, and detach and unmap the volume."""
+
+    target: DeviceTarget
+    call: ClassVar[str] = "unmountdevice"
+
+
+@dataclass(frozen=True)
+class Detach:
+    """kube-controller-manager asks that `node` no longer has the volume."""
+
+    name: VolumeName
+    node: str
+    call: ClassVar[str] = "detach"
+
+
+Request = WaitForAttach | MountDevice | Mount | Unmount | UnmountDevice | Detach
+"""Equal requests are one operation: the request is the key of the single flight."""
+CAPABILITIES = {
+    "attach": True,
+    "requiresFSResize": True,
+    "fsGroup": True,
+    "selinuxRelabel": True,
+    "supportsMetrics": True,
+}
+
+
+def parse(argv: Sequence[str]) -> Request | Answer:
+    """Turn argv (without the program) into a request, or into the answer where nothing is to be done."""
+    call, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
+    if call == "init":
+        return Answer(Status.SUCCESS, fields={"capabilities": dict(CAPABILITIES)})
+    if call in ("expandfs", "expandvolume"):
+        # «Not supported» would make kubelet resize the file system by itself
+        raise Fault(Code.NOT_SUPPORTED, "Growing a volume is not in this version of the driver.", call=call)
+    if call not in _PARSERS:
+        return Answer(Status.NOT_SUPPORTED)
+    count, parser = _PARSERS[call]
+    if len(arguments) < count:
+        raise Fault(Code.BAD_REQUEST, f"{call} needs {count} arguments, {len(arguments)} came.", call=call)
+    return parser(arguments)
+
+
+_PARSERS: dict[str, tuple[int, Callable[[list[str]], Request]]] = {
+    "waitforattach": (2, lambda a: WaitForAttach(Options.parse(a[1]))),
+    "mountdevice": (3, lambda a: _same(MountDevice(DeviceTarget.parse(a[0]), Options.parse(a[2])))),
+    "mount": (2, lambda a: _same(Mount(PodTarget.parse(a[0]), Options.parse(a[1])))),
+    "unmount": (1, lambda a: Unmount(PodTarget.parse(a[0]))),
+    "unmountdevice": (1, lambda a: UnmountDevice(DeviceTarget.parse(a[0]))),
+    "detach": (2, lambda a: Detach(VolumeName.parse(a[0]), a[1])),
+}
+
+
+def _same(request: Targeted) -> Targeted:
+    if request.target.name != request.options.name:
+        raise Fault(
+            Code.BAD_REQUEST,
+            f"The options name volume {request.options.name}, the directory {request.target.name}.",
+            volume=request.options.name,
+        )
+    return request

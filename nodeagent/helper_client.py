@@ -1,0 +1,222 @@
+"""The client of the root helper: one connection an operation, typed requests and replies over varlink."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from instorage.wire import record
+from instorage.wire.fault import Code, Fault
+from instorage.wire.varlink import Stream
+from instorage.wire.verbs import (
+    INTERFACE,
+    VERBS,
+    AttachReply,
+    AttachRequest,
+    BindReply,
+    BindRequest,
+    DetachReply,
+    DetachRequest,
+    Empty,
+    InitiatorReply,
+    InitiatorRequest,
+    InspectReply,
+    InspectRequest,
+    LockMode,
+    LockRequest,
+    MountReply,
+    MountRequest,
+    UnlockRequest,
+    UnmountReply,
+    UnmountRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from _typeshed import DataclassInstance
+
+    from instorage.wire.values import RequestId, VolumeUid
+
+T = TypeVar("T", bound="DataclassInstance")
+
+LOOK = "look at «systemctl status instorage-helper.socket» and «journalctl -u instorage-helper»"
+CONNECT_SECONDS = 10.0  # a cold helper under load
+ANSWER_SECONDS = 30.0
+MOUNT_SECONDS = 1800.0  # mkfs and fsck of a large volume have their own deadlines inside the helper
+GRACE_SECONDS = 60.0  # beyond the patience that a request carries
+LEASE_SECONDS = 180.0
+_VERB_OF = {request: verb for verb, (request, _) in VERBS.items()}
+
+
+class Helper:
+    """A connection to the helper, opened by the first call. Not for several threads.
+
+    Errors are the helper's faults; HELPER_UNREACHABLE when it cannot be reached or leaves within a
+    call, TIMEOUT when it does not answer.
+    """
+
+    def __init__(self, path: str, op: RequestId) -> None:
+        self.op = op
+        self._path = path
+        self._stream: Stream | None = None
+        self._lease_until: float | None = None
+
+    def __enter__(self) -> Helper:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the helper drops what it held for it."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        self._lease_until = None
+
+    def initiator(self) -> InitiatorReply:
+        """Return this machine's initiator names."""
+        return self.call(InitiatorRequest(self.op), InitiatorReply)
+
+    def inspect(self, uid: VolumeUid) -> InspectReply:
+        """Return what the kernel has of one volume."""
+        return self.call(InspectRequest(self.op, uid), InspectReply)
+
+    def inspect_all(self) -> tuple[InspectReply, ...]:
+        """Return what the kernel has of every InStorage volume."""
+        replies = self._calls(InspectRequest(self.op), InspectReply, ANSWER_SECONDS, more=True)
+        return tuple(reply for reply in replies if reply.uid is not None)
+
+    def lock(self, wait: float) -> None:
+        """Take (or renew) the shared host lock, waiting at most `wait` seconds."""
+        until = time.monotonic() + LEASE_SECONDS
+        request = LockRequest(self.op, LockMode.SHARED, int(LEASE_SECONDS * 1000), int(wait * 1000))
+        self.call(request, Empty, wait + ANSWER_SECONDS)
+        self._lease_until = until + wait if self._lease_until is None else until
+
+    def assure_lock(self, seconds: float) -> None:
+        """Make sure that the host lock outlives the next `seconds`, or raise LOCK_LOST.
+
+        To be asked before every command that changes the array: what is sent without the lock could meet an
+        expansion.
+        """
+        if self._stream is None or self._lease_until is None:
+            raise Fault(Code.LOCK_LOST, "The host lock went with the helper's connection; try again.")
+        if self._lease_until - time.monotonic() < seconds:
+            self.lock(0)
+
+    def unlock(self) -> None:
+        """Give the host lock up."""
+        self.call(UnlockRequest(self.op), Empty)
+        self._lease_until = None
+
+    def attach(self, request: AttachRequest) -> AttachReply:
+        """Bring the volume's device up and have it verified."""
+        return self.call(request, AttachReply, request.wait_ms / 1000 + GRACE_SECONDS)
+
+    def detach(self, request: DetachRequest) -> DetachReply:
+        """Flush and remove map and paths."""
+        return self.call(request, DetachReply, request.wait_ms / 1000 + GRACE_SECONDS)
+
+    def mount(self, request: MountRequest) -> MountReply:
+        """Mount (and format, if proven new)."""
+        return self.call(request, MountReply, MOUNT_SECONDS)
+
+    def bind(self, request: BindRequest) -> BindReply:
+        """Bind a device mount into a pod's directory."""
+        return self.call(request, BindReply, GRACE_SECONDS)
+
+    def unmount(self, target: str) -> UnmountReply:
+        """Sync and unmount a target."""
+        return self.call(UnmountRequest(self.op, target), UnmountReply, 2 * GRACE_SECONDS)
+
+    def call(self, request: DataclassInstance, reply: type[T], seconds: float = ANSWER_SECONDS) -> T:
+        """Send one request and return its one reply."""
+        replies = list(self._calls(request, reply, seconds, more=False))
+        if len(replies) != 1:
+            raise Fault(Code.PROTOCOL, f"The helper sent {len(replies)} replies to one request.")
+        return replies[0]
+
+    def _calls(
+        self, request: DataclassInstance, reply: type[T], seconds: float, *, more: bool
+    ) -> Iterator[T]:
+        verb = _VERB_OF[type(request)]
+        deadline = time.monotonic() + seconds
+        message: dict[str, object] = {
+            "method": f"{INTERFACE}.{verb}",
+            "parameters": record.to_json(request),
+        }
+        if more:
+            message["more"] = True
+        try:
+            stream = self._connected()
+            stream.send(message, deadline)
+            continues = True
+            while continues:
+                answer = stream.receive(deadline)
+                if answer is None:
+                    raise ConnectionError("it closed the connection")
+                continues = answer.get("continues") is True
+                yield _reply(answer, reply, verb)
+        except TimeoutError:
+            self.close()
+            raise Fault(
+                Code.TIMEOUT, f"The helper did not answer {verb} within {seconds:.0f} s: {LOOK}.", verb=verb
+            ) from None
+        except OSError as error:
+            self.close()
+            raise _unreachable(self._path, f"during {verb}: {error}") from None
+        except Fault as fault:
+            if fault.code is Code.PROTOCOL:
+                self.close()
+            raise
+
+    def _connected(self) -> Stream:
+        if self._stream is None:
+            self._stream = Stream(_connect(self._path))
+        return self._stream
+
+
+def _connect(path: str) -> socket.socket:
+    deadline = time.monotonic() + CONNECT_SECONDS
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        while True:
+            try:
+                connection.settimeout(CONNECT_SECONDS)
+                connection.connect(path)
+                return connection
+            except BlockingIOError:  # the backlog is full for a moment
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+    except OSError as error:
+        connection.close()
+        raise _unreachable(path, str(error)) from None
+
+
+def _unreachable(path: str, why: str) -> Fault:
+    return Fault(
+        Code.HELPER_UNREACHABLE,
+        f"The root helper cannot be reached at {path} ({why}): {LOOK}.",
+        socket=path,
+        unit="instorage-helper.socket",
+    )
+
+
+def _reply(answer: dict[str, Any], reply: type[T], verb: str) -> T:
+    parameters = answer.get("parameters", {})
+    error = answer.get("error")
+    if error is None:
+        try:
+            return record.from_json(reply, parameters)
+        except Fault as fault:
+            raise Fault(Code.PROTOCOL, f"The helper's reply to {verb} is wrong: {fault.sentence}") from None
+    if error == f"{INTERFACE}.Fault" and isinstance(parameters, dict):
+        raise Fault.from_wire(parameters)
+    raise Fault(Code.PROTOCOL, f"The helper refused {verb}: {str(error)[:200]}.", verb=verb)

@@ -1,0 +1,40 @@
+"""Where things lie on a host: the plugin directory, the agent's state, the helper's socket."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from instorage.wire.verbs import HELPER_SOCKET
+
+PLUGIN = Path("/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume")
+STATE = Path("/var/lib/instorage")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The places that the agent uses. `records` is its own; it writes nowhere else but its log files."""
+
+    plugin: Path
+    configuration: Path
+    state: Path
+    helper_socket: str
+    sysfs: Path = Path("/sys")
+    boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
+
+    @property
+    def records(self) -> Path:
+        """The directory of the ownership records."""
+        return self.state / "volumes"
+
+    @classmethod
+    def from_environment(cls) -> Paths:
+        """Take INSTORAGE_PLUGIN, INSTORAGE_CONFIG, STATE_DIRECTORY (systemd's), INSTORAGE_HELPER_SOCKET."""
+        plugin = Path(os.environ.get("INSTORAGE_PLUGIN", PLUGIN))
+        return cls(
+            plugin=plugin,
+            configuration=Path(os.environ.get("INSTORAGE_CONFIG", plugin / "config/instorage.yaml")),
+            state=Path(os.environ.get("STATE_DIRECTORY", STATE)),
+            helper_socket=os.environ.get("INSTORAGE_HELPER_SOCKET", HELPER_SOCKET),
+        )
