@@ -1,0 +1,117 @@
+"""`create NAME SIZE_GB JSON` and `delete NAME JSON`: the vendor's two commands that talk to the array.
+
+The JSON object holds StorageClass parameters, with or without the vendor's prefix `inspur.com/`. The answer
+is a JSON object as of every FlexVolume call. Started by root, they go on as the agent's user once the
+configuration is read: that user owns the pinned host keys, and root has no business on the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import re
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Bytes, VolumeName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from instorage.arrays.protocol import Array
+
+PREFIX = "inspur.com/"
+USER = "instorage-agent"
+GIB = 1 << 30
+
+
+def create(arguments: Sequence[str], configuration: Path) -> str:
+    """Make the volume, or take the one that is there when size, pools and kind fit; return the answer."""
+    if len(arguments) != 3:
+        raise Fault(Code.BAD_REQUEST, "usage: create NAME SIZE_GB JSON, with the class parameters as JSON.")
+    from instorage.volume_class import VolumeClass
+
+    name, size = VolumeName.parse(arguments[0]), _size(arguments[1])
+    wanted = VolumeClass.parse(_options(arguments[2]))
+    with _array(configuration, wanted.storage_name) as array:
+        volume = array.create_volume(wanted.spec(name, size))
+    return _success(
+        f"volume {name} with {volume.size // GIB} GiB is on array {array.name}",
+        volumeName=name,
+        volumeUid=volume.uid,
+        size=volume.size,
+    )
+
+
+def delete(arguments: Sequence[str], configuration: Path) -> str:
+    """Delete the volume, never under a host mapping; one that is gone is a success. Return the answer."""
+    if len(arguments) not in (1, 2):
+        raise Fault(
+            Code.BAD_REQUEST, "usage: delete NAME JSON, where JSON may name the array as storageName."
+        )
+    name = VolumeName.parse(arguments[0])
+    options = _options(arguments[1]) if arguments[1:] else {}
+    with _array(configuration, options.get("storageName") or None) as array:
+        done = array.delete_volume(name)
+    what = "is deleted from" if done else "was not on"
+    return _success(f"volume {name} {what} array {array.name}", volumeName=name)
+
+
+def _success(message: str, **fields: object) -> str:
+    return json.dumps({"status": "Success", "message": message, **fields}, ensure_ascii=False)
+
+
+def _size(text: str) -> Bytes:
+    """Return the size; the vendor's «GB» are GiB, as everywhere on the array."""
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", text, re.ASCII):
+        raise Fault(Code.BAD_REQUEST, f"The size {text[:40]!r} is not a whole number of GB (1 to 9999999).")
+    return Bytes.parse(int(text) * GIB)
+
+
+def _options(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise Fault(
+            Code.BAD_REQUEST,
+            'The options must be a JSON object of texts, for example {"inspur.com/volPoolName":"Pool0"}.',
+        )
+    return {key.removeprefix(PREFIX): value for key, value in found.items()}
+
+
+@contextlib.contextmanager
+def _array(configuration: Path, name: str | None) -> Iterator[Array]:
+    from instorage.arrays.as18000 import As18000  # paramiko: slow to import
+    from instorage.arrays.endpoint import Endpoint
+    from instorage.configuration import load
+    from nodeagent.paths import Paths
+
+    found = load(configuration, need_host=False)
+    entry = found.array(name)
+    if entry is None:
+        known = ", ".join(one.name for one in found.storage)
+        raise Fault(Code.BAD_REQUEST, f"There is no array {name!r} in {configuration}: known are {known}.")
+    _leave_root()
+    endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
+    array = As18000(endpoint, Paths.from_environment().state / "known_hosts")
+    try:
+        yield array
+    finally:
+        array.close()
+
+
+def _leave_root() -> None:
+    if os.geteuid() != 0:
+        return
+    try:
+        user = pwd.getpwnam(USER)
+    except KeyError:  # no agent is installed here
+        return
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
