@@ -61,6 +61,10 @@ demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1
 	@tools/system-packages lab
 	@$(PY) -m tools.demo
 
+lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b"
+	@tools/system-packages lab
+	@$(PY) -m tools.lab shell $(or $(NODES),a)
+
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools
 	@for lock in "requirements.lock --extra=dev --extra=provisioner" "requirements-node.lock -c requirements.lock"; do \

@@ -1,7 +1,7 @@
 """Virtual machines with a real SAN: an array and its nodes.
 
 `Lab` gives machines in seconds from memory snapshots; the images and snapshots are built once by
-`tools.lab.layers.build` and kept outside the checkout. See `docs/lab.md`, or `python -m tools.lab --help`.
+`tools.lab.layers.build` and kept outside the checkout. `python -m tools.lab --help` for people.
 """
 
 from tools.lab.channel import CommandFailed, Result

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tools.lab.fault import LabFault
 from tools.lab.progress import Report
 
 KEEP: Final = 2  # of each kind: a branch and what it came from
@@ -49,6 +50,8 @@ def layer(kind: str, hashed: str, make: Callable[[Path], None], report: Report) 
     It appears whole or not at all; of two processes that want it, one makes it and the other waits.
     """
     target = root() / f"{kind}-{hashed}"
+    if os.geteuid() != 0:
+        raise LabFault("lab-not-root", "run as root: building an image needs chroot and mount.")
     root().mkdir(parents=True, exist_ok=True)
     with _locked(kind, report, wanted=target):
         if not target.exists():

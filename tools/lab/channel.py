@@ -8,6 +8,7 @@ import base64
 import contextlib
 import json
 import socket
+import struct
 import threading
 import time
 from concurrent.futures import Future
@@ -19,7 +20,8 @@ from typing import Any
 from tools.lab.fault import LabFault
 
 GRACE = 15.0  # seconds that an answer may take beyond the command's own limit: the guest is slow
-PING_EVERY = 0.5
+FIRST_PATIENCE = 0.5
+SEND_LIMIT = 60  # seconds until a guest that reads nothing is given up
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,15 @@ class Channel:
     def __init__(self, path: Path) -> None:
         """Connect, or raise OSError."""
         self._socket = socket.socket(socket.AF_UNIX)
+        limit = struct.pack("@ll", SEND_LIMIT, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         try:
             self._socket.connect(str(path))
         except OSError:
             self._socket.close()
             raise
         self._state = threading.Condition()
+        self._sending = threading.Lock()
         self._pending: dict[int, Future[dict[str, Any]]] = {}
         self._next_id = 0
         self._boot = ""
@@ -86,14 +91,16 @@ class Channel:
     def wait_answer(self, limit: float) -> None:
         """Wait until the agent answers; `limit` in seconds."""
         end = time.monotonic() + limit
+        patience = FIRST_PATIENCE
         while True:
             # what was sent while the guest's end was not open may be lost: ask again and again
             try:
-                self._note_boot(str(self.call("ping", PING_EVERY)["boot"]))
+                self._note_boot(str(self.call("ping", min(patience, limit))["boot"]))
                 return
             except LabFault:
                 if not self._open or time.monotonic() > end:
                     raise
+            patience *= 2
 
     def wait_other_boot(self, boot: str, limit: float) -> None:
         """Wait until an agent of another boot greets; `limit` in seconds."""
@@ -119,8 +126,13 @@ class Channel:
             self._next_id += 1
             number = self._next_id
             self._pending[number] = future
-            # the leading newline ends whatever half line the guest may have got before
-            self._socket.sendall(b"\n" + json.dumps({"id": number, "op": op, **fields}).encode() + b"\n")
+        # the leading newline ends whatever half line the guest may have got before
+        line = b"\n" + json.dumps({"id": number, "op": op, **fields}).encode() + b"\n"
+        try:
+            with self._sending:
+                self._socket.sendall(line)
+        except OSError as error:
+            raise LabFault("lab-no-answer", f"{op!r} could not be sent: {error}.") from None
         return number, future
 
     def _read(self) -> None:

@@ -67,9 +67,10 @@ class Lab:
         """Return the unix socket on which whoever plays the array listens: nodes reach it at `address`:22."""
         return self.directory / MANAGEMENT[address]
 
-    def start(self) -> None:
-        """Load the machines that are not yet loaded, side by side."""
-        self._side_by_side("ensure_loaded", list(self._machines.values()))
+    def start(self, *names: str) -> None:
+        """Load those of the named machines (all without a name) that were not loaded yet, side by side."""
+        wanted = [self._machines[name] for name in names or self._machines]
+        self._side_by_side("ensure_loaded", wanted)
 
     def fresh(self) -> None:
         """Replace every loaded machine, running or not, by a fresh one, side by side."""

@@ -58,6 +58,11 @@ class Machine:
         return self._qemu is not None and self._qemu.running
 
     @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        return int((self.directory / "pid").read_text())
+
+    @property
     def console(self) -> str:
         """What came out of the serial console: the kernel's warnings, a boot's messages."""
         log = self.directory / "console.log"
@@ -176,6 +181,11 @@ class Machine:
     def monitor(self, line: str) -> str:
         """Run a line of QEMU's human monitor and return what it prints."""
         return self._connected_monitor.human(line)
+
+    def answers(self, limit: float = ANSWER_LIMIT) -> None:
+        """Raise LabFault unless the agent answers within `limit` seconds."""
+        with self._explained():
+            self.channel.wait_answer(limit)
 
     def pause(self) -> None:
         """Stop the machine's processors: it answers nobody until `resume`."""

@@ -12,6 +12,8 @@ from tools.lab.fault import LabFault
 from tools.lab.topology import FIRST_SLOT, MANAGEMENT, Role
 
 QEMU: Final = "/usr/bin/qemu-system-x86_64"
+# Its complaint, when nobody listens, would travel to the guest as if the array had said it.
+SOCAT: Final = "/usr/bin/socat -lf /dev/null -"
 LEASH: Final = Path(__file__).with_name("leash.py")
 # What every boot has. SELinux permissive: a test may `setenforce 1`, which takes effect as a boot would.
 KERNEL_OPTIONS: Final = (
@@ -54,7 +56,7 @@ def _network(role: Role, directory: Path) -> Iterator[str]:
         )
     if role.has_management:
         forwards = "".join(
-            f",guestfwd=tcp:{address}:22-cmd:/usr/bin/socat - UNIX-CONNECT:{wires / socket}"
+            f",guestfwd=tcp:{address}:22-cmd:{SOCAT} UNIX-CONNECT:{wires / socket}"
             for address, socket in MANAGEMENT.items()
         )
         slot = FIRST_SLOT + len(role.wires)

@@ -34,6 +34,7 @@ def snapshots(report: Report) -> tuple[Path, Boot]:
 def _make(folder: Path, disk: Path, boot: Boot, report: Report) -> None:
     with step(report, f"booting and saving {', '.join(ROLES)}"), ThreadPoolExecutor(len(ROLES)) as pool:
         list(pool.map(lambda role: _save(role, folder, disk, boot, report), ROLES.values()))
+    shutil.rmtree(folder / "m")
 
 
 def _save(role: Role, folder: Path, disk: Path, boot: Boot, report: Report) -> None:

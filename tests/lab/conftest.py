@@ -1,0 +1,95 @@
+"""The lab as a fixture: virtual machines with a real SAN, loaded from memory snapshots when first used."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools.lab import Lab, LabFault
+from tools.lab.snapshots import snapshots
+from tools.lab.topology import NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from tools.lab import Machine
+
+TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
+JOURNAL_LINES = 60
+LAB = pytest.StashKey[Lab]()
+SECONDS = pytest.StashKey[dict[str, float]]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.subprocess)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(TIMEOUT))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the cache lacks before the first test, whose time limit is too short for it."""
+    wanted = any(item.get_closest_marker("lab") for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        say: Callable[[str], None] = reporter.write_line if reporter else print
+        with contextlib.suppress(LabFault):  # the fixture meets it again and each test reports it
+            snapshots(say)
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The array and nodes a and b, each loaded when first asked for; `lab.fresh()` replaces them."""
+    with Lab(NODES) as lab:
+        request.config.stash[LAB] = lab
+        yield lab
+        del request.config.stash[LAB]
+
+
+@pytest.fixture(scope="session")
+def array(lab: Lab) -> Machine:
+    """The machine of the array."""
+    return lab.array
+
+
+@pytest.fixture(scope="session")
+def node(lab: Lab) -> Machine:
+    """The machine of node a, the array beside it."""
+    lab.start("array", "a")
+    return lab.node("a")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.get_closest_marker("lab"):
+        seconds = item.config.stash.setdefault(SECONDS, {})
+        seconds[item.nodeid] = seconds.get(item.nodeid, 0) + call.duration
+        if report.failed and (lab := item.config.stash.get(LAB, None)) is not None:
+            report.sections.extend(_what_machines_say(lab))
+    return report
+
+
+def _what_machines_say(lab: Lab) -> Iterator[tuple[str, str]]:
+    for machine in lab.machines:
+        if not machine.running:
+            yield f"{machine.name}", "not running"
+            continue
+        yield f"{machine.name}: console", machine.console[-3000:]
+        try:
+            shown = machine.run(f"journalctl -b -q --no-pager -n {JOURNAL_LINES}", 20, check=False)
+            yield f"{machine.name}: journal", shown.stdout
+        except LabFault as fault:
+            yield f"{machine.name}: journal", str(fault)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if seconds := config.stash.get(SECONDS, None):
+        terminalreporter.section("seconds of each lab test")
+        for name, taken in seconds.items():
+            terminalreporter.write_line(f"{taken:7.1f}  {name}")
