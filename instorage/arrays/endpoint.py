@@ -35,7 +35,8 @@ class Limits:
 
     `channels`: commands at the same time. `connect`: one attempt to connect, login included. `query`: one
     attempt of a query, `total`: all of its attempts. `operation`: one changing command. `idle`: after this
-    the connection is closed. `keepalive`: between two probes of the connection.
+    the connection is closed. `keepalive`: between two probes of the connection. `spacing`: between two new
+    connections, so that there are at most two in any second (array-as18000.md 2.1).
     """
 
     channels: int = 8
@@ -45,3 +46,4 @@ class Limits:
     operation: float = 60.0
     idle: float = 60.0
     keepalive: float = 15.0
+    spacing: float = 0.55

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
 from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
+from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.ssh import Ssh
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
@@ -32,6 +33,7 @@ class As18000:
         self._width = limits.channels
         self._ssh = Ssh(endpoint, known_hosts, limits)
         self._cli = Cli(endpoint.name, self._ssh, limits)
+        self._resting = RestingLuns()
         self._host_lock = threading.Lock()  # held over the search: of 20 first attaches one searches
         self._hosts: dict[Claim, Host] = {}
         self._target_lock = threading.Lock()
@@ -64,24 +66,28 @@ class As18000:
 
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
         """See `Array`; one empty answer is no proof (architecture.md 6)."""
-        return mapping.of_volume(self._cli, volume)
+        found = mapping.of_volume(self._cli, volume)
+        self._resting.seen(found)
+        return found
 
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
         """See `Array`; one empty answer is no proof (architecture.md 6)."""
-        return mapping.of_host(self._cli, host)
+        found = mapping.of_host(self._cli, host)
+        self._resting.seen(found)
+        return found
 
     def map_volume(self, volume: VolumeName, host: str, *, share: bool = False) -> Mapping:
         """See `Array`; VOLUME_MISSING and HOST_MISSING, the latter drops the cached host object."""
         try:
-            return mapping.make(self._cli, volume, host, share=share)
+            return mapping.make(self._cli, self._resting, volume, host, share=share)
         except Fault as fault:
             if fault.code is Code.HOST_MISSING:
                 self._hosts.clear()
             raise
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
-        """See `Array`."""
-        return mapping.remove(self._cli, volume, host)
+        """See `Array`; the LUN rests before this process gives it to that host again."""
+        return mapping.remove(self._cli, self._resting, volume, host)
 
     def find_host(self, name: str) -> Host | None:
         """See `Array`; always asked of the array, since it shows the logins."""

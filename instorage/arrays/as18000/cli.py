@@ -31,6 +31,7 @@ class Cli:
 
     def __init__(self, array: str, ssh: Ssh, limits: Limits) -> None:
         self.array = array
+        self.volume_filter = "volume_name"  # shared by the four vdisks of an active-active volume
         self._ssh = ssh
         self._limits = limits
 

@@ -105,8 +105,9 @@ class Connection:
             stderr = _drain(channel, channel.recv_stderr, deadline)
             return self._end(channel, stdout, stderr, deadline)
         except _BROKEN as error:
-            self.retire()
             late = time.monotonic() >= deadline
+            if late:
+                self.retire()  # silent for one command, and so not trusted with the next
             raise Lost("no answer in time" if late else str(error) or "the connection was closed") from error
 
     def _end(self, channel: paramiko.Channel, stdout: bytes, stderr: bytes, deadline: float) -> Output:

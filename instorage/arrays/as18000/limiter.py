@@ -12,35 +12,38 @@ from instorage.wire.fault import Code, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SPACING = 0.4  # seconds between two connections: fewer than 3 a second (array-as18000.md 2.1)
-JITTER = 0.3  # hundreds of nodes lose their connections at the same moment
 FIRST_PAUSE = 5.0  # after a refused password, doubled each time
 LONGEST_PAUSE = 300.0
 
 
 class ConnectionLimiter:
-    """Spaces the connections of one process to one array.
+    """Keeps `spacing` seconds between the connections of one process to one array.
 
     The clock and the sleep are parameters so that a test can see the pace without living through it.
     """
 
     def __init__(
         self,
+        spacing: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        self._spacing = spacing
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
         self._lock = threading.Lock()
         self._free_at = clock()
 
     def wait(self, failures: int = 0) -> None:
-        """Return when the next connection may be made; after `failures` in a row the jitter is wider."""
-        spread = min(JITTER * 2**failures, 5.0) * self._jitter()
+        """Return when the next connection may be made; after `failures` in a row the jitter is wider.
+
+        Hundreds of nodes lose their connections at the same moment: they must not come back at the same one.
+        """
+        spread = min(self._spacing * 2**failures, 5.0) * self._jitter()
         with self._lock:
             now = self._clock()
             start = max(now, self._free_at) + (spread if failures else 0.0)
-            self._free_at = start + SPACING + spread
+            self._free_at = start + self._spacing + spread
         if start > now:
             self._sleep(start - now)
 

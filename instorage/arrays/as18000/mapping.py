@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.as18000 import volumes
 from instorage.arrays.as18000.cli import OutcomeUnknown
 from instorage.arrays.as18000.quoting import object_name
-from instorage.arrays.as18000.refusal import MAPPED, MAPPED_HERE, NOT_FOUND, Refused
+from instorage.arrays.as18000.refusal import LUN_USED, MAPPED, MAPPED_HERE, NOT_FOUND, Refused
 from instorage.arrays.model import Mapping
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Lun
@@ -15,9 +15,10 @@ from instorage.wire.values import Lun
 if TYPE_CHECKING:
     from instorage.arrays.as18000.answer import Row
     from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.resting import RestingLuns
     from instorage.wire.values import VolumeName
 
-ATTEMPTS = 2  # an operation is given again only after the array said that it was not done
+ATTEMPTS = 3  # an operation is given again only after the array said that it was not done
 
 
 def of_volume(cli: Cli, volume: VolumeName) -> tuple[Mapping, ...]:
@@ -40,51 +41,57 @@ def of_host(cli: Cli, host: str) -> tuple[Mapping, ...]:
     )
 
 
-def make(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
+def make(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str, *, share: bool) -> Mapping:
     """Map, or return the mapping that is there, its LUN read from the array afterwards.
 
     VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN.
     """
-    # -force only lets a second host in; without it the array itself refuses one, whoever is faster
-    words = (
-        *(("-force",) if share else ()),
-        "-host",
-        object_name(host, "host"),
-        object_name(volume, "volume"),
-    )
+    object_name(host, "host"), object_name(volume, "volume")
     for attempt in range(ATTEMPTS):
         try:
-            cli.operate("mkvdiskhostmap", *words)
+            cli.operate("mkvdiskhostmap", *_options(resting.choose(host), share=share), "-host", host, volume)
         except OutcomeUnknown:
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
                 continue
         except Refused as refused:
+            if refused.cmmvc == LUN_USED and attempt < ATTEMPTS - 1:
+                resting.seen(of_host(cli, host))
+                continue
             if refused.cmmvc in NOT_FOUND:
                 raise _missing(cli, volume, host, refused) from refused
             if refused.cmmvc not in (MAPPED, MAPPED_HERE):
                 raise
         break
-    return _alone(cli, volume, host, share=share)
+    mapping = _alone(cli, volume, host, share=share)
+    resting.seen([mapping])
+    return mapping
 
 
-def remove(cli: Cli, volume: VolumeName, host: str) -> bool:
+def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> bool:
     """Unmap; False when the volume was not mapped to that host. OUTCOME_UNKNOWN."""
     words = ("-host", object_name(host, "host"), object_name(volume, "volume"))
+    removed = True
     for attempt in range(ATTEMPTS):
         try:
             cli.operate("rmvdiskhostmap", *words)
         except OutcomeUnknown:
-            if _surely_gone(cli, volume, host):
-                return True
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
+            if not _surely_gone(cli, volume, host):
+                if attempt == ATTEMPTS - 1:
+                    raise
+                continue
         except Refused as refused:
-            if refused.cmmvc in NOT_FOUND and _here(of_volume(cli, volume), host) is None:
-                return attempt > 0  # a first attempt without an answer did it after all
-            raise
+            if refused.cmmvc not in NOT_FOUND or _here(of_volume(cli, volume), host) is not None:
+                raise
+            removed = attempt > 0  # else a first attempt without an answer did it after all
         break
-    return True
+    resting.freed(volume, host)
+    return removed
+
+
+def _options(lun: int | None, *, share: bool) -> tuple[str, ...]:
+    # -force only lets a second host in; without it the array itself refuses one, whoever is faster
+    force = ("-force",) if share else ()
+    return force if lun is None else (*force, "-scsi", str(lun))
 
 
 def _rows(cli: Cli, query: str, name: str) -> tuple[Row, ...]:

@@ -67,7 +67,8 @@ def ensure(cli: Cli, claim: Claim, *, width: int) -> Host:
         except Refused as refused:
             trouble = refused
             if refused.cmmvc in PORT_TAKEN:
-                _explain_taken(cli, claim, refused, width)
+                ports = _lacking(claim, found) if found else claim.wanted
+                _explain_taken(cli, claim, refused, ports, width=width)
             elif refused.cmmvc != EXISTS and refused.cmmvc not in NOT_FOUND:
                 raise
     found = _named(cli, claim)
@@ -126,16 +127,16 @@ def _require_ports(cli: Cli, claim: Claim) -> None:
         )
 
 
-def _explain_taken(cli: Cli, claim: Claim, refused: Refused, width: int) -> None:
+def _explain_taken(cli: Cli, claim: Claim, refused: Refused, ports: tuple[str, ...], *, width: int) -> None:
     """Return when the holder is ours after all (somebody was faster), else raise HOST_OBJECT."""
-    holder = hosts.holding(cli, frozenset(claim.wanted), width=width)
+    holder = hosts.holding(cli, frozenset(ports), width=width)
     if holder is None:
         raise Fault(
             Code.HOST_OBJECT,
-            f"Array {cli.array} takes {', '.join(claim.wanted)} for no host object, yet no object there "
+            f"Array {cli.array} takes {', '.join(ports)} for no host object, yet no object there "
             f"holds it: the name is not valid there, or a limit is reached ({refused.cmmvc}).",
             array=cli.array,
-            ports=", ".join(claim.wanted),
+            ports=", ".join(ports),
             cmmvc=refused.cmmvc,
         ) from refused
     if holder.name not in claim.candidates:

@@ -10,10 +10,12 @@ from instorage.wire.fault import Code, Fault
 
 # Which of them means what is decided by the command, and by asking again when it named two objects.
 NOT_FOUND = frozenset({"CMMVC5753E", "CMMVC5754E", "CMMVC5804E", "CMMVC5842E", "CMMVC8957E"})
+BAD_FILTER = "CMMVC5741E"
 EXISTS = "CMMVC6035E"
 NO_SPACE = frozenset({"CMMVC8710E", "CMMVC5860E", "CMMVC6973E"})
 IN_USE = "CMMVC5840E"
 MAPPED_HERE = "CMMVC5878E"
+LUN_USED = "CMMVC5879E"
 MAPPED = "CMMVC6071E"
 PORT_TAKEN = frozenset({"CMMVC6578E", "CMMVC6581E", "CMMVC5867E", "CMMVC9328E"})
 

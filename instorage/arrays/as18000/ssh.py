@@ -38,7 +38,7 @@ class Ssh:
         self._limits = limits
         self._pins = HostKeyFile(known_hosts)
         self._slots = threading.BoundedSemaphore(limits.channels)
-        self._limiter = ConnectionLimiter()
+        self._limiter = ConnectionLimiter(limits.spacing)
         self._lockout = Lockout()
         self._lock = threading.Lock()
         self._connection: Connection | None = None

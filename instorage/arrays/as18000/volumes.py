@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000.quoting import object_name
-from instorage.arrays.as18000.refusal import NOT_FOUND, Refused
+from instorage.arrays.as18000.refusal import BAD_FILTER, NOT_FOUND, Refused
 from instorage.arrays.model import Level, Pool, Usage, Volume
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, VolumeName, VolumeUid
@@ -43,15 +43,20 @@ def missing(cli: Cli, name: str) -> Fault:
 
 def find(cli: Cli, name: VolumeName, *, sure: bool = True) -> Volume | None:
     """Return the volume of that name; None when the array says (twice, if `sure`) that there is none."""
-    ask = cli.sure_rows if sure else cli.rows
     object_name(name, "volume")
-    rows = ask("lsvdisk", "-bytes", "-filtervalue", f"volume_name={name}")
+    try:
+        rows = _filtered(cli, f"{cli.volume_filter}={name}", sure=sure)
+    except Refused as refused:
+        if refused.cmmvc != BAD_FILTER or cli.volume_filter == "name":
+            raise
+        cli.volume_filter = "name"  # older firmware, without active-active volumes
+        rows = _filtered(cli, f"name={name}", sure=sure)
     return _volume(cli, name, [row for row in rows if _belongs(row) == name])
 
 
 def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
     """Return the volume of that UID; a second query reads the other vdisks of an active-active one."""
-    rows = cli.sure_rows("lsvdisk", "-bytes", "-filtervalue", f"vdisk_UID={uid.upper()}")
+    rows = _filtered(cli, f"vdisk_UID={uid.upper()}", sure=True)
     rows = tuple(row for row in rows if row["vdisk_UID"].lower() == uid)
     if not rows:
         return None
@@ -96,6 +101,11 @@ def pool(cli: Cli, name: str) -> Pool | None:
             return None
         raise
     return Pool(row["name"], row.number("capacity"), row.number("free_capacity"), row["status"] == "online")
+
+
+def _filtered(cli: Cli, condition: str, *, sure: bool) -> tuple[Row, ...]:
+    ask = cli.sure_rows if sure else cli.rows
+    return ask("lsvdisk", "-bytes", "-filtervalue", condition)
 
 
 def _belongs(row: Row) -> str:

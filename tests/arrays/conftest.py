@@ -1,0 +1,121 @@
+"""A simulated array in this process, spoken to over true SSH, and clients of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from instorage.arrays.as18000 import As18000
+from instorage.arrays.endpoint import Endpoint, Limits
+from instorage.arrays.model import Initiator, Level, Provisioning, VolumeSpec
+from instorage.wire.values import Bytes, Iqn, VolumeName
+from simulator.array import Settings, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GIB = 1 << 30
+NODE = Initiator(iqn=Iqn("iqn.1993-08.org.debian:01:node1"))
+NAMES = ("iscsi-node1", "iscsi-node1.example.org")
+
+
+# patience for tests: reconnecting must not take half a second each time
+LIMITS = Limits(connect=5, query=5, total=10, operation=5, spacing=0.05)
+
+
+class Rig:
+    """The array, its control socket, and clients that are closed in the end."""
+
+    def __init__(self, simulator: Simulator, directory: Path) -> None:
+        self.simulator = simulator
+        self.password = "passw0rd"
+        self.known_hosts = directory / "known_hosts"
+        self._clients: list[As18000] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.simulator.address.rpartition(":")[2])
+
+    def client(self, **changes: Any) -> As18000:
+        """A client as a new process would have it; `limits` and fields of `Endpoint` can be given."""
+        limits = changes.pop("limits", LIMITS)
+        fields = {
+            "name": "storage-01",
+            "address": "127.0.0.1",
+            "port": self.port,
+            "username": "superuser",
+            "password": lambda: self.password,
+        } | changes
+        client = As18000(Endpoint(**fields), self.known_hosts, limits)
+        self._clients.append(client)
+        return client
+
+    def do(self, verb: str, **fields: Any) -> Any:
+        return self.simulator.control.do(verb, **fields)
+
+    def fault(self, command: str, **fields: Any) -> None:
+        self.do("fault", command=command, **fields)
+
+    def reset(self) -> None:
+        self.do("reset-counters")
+
+    def lines(self) -> list[str]:
+        """The commands since the last reset, in order."""
+        return [entry["line"] for entry in self.do("log")]
+
+    def commands(self) -> Counter[str]:
+        return Counter(self.do("counters")["commands"])
+
+    def volume_names(self) -> list[str]:
+        return [volume["name"] for volume in self.do("volumes")]
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+def spec(name: str, gib: float = 1, **changes: Any) -> VolumeSpec:
+    """A thin basic volume in Pool0."""
+    fields: dict[str, Any] = {"pools": ("Pool0",), "provisioning": Provisioning(thin=True)} | changes
+    return VolumeSpec(VolumeName(name), Bytes(int(gib * GIB)), **fields)
+
+
+ACTIVE_ACTIVE: dict[str, Any] = {
+    "level": Level.ACTIVE_ACTIVE,
+    "pools": ("Pool0", "Pool1"),
+    "io_groups": ("0", "1"),
+}
+MIRROR: dict[str, Any] = {"level": Level.MIRROR, "pools": ("Pool0", "Pool1")}
+
+
+@pytest.fixture
+def make_rig() -> Iterator[Callable[..., Rig]]:
+    rigs: list[Rig] = []
+    with tempfile.TemporaryDirectory() as text:  # a socket's path has a short limit
+
+        def make(**settings: Any) -> Rig:
+            directory = Path(text, str(len(rigs)))
+            simulator = Simulator(
+                Settings(state=directory, control=directory / "control", **settings)
+            ).start()
+            rigs.append(Rig(simulator, directory))
+            return rigs[-1]
+
+        yield make
+        for rig in rigs:
+            rig.close()
+            rig.simulator.stop()
+
+
+@pytest.fixture
+def rig(make_rig: Callable[..., Rig]) -> Rig:
+    return make_rig()
+
+
+@pytest.fixture
+def array(rig: Rig) -> As18000:
+    return rig.client()
