@@ -494,10 +494,11 @@ static _Noreturn void listen(long agent, const struct place *place)
     }
 }
 
+/* The value of a variable; an empty one counts as unset. */
 static const char *variable(char **environment, const char *name_and_equals)
 {
     for (; *environment; environment++)
-        if (begins(*environment, name_and_equals))
+        if (begins(*environment, name_and_equals) && (*environment)[length(name_and_equals)])
             return *environment + length(name_and_equals);
     return 0;
 }

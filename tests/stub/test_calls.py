@@ -14,6 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nodeagent import flexvolume
+from nodeagent.caller import Caller
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -146,6 +149,25 @@ def test_the_place_beside_the_stub_is_used_when_there_is_no_other(
     started = agent(path=stub.directory / ".agent.sock")
     assert stub.run("mount", "/d").json == {"status": "Success"}
     assert started.calls == [[b"mount", b"/d"]]
+
+
+def test_an_empty_variable_counts_as_unset(stub: Stub, agent: Callable[..., Agent]) -> None:
+    agent(path=stub.directory / ".agent.sock")
+    assert stub.run("mount", "/d", env={"INSTORAGE_AGENT_SOCKET": ""}).json == {"status": "Success"}
+
+
+def test_the_agents_own_side_of_the_wire_is_understood(stub: Stub, agent: Callable[..., Agent]) -> None:
+    said = []
+
+    def serve(peer: socket.socket) -> None:
+        caller = Caller(peer)
+        said.append(caller.arguments())
+        caller.progress("looking for paths, since 12:00:01")
+        caller.finish(flexvolume.Answer(flexvolume.Status.FAILURE, "größe «卷» \x7f\n."))
+
+    answer = stub.run("mount", "", "卷", env=env(agent(serve, reads=False)))
+    assert answer.failure() == "größe «卷»   ."
+    assert said == [["mount", "", "卷"]]
 
 
 def test_the_place_beside_the_stub_may_be_very_deep(
