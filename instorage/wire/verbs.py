@@ -109,6 +109,13 @@ class LockRequest:
 
 
 @dataclass(frozen=True)
+class LockReply:
+    """The lock is held; `not_locked` names files that other programs may lock beside us, and why."""
+
+    not_locked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class UnlockRequest:
     """Give the host lock up."""
 
@@ -231,7 +238,7 @@ class Empty:
 VERBS: dict[str, tuple[type, type]] = {
     "Initiator": (InitiatorRequest, InitiatorReply),
     "Inspect": (InspectRequest, InspectReply),
-    "Lock": (LockRequest, Empty),
+    "Lock": (LockRequest, LockReply),
     "Unlock": (UnlockRequest, Empty),
     "Attach": (AttachRequest, AttachReply),
     "Detach": (DetachRequest, DetachReply),
