@@ -110,3 +110,15 @@ def command(array: Simulator, directory: Path, line: str) -> None:
     with client:
         _, out, errors = client.exec_command(line, timeout=20)
         assert out.channel.recv_exit_status() == 0, errors.read()
+
+
+@pytest.mark.root
+def test_root_goes_on_as_the_agents_user_for_good() -> None:
+    program = (
+        "import os; from nodeagent import ext_volume; ext_volume.USER = 'nobody'; ext_volume._leave_root(); "
+        "print(set(os.getresuid()), set(os.getresgid()), os.getgroups())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "{65534} {65534} [65534]\n"
