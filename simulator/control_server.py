@@ -9,6 +9,8 @@ from typing import Any, cast
 from simulator.control_verbs import Verbs
 from simulator.dataplane import DataPlaneError
 
+STOP_POLL = 0.01  # seconds until a stop is noticed
+
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
@@ -28,7 +30,7 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         super().__init__(str(path), _Handler)
         path.chmod(0o600)
         self._verbs = verbs
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(STOP_POLL,), daemon=True).start()
 
     def reply(self, line: bytes) -> dict[str, Any]:
         """Obey one order; errors become replies."""

@@ -159,23 +159,28 @@ class Connection(paramiko.ServerInterface):
         answer = self._interpreter.run(request.decode("utf-8", "replace"))
         try:
             self._reply(channel, answer)
-        except OSError:
+        except (OSError, EOFError, paramiko.SSHException):
             self._counters.happened("answers_undeliverable")  # the client has gone
-        finally:
-            with self._lock:
-                counted = self._channels > 0
-                self._channels -= counted
-            if counted:
-                self._counters.leave("channels")
+            self._release_channel()
 
     def _reply(self, channel: paramiko.Channel, answer: Answer) -> None:
+        if answer.broken == "silence":
+            channel.get_transport().join()
+            return
+        if not answer.broken:
+            channel.sendall(answer.stdout.encode())
+            channel.sendall_stderr(answer.stderr.encode())
+        self._release_channel()  # before the client can know, so that its next channel is not one too many
         if answer.broken == "connection":
             self.close()
-        elif answer.broken == "silence":
-            channel.get_transport().join()
-        else:
-            if not answer.broken:
-                channel.sendall(answer.stdout.encode())
-                channel.sendall_stderr(answer.stderr.encode())
-                channel.send_exit_status(answer.status)
-            channel.close()
+            return
+        if not answer.broken:
+            channel.send_exit_status(answer.status)
+        channel.close()
+
+    def _release_channel(self) -> None:
+        with self._lock:
+            counted = self._channels > 0
+            self._channels -= counted
+        if counted:
+            self._counters.leave("channels")
