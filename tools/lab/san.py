@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tools.lab.lab import Lab
 
-GUEST_FILES = ("__init__.py", "dataplane.py", "lio.py", "dataplane_server.py")
+GUEST_FILES = ("__init__.py", "dataplane.py", "loop.py", "lio.py", "dataplane_server.py")
 GUEST_FOLDER = "/usr/lib/instorage-simulator"
 PORT = "/dev/virtio-ports/instorage.dataplane"
 READY_LIMIT = 60  # seconds
