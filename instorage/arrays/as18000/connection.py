@@ -23,6 +23,10 @@ class NotSent(Exception):
     """The command did not leave: it may be given to another connection, whatever it does."""
 
 
+class Crowded(NotSent):
+    """The connection is well, but the array gives it no further channel for now."""
+
+
 class Lost(Exception):
     """The connection broke or fell silent under the command: it may have been done or not."""
 
@@ -89,9 +93,10 @@ class Connection:
     def _open(self, deadline: float) -> paramiko.Channel:
         try:
             return self._transport.open_session(timeout=max(0.1, deadline - time.monotonic()))
-        except paramiko.ChannelException as error:  # the connection is well, it has too many channels
-            raise NotSent(f"no further channel: {error}") from error
         except _BROKEN as error:
+            # not by type: of two refusals at the same time paramiko tells the reason of one only
+            if self._transport.is_active() and time.monotonic() < deadline:
+                raise Crowded(str(error)) from error
             self.retire()
             raise NotSent(str(error) or "the connection was closed") from error
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage import operation
-from instorage.arrays.as18000.connection import Connection, NotSent
+from instorage.arrays.as18000.connection import Connection, Crowded, NotSent
 from instorage.arrays.as18000.host_keys import HostKeyFile
 from instorage.arrays.as18000.limiter import ConnectionLimiter, Lockout, again
 from instorage.arrays.as18000.login import Dropped, login, unreachable
@@ -42,7 +42,7 @@ class Ssh:
         self._lockout = Lockout()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._attempts = 0
+        self._failed = 0  # connection attempts
         self._failure: Fault | None = None
 
     def run(self, command: str, patience: float) -> Output:
@@ -65,33 +65,36 @@ class Ssh:
             connection.close()
 
     def _run(self, command: str, deadline: float) -> Output:
-        why = ""
-        for attempt in range(ATTEMPTS):
+        failures = 0
+        while True:
             try:
                 return self._usable().run(command, deadline)
-            except NotSent as error:
-                why = str(error)
-                log.debug("array %s: %s", self._endpoint.name, why, extra=operation.extra())
+            except Crowded as error:
                 if time.monotonic() >= deadline:
-                    break
-                if attempt:  # at once the first time: an idle connection had been closed
-                    time.sleep(random.uniform(0.05, 0.2) * 2**attempt)
-        raise unreachable(self._endpoint, f"the connection does not last ({why})")
+                    raise self._busy(command) from error
+            except NotSent as error:
+                failures += 1
+                log.debug("array %s: %s", self._endpoint.name, error, extra=operation.extra())
+                if failures == ATTEMPTS or time.monotonic() >= deadline:
+                    raise unreachable(self._endpoint, f"the connection does not last ({error})") from error
+                if failures == 1:
+                    continue  # an idle connection had been closed
+            time.sleep(random.uniform(0.02, 0.1) * 2**failures)
 
     def _usable(self) -> Connection:
-        seen = self._attempts
+        seen = self._failed
         with self._lock:
             if self._connection is not None and self._connection.usable:
                 return self._connection
-            if self._failure is not None and self._attempts != seen:
+            if self._failure is not None and self._failed != seen:
                 raise again(self._failure)
-            self._attempts += 1
             before, self._connection = self._connection, None
             if before is not None:
                 before.retire()
             try:
                 self._connection = self._connect(failures=1 if before is not None else 0)
             except Fault as fault:
+                self._failed += 1
                 self._failure = fault
                 raise
             self._failure = None
