@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from instorage.wire.fault import Fault
 
 
 class Secret:
@@ -38,3 +41,23 @@ class Secret:
 
     def _bytes(self) -> bytes:
         return self._text.encode("utf-8", "surrogatepass")
+
+
+class SealedSecret(Secret):
+    """A secret that cannot be read: whoever needs it gets the fault that says why and how to mend it."""
+
+    __slots__ = ("_fault",)
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__("")
+        self._fault = fault
+
+    def reveal(self) -> str:
+        """Raise the fault."""
+        raise self._fault
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from instorage import shadow
 from instorage.document import Mapping, Sequence
-from instorage.secret import Secret
+from instorage.secret import SealedSecret, Secret
 from instorage.section import Section, bad, plugin_directory
 from instorage.wire.fault import Code, Fault
 
@@ -144,8 +144,11 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
         )
     try:
         return shadow.decrypt("".join(cipher.split()), shadow.read_key(key_file)), False
-    except Fault as fault:
-        section.fail("shadow", f"cannot be used: {fault.sentence.rstrip('.')}")
+    except Fault as fault:  # the rest of the file is good, and another array's login may be (manual, 4.4)
+        said = f"cannot be used: {fault.sentence.rstrip('.')}"
+        section.warn("shadow", said)
+        sentence = f"{section.file}: {section.label('shadow')} {said}."
+        return SealedSecret(Fault(fault.code, sentence, file=str(section.file))), False
 
 
 def _credential(section: Section, name: str) -> Secret | None:

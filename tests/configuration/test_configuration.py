@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,33 @@ def test_the_manuals_first_sample_loads_as_printed(file: Path) -> None:
     assert "shadow and barrierPath taken as keys of the last array" in said
 
 
-def test_the_manuals_second_sample_loads_as_printed_where_its_cipher_key_is(
+def test_the_manuals_second_sample_loads_as_printed_and_says_that_its_cipher_key_is_not_here(
     file: Path, tmp_path: Path
 ) -> None:
+    key = tmp_path / "shadow.key"
+    key.write_text("cipher key\n")
+    found = load(written(file, (HERE / "manual-4.4.yaml").read_text()), key_file=key)
+    assert (found.log.enabled, found.log.level) == (False, Level.INFO)
+    assert found.log.directory == file.parent.parent / "log"
+    assert any("storage[0].type is missing and taken as AS18000" in warning for warning in found.warnings)
+    said = r"storage\[0\].shadow cannot be used: it was made with another cipher key"
+    assert any(re.search(said, warning) for warning in found.warnings)
+    with pytest.raises(Fault, match=said):
+        found.storage[0].password.reveal()
+
+
+def test_a_shadow_without_a_key_file_is_said_at_once_and_again_when_the_password_is_needed(
+    file: Path,
+) -> None:
+    found = load(
+        written(file, SMALL.replace("password: marker-8d1f", "shadow: zz")), key_file=Path("/nowhere")
+    )
+    assert any("key file /nowhere does not exist" in warning for warning in found.warnings)
+    with pytest.raises(Fault, match="ext-encrypt-password"):
+        found.storage[0].password.reveal()
+
+
+def test_the_manuals_second_sample_opens_where_its_cipher_key_is(file: Path, tmp_path: Path) -> None:
     text = (HERE / "manual-4.4.yaml").read_text()
     key = tmp_path / "shadow.key"
     key.write_text("cipher key\n")
@@ -55,14 +80,7 @@ def test_the_manuals_second_sample_loads_as_printed_where_its_cipher_key_is(
     ours = shadow.encrypt("password", shadow.read_key(key))
     assert len(ours) == len(printed)
     found = load(written(file, text.replace(printed, ours)), key_file=key)
-    assert (found.log.enabled, found.log.level) == (False, Level.INFO)
-    assert found.log.directory == file.parent.parent / "log"
     assert found.storage[0].password == Secret("password")
-    assert any("storage[0].type is missing and taken as AS18000" in warning for warning in found.warnings)
-    with pytest.raises(
-        Fault, match=r"storage\[0\].shadow cannot be used: it was made with another cipher key"
-    ):
-        load(written(file, text), key_file=key)
 
 
 def test_the_sample_that_we_print_is_accepted_without_a_warning(file: Path) -> None:

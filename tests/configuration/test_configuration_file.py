@@ -76,6 +76,6 @@ def test_a_new_key_file_opens_the_shadow_without_a_restart(file: Path, tmp_path:
     written(file, SMALL.replace("password: marker-8d1f", f"shadow: {cipher}"))
     held = ConfigurationFile(file, key_file=key)
     with pytest.raises(Fault, match="another cipher key"):
-        held.current()
+        password(held)
     key.write_text("right")
     assert password(held) == "opened"

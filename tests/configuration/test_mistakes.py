@@ -86,11 +86,6 @@ MISTAKES = [
     ("  password: marker-8d1f\n", "", "storage[0].password is missing: add password, or shadow"),
     ("  password: marker-8d1f\n", "  password: [marker-8d1f]\n", "storage[0].password must be one text"),
     ("  password: marker-8d1f\n", '  password: "marker-8d1f\\x07"\n', "storage[0].password has control char"),
-    (
-        "  password: marker-8d1f\n",
-        "  password: ''\n  shadow: zz\n",
-        "key file /nowhere/shadow.key does not exist",
-    ),
     ("  password: marker-8d1f\n", "  password: !marker-8d1f\n", "must stand in quotes"),
     ("  password: marker-8d1f\n", "  password: &marker-8d1f x\n", "must stand in quotes"),
     ("  password: marker-8d1f\n", "  password: *marker-8d1f\n", "must stand in quotes"),
