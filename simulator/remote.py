@@ -79,6 +79,11 @@ class RemoteDataPlane:
         told = self._ask("inventory")
         return Inventory(told["volumes"], told["initiators"], [Lun(**lun) for lun in told["luns"]])
 
+    def close(self) -> None:
+        """Let the connection go; the next question makes a new one."""
+        with self._lock:
+            self._disconnect()
+
     def _ask(self, verb: str, **arguments: Any) -> Any:  # noqa: ANN401
         question = uuid.uuid4().hex
         line = json.dumps({"id": question, "do": verb, "with": arguments}).encode() + b"\n"
