@@ -23,10 +23,10 @@ from nodeagent.server import Server
 from nodeagent.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration import StorageSettings
+    from instorage.configuration import LogSettings, StorageSettings
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -34,11 +34,11 @@ STUCK_SECONDS = 3600.0  # every step has a shorter deadline: what is older hangs
 _LOG = logging.getLogger(__name__)
 
 
-def build(paths: Paths, log: Log) -> Node:
-    """Put the agent's parts together; nothing is read or connected yet."""
+def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
+    """Put the agent's parts together; nothing is connected yet. `apply` takes changed log settings."""
     return Node(
         paths=paths,
-        settings=Settings(paths.configuration, lambda found: log.apply(found.log)),
+        settings=Settings(paths.configuration, lambda found: apply(found.log)),
         arrays=ArrayPool(lambda entry: _array(entry, paths)),
         records=Records(paths.records),
         portals=Portals(paths.sysfs),
@@ -70,10 +70,8 @@ class Agent:
     def __init__(
         self, node: Node, listeners: Sequence[socket.socket], *, uid: int = 0, rest: float = REST_SECONDS
     ) -> None:
-        from sdnotify import SystemdNotifier
-
         self._node = node
-        self._notifier = SystemdNotifier()
+        self._notify = notifier()
         dispatcher = Dispatcher(node)
         self._reconciler = Reconciler(node, dispatcher.begin, rest)
         dispatcher.use(self._reconciler)
@@ -86,21 +84,31 @@ class Agent:
         if not self._reconciler.wait_settled(READY_SECONDS):
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
-        self._notifier.notify("READY=1")
+        self._notify("READY=1")
         self.server.serve(self._tick, watchdog_seconds())
-        self._notifier.notify("STOPPING=1")
+        self._notify("STOPPING=1")
         self._reconciler.stop()
         if not self.server.drain(DRAIN_SECONDS):
             _LOG.warning("%d calls had no answer when the agent stopped", self.server.calls)
+        self.server.close()
         self._node.arrays.close()
 
     def _tick(self) -> None:
         """Feed the watchdog, if neither an operation nor the records hang (the latter would block here)."""
         self._node.records.all()
         if self._node.flights.oldest() < STUCK_SECONDS:
-            self._notifier.notify("WATCHDOG=1")
+            self._notify("WATCHDOG=1")
         else:
             _LOG.error("An operation hangs: the watchdog is no longer fed")
+
+
+def notifier() -> Callable[[str], None]:
+    """Return what tells systemd of this process's state; nothing when nobody listens."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        return lambda _: None
+    from sdnotify import SystemdNotifier
+
+    return SystemdNotifier().notify  # type: ignore[no-any-return]
 
 
 def watchdog_seconds() -> float | None:
@@ -116,7 +124,7 @@ def main() -> int:
     if not listeners:
         print("instorage-nodeagent: no socket was passed: start instorage-node.target", file=sys.stderr)
         return 1
-    agent = Agent(build(Paths.from_environment(), log), listeners)
+    agent = Agent(build(Paths.from_environment(), log.apply), listeners)
     signal.set_wakeup_fd(agent.server.wake_descriptor)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.server.stop())

@@ -174,7 +174,7 @@ def _attach_anew(
 
 
 def _record(operation: Operation, array: Array, volume: Volume, host: Host, options: Options) -> Record:
-    """Write that the volume is ours; an older record keeps its time, its device mount and how that was made."""
+    """Write that the volume is ours; an older record keeps its time, its device mount and how it was made."""
     old = operation.node.records.get(volume.uid)
     record = Record(
         schema=SCHEMA,

@@ -82,6 +82,15 @@ class Server:
             time.sleep(0.02)
         return self.calls == 0
 
+    def close(self) -> None:
+        """Close our copies of the sockets; systemd keeps its own."""
+        self._selector.close()
+        for listener in self._listeners:
+            listener.close()
+        os.close(self._wake_read)
+        write, self._wake_write = self._wake_write, -1
+        os.close(write)
+
     @property
     def calls(self) -> int:
         """Return the number of calls under way."""
@@ -132,5 +141,5 @@ class Server:
                 self._wake()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):  # full: it will wake up anyhow; closed: it has ended
             os.write(self._wake_write, b"x")

@@ -1,0 +1,299 @@
+"""A node for tests: the agent over real sockets, a simulated array over SSH, a scripted helper."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from instorage.arrays.as18000 import As18000
+from instorage.arrays.endpoint import Endpoint
+from instorage.arrays.model import Initiator, Provisioning, VolumeSpec
+from instorage.wire.values import Bytes, Iqn, VolumeName
+from nodeagent.__main__ import Agent, build
+from nodeagent.paths import Paths
+from simulator.array import Settings, Simulator
+from simulator.limits import Limits
+from simulator.topology import Topology
+from tests.agent.helper_peer import IQN, HelperPeer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GIB = 1 << 30
+KUBELET = "/var/lib/kubelet"
+NODE = "node1"
+POD = "431a7251-1df7-43a7-b81a-9e1d775a898e"
+RECORDED = Path(__file__).resolve().parents[1] / "data/kubelet-1.20-calls.jsonl"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the stub would print, and the progress that it saw."""
+
+    status: int
+    answer: dict[str, Any]
+    progress: tuple[str, ...]
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        return str(self.answer.get("message", ""))
+
+    def success(self) -> Reply:
+        assert self.answer["status"] == "Success", self.answer
+        assert self.status == 0
+        return self
+
+    def failure(self, part: str = "") -> str:
+        assert self.answer["status"] == "Failure", self.answer
+        assert self.status == 1
+        assert part in self.message
+        return self.message
+
+
+class Stub:
+    """One call as the C stub makes it, on a thread; `leave` is its deadline."""
+
+    def __init__(self, path: Path, argv: tuple[str, ...]) -> None:
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._connection.connect(str(path))
+        self._began = time.monotonic()
+        self._connection.sendall(b"".join(argument.encode() + b"\0" for argument in argv))
+        self._connection.shutdown(socket.SHUT_WR)
+        self._data = b""
+        self._done = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while piece := self._connection.recv(65536):
+                self._data += piece
+        except OSError:
+            pass
+        self._seconds = time.monotonic() - self._began
+        self._done.set()
+
+    @property
+    def progress(self) -> tuple[str, ...]:
+        lines = self._data.decode().split("\n")
+        return tuple(line[1:] for line in lines if line.startswith("P"))
+
+    @property
+    def answered(self) -> bool:
+        return self._done.is_set()
+
+    def leave(self) -> None:
+        """Give up, as the stub does at its deadline."""
+        self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def reply(self, seconds: float = 20) -> Reply:
+        assert self._done.wait(seconds), f"no answer; progress: {self.progress}"
+        self._connection.close()
+        text = self._data.decode()
+        while text.startswith("P"):
+            _, _, text = text.partition("\n")
+        assert text, "the agent closed without an answer"
+        assert text[0] in "01"
+        return Reply(int(text[0]), json.loads(text[1:]), self.progress, self._seconds)
+
+
+def until(look: Callable[[], Any], seconds: float = 10) -> Any:
+    """Poll until `look` is true, fail at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.01)
+    return found
+
+
+def options(volume: str, access: str = "rw", **more: str) -> str:
+    """The options object as kubelet writes it (keys sorted); `more` are the PV's."""
+    found = {
+        "kubernetes.io/fsType": "ext4",
+        "kubernetes.io/pvOrVolumeName": volume,
+        "kubernetes.io/readwrite": access,
+        "volPoolName": "Pool0",
+    } | more
+    return json.dumps(found, sort_keys=True, separators=(",", ":"))
+
+
+def device_target(volume: str) -> str:
+    return f"{KUBELET}/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/{volume}"
+
+
+def pod_target(volume: str, pod: str = POD) -> str:
+    return f"{KUBELET}/pods/{pod}/volumes/inspur~instorage-flexvolume/{volume}"
+
+
+@dataclass
+class Bench:
+    """Everything that one test needs; `portals` are addresses on which something listens."""
+
+    directory: Path
+    portals: dict[int, str]
+    rest: float = 30.0
+    simulator: Simulator = field(init=False)
+    helper: HelperPeer = field(init=False)
+    order: list[str] = field(default_factory=list)
+    _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("plugin/config", "state", "sys/class/iscsi_connection", "sys/class/iscsi_session"):
+            (self.directory / name).mkdir(parents=True)
+        self.set_boot("11111111-boot")
+        self.simulator = Simulator(
+            Settings(
+                self.directory / "array",
+                self.directory / "control.sock",
+                topology=Topology(portals=self.portals),
+                limits=Limits(burst=0, rate=0),
+            )
+        ).start()
+        self.helper = HelperPeer(self.directory / "helper.sock", self._verb)
+        self.helper.start()
+        self.configure()
+        self.array = As18000(
+            Endpoint("storage-01", "127.0.0.1", self.port, "superuser", lambda: "passw0rd"),
+            self.directory / "known_hosts",
+        )
+
+    def close(self) -> None:
+        for agent, _ in self._agents:
+            agent.server.stop()
+        for _, thread in self._agents:
+            thread.join(25)
+        self.helper.stop()
+        self.array.close()
+        self.simulator.stop()
+
+    @property
+    def port(self) -> int:
+        return int(self.simulator.address.rpartition(":")[2])
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "agent.sock"
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(
+            plugin=self.directory / "plugin",
+            configuration=self.directory / "plugin/config/instorage.yaml",
+            state=self.directory / "state",
+            helper_socket=str(self.directory / "helper.sock"),
+            sysfs=self.directory / "sys",
+            boot_id=self.directory / "boot_id",
+        )
+
+    def set_boot(self, boot: str) -> None:
+        (self.directory / "boot_id").write_text(boot + "\n")
+
+    def configure(self, password: str = "passw0rd", host: str = "", storage: str = "") -> None:
+        """Write the configuration file; `host` and `storage` are further lines of YAML."""
+        text = (
+            f"host:\n  link: iscsi\n  nodeName: {NODE}\n{host}"
+            f"storage:\n- name: storage-01\n  type: AS18000\n  host: 127.0.0.1:{self.port}\n"
+            f"  username: superuser\n  password: {password}\n{storage}"
+        )
+        self.write_configuration(text)
+
+    def write_configuration(self, text: str) -> None:
+        path = self.paths.configuration
+        fresh = path.with_name(".new")
+        fresh.write_text(text)
+        fresh.chmod(0o600)
+        fresh.rename(path)
+
+    def start(self) -> Agent:
+        """Start the agent in this process, on a listening socket as systemd would pass it."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.unlink(missing_ok=True)
+        listener.bind(str(self.socket))
+        listener.listen(64)
+        agent = Agent(build(self.paths, lambda _: None), [listener], uid=os.getuid(), rest=self.rest)
+        thread = threading.Thread(target=agent.run, daemon=True)
+        thread.start()
+        self._agents.append((agent, thread))
+        return agent
+
+    @property
+    def agent(self) -> Agent:
+        return self._agents[-1][0]
+
+    def stop(self) -> None:
+        agent, thread = self._agents.pop()
+        agent.server.stop()
+        thread.join(25)
+        assert not thread.is_alive()
+
+    def restart(self, between: Callable[[], object] = lambda: None) -> Agent:
+        """Stop the agent in good order and start another."""
+        self.stop()
+        between()
+        return self.start()
+
+    def begin_raw(self, data: bytes) -> socket.socket:
+        """Send bytes without an end of input."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(10)
+        connection.connect(str(self.socket))
+        connection.sendall(data)
+        return connection
+
+    def begin(self, *argv: str) -> Stub:
+        return Stub(self.socket, argv)
+
+    def call(self, *argv: str) -> Reply:
+        return self.begin(*argv).reply()
+
+    def attach(self, volume: str, text: str = "") -> Reply:
+        return self.call("waitforattach", NODE, text or options(volume))
+
+    def mount_device(self, volume: str, text: str = "") -> Reply:
+        return self.call("mountdevice", device_target(volume), "/dev/ignored", text or options(volume))
+
+    def create(self, name: str, *, thin: bool = True, size: int = GIB) -> str:
+        """Make a volume on the array; return its UID."""
+        spec = VolumeSpec(VolumeName(name), Bytes(size), ("Pool0",), provisioning=Provisioning(thin=thin))
+        return str(self.array.create_volume(spec).uid)
+
+    def make_host(self, name: str, iqn: str = IQN) -> None:
+        self.array.ensure_host(Initiator(Iqn(iqn)), link="iscsi", names=(name,))
+
+    def map(self, volume: str, host: str, *, share: bool = False) -> None:
+        self.array.map_volume(VolumeName(volume), host, share=share)
+
+    def do(self, verb: str, **values: Any) -> Any:
+        return self.simulator.control.do(verb, **values)
+
+    def maps(self, volume: str) -> list[str]:
+        """Hosts to which the array maps the volume."""
+        rows = [row for row in self.do("volumes") if row["name"] == volume]
+        return [mapping["host"] for row in rows for mapping in row["maps"]]
+
+    def reset(self) -> None:
+        """Count from now on."""
+        self.do("reset-counters")
+        self.order.clear()
+
+    def commands(self) -> list[str]:
+        """Array commands since `reset`, in order."""
+        return [served["name"] for served in self.do("log")]
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        found = {}
+        for path in (self.directory / "state/volumes").iterdir():
+            if not path.name.startswith("."):
+                found[path.name] = json.loads(path.read_text())
+        return found
+
+    def _verb(self, verb: str) -> None:
+        """Note a verb of the helper together with what the array had been asked before it."""
+        self.order.append(verb)

@@ -1,0 +1,81 @@
+"""One bench a test, and addresses of the loopback network that play portals."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.bench import Bench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ISCSI_PORT = 3260
+_numbers = itertools.count()
+
+
+def loopback() -> str:
+    """An address that no other test process listens on."""
+    number = next(_numbers)
+    return f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250}.{number % 250 + 1}"
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A short path: unix sockets have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="agent-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def portal() -> Iterator[Callable[[], str]]:
+    """Make addresses on which something listens."""
+    listeners = []
+
+    def make() -> str:
+        address = loopback()
+        listener = socket.create_server((address, ISCSI_PORT), backlog=64)
+        listeners.append(listener)
+        return f"{address}:{ISCSI_PORT}"
+
+    yield make
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.fixture
+def silent_portal() -> Iterator[Callable[[], str]]:
+    """Make addresses that never answer: their backlog is full, so the kernel drops every SYN."""
+    held = []
+
+    def make() -> str:
+        address = loopback()
+        listener = socket.socket()
+        listener.bind((address, ISCSI_PORT))
+        listener.listen(0)
+        held.append(listener)
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex((address, ISCSI_PORT))
+            held.append(filler)
+        return f"{address}:{ISCSI_PORT}"
+
+    yield make
+    for one in held:
+        one.close()
+
+
+@pytest.fixture
+def bench(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
+    """A node with two portals and an agent that runs."""
+    made = Bench(directory, {1: portal(), 2: portal()})
+    made.start()
+    yield made
+    made.close()

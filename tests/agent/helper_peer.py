@@ -1,0 +1,229 @@
+"""A scripted root helper: real varlink bytes on a real socket, and a kernel made of two dictionaries.
+
+The true helper is exercised in the lab. This one keeps the agent's side honest about order, locks and faults: it
+writes down every verb, refuses what the true one refuses (a device that is mounted, a volume that the array does
+not show), and fails on command.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+INTERFACE = "io.inspur.instorage.Helper"
+IQN = "iqn.1993-08.org.debian:01:node1"
+
+
+class FaultError(Exception):
+    """An error reply."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.parameters = {"code": code, "sentence": sentence, "fields": {}}
+
+
+@dataclass
+class Script:
+    """What happens to the next calls of one verb: a fault, a broken connection, a wait before the work."""
+
+    fault: FaultError | None = None
+    dies: bool = False
+    gate: threading.Event | None = None
+    reached: threading.Event = field(default_factory=threading.Event)
+
+
+class HelperPeer:
+    """`devices` maps UIDs to device names, `mounts` targets to (UID, read-only)."""
+
+    def __init__(self, path: Path, seen: Callable[[str], None] = lambda _: None) -> None:
+        self.path = path
+        self.devices: dict[str, str] = {}
+        self.mounts: dict[str, tuple[str, bool]] = {}
+        self.formatted: set[str] = set()
+        self.iqn: str | None = IQN
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.scripts: dict[str, deque[Script]] = {}
+        self.locks = 0
+        self._seen = seen
+        self._guard = threading.Lock()
+        self._listener: socket.socket | None = None
+        self._connections: set[socket.socket] = set()
+
+    def start(self) -> None:
+        """Listen."""
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.path.unlink(missing_ok=True)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Be gone, as a helper whose socket unit was stopped."""
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+            self.path.unlink(missing_ok=True)
+        for connection in list(self._connections):
+            connection.close()
+
+    def script(self, verb: str, **what: Any) -> Script:
+        """Put something in the way of the next call of `verb`."""
+        script = Script(**what)
+        self.scripts.setdefault(verb, deque()).append(script)
+        return script
+
+    def verbs(self) -> list[str]:
+        """Verbs in the order in which they came."""
+        with self._guard:
+            return [verb for verb, _ in self.calls]
+
+    def last(self, verb: str) -> dict[str, Any]:
+        """Parameters of the latest call of a verb."""
+        with self._guard:
+            return next(parameters for name, parameters in reversed(self.calls) if name == verb)
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self._connections.add(connection)
+        locked = False
+        pending = b""
+        try:
+            while True:
+                while b"\0" not in pending:
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    pending += data
+                text, _, pending = pending.partition(b"\0")
+                message = json.loads(text)
+                verb = message["method"].removeprefix(f"{INTERFACE}.")
+                locked = self._answer(connection, verb, message, locked=locked)
+        except OSError:
+            return
+        finally:
+            if locked:
+                self._unlock()
+            self._connections.discard(connection)
+            connection.close()
+
+    def _answer(self, connection: socket.socket, verb: str, message: dict[str, Any], *, locked: bool) -> bool:
+        parameters = message["parameters"]
+        with self._guard:
+            self.calls.append((verb, parameters))
+            scripts = self.scripts.get(verb)
+            script = scripts.popleft() if scripts else None
+        self._seen(verb)
+        if script is not None:
+            script.reached.set()
+            if script.gate is not None:
+                assert script.gate.wait(30)
+            if script.dies:
+                raise ConnectionError
+        try:
+            if script is not None and script.fault is not None:
+                raise script.fault
+            reply = getattr(self, f"do_{verb.lower()}")(parameters)
+        except FaultError as error:
+            body: dict[str, Any] = {"error": f"{INTERFACE}.Fault", "parameters": error.parameters}
+            connection.sendall(json.dumps(body).encode() + b"\0")
+            return locked
+        if verb == "Lock" and not locked:
+            with self._guard:
+                self.locks += 1
+            locked = True
+        elif verb == "Unlock" and locked:
+            self._unlock()
+            locked = False
+        replies = reply if isinstance(reply, list) else [reply]
+        for number, one in enumerate(replies, 1):
+            body = {"parameters": one} | ({"continues": True} if number < len(replies) else {})
+            connection.sendall(json.dumps(body).encode() + b"\0")
+        return locked
+
+    def _unlock(self) -> None:
+        with self._guard:
+            self.locks -= 1
+
+    def do_initiator(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"wwpns": []} | ({"iqn": self.iqn} if self.iqn else {})
+
+    def do_inspect(self, asked: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
+        if "uid" in asked:
+            return self._state(asked["uid"])
+        return [self._state(uid) for uid in self.devices] or [{"paths": [], "mounts": [], "holders": []}]
+
+    def _state(self, uid: str) -> dict[str, Any]:
+        device = self.devices.get(uid)
+        paths = [{"name": "sda", "hctl": "0:0:0:0", "state": "running", "size": 1 << 30}] if device else []
+        mounts = [
+            {"target": target, "fs_type": "ext4", "read_only": read_only}
+            for target, (owner, read_only) in self.mounts.items()
+            if owner == uid
+        ]
+        return {"uid": uid, "paths": paths, "mounts": mounts, "holders": []} | (
+            {"device": device, "multipath": True} if device else {}
+        )
+
+    def do_lock(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    do_unlock = do_lock
+
+    def do_attach(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if not asked["paths"]:
+            raise FaultError("no-path", "No path.")
+        self.devices[asked["uid"]] = f"/dev/disk/by-id/dm-uuid-mpath-3{asked['uid']}"
+        found = [f"sd{number}" for number, _ in enumerate(asked["paths"])]
+        return {"device": self.devices[asked["uid"]], "multipath": True, "found": found, "refused": []}
+
+    def do_detach(self, asked: dict[str, Any]) -> dict[str, Any]:
+        mounted = [target for target, (uid, _) in self.mounts.items() if uid == asked["uid"]]
+        if mounted:
+            raise FaultError(
+                "device-busy", f"Volume {asked['uid']} is still used by a mount on {mounted[0]}."
+            )
+        return {"removed": ["dm-0"] if self.devices.pop(asked["uid"], None) else []}
+
+    def do_mount(self, asked: dict[str, Any]) -> dict[str, Any]:
+        uid, target = asked["uid"], asked["target"]
+        if uid not in self.devices:
+            raise FaultError("no-path", f"Volume {uid} is not here.")
+        empty = uid not in self.formatted
+        if empty and not asked["may_format"]:
+            raise FaultError("not-empty", "Not proven new.")
+        self.formatted.add(uid)
+        already = target in self.mounts
+        self.mounts[target] = (uid, asked["read_only"])
+        return {
+            "device": self.devices[uid],
+            "fs_type": asked["fs_type"],
+            "formatted": empty,
+            "already": already,
+        }
+
+    def do_bind(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["source"] not in self.mounts:
+            raise FaultError("not-ours", f"Nothing of ours is mounted on {asked['source']}.")
+        already = asked["target"] in self.mounts
+        self.mounts[asked["target"]] = (self.mounts[asked["source"]][0], asked["read_only"])
+        return {"already": already}
+
+    def do_unmount(self, asked: dict[str, Any]) -> dict[str, Any]:
+        mounted = self.mounts.pop(asked["target"], None)
+        return {"uid": mounted[0]} if mounted else {}
