@@ -1,4 +1,4 @@
-"""Which request is being worked on: carried by every log record that is written for it.
+"""Which request is being worked on, and until when: carried by its log records and array commands.
 
 The agent sets `current` when a call comes in; its logging handler turns the record's `op` into the journald
 field INSTORAGE_OP. Threads that work for a request run in a copy of its context (`overlap`).
@@ -6,18 +6,38 @@ field INSTORAGE_OP. Threads that work for a request run in a copy of its context
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
 current: ContextVar[str] = ContextVar("operation", default="")
 """The request id, empty outside of a request."""
+
+
+_until: ContextVar[float] = ContextVar("until", default=float("inf"))
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let what is done inside of this block end after `seconds`, or earlier if it already must."""
+    token = _until.set(min(_until.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def left(seconds: float) -> float:
+    """Return how long a wait of at most `seconds` may take; zero or less when the request's time is over."""
+    return min(seconds, _until.get() - time.monotonic())
 
 
 def extra() -> dict[str, str]:

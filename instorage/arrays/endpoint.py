@@ -33,17 +33,17 @@ class Endpoint:
 class Limits:
     """Bounds of one array client; times in seconds.
 
-    `channels`: commands at the same time. `connect`: one attempt to connect, login included. `query`: one
-    attempt of a query, `total`: all of its attempts. `operation`: one changing command. `idle`: after this
-    the connection is closed. `keepalive`: between two probes of the connection. `spacing`: between two new
-    connections, so that there are at most two in any second (array-as18000.md 2.1).
+    `call`: one call of an `Array`, its repetitions and second looks included (`operation.within` makes it
+    shorter); no command is sent after that. `channels`: commands at the same time. `connect`: connecting, the
+    login and repetitions included. `query`: one attempt of a query. `operation`: one changing command; less
+    than `call`, so that the state can be read again after it. `idle`: after this the connection is closed.
+    `spacing`: between new connections, so that there are at most two in a second (array-as18000.md 2.1).
     """
 
+    call: float = 60.0
     channels: int = 8
     connect: float = 15.0
     query: float = 30.0
-    total: float = 60.0
-    operation: float = 60.0
+    operation: float = 40.0
     idle: float = 60.0
-    keepalive: float = 15.0
     spacing: float = 0.55

@@ -24,7 +24,7 @@ NAMES = ("iscsi-node1", "iscsi-node1.example.org")
 
 
 # patience for tests: reconnecting must not take half a second each time
-LIMITS = Limits(connect=5, query=5, total=10, operation=5, spacing=0.05)
+LIMITS = Limits(connect=5, query=5, operation=5, spacing=0.05)
 
 
 class Rig:

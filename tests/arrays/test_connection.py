@@ -142,7 +142,7 @@ def test_many_threads_share_the_failure_of_one_attempt(rig: Rig, deaf_port: int)
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {Code.ARRAY_UNREACHABLE}
-    assert time.monotonic() - began < 2 * 3 * 0.5  # one attempt is three connections
+    assert time.monotonic() - began < 2
 
 
 def test_a_full_array_is_tried_again_and_then_said_to_be_unreachable(make_rig: Callable[..., Rig]) -> None:
@@ -168,7 +168,7 @@ def test_a_query_is_repeated_when_the_connection_breaks(
 
 
 def test_a_query_that_is_never_answered_ends_with_its_deadline(rig: Rig) -> None:
-    array = rig.client(limits=replace(LIMITS, query=0.3, total=0.7))
+    array = rig.client(limits=replace(LIMITS, query=0.3, call=0.7))
     array.create_volume(spec("v1"))
     rig.fault("lsvdisk", before="silence", times=0)
     began = time.monotonic()

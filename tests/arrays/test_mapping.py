@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage import operation
 from instorage.arrays.model import Initiator
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, VolumeName
@@ -190,3 +192,41 @@ def test_a_chosen_lun_that_is_taken_is_replaced_by_a_free_one(rig: Rig, ready: A
     rig.reset()
     assert ready.map_volume(VolumeName("v2"), HOST).luns == (("0", 2),)
     assert rig.commands()["mkvdiskhostmap"] == 2
+
+
+def test_when_the_state_cannot_be_read_after_a_mapping_the_outcome_is_unknown(
+    rig: Rig, ready: As18000
+) -> None:
+    """A rotated password must not look as if nothing had been mapped."""
+    rig.fault("mkvdiskhostmap", after="connection")
+    rig.do("password", password="new")
+    with pytest.raises(
+        Fault, match="mkvdiskhostmap -host iscsi-node1 v1» may have been done or not"
+    ) as caught:
+        ready.map_volume(V1, HOST)
+    assert caught.value.code is Code.OUTCOME_UNKNOWN
+    assert len(rig.do("volumes")[0]["maps"]) == 1
+
+
+def test_a_password_that_is_wrong_before_anything_was_sent_is_said_as_such(rig: Rig, ready: As18000) -> None:
+    rig.do("password", password="new")
+    rig.do("drop-connections")
+    with pytest.raises(Fault) as caught:
+        ready.map_volume(V1, HOST)
+    assert caught.value.code is Code.ARRAY_AUTHENTICATION
+
+
+def test_nothing_is_sent_after_the_time_of_the_request(rig: Rig, ready: As18000) -> None:
+    with operation.within(0.0), pytest.raises(Fault, match="could not be sent in time") as caught:
+        ready.map_volume(V1, HOST)
+    assert caught.value.code is Code.TIMEOUT
+    assert rig.lines() == []
+
+
+def test_a_slow_mapping_ends_with_the_time_of_the_request(rig: Rig, ready: As18000) -> None:
+    rig.fault("mkvdiskhostmap", delay=1.0)
+    began = time.monotonic()
+    with operation.within(0.3), pytest.raises(Fault) as caught:
+        ready.map_volume(V1, HOST)
+    assert caught.value.code is Code.OUTCOME_UNKNOWN
+    assert time.monotonic() - began < 0.9

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
+from instorage.arrays.as18000.call import call
 from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
@@ -28,11 +29,10 @@ class As18000:
     """One array. `known_hosts` is the file into which its SSH host key is pinned on first use."""
 
     def __init__(self, endpoint: Endpoint, known_hosts: Path, limits: Limits | None = None) -> None:
-        limits = limits or Limits()
+        self.limits = limits or Limits()
         self._name = endpoint.name
-        self._width = limits.channels
-        self._ssh = Ssh(endpoint, known_hosts, limits)
-        self._cli = Cli(endpoint.name, self._ssh, limits)
+        self._ssh = Ssh(endpoint, known_hosts, self.limits)
+        self._cli = Cli(endpoint.name, self._ssh, self.limits)
         self._resting = RestingLuns()
         self._host_lock = threading.Lock()  # held over the search: of 20 first attaches one searches
         self._hosts: dict[Claim, Host] = {}
@@ -44,38 +44,46 @@ class As18000:
         """The name in the configuration (`storage[].name`)."""
         return self._name
 
+    @call
     def find_volume(self, name: VolumeName) -> Volume | None:
         """See `Array`; the array is asked once more before None, since it sometimes answers empty."""
         return volumes.find(self._cli, name)
 
+    @call
     def find_volume_by_uid(self, uid: VolumeUid) -> Volume | None:
         """See `Array`; an active-active volume costs a second command."""
         return volumes.find_by_uid(self._cli, uid)
 
+    @call
     def volume_usage(self, name: VolumeName) -> Usage:
         """See `Array`."""
         return volumes.usage(self._cli, name)
 
+    @call
     def create_volume(self, spec: VolumeSpec) -> Volume:
         """See `Array`; the size is rounded up to whole GiB, as `Volume.size` shows."""
         return creation.create(self._cli, spec)
 
+    @call
     def delete_volume(self, name: VolumeName) -> bool:
         """See `Array`; VOLUME_NOT_READY when LocalCopy maps use the volume."""
         return creation.delete(self._cli, name)
 
+    @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
         """See `Array`; one empty answer is no proof (architecture.md 6)."""
         found = mapping.of_volume(self._cli, volume)
         self._resting.seen(found)
         return found
 
+    @call
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
         """See `Array`; one empty answer is no proof (architecture.md 6)."""
         found = mapping.of_host(self._cli, host)
         self._resting.seen(found)
         return found
 
+    @call
     def map_volume(self, volume: VolumeName, host: str, *, share: bool = False) -> Mapping:
         """See `Array`; VOLUME_MISSING and HOST_MISSING, the latter drops the cached host object."""
         try:
@@ -85,14 +93,17 @@ class As18000:
                 self._hosts.clear()
             raise
 
+    @call
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
         """See `Array`; the LUN rests before this process gives it to that host again."""
         return mapping.remove(self._cli, self._resting, volume, host)
 
+    @call
     def find_host(self, name: str) -> Host | None:
         """See `Array`; always asked of the array, since it shows the logins."""
         return hosts.find(self._cli, name)
 
+    @call
     def ensure_host(
         self, initiator: Initiator, *, link: str, names: tuple[str, ...], assigned: str | None = None
     ) -> Host:
@@ -100,9 +111,10 @@ class As18000:
         claim = Claim(initiator, link, names, assigned)
         with self._host_lock:
             if claim not in self._hosts:
-                self._hosts[claim] = ownership.ensure(self._cli, claim, width=self._width)
+                self._hosts[claim] = ownership.ensure(self._cli, claim, width=self.limits.channels)
             return self._hosts[claim]
 
+    @call
     def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
         """See `Array`; an empty answer is not remembered."""
         with self._target_lock:
@@ -112,6 +124,7 @@ class As18000:
                 return found
             return self._targets[1]
 
+    @call
     def pool(self, name: str) -> Pool | None:
         """See `Array`."""
         return volumes.pool(self._cli, name)

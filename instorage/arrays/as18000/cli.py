@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from instorage import operation
 from instorage.arrays.as18000 import quoting
 from instorage.arrays.as18000.answer import DELIMITER, Detail, Row, Source, parse_detail, parse_list
+from instorage.arrays.as18000.call import note
 from instorage.arrays.as18000.connection import Lost
 from instorage.arrays.as18000.refusal import judge
 from instorage.wire.fault import Code, Fault
@@ -59,6 +60,7 @@ class Cli:
         try:
             output = self._run(command, self._limits.operation, logging.INFO)
         except Lost as lost:
+            note(command)
             raise OutcomeUnknown(
                 Code.OUTCOME_UNKNOWN,
                 f"Array {self.array} did not answer «{command}» ({lost}): it may have been done or not. "
@@ -67,6 +69,7 @@ class Cli:
                 command=command,
             ) from lost
         judge(Source(self.array, command), output)
+        note(command)
 
     def _query(self, name: str, words: tuple[str, ...]) -> tuple[Source, str]:
         command = quoting.command("mcsinq", name, "-delim", DELIMITER, *words)
@@ -76,16 +79,13 @@ class Cli:
         return source, output.stdout
 
     def _repeated(self, command: str) -> Output:
-        deadline = time.monotonic() + self._limits.total
-        why = ""
         for _ in range(QUERY_ATTEMPTS):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
             try:
-                return self._run(command, min(self._limits.query, left), logging.DEBUG)
+                return self._run(command, self._limits.query, logging.DEBUG)
             except Lost as lost:
                 why = str(lost)
+                if operation.left(1.0) < 1.0:
+                    break
         raise Fault(
             Code.ARRAY_UNREACHABLE,
             f"Array {self.array} does not answer «{command}» ({why}). Check the management network and the "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_OUTPUT = 32 << 20  # bytes; 5,000 volumes are 1.5 MB
+KEEPALIVE = 15  # seconds
 _CHUNK = 65536
 _BROKEN = (paramiko.SSHException, EOFError, OSError)
 
@@ -39,6 +40,7 @@ class Connection:
     """
 
     def __init__(self, transport: paramiko.Transport, idle: float) -> None:
+        transport.set_keepalive(KEEPALIVE)
         self._transport = transport
         self._idle = idle
         self._changed = threading.Condition()
@@ -73,10 +75,10 @@ class Connection:
             self._changed.notify()
 
     def close(self) -> None:
-        """Close now; commands under way are lost."""
+        """Take no new command; close now, or when the last command that is under way has ended."""
         self.retire()
-        self._transport.close()
-        self._watch.join(timeout=5)
+        if self._active == 0:
+            self._watch.join(timeout=5)
 
     def _enter(self) -> None:
         with self._changed:

@@ -12,7 +12,7 @@ from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.host_keys import HostKeyFile
-    from instorage.arrays.endpoint import Endpoint, Limits
+    from instorage.arrays.endpoint import Endpoint
 
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")  # a pinned ssh-rsa key is shown under these signature types
 _NO_WORD = ("saw EOF", "timeout")  # how paramiko says that the array said nothing about the password
@@ -22,12 +22,11 @@ class Dropped(Exception):
     """The array closed the connection before the login was through, as it does in bursts: worth repeating."""
 
 
-def login(endpoint: Endpoint, pins: HostKeyFile, password: str, limits: Limits) -> paramiko.Transport:
-    """Return an authenticated transport.
+def login(endpoint: Endpoint, pins: HostKeyFile, password: str, deadline: float) -> paramiko.Transport:
+    """Return an authenticated transport, before `deadline` (monotonic seconds).
 
     ARRAY_UNREACHABLE, ARRAY_HOST_KEY, ARRAY_AUTHENTICATION; `Dropped` when another attempt may succeed.
     """
-    deadline = time.monotonic() + limits.connect
     transport = paramiko.Transport(_dial(endpoint, deadline))
     try:
         _shake(transport, endpoint, pins, deadline)
@@ -35,7 +34,6 @@ def login(endpoint: Endpoint, pins: HostKeyFile, password: str, limits: Limits) 
     except BaseException:
         transport.close()
         raise
-    transport.set_keepalive(max(1, int(limits.keepalive)))
     return transport
 
 

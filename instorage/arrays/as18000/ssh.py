@@ -48,12 +48,13 @@ class Ssh:
     def run(self, command: str, patience: float) -> Output:
         """Run a command for at most `patience` seconds, waiting as long again for one of the channels.
 
-        `Lost` when it may have been done; the faults of `login`; TIMEOUT when no channel became free.
+        `Lost` when it may have been done; the faults of `login`; TIMEOUT when no channel became free or the
+        request's time is over.
         """
-        if not self._slots.acquire(timeout=patience):
+        if not self._slots.acquire(timeout=max(0.0, operation.left(patience))):
             raise self._busy(command)
         try:
-            return self._run(command, time.monotonic() + patience)
+            return self._run(command, patience)
         finally:
             self._slots.release()
 
@@ -64,11 +65,15 @@ class Ssh:
         if connection is not None:
             connection.close()
 
-    def _run(self, command: str, deadline: float) -> Output:
+    def _run(self, command: str, patience: float) -> Output:
+        deadline = time.monotonic() + operation.left(patience)
         failures = 0
         while True:
             try:
-                return self._usable().run(command, deadline)
+                connection = self._usable()
+                if time.monotonic() >= deadline:
+                    raise self._busy(command)
+                return connection.run(command, deadline)
             except Crowded as error:
                 if time.monotonic() >= deadline:
                     raise self._busy(command) from error
@@ -103,13 +108,15 @@ class Ssh:
     def _connect(self, failures: int) -> Connection:
         password = self._endpoint.password()
         self._lockout.check(password)
-        why = ""
+        deadline = time.monotonic() + self._limits.connect
         for attempt in range(ATTEMPTS):
             self._limiter.wait(failures + attempt)
             try:
-                transport = login(self._endpoint, self._pins, password, self._limits)
+                transport = login(self._endpoint, self._pins, password, deadline)
             except Dropped as dropped:
                 why = str(dropped)
+                if time.monotonic() >= deadline:
+                    break
             except Fault as fault:
                 if fault.code is Code.ARRAY_AUTHENTICATION:
                     self._lockout.refused(password, fault)
@@ -128,8 +135,8 @@ class Ssh:
     def _busy(self, command: str) -> Fault:
         return Fault(
             Code.TIMEOUT,
-            f"Array {self._endpoint.name} is busy: {self._limits.channels} commands are under way, "
-            f"«{command}» did not get its turn.",
+            f"Array {self._endpoint.name} is busy or slow: «{command}» could not be sent in time. "
+            "See the load of the array, and how many volumes are attached at the same time.",
             array=self._endpoint.name,
             command=command,
         )
