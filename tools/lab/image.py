@@ -6,6 +6,7 @@ from typing import Final
 
 from tools.lab import cache, packages
 from tools.lab.initrd import write_initrd
+from tools.lab.kernel import write_uncompressed
 from tools.lab.progress import Programs, Report, step
 
 GUEST: Final = Path(__file__).with_name("guest")
@@ -48,9 +49,10 @@ AGENT_CONTEXT: Final = "/usr/local/sbin/labagent -- system_u:object_r:initrc_exe
 
 
 def image(report: Report) -> Path:
-    """Return a folder with `disk.ext4`, `vmlinuz` and `initrd.gz`."""
+    """Return a folder with `disk.ext4`, `vmlinux` and `initrd.gz`."""
     archive, wheels = packages.root_archive(report), packages.wheels(report)
-    sources = (Path(__file__), Path(__file__).with_name("initrd.py"), GUEST)
+    here = Path(__file__)
+    sources = (here, here.with_name("initrd.py"), here.with_name("kernel.py"), GUEST)
     hashed = cache.key(archive.name, wheels.name, *sources)
     return cache.layer("image", hashed, lambda folder: _Build(folder, report).make(archive, wheels), report)
 
@@ -88,7 +90,7 @@ class _Build:
         unpacked = self._folder / "kernel"
         self._programs.run("dpkg-deb", "-x", package, unpacked)
         (source,) = (unpacked / "lib/modules").iterdir()
-        shutil.copy(unpacked / f"boot/vmlinuz-{source.name}", self._folder / "vmlinuz")
+        write_uncompressed(unpacked / f"boot/vmlinuz-{source.name}", self._folder / "vmlinux")
         for unused in UNUSED_MODULES:
             shutil.rmtree(source / "kernel" / unused, ignore_errors=True)
         target = self._root / "usr/lib/modules" / source.name

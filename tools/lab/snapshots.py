@@ -26,7 +26,7 @@ def snapshots(report: Report) -> tuple[Path, Boot]:
     here = Path(__file__)
     sources = (here, here.with_name("qemu.py"), here.with_name("topology.py"))
     hashed = cache.key(disk.name, version, *sources)
-    boot = Boot(disk / "vmlinuz", disk / "initrd.gz")
+    boot = Boot(disk / "vmlinux", disk / "initrd.gz")
     folder = cache.layer("snapshots", hashed, lambda target: _make(target, disk, boot, report), report)
     return folder, Boot(boot.kernel, boot.initrd, TAG)
 
