@@ -1,8 +1,8 @@
 """A scripted root helper: real varlink bytes on a real socket, and a kernel made of two dictionaries.
 
-The true helper is exercised in the lab. This one keeps the agent's side honest about order, locks and faults: it
-writes down every verb, refuses what the true one refuses (a device that is mounted, a volume that the array does
-not show), and fails on command.
+The true helper is exercised in the lab. This one keeps the agent honest about order, locks and faults: it
+writes down every verb, refuses what the true one refuses (a device that is mounted, a volume that is not
+here), and fails on command.
 """
 
 from __future__ import annotations

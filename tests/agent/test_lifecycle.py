@@ -84,7 +84,7 @@ def test_devices_are_gone_before_the_array_unmaps(bench: Bench) -> None:
     bench.attach(VOLUME).success()
     bench.mount_device(VOLUME).success()
     order: list[tuple[str, bool]] = []
-    bench.helper._seen = lambda verb: order.append((verb, bool(bench.maps(VOLUME))))  # noqa: SLF001
+    bench.helper._seen = lambda verb: order.append((verb, bool(bench.maps(VOLUME))))
     bench.call("unmountdevice", device_target(VOLUME)).success()
     assert [verb for verb, _ in order] == ["Unmount", "Lock", "Detach", "Unlock"]
     assert dict(order) == {"Unmount": True, "Lock": True, "Detach": True, "Unlock": False}

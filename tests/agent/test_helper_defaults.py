@@ -1,0 +1,96 @@
+"""What root tells the helper before it starts."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nodeagent.helper_defaults import refresh
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIGURATION = """\
+host:
+  link: iscsi
+  forceUseMultipath: true
+  attachExtendFileLockPath: lock
+storage:
+- name: storage-01
+  type: AS18000
+  host: 10.0.0.1:22
+  username: superuser
+  password: MARKER
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    config = tmp_path / "plugin/config"
+    config.mkdir(parents=True)
+    path = config / "instorage.yaml"
+    path.write_text(CONFIGURATION)
+    path.chmod(0o600)
+    return path
+
+
+def test_the_manuals_keys_reach_the_helper(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "defaults.conf"
+    assert refresh(source, made, os.getuid()) == ""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(made)
+    assert dict(parser["helper"]) == {
+        "plugin_directory": str(tmp_path / "plugin"),
+        "lock_path": str(tmp_path / "plugin/lock"),
+        "multipath": "required",
+    }
+    assert "MARKER" not in made.read_text()
+    assert made.stat().st_mode & 0o777 == 0o644
+
+
+def test_an_unchanged_file_is_not_written_again_and_a_changed_one_is(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "defaults.conf"
+    refresh(source, made, os.getuid())
+    before = made.stat().st_ino
+    refresh(source, made, os.getuid())
+    assert made.stat().st_ino == before
+    source.write_text(CONFIGURATION.replace("true", "false"))
+    refresh(source, made, os.getuid())
+    assert "multipath = preferred" in made.read_text()
+
+
+def test_a_file_that_others_can_change_is_not_taken(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "defaults.conf"
+    source.chmod(0o660)
+    assert "not taken" in refresh(source, made, os.getuid())
+    source.chmod(0o600)
+    assert "not taken" in refresh(source, made, os.getuid() + 1)
+    assert not made.exists()
+
+
+def test_a_broken_file_leaves_the_old_settings(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "defaults.conf"
+    refresh(source, made, os.getuid())
+    source.write_text("host: [")
+    assert "keeps its settings" in refresh(source, made, os.getuid())
+    assert "multipath = required" in made.read_text()
+
+
+@pytest.mark.subprocess
+def test_nothing_heavy_is_imported_when_nothing_changed(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "defaults.conf"
+    refresh(source, made, os.getuid())
+    program = (
+        "import os, sys; from pathlib import Path; from nodeagent.helper_defaults import refresh;"
+        f"assert refresh(Path({str(source)!r}), Path({str(made)!r}), os.getuid()) == '';"
+        "print([name for name in ('yaml', 'cryptography', 'paramiko') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.strip() == "[]"
