@@ -53,7 +53,7 @@ class San:
         self._lab = lab
         self._dataplane = dataplane
         self._process: subprocess.Popen[str] | None = None
-        self.control: Control
+        self._control: Control | None = None
 
     def __enter__(self) -> Self:
         if self._dataplane:
@@ -88,10 +88,13 @@ class San:
         if not line or not json.loads(line).get("ready") or time.monotonic() > deadline:
             self.stop()
             raise RuntimeError(f"the simulator did not start: {self.log[-2000:]}")
-        self.control = Control(self._control_path)
+        self._control = Control(self._control_path)
 
     def stop(self) -> None:
         """End the program; its state stays, and `start` goes on with it."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
         if self._process is not None:
             self._process.terminate()
             try:
@@ -102,6 +105,13 @@ class San:
             if self._process.stdout is not None:
                 self._process.stdout.close()
             self._process = None
+
+    @property
+    def control(self) -> Control:
+        """The running program's control socket."""
+        if self._control is None:
+            raise RuntimeError("the simulator is not running")
+        return self._control
 
     @property
     def log(self) -> str:
