@@ -1,8 +1,8 @@
-"""Root's `ExecStartPre=` of the helper: what `instorage.yaml` says of the node, for the helper (architecture.md 4).
+"""Root's `ExecStartPre=` of the helper: writes what `instorage.yaml` says of the node for it.
 
-The helper parses no YAML and knows no password; it reads `/run/instorage/helper-defaults.conf`, which this
-program writes from a configuration that only root can change. Cheap when nothing has changed: YAML is not even
-imported then.
+The helper parses no YAML and knows no password; it reads `/run/instorage/helper-defaults.conf`
+(architecture.md 4), which this program writes from a configuration that only root can change. Cheap when
+nothing has changed: YAML is not even imported then.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Reconciler:
         self._changed = threading.Condition()
         self._due: dict[VolumeUid, float] = {}
         self._failures: dict[VolumeUid, int] = {}
-        self._stopping = False
+        self._stopping = self._working = False
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciliation", daemon=True)
 
@@ -79,7 +79,7 @@ class Reconciler:
     def idle(self) -> bool:
         """Say whether nothing is unfinished."""
         with self._changed:
-            return not self._due
+            return not self._due and not self._working
 
     def _schedule(self, uid: VolumeUid, seconds: float) -> None:
         with self._changed:
@@ -94,6 +94,8 @@ class Reconciler:
         self._settled.set()
         while (due := self._wait()) is not None:
             overlap([functools.partial(self._settle, uid) for uid in due])
+            with self._changed:
+                self._working = False
 
     def _look_around(self) -> None:
         """Adopt what is mounted in our directories, settle what an earlier boot left, schedule the rest."""
@@ -125,6 +127,7 @@ class Reconciler:
                 if due:
                     for uid in due:
                         del self._due[uid]
+                    self._working = True
                     return due
                 next_at = min(self._due.values(), default=None)
                 self._changed.wait(None if next_at is None else next_at - now)

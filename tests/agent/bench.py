@@ -76,6 +76,7 @@ class Stub:
                 self._data += piece
         except OSError:
             pass
+        self._connection.close()
         self._seconds = time.monotonic() - self._began
         self._done.set()
 
@@ -91,11 +92,10 @@ class Stub:
     def leave(self) -> None:
         """Give up, as the stub does at its deadline."""
         self._connection.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
+        assert self._done.wait(5)
 
     def reply(self, seconds: float = 20) -> Reply:
         assert self._done.wait(seconds), f"no answer; progress: {self.progress}"
-        self._connection.close()
         text = self._data.decode()
         while text.startswith("P"):
             _, _, text = text.partition("\n")

@@ -1,0 +1,200 @@
+"""What is left behind is settled by the agent itself; what is in use or not its own is left alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.bench import Bench, device_target, until
+from tests.agent.helper_peer import FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
+    """A node whose agent waits 0.3 s instead of 30 s after the last call."""
+    bench = Bench(directory, {1: portal(), 2: portal()}, rest=0.3)
+    bench.start()
+    yield bench
+    bench.close()
+
+
+def clean(bench: Bench, volume: str) -> bool:
+    return not bench.maps(volume) and not bench.records() and not bench.helper.devices
+
+
+def test_an_attach_that_kubelet_gave_up_is_taken_down(node: Bench) -> None:
+    node.create("vol1")
+    node.attach("vol1").success()
+    until(lambda: clean(node, "vol1"))
+
+
+def test_a_mounted_volume_is_left_alone_and_nothing_wakes_up(node: Bench) -> None:
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    assert node.agent._reconciler.idle()
+    before = len(node.helper.calls)
+    node.create("vol2")
+    node.attach("vol2").success()
+    until(lambda: clean_of(node, "vol2"))
+    assert all(call.get("uid") != uid_of(node, "vol1") for _, call in node.helper.calls[before:])
+    assert node.maps("vol1") == ["iscsi-node1"]
+
+
+def clean_of(bench: Bench, volume: str) -> bool:
+    return not bench.maps(volume) and all(record["name"] != volume for record in bench.records().values())
+
+
+def uid_of(bench: Bench, volume: str) -> str:
+    return next(uid for uid, record in bench.records().items() if record["name"] == volume)
+
+
+def test_a_failed_unmount_is_finished_when_the_trouble_is_over(node: Bench) -> None:
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    node.helper.script("Detach", fault=FaultError("device-busy", "Held by process 9."))
+    node.call("unmountdevice", device_target("vol1")).failure("process 9")
+    assert node.maps("vol1") == ["iscsi-node1"]
+    until(lambda: clean(node, "vol1"))
+
+
+def test_a_helper_that_died_within_an_attach_leaves_nothing_for_long(node: Bench) -> None:
+    node.create("vol1")
+    node.helper.script("Attach", dies=True)
+    node.helper.script("Detach", dies=True)
+    node.attach("vol1").failure("during Attach")
+    until(lambda: clean(node, "vol1"))
+
+
+def test_a_volume_in_use_without_a_mount_record_is_never_unmapped(node: Bench) -> None:
+    uid = node.create("vol1")
+    node.attach("vol1").success()
+    node.helper.mounts["/mnt/by-hand"] = (uid, False)
+    until(lambda: node.helper.verbs().count("Inspect") > 2 and node.agent._reconciler.idle())
+    assert node.maps("vol1") == ["iscsi-node1"]
+
+
+def test_after_a_reboot_volumes_are_taken_down_before_ready(node: Bench) -> None:
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+
+    def reboot() -> None:
+        node.helper.mounts.clear()
+        node.set_boot("22222222-boot")
+
+    node.restart(reboot)
+    node.call("init").success()
+    assert clean(node, "vol1")
+
+
+def test_after_a_reboot_without_the_array_the_agent_is_ready_and_goes_on_later(
+    node: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nodeagent.__main__.READY_SECONDS", 1.0)
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    node.do("fault", command="*", times=0, before="silence")
+
+    def reboot() -> None:
+        node.helper.mounts.clear()
+        node.set_boot("22222222-boot")
+
+    node.restart(reboot)
+    assert node.call("init").success().seconds < 5
+    assert node.records()
+    node.do("clear")
+    node.do("drop-connections")
+    until(lambda: clean(node, "vol1"), 30)
+
+
+def test_a_mounted_volume_survives_a_restart_of_the_agent(node: Bench) -> None:
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    node.restart()
+    until(lambda: node.agent._reconciler.idle())
+    assert node.helper.mounts
+    node.call("unmountdevice", device_target("vol1")).success()
+    assert clean(node, "vol1")
+
+
+def test_a_volume_of_the_vendors_plugin_is_taken_over_at_unmountdevice(node: Bench) -> None:
+    uid = node.create("vol1")
+    node.make_host("iscsi-node1")
+    node.map("vol1", "iscsi-node1")
+    node.helper.devices[uid] = "/dev/disk/by-id/x"
+    node.helper.mounts[device_target("vol1")] = (uid, False)
+    node.call("unmountdevice", device_target("vol1")).success()
+    assert clean(node, "vol1")
+
+
+def test_a_volume_of_the_vendors_plugin_gets_its_record_at_the_start(node: Bench) -> None:
+    uid = node.create("vol1")
+    node.make_host("iscsi-node1")
+    node.map("vol1", "iscsi-node1")
+    node.helper.devices[uid] = "/dev/disk/by-id/x"
+    node.helper.mounts[device_target("vol1")] = (uid, False)
+    node.restart()
+    record = until(lambda: node.records().get(uid))
+    assert record["target"] == device_target("vol1")
+
+
+def test_a_mount_under_another_name_is_not_taken_over(node: Bench) -> None:
+    uid = node.create("vol1")
+    node.make_host("iscsi-node1")
+    node.map("vol1", "iscsi-node1")
+    node.helper.devices[uid] = "/dev/disk/by-id/x"
+    node.helper.mounts[device_target("other")] = (uid, False)
+    node.call("unmountdevice", device_target("other")).failure("left mapped")
+    assert node.maps("vol1") == ["iscsi-node1"]
+    assert uid in node.helper.devices
+
+
+def test_a_name_that_was_given_to_another_volume_is_not_unmapped(node: Bench) -> None:
+    old = node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    node.array.unmap_volume("vol1", "iscsi-node1")
+    node.array.delete_volume("vol1")
+    assert node.create("vol1") != old
+    node.map("vol1", "iscsi-node1")
+    node.call("unmountdevice", device_target("vol1")).success()
+    assert node.maps("vol1") == ["iscsi-node1"]
+    assert node.records() == {}
+
+
+def test_records_that_cannot_be_read_are_left_where_they_are(node: Bench) -> None:
+    directory = node.directory / "state/volumes"
+    node.stop()
+    texts = {
+        "6" + "0" * 31: "{ half a rec",
+        "6" + "1" * 31: json.dumps({"schema": 99}),
+        "notes.txt": "hand-made",
+    }
+    for name, text in texts.items():
+        (directory / name).write_text(text)
+    node.start()
+    node.call("init").success()
+    assert {path.name: path.read_text() for path in directory.iterdir()} == texts
+
+
+def test_a_barrier_stops_reconciliation(node: Bench) -> None:
+    node.create("vol1")
+    barrier = node.paths.plugin / "aa-extend-failure.barrier"
+    node.helper.script("Attach", dies=True)
+    node.helper.script("Detach", dies=True)
+    node.attach("vol1").failure()
+    barrier.write_text("")
+    until(lambda: node.agent._reconciler._failures)
+    assert node.maps("vol1") == ["iscsi-node1"]
+    barrier.unlink()
+    until(lambda: clean(node, "vol1"))
