@@ -1,13 +1,13 @@
 """Attach: sessions, one LUN scanned behind each, every disk proven, the map made (safety.md, Attach)."""
 
 import functools
+import os
 import time
 
 from helper import child, device, iscsi, multipath, scsi
-from helper.scsi import Session
+from helper.child import until
 from helper.settings import Settings
 from helper.volume import hold
-from helper.waiting import until
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedPath
 
@@ -17,78 +17,62 @@ _MAP = 10  # seconds for a map that would be nice to have
 
 
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:
-    """Return the volume's device with the paths that were proven and those that were refused."""
+    """Return the volume's device with the disks that were proven and the paths that were refused."""
     settings.check(request.uid, request.paths)
     deadline = time.monotonic() + request.wait_ms / 1000
     with hold(request.uid, request.op, deadline):
         found, refused = _disks(request, deadline)
         if not found:
-            raise _no_path(request, refused)
+            raise _no_path(request, list(refused.values()))
         volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
-        device.verify(volume, request.size, deadline)  # also what is in the map and was not asked for
-        link = device.await_link(volume, deadline)
-    return AttachReply(
-        device=link,
-        multipath=volume.map is not None,
-        found=tuple(found),
-        refused=tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items()),
-    )
+        device.verify(
+            volume, request.size, deadline, tuple(found)
+        )  # what is in the map and was not asked for
+        _await_link(volume, deadline)
+    left_out = tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items())
+    return AttachReply(volume.link, volume.map is not None, tuple(found), left_out)
 
 
 def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[IscsiPath, Fault]]:
     """Return the names of the proven disks, and the paths without one."""
     sessions = iscsi.connect(request.paths, deadline)
     refused = {path: one for path, one in sessions.items() if isinstance(one, Fault)}
-    ready = {path: one for path, one in sessions.items() if not isinstance(one, Fault)}
+    ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
     soon = min(deadline, time.monotonic() + _DISK)
-    jobs = [functools.partial(_disk, request, path, session, soon) for path, session in ready.items()]
+    jobs = [functools.partial(_disk, request, path.lun, session, soon) for path, session in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=_GRACE)
-    for path, answer in zip(ready, answers, strict=True):
-        if isinstance(answer, Fault):
-            refused[path] = answer
-        elif isinstance(answer, Exception):
-            refused[path] = Fault(Code.NO_PATH, f"LUN {path.lun} behind {path.portal}: {answer}.")
-        else:
+    for (path, _), answer in zip(ready, answers, strict=True):
+        if isinstance(answer, str):
             found.append(answer)
+        else:
+            fault = Fault(Code.NO_PATH, f"LUN {path.lun} behind {path.portal}: {answer}.")
+            refused[path] = answer if isinstance(answer, Fault) else fault
     return found, refused
 
 
-def _disk(request: AttachRequest, path: IscsiPath, session: Session, deadline: float) -> str:
+def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: float) -> str:
     """Return the proven disk of one path; a wrong one that nobody uses is removed and sought once more."""
-    hctl = f"{session.host}:0:{session.target_id}:{path.lun}"
-    name = scsi.name_at(hctl)
-    if name:
+    hctl = f"{session.host}:0:{session.target_id}:{lun}"
+    if name := scsi.name_at(hctl):
         try:
             device.check(name, request.uid, request.size)
         except Fault as fault:
-            disk = scsi.disk(name)
-            foreign = disk is not None and disk.vendor != scsi.VENDOR
-            if foreign or not device.unused(name) or not scsi.delete(name, deadline):
-                raise _held(fault, name) from None
+            if fault.code is Code.NOT_OURS:
+                raise
+            if not device.unused(name) or not scsi.delete(name, deadline):
+                held = ", ".join(multipath.uid_of(one) or one for one in scsi.holders(name)) or "a mount"
+                text = f"{fault} It is in use by {held}: detach that first."
+                raise Fault(fault.code, text, **{**fault.fields, "held": held}) from None
         else:
             return name
-    scsi.scan(session, path.lun)
-    name = until(lambda: scsi.name_at(hctl), deadline, 0.005)
-    if not name:
-        raise Fault(
-            Code.NO_PATH,
-            f"Portal {path.portal} shows no LUN {path.lun} to this host: see the mapping on the array.",
-            portal=str(path.portal),
-            lun=path.lun,
-        )
+    scsi.scan(session, lun)
+    if not (name := until(lambda: scsi.name_at(hctl), deadline, 0.005)):
+        text = f"Portal {session.portal} shows no LUN {lun} to this host: see the mapping on the array."
+        raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
+    until(lambda: scsi.opens(name), deadline, 0.005)
     device.check(name, request.uid, request.size)
     return name
-
-
-def _held(fault: Fault, name: str) -> Fault:
-    holders = ", ".join(multipath.uid_of(one) or one for one in scsi.holders(name)) or "a mount or a program"
-    return Fault(
-        fault.code,
-        f"{fault.sentence} It is in use by {holders}: detach that first.",
-        **fault.fields,
-        held=holders,
-    )
 
 
 def _assemble(request: AttachRequest, found: list[str], deadline: float, *, demanded: bool) -> device.Volume:
@@ -104,12 +88,18 @@ def _assemble(request: AttachRequest, found: list[str], deadline: float, *, dema
     return volume
 
 
-def _no_path(request: AttachRequest, refused: dict[IscsiPath, Fault]) -> Fault:
-    """Return why no path works; one that shows another volume is the worse news and gives the code."""
-    wrong = [fault for fault in refused.values() if fault.code is Code.WRONG_DEVICE]
-    said = " ".join(dict.fromkeys(str(fault) for fault in refused.values()))
-    fields = wrong[0].fields if wrong else {}
-    code = Code.WRONG_DEVICE if wrong else Code.NO_PATH
-    return Fault(
-        code, f"Volume {request.uid} has no path that works. {said}", **{**fields, "uid": request.uid}
-    )
+def _await_link(volume: device.Volume, deadline: float) -> None:
+    """Wait until udev has made the stable name and it leads to this volume's device."""
+    wanted = [f"{scsi.DEV}/{one.name}" for one in (volume.map, *volume.disks) if one]
+    if not until(lambda: os.path.realpath(volume.link) in wanted, deadline):
+        text = f"udev has not made {volume.link} in time: see systemctl status systemd-udevd."
+        raise Fault(Code.TIMEOUT, text, link=volume.link)
+
+
+def _no_path(request: AttachRequest, faults: list[Fault]) -> Fault:
+    """Return why no path works; one that shows another volume is the worse news and gives code and fields."""
+    worst = next((fault for fault in faults if fault.code is Code.WRONG_DEVICE), None)
+    said = " ".join(dict.fromkeys(str(fault) for fault in faults)) or "The array names none."
+    fields = {**(worst.fields if worst else {}), "uid": request.uid}
+    code = worst.code if worst else Code.NO_PATH
+    return Fault(code, f"Volume {request.uid} has no path that works. {said}", **fields)

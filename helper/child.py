@@ -2,6 +2,7 @@
 
 SIGKILL does not end a wait in the kernel. At its deadline such a child is abandoned and listed below
 `ABANDONED`; it has inherited the lock of its volume, which stays locked for as long as the child lives.
+All deadlines are monotonic seconds.
 """
 
 import contextlib
@@ -13,22 +14,28 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from helper.waiting import until
 from instorage.wire.fault import Code, Fault
 
 T = TypeVar("T")
+Job = Callable[[], T]
 
 ABANDONED = "/run/instorage/abandoned"
 _AFTER_KILL = 0.2  # seconds that a killed process gets to end
 
+PRIVATE: set[int] = set()
+"""Descriptors that children close: an abandoned one must not keep the agent's connection open."""
 inside = False
 """True in a child: the programs that it starts stay in its process group and end with it."""
 
-PRIVATE: set[int] = set()
-"""Descriptors that children close: an abandoned one must not keep the agent's connection open."""
+
+def until(look: Job[T], deadline: float, pause: float = 0.01) -> T:
+    """Return what `look` returns as soon as it is true, or its last answer at `deadline`."""
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(pause)
+    return found
 
 
-def apart(job: Callable[[], T], deadline: float, what: str, volume: str = "") -> T:
+def apart(job: Job[T], deadline: float, what: str, volume: str = "") -> T:
     """Return what `job` returns (plain JSON values), raise what it raises, or `Fault(TIMEOUT)`."""
     (found,) = gather([job], deadline, what, volume)
     if isinstance(found, Exception):
@@ -37,31 +44,35 @@ def apart(job: Callable[[], T], deadline: float, what: str, volume: str = "") ->
 
 
 def gather(
-    jobs: Sequence[Callable[[], T]], deadline: float, what: str, volume: str = "", grace: float = 0
+    jobs: Sequence[Job[T]], deadline: float, what: str, volume: str = "", grace: float = 0
 ) -> list[T | Exception]:
     """Run every job in a child of its own, all at once; the answers stand in the order of the jobs.
 
     With a `grace`, the others get only so many seconds once the first has succeeded.
     """
     children = [_start(job) for job in jobs]
-    answers = {pipe: b"" for _, pipe in children}
-    poll = select.poll()
-    for pipe in answers:
-        poll.register(pipe, select.POLLIN)
+    answers = dict.fromkeys((pipe for _, pipe in children), b"")
     running = set(answers)
     while running and (left := deadline - time.monotonic()) > 0:
-        for pipe, _ in poll.poll(left * 1000):
+        for pipe in select.select(running, (), (), left)[0]:
             data = os.read(pipe, 65536)
             answers[pipe] += data
             if not data:
-                poll.unregister(pipe)
                 running.discard(pipe)
                 if grace and answers[pipe].startswith(b'{"value"'):
                     deadline = min(deadline, time.monotonic() + grace)
-    return [_end(pid, pipe, answers[pipe], pipe in running, what, volume) for pid, pipe in children]
+    for pid, pipe in children:
+        os.close(pipe)
+        if pipe in running:
+            with contextlib.suppress(ProcessLookupError):  # it had no group of its own yet
+                os.killpg(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+        give_up(pid, what, volume)
+    late = Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
+    return [late if pipe in running else _understood(answers[pipe], what) for _, pipe in children]
 
 
-def _start(job: Callable[[], object]) -> tuple[int, int]:
+def _start(job: Job[object]) -> tuple[int, int]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -70,9 +81,9 @@ def _start(job: Callable[[], object]) -> tuple[int, int]:
     return pid, reading
 
 
-def _work(job: Callable[[], object], writing: int) -> NoReturn:
+def _work(job: Job[object], writing: int) -> NoReturn:
     global inside
-    answer: dict[str, object] = {"fault": Fault(Code.INTERNAL, "A child of the helper failed.").to_wire()}
+    answer: dict[str, object] = {}
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setpgid(0, 0)
@@ -85,7 +96,7 @@ def _work(job: Callable[[], object], writing: int) -> NoReturn:
     except OSError as error:
         answer = {"errno": error.errno or 5, "text": error.strerror or type(error).__name__}
     except Exception as error:  # whatever it was, the parent must hear of it
-        answer = {"fault": Fault(Code.INTERNAL, f"A child of the helper failed: {error!r}.").to_wire()}
+        answer = {"fault": Fault(Code.INTERNAL, f"A child failed: {error!r}.").to_wire()}
     finally:
         data = json.dumps(answer).encode()
         while data:
@@ -93,15 +104,7 @@ def _work(job: Callable[[], object], writing: int) -> NoReturn:
         os._exit(0)
 
 
-def _end(pid: int, pipe: int, data: bytes, late: bool, what: str, volume: str) -> Any | Exception:  # noqa: ANN401, FBT001
-    os.close(pipe)
-    if late:
-        with contextlib.suppress(ProcessLookupError):  # it had no group of its own yet
-            os.killpg(pid, signal.SIGKILL)
-        os.kill(pid, signal.SIGKILL)
-    give_up(pid, what, volume)
-    if late:
-        return Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
+def _understood(data: bytes, what: str) -> Any | Exception:  # noqa: ANN401  # what the job returned
     answer = json.loads(data or b"{}")
     if "errno" in answer:
         return OSError(answer["errno"], answer["text"])
@@ -110,14 +113,12 @@ def _end(pid: int, pipe: int, data: bytes, late: bool, what: str, volume: str) -
     return Fault.from_wire(answer.get("fault", {"code": "internal", "sentence": f"{what}: a child died."}))
 
 
-def give_up(pid: int, what: str, volume: str) -> bool:
+def give_up(pid: int, what: str, volume: str) -> None:
     """Wait a moment for a child of ours that must end now; list it as abandoned when it does not."""
-    if until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + _AFTER_KILL, 0.001):
-        return False
-    os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
-    with open(f"{ABANDONED}/{pid}", "w", encoding="utf-8") as record:
-        json.dump({"pid": pid, "start": started(pid), "what": what, "volume": volume}, record)
-    return True
+    if not until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + _AFTER_KILL, 0.001):
+        os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
+        with open(f"{ABANDONED}/{pid}", "w", encoding="utf-8") as record:
+            json.dump({"pid": pid, "start": started(pid), "what": what, "volume": volume}, record)
 
 
 def started(pid: int) -> str:
@@ -131,15 +132,11 @@ def started(pid: int) -> str:
 def abandoned() -> int:
     """Return how many abandoned children still live; forget those that ended."""
     living = 0
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(ABANDONED):
-            try:
-                with open(f"{ABANDONED}/{name}", encoding="utf-8") as file:
-                    start = json.load(file)["start"]
-            except ValueError:  # half written by a process that was killed
-                start = ""
+    for name in os.listdir(ABANDONED) if os.path.isdir(ABANDONED) else ():
+        with open(f"{ABANDONED}/{name}", encoding="utf-8") as file, contextlib.suppress(ValueError):
+            start = json.load(file)["start"]  # ValueError: half written by a worker that was killed
             if start and started(int(name)) == start:
                 living += 1
-            else:
-                os.unlink(f"{ABANDONED}/{name}")
+                continue
+        os.unlink(f"{ABANDONED}/{name}")
     return living

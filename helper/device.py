@@ -6,9 +6,6 @@ import os
 from dataclasses import dataclass
 
 from helper import child, multipath, scsi
-from helper.multipath import Map
-from helper.scsi import Disk
-from helper.waiting import until
 from instorage.wire.fault import Code, Fault
 
 
@@ -17,31 +14,31 @@ class Volume:
     """What sysfs has of a volume; nothing here is proven."""
 
     uid: str
-    map: Map | None
-    disks: tuple[Disk, ...]
+    map: multipath.Map | None
+    disks: tuple[scsi.Disk, ...]
 
     @property
-    def name(self) -> str:
-        """The kernel name of what is mounted: the map, else the first disk."""
-        return self.map.name if self.map else self.disks[0].name if self.disks else ""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.map.size if self.map else self.disks[0].size if self.disks else 0
+    def top(self) -> multipath.Map | scsi.Disk | None:
+        """What is mounted: the map, else the first disk."""
+        return self.map or (self.disks[0] if self.disks else None)
 
     @property
     def numbers(self) -> set[str]:
         """major:minor of the map and of every disk."""
-        return {one.number for one in self.disks} | ({self.map.number} if self.map else set())
+        return {one.number for one in (self.map, *self.disks) if one}
 
     @property
     def link(self) -> str:
         """The stable name, made by udev."""
         return f"{scsi.DEV}/disk/by-id/{'dm-uuid-mpath-3' if self.map else 'wwn-0x'}{self.uid}"
 
+    def holders(self) -> list[str]:
+        """Return the block devices that are built on the volume."""
+        own = self.map.name if self.map else ""
+        return [one for top in (self.map, *self.disks) if top for one in scsi.holders(top.name) if one != own]
 
-def find(uid: str, disks: list[Disk] | None = None) -> Volume:
+
+def find(uid: str, disks: list[scsi.Disk] | None = None) -> Volume:
     """Return what sysfs has of a volume: its map, and the disks that are in it or remember its UID."""
     found = multipath.find(uid)
     members = found.paths if found else ()
@@ -49,7 +46,7 @@ def find(uid: str, disks: list[Disk] | None = None) -> Volume:
     return Volume(uid, found, tuple(one for one in disks if one.name in members or _ours(one, uid)))
 
 
-def _ours(disk: Disk, uid: str) -> bool:
+def _ours(disk: scsi.Disk, uid: str) -> bool:
     return disk.uid == uid and disk.vendor == scsi.VENDOR
 
 
@@ -62,101 +59,63 @@ def every() -> list[Volume]:
 def uid_of(number: str) -> str | None:
     """Return the UID of our volume that a device is, empty for another one, None for a disk that is gone."""
     at = f"{scsi.SYS}/dev/block/{number}"
-    if number.startswith("0:"):
-        return ""  # no block device
     if not os.path.exists(at):
-        return None
+        return "" if number.startswith("0:") else None  # 0: no block device at all
     name = os.path.basename(os.path.realpath(at))
-    member = next(iter(scsi.names(f"{at}/slaves")), "") if name.startswith("dm-") else name
-    disk = scsi.disk(member) if member.startswith("sd") else None
-    uid = multipath.uid_of(name) if name.startswith("dm-") else disk.uid if disk else ""
-    return uid if disk is None or disk.vendor == scsi.VENDOR else ""
+    uid = multipath.uid_of(name)
+    member = scsi.disk(next(iter(scsi.names(f"{at}/slaves")), "") if uid else name)
+    return uid if uid and member is None else member.uid if member and member.vendor == scsi.VENDOR else ""
 
 
 def check(name: str, uid: str, size: int) -> None:
     """Raise unless a disk says now, and sysfs remembers, that it is this volume with this size; may hang."""
     try:
-        live = scsi.page83(name)
+        live, disk = scsi.page83(name), scsi.disk(name)
     except OSError as error:
         raise Fault(Code.NO_PATH, f"Disk {name} does not answer: {error.strerror}.", disk=name) from None
-    disk = scsi.disk(name)
     if disk is None:
         raise Fault(Code.NO_PATH, f"Disk {name} is gone.", disk=name)
-    if (live, disk.uid) != (uid, uid):
-        raise Fault(
-            Code.WRONG_DEVICE,
-            f"Disk {name} ({disk.hctl}) is volume {live or 'without a UID'}, was volume {disk.uid or 'none'} "
-            f"when it was found, and should be {uid}: nothing was done with it.",
-            disk=name,
-            expected=uid,
-            found=live,
-            remembered=disk.uid,
-        )
     if disk.vendor != scsi.VENDOR:
         raise Fault(Code.NOT_OURS, f"Disk {name} is made by {disk.vendor}, not {scsi.VENDOR}.", disk=name)
+    if (live, disk.uid) != (uid, uid):
+        text = f"Disk {name} ({disk.hctl}) should be volume {uid}, but is {live or 'without a UID'}, and was "
+        text += f"{disk.uid or 'without one'} when it was found: nothing was done with it."
+        raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=uid, found=live, remembered=disk.uid)
     if disk.size != size:
-        raise Fault(
-            Code.WRONG_DEVICE,
-            f"Disk {name} of volume {uid} has {disk.size} bytes here and {size} on the array: detach it, "
-            "or grow it, before it is used.",
-            disk=name,
-            expected=size,
-            found=disk.size,
-        )
+        text = f"Disk {name} of volume {uid} has {disk.size} bytes, the array says {size}: detach or grow it."
+        raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=size, found=disk.size)
 
 
-def verify(volume: Volume, size: int, deadline: float) -> dict[str, Fault]:
-    """Ask every disk of a volume at once; return those that do not answer, raise for one that is wrong.
+def verify(volume: Volume, size: int, deadline: float, proven: tuple[str, ...] = ()) -> None:
+    """Ask every disk that is not yet `proven`, all at once; those that do not answer are let pass.
 
-    Raises `Fault(NO_PATH)` as well when none answers.
+    Raises what `check` does for one that is wrong, and `Fault(NO_PATH)` when none answers.
     """
-    names = [one.name for one in volume.disks]
+    names = [one.name for one in volume.disks if one.name not in proven]
     jobs = [functools.partial(check, name, volume.uid, size) for name in names]
     answers = child.gather(jobs, deadline, "A disk", volume.uid)
-    silent = {}
-    for name, answer in zip(names, answers, strict=True):
-        if isinstance(answer, Fault) and answer.code in (Code.NO_PATH, Code.TIMEOUT):
-            silent[name] = answer
-        elif isinstance(answer, Exception):
+    silent = [one for one in answers if isinstance(one, Fault) and one.code in (Code.NO_PATH, Code.TIMEOUT)]
+    for answer in answers:
+        if isinstance(answer, Exception) and answer not in silent:
             raise answer
-    if len(silent) == len(names):
-        said = " ".join(str(fault) for fault in silent.values()) or "The host has no disk of it."
+    if not proven and len(silent) == len(names):
+        said = " ".join(str(fault) for fault in silent) or "This host has no disk of it: attach it first."
         raise Fault(Code.NO_PATH, f"Volume {volume.uid} has no path that works. {said}", uid=volume.uid)
     if volume.map and volume.map.size != size:
-        raise Fault(
-            Code.WRONG_DEVICE,
-            f"The map of volume {volume.uid} has {volume.map.size} bytes, the array says {size}.",
-            expected=size,
-            found=volume.map.size,
-        )
-    return silent
+        text = f"The map of volume {volume.uid} has {volume.map.size} bytes, the array says {size}: grow it."
+        raise Fault(Code.WRONG_DEVICE, text, uid=volume.uid, expected=size, found=volume.map.size)
 
 
 def demand_map(volume: Volume) -> None:
     """Raise `Fault(NO_MULTIPATH)` when a volume has no map."""
     if volume.map is None:
-        raise Fault(
-            Code.NO_MULTIPATH,
-            f"Volume {volume.uid} has no multipath map, and one is demanded: see systemctl status multipathd "
-            "and that multipath.conf does not blacklist INSPUR devices.",
-            uid=volume.uid,
-        )
-
-
-def await_link(volume: Volume, deadline: float) -> str:
-    """Return the stable name as soon as udev has made it and it leads to this volume's device."""
-    wanted = {os.path.join(scsi.DEV, volume.name)} | {f"{scsi.DEV}/{disk.name}" for disk in volume.disks}
-    if not until(lambda: os.path.realpath(volume.link) in wanted, deadline):
-        raise Fault(
-            Code.TIMEOUT,
-            f"udev has not made {volume.link} in time: see systemctl status systemd-udevd.",
-            link=volume.link,
-        )
-    return volume.link
+        text = f"Volume {volume.uid} has no multipath map, and one is demanded: see systemctl status "
+        text += f"multipathd, and that multipath.conf does not blacklist {scsi.VENDOR} devices."
+        raise Fault(Code.NO_MULTIPATH, text, uid=volume.uid)
 
 
 def unused(name: str) -> bool:
-    """Return whether nobody has a disk mounted, mapped or opened exclusively."""
+    """Return whether nobody has a disk mounted, mapped or opened exclusively; may hang."""
     try:
         os.close(scsi.exclusive(name))
     except OSError as error:

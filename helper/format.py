@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import time
-import uuid as uuids
+import uuid
 
 from helper import child, content
 from helper.content import Content
@@ -18,8 +18,9 @@ from instorage.wire.verbs import MountRequest
 RECORDS = "/var/lib/instorage-helper/format"
 _READS = 60  # seconds for all reads of the proof
 _MKFS = 900
+_EDGE, _EDGE_AGAIN = 4 << 20, 256 << 10  # bytes of both ends for the proof, and for its repetition
 _EXT = ("-q", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")
-MAKE = {"ext4": ("mkfs.ext4", *_EXT), "ext3": ("mkfs.ext3", *_EXT), "xfs": ("mkfs.xfs", "-q", "-K", "-m")}
+_MAKE = {"ext4": ("mkfs.ext4", *_EXT), "ext3": ("mkfs.ext3", *_EXT), "xfs": ("mkfs.xfs", "-q", "-K", "-m")}
 
 
 def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
@@ -27,93 +28,98 @@ def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
 
     Raises `Fault` NOT_EMPTY, READ_ONLY_FIRST_USE, or what a program or a read said.
     """
-    found = content.signature(path, time.monotonic() + _READS)
     known = _recorded(request.uid)
-    if _interrupted(request, path, found, known):
-        return str(request.fs_type), _make(request, path, str(known))
+    found = _prove(request, path) if known is None else content.signature(path, time.monotonic() + _READS)
+    wanted = Content(str(request.fs_type))
+    if known and _repeatable(request, path, found, known):
+        return wanted.kind, _make(request, path, known, again=True)
+    if found.kind and found.family != wanted.family:
+        raise _not_empty(request, f"{found.kind} was found on it")
     if found.kind:
-        if _family(found.kind) != _family(request.fs_type):
-            raise _not_empty(request, f"blkid found {found.kind}")
-        if known:
-            _forget(request.uid)  # mkfs had ended, and only the record was left
+        _forget(request.uid)  # if there is a record, mkfs had ended
         return found.kind, False
-    _prove_empty(request, path, content.places(request.size))
+    if known:
+        raise _not_empty(request, "a format was broken off here, and this request may not repeat it")
     if request.read_only:
-        raise Fault(
-            Code.READ_ONLY_FIRST_USE,
-            f"Volume {request.uid} is new and has no file system: its first use must be read-write, so that "
-            "it is formatted (manual, 4.1).",
-            uid=request.uid,
-        )
+        text = f"Volume {request.uid} has no file system: its first use must be read-write, so that it is "
+        raise Fault(Code.READ_ONLY_FIRST_USE, f"{text}formatted (manual, 4.1).", uid=request.uid)
     if not request.may_format:
-        raise _not_empty(request, "the array does not vouch that it is new, though no data was found on it")
-    return str(request.fs_type), _make(request, path, str(uuids.uuid4()), prove=True)
-
-
-def _family(kind: str) -> str:
-    return "ext" if kind in ("ext3", "ext4") else kind
-
-
-def _interrupted(request: MountRequest, path: str, found: Content, known: str | None) -> bool:
-    if known is None or request.read_only or not request.may_format or found.uuid not in ("", known):
-        return False
-    if not found.kind:
-        return True
-    node = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
-    try:
-        look = functools.partial(content.untouched, node, found.kind)
-        return _family(found.kind) == _family(request.fs_type) and child.apart(
-            look, time.monotonic() + _READS, "A read", request.uid
-        )
-    finally:
-        os.close(node)
-
-
-def _prove_empty(request: MountRequest, path: str, spots: object) -> None:
-    node = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
-    try:
-        look = functools.partial(content.first_data, node, request.size, iter(spots))  # type: ignore[call-overload]
-        at = child.apart(look, time.monotonic() + _READS, "The proof that the volume is empty", request.uid)
-    except OSError as error:
-        raise Fault(
-            Code.FILE_SYSTEM, f"Volume {request.uid} cannot be read: {error}.", uid=request.uid
-        ) from None
-    finally:
-        os.close(node)
-    if at is not None:
-        raise _not_empty(request, f"no known file system, but data at byte {at}")
+        raise _not_empty(request, "no data was found, but the array does not vouch that it is new")
+    return wanted.kind, _make(request, path, str(uuid.uuid4()))
 
 
 def _not_empty(request: MountRequest, what: str) -> Fault:
-    return Fault(
-        Code.NOT_EMPTY,
+    text = (
         f"Volume {request.uid} should get {request.fs_type} and was not formatted: {what}. If a format was "
-        "broken off on the node that had it last, that node can finish it; else look at it by hand.",
-        uid=request.uid,
-        found=what,
     )
+    text += "broken off on the node that had it last, that node can finish it; else look at it by hand."
+    return Fault(Code.NOT_EMPTY, text, uid=request.uid, found=what)
 
 
-def _make(request: MountRequest, path: str, identity: str, *, prove: bool = False) -> bool:
+def _prove(request: MountRequest, path: str) -> Content:
+    """Return the signature that was found; without one every place read is zero, else `Fault(NOT_EMPTY)`.
+
+    A device that holds something shows it in its first blocks, and only blkid is asked; otherwise all reads
+    and blkid go on at the same time.
+    """
+    if _examine(request, path, [[(0, 65536)]])[0] is not None:
+        found = content.signature(path, time.monotonic() + _READS)
+        if found.kind:
+            return found
+    ends = ([spot] for spot in content.edges(request.size, _EDGE))
+    at, found = _examine(request, path, [*ends, list(content.places(request.size))], signature=True)
+    if at is not None and not found.kind:
+        raise _not_empty(request, f"it holds data (at byte {at}) that is no known file system")
+    return found
+
+
+def _examine(
+    request: MountRequest, path: str, groups: list[list[tuple[int, int]]], *, signature: bool = False
+) -> tuple[int | None, Content]:
+    """Return where data was found in one of the groups of places, and what blkid says if it was asked."""
+    deadline = time.monotonic() + _READS
+    node = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    jobs: list[child.Job[object]] = [
+        functools.partial(content.first_data, node, request.size, group) for group in groups
+    ]
+    if signature:
+        jobs.append(functools.partial(content.signature, path, deadline))
+    answers = child.gather(jobs, deadline, "The proof of emptiness", request.uid)
+    os.close(node)
+    if error := next((answer for answer in answers if isinstance(answer, Exception)), None):
+        text = f"Volume {request.uid} cannot be read: {error}."
+        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid)
+    at = next((answer for answer in answers if isinstance(answer, int)), None)
+    return at, next((Content(*answer) for answer in answers if isinstance(answer, list)), Content())
+
+
+def _repeatable(request: MountRequest, path: str, found: Content, known: str) -> bool:
+    """Return whether a broken-off mkfs may be repeated: nothing there but its UUID, and that never used."""
+    if request.read_only or not request.may_format or found.uuid not in ("", known):
+        return False
+    return not found.kind or _superblock(request, path) == [known, False]
+
+
+def _superblock(request: MountRequest, path: str) -> list[object]:
+    def look() -> list[object]:
+        node = os.open(path, os.O_RDONLY | os.O_DIRECT)
+        os.fsync(node)
+        return list(content.superblock(node))
+
+    return child.apart(look, time.monotonic() + _READS, "A flush", request.uid)
+
+
+def _make(request: MountRequest, path: str, identity: str, *, again: bool = False) -> bool:
     _record(request, identity)
-    if prove:  # once more, directly before mkfs: the edges, where every signature has a part
-        edges = [(0, 1 << 20), (request.size - (1 << 20), 1 << 20)]
-        try:
-            _prove_empty(request, path, edges)
-        except Fault:
-            _forget(request.uid)
-            raise
+    if not again and _examine(request, path, [content.edges(request.size, _EDGE_AGAIN)])[0] is not None:
+        _forget(request.uid)
+        raise _not_empty(request, "somebody wrote to it just now")
     options = [f"uuid={identity}" if request.fs_type == "xfs" else identity]
-    if request.fs_type == "xfs" and not prove:
-        options.append("-f")  # over what the broken-off one left
-    run(*MAKE[request.fs_type], *options, "--", path, deadline=time.monotonic() + _MKFS)
-    child.apart(functools.partial(_sync, path), time.monotonic() + _READS, "A flush", request.uid)
-    if content.signature(path, time.monotonic() + _READS).uuid != identity:
-        raise Fault(
-            Code.FILE_SYSTEM,
-            f"{request.fs_type} was made on volume {request.uid}, and is not there: see the kernel's log.",
-            uid=request.uid,
-        )
+    options += ["-f"] if request.fs_type == "xfs" and again else []  # over what the broken-off one left
+    run(*_MAKE[request.fs_type], *options, "--", path, deadline=time.monotonic() + _MKFS)
+    if _superblock(request, path)[0] != identity:
+        text = f"{request.fs_type} was made on volume {request.uid}, and is not there: see the kernel's log."
+        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid)
     _forget(request.uid)
     return True
 
@@ -121,12 +127,9 @@ def _make(request: MountRequest, path: str, identity: str, *, prove: bool = Fals
 def _recorded(uid: str) -> str | None:
     try:
         with open(f"{RECORDS}/{uid}", encoding="utf-8") as file:
-            record = json.load(file)
-        return str(uuids.UUID(record["uuid"])) if record["schema"] == 1 else None
+            return str(uuid.UUID(json.load(file)["uuid"]))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
-        return None  # written half: mkfs had not begun
 
 
 def _record(request: MountRequest, identity: str) -> None:
@@ -137,17 +140,16 @@ def _record(request: MountRequest, identity: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.rename(f"{RECORDS}/.{request.uid}", f"{RECORDS}/{request.uid}")
-    _sync(RECORDS)
+    _sync_records()
 
 
 def _forget(uid: str) -> None:
-    os.unlink(f"{RECORDS}/{uid}")
-    _sync(RECORDS)
+    if os.path.exists(f"{RECORDS}/{uid}"):
+        os.unlink(f"{RECORDS}/{uid}")
+        _sync_records()
 
 
-def _sync(path: str) -> None:
-    node = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(node)
-    finally:
-        os.close(node)
+def _sync_records() -> None:
+    folder = os.open(RECORDS, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)

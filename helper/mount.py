@@ -1,12 +1,13 @@
 """Mount, Bind, Unmount: each looks at its target again before it says that it is done (safety.md 22)."""
 
 import contextlib
-import functools
+import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from helper import child, device, format, mounts, scsi  # noqa: A004  # the module is named after what it does
+from helper import child, device, mounts, scsi
+from helper.format import prepare
 from helper.mounts import Row
 from helper.program import run
 from helper.settings import Settings
@@ -26,7 +27,6 @@ from instorage.wire.verbs import (
 _WAIT = 60  # seconds for a volume's lock, a mount, an unmount
 _ANSWER = 15  # seconds for the disks to say who they are
 _FSCK = 900
-_ALWAYS = mounts.NOSUID | mounts.NODEV
 _FSCK_GOOD = (0, 1)  # clean; corrected
 
 
@@ -44,80 +44,73 @@ def mount(request: MountRequest, settings: Settings) -> MountReply:
         if row := place.row():
             return _already(request, volume, row)
         with _held(volume) as path:
-            kind, formatted = format.prepare(request, path)
-            _mount(request, place, volume, path, kind, fresh=formatted)
-    return MountReply(device=volume.link, fs_type=kind, formatted=formatted)
+            kind, formatted = prepare(request, path)
+            if kind.startswith("ext") and not request.read_only and not formatted:
+                _check(request, path)
+            _mount(request, place, volume, kind)
+    return MountReply(volume.link, kind, formatted)
 
 
 def _already(request: MountRequest, volume: device.Volume, row: Row) -> MountReply:
     if row.number not in volume.numbers:
         raise _not_ours(row)
     if row.read_only and not request.read_only:
-        raise Fault(
-            Code.FILE_SYSTEM,
-            f"Volume {request.uid} is mounted on {request.target} read-only (its options: "
-            f"{','.join(row.options)}; the file system's: {','.join(row.super_options)}) and is asked for "
-            "read-write: if nobody wanted it so, the kernel found an error; see its log, unmount, repair.",
-            target=request.target,
-        )
-    return MountReply(device=volume.link, fs_type=row.fs_type, already=True)
+        text = f"Volume {request.uid} is mounted read-only on {request.target} and asked for read-write: "
+        text += "if nobody wanted it so, the kernel found an error; see its log, end the pod, repair."
+        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
+    return MountReply(volume.link, row.fs_type, already=True)
 
 
 @contextlib.contextmanager
 def _held(volume: device.Volume) -> Iterator[str]:
     """Hold a device that nobody else uses: as long as it is open, its name cannot become another's."""
-    path = f"{scsi.DEV}/{volume.name}"
+    assert volume.top  # noqa: S101  # verified
     try:
-        os.close(scsi.exclusive(volume.name))
+        os.close(scsi.exclusive(volume.top.name))
     except OSError as error:
-        busy = mounts.everywhere(volume.numbers) or scsi.holders(volume.name) or [str(error)]
-        raise Fault(
-            Code.DEVICE_BUSY,
-            f"Volume {volume.uid} is already used by {', '.join(busy[:5])}: end that first.",
-            uid=volume.uid,
-            holder=busy[0],
-        ) from None
-    node = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        busy = [*mounts.everywhere(volume.numbers), *volume.holders(), str(error.strerror)]
+        text = f"Volume {volume.uid} is already used ({busy[0]}): end that first."
+        raise Fault(Code.DEVICE_BUSY, text, uid=volume.uid, holder=busy[0]) from None
+    path = f"{scsi.DEV}/{volume.top.name}"
+    node = os.open(path, os.O_RDONLY)
+    number = os.fstat(node).st_rdev
     try:
-        if _number(os.fstat(node).st_rdev) not in volume.numbers:
-            raise Fault(Code.WRONG_DEVICE, f"{path} has become another device.", device=path)
+        if f"{os.major(number)}:{os.minor(number)}" != volume.top.number:
+            raise Fault(Code.WRONG_DEVICE, f"{path} has become another device.", uid=volume.uid)
         yield path
     finally:
         os.close(node)
 
 
-def _mount(
-    request: MountRequest, place: Place, volume: device.Volume, path: str, kind: str, *, fresh: bool
-) -> None:
-    if kind.startswith("ext") and not request.read_only and not fresh:
-        try:
-            run("fsck.ext4", "-a", "--", path, deadline=time.monotonic() + _FSCK, accept=_FSCK_GOOD)
-        except Fault as fault:
-            raise Fault(
-                Code.FILE_SYSTEM,
-                f"The file system of volume {request.uid} is damaged and was not repaired by itself: {fault} "
-                "Run fsck by hand.",
-                uid=request.uid,
-            ) from None
-    flags = _ALWAYS | (mounts.RDONLY if request.read_only else 0)
-    for option in request.options:
-        flags |= mounts.OPTIONS[option]
-    source = f"{scsi.DEV}/mapper/{volume.map.label}" if volume.map else path
+def _check(request: MountRequest, path: str) -> None:
+    try:
+        run("fsck.ext4", "-a", "--", path, deadline=time.monotonic() + _FSCK, accept=_FSCK_GOOD)
+    except Fault as fault:
+        text = f"The file system of volume {request.uid} is damaged: {fault} Run fsck by hand."
+        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid) from None
+
+
+def _mount(request: MountRequest, place: Place, volume: device.Volume, kind: str) -> None:
+    flags = _flags(request.options, read_only=request.read_only)
+    assert volume.top  # noqa: S101  # verified
+    source = f"mapper/{volume.map.label}" if volume.map else volume.top.name
     data = "nouuid" if kind == "xfs" else ""
-    _call(place, functools.partial(_mount_at, place, source, kind, flags, data), "mount", volume.uid)
+    _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, data), "mount", volume.uid)
     row = place.row()
-    if row is None or row.number not in volume.numbers or row.read_only != request.read_only:
-        _call(
-            place, functools.partial(mounts.unmount, place.parent, place.target.name), "unmount", volume.uid
-        )
-        raise Fault(
-            Code.FILE_SYSTEM,
-            f"What is mounted on {request.target} is not volume {request.uid} as asked for; unmounted again.",
-            target=request.target,
-        )
+    if row is None or row.number != volume.top.number or row.read_only != request.read_only:
+        _call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", volume.uid)
+        text = f"What came up on {request.target} is not volume {request.uid} as asked for: unmounted again."
+        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
 
 
-def _mount_at(place: Place, source: str, kind: str, flags: int, data: str) -> None:
+def _flags(options: Iterable[str], *, read_only: bool) -> int:
+    flags = mounts.NOSUID | mounts.NODEV | (mounts.RDONLY if read_only else 0)
+    for option in options:
+        flags |= mounts.OPTIONS.get(option, 0)
+    return flags
+
+
+def _mount_at(place: Place, source: str, kind: str, flags: int, data: str = "") -> None:
     mounts.mount(source, f"/proc/self/fd/{place.open()}", kind, flags, data)
 
 
@@ -125,97 +118,69 @@ def bind(request: BindRequest, settings: Settings) -> BindReply:
     """Bind a device mount of a volume of ours to a pod's directory of the same name."""
     source, target = parse(request.source, settings), parse(request.target, settings)
     if not source.is_device or target.is_device or source.name != target.name:
-        raise Fault(
-            Code.NOT_ALLOWED,
-            f"{request.source} is not the device mount that belongs to {request.target}.",
-            target=request.target,
-        )
+        text = f"{request.source} is not the device mount that belongs to {request.target}."
+        raise Fault(Code.NOT_ALLOWED, text, target=request.target)
     with contextlib.ExitStack() as stack:
-        try:
+        row = None
+        with contextlib.suppress(FileNotFoundError):
             origin = stack.enter_context(walk(source))
             row = origin.row()
-        except FileNotFoundError:
-            row = None
-        uid = device.uid_of(row.number) if row else None
-        if row is None or not uid or row.root != "/":
-            raise Fault(Code.NOT_OURS, f"No volume is mounted on {request.source}.", source=request.source)
+        uid = device.uid_of(row.number) if row and row.root == "/" else None
+        if row is None or not uid:
+            text = f"No volume is mounted on {request.source}."
+            raise Fault(Code.NOT_OURS, text, source=request.source)
         if row.read_only and not request.read_only:
-            raise Fault(
-                Code.FILE_SYSTEM,
-                f"{request.target} is asked for read-write, but volume {uid} is mounted read-only on "
-                f"{request.source}, for the pod that came first: let both ask for the same.",
-                uid=uid,
-                source=request.source,
-            )
+            text = f"{request.target} is asked for read-write, but volume {uid} is mounted read-only on "
+            text += f"{request.source}, for the pod that came first: let both ask for the same."
+            raise Fault(Code.FILE_SYSTEM, text, uid=uid, source=request.source)
         stack.enter_context(hold(uid, request.op, time.monotonic() + _WAIT))
         place = stack.enter_context(walk(target, create=True))
-        return _bind(request, origin, place, row, uid)
+        return _bind(origin, place, row, uid, read_only=request.read_only)
 
 
-def _bind(request: BindRequest, origin: Place, place: Place, row: Row, uid: str) -> BindReply:
+def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -> BindReply:
     there = place.row()
     if there and there.number != row.number:
         raise _not_ours(there)
-    flags = _ALWAYS | (mounts.RDONLY if request.read_only else 0)
-    for option in row.options:
-        flags |= mounts.OPTIONS.get(option, 0)
-    if there is None:
-        _call(place, functools.partial(_bind_at, origin, place), "bind", uid)
-    _call(
-        place,
-        functools.partial(_mount_at, place, "", "", mounts.REMOUNT | mounts.BIND | flags, ""),
-        "bind",
-        uid,
-    )
+    flags = mounts.REMOUNT | mounts.BIND | _flags(row.options, read_only=read_only)
+
+    def both() -> None:
+        if there is None:
+            _mount_at(place, f"/proc/self/fd/{origin.open()}", "", mounts.BIND)
+        _mount_at(place, "", "", flags)
+
+    _call(place, both, "bind", uid)
     found = place.row()
-    if found is None or found.number != row.number or ("ro" in found.options) != request.read_only:
-        raise Fault(Code.FILE_SYSTEM, f"{request.target} did not become a mount of volume {uid}.", uid=uid)
+    if found is None or found.number != row.number or ("ro" in found.options) != read_only:
+        raise Fault(Code.FILE_SYSTEM, f"{place.target.text} did not become a mount of volume {uid}.", uid=uid)
     return BindReply(already=there is not None)
-
-
-def _bind_at(origin: Place, place: Place) -> None:
-    mounts.mount(f"/proc/self/fd/{origin.open()}", f"/proc/self/fd/{place.open()}", "", mounts.BIND)
 
 
 def unmount(request: UnmountRequest, settings: Settings) -> UnmountReply:
     """Sync and unmount what is on a target, if it is a volume of ours; nothing there is success."""
     target = parse(request.target, settings)
     uid = None
-    try:
-        with walk(target) as place:
-            while row := place.row():
-                found = device.uid_of(row.number)
-                if found == "":
-                    raise _not_ours(row)
-                with hold(found or "gone", request.op, time.monotonic() + _WAIT):
-                    leave = functools.partial(mounts.unmount, place.parent, target.name)
-                    _call(place, leave, "unmount", found or "")
-                uid = VolumeUid.parse(found) if found else uid
-    except FileNotFoundError:
-        pass
+    with contextlib.suppress(FileNotFoundError), walk(target) as place:
+        while row := place.row():
+            found = device.uid_of(row.number)
+            if found == "":
+                raise _not_ours(row)
+            with hold(found or "gone", request.op, time.monotonic() + _WAIT):
+                _call(place, lambda: mounts.unmount(place.parent, target.name), "unmount", found or "")
+            uid = VolumeUid.parse(found) if found else uid
     return UnmountReply(uid)
 
 
 def _not_ours(row: Row) -> Fault:
-    return Fault(
-        Code.NOT_OURS,
-        f"{row.target} is a mount of {row.source} ({row.fs_type}), not this volume: unmount it by hand.",
-        target=row.target,
-        source=row.source,
-    )
+    text = f"On {row.target} is a mount of {row.source} ({row.fs_type}), not of this volume: end it by hand."
+    return Fault(Code.NOT_OURS, text, target=row.target, source=row.source)
 
 
-def _call(place: Place, job: functools.partial[None], what: str, uid: str) -> None:
-    """Do one system call in a child; its error becomes a sentence."""
+def _call(place: Place, job: Callable[[], None], what: str, uid: str) -> None:
+    """Do system calls in a child; their error becomes a sentence."""
     try:
         child.apart(job, time.monotonic() + _WAIT, f"{what} on {place.target.text}", uid)
     except OSError as error:
-        raise Fault(
-            Code.DEVICE_BUSY if error.errno == 16 else Code.FILE_SYSTEM,
-            f"{what} on {place.target.text} failed: {error.strerror}; see the kernel's log and who uses it.",
-            target=place.target.text,
-        ) from None
-
-
-def _number(device_number: int) -> str:
-    return f"{os.major(device_number)}:{os.minor(device_number)}"
+        code = Code.DEVICE_BUSY if error.errno == errno.EBUSY else Code.FILE_SYSTEM
+        text = f"{what} on {place.target.text} failed ({error.strerror}): see the kernel's log."
+        raise Fault(code, text, target=place.target.text) from None

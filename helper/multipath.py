@@ -1,21 +1,26 @@
-"""The map of one volume: found in sysfs, made and removed by multipathd, never `reconfigure`."""
+"""The map of one volume: found in sysfs, made and removed by multipathd, never with `reconfigure`.
+
+multipathd is asked over its own socket, as libmpathcmd does: a program for each question costs more than the
+answer. Nothing that it says is believed: what counts is the map in sysfs. Deadlines are monotonic seconds.
+"""
 
 import socket
 import struct
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from helper import scsi
+from helper.child import until
 from helper.program import run
-from helper.waiting import until
 
 SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
-_LENGTH = struct.Struct("@N")  # a size_t stands before each text, whose last byte is NUL (libmpathcmd)
+_LENGTH = struct.Struct("@N")  # a size_t before each text, whose last byte is NUL
+_AT_ONCE = 2  # seconds for the map after multipathd was told to make it
+_IN_USE = 5  # seconds for others to let go of a map
 
 
-@dataclass(frozen=True)
-class Map:
+class Map(NamedTuple):
     """A multipath map: kernel name (dm-N), name for people, major:minor, bytes, kernel names of its paths."""
 
     name: str
@@ -36,9 +41,12 @@ def find(uid: str) -> Map | None:
     for name in scsi.names(f"{scsi.SYS}/block"):
         if name.startswith("dm-") and uid_of(name) == uid:
             at = f"{scsi.SYS}/block/{name}"
-            size = int(scsi.read(f"{at}/size") or 0) * 512
-            paths = tuple(scsi.names(f"{at}/slaves"))
-            return Map(name, scsi.read(f"{at}/dm/name"), scsi.read(f"{at}/dev"), size, paths)
+            label, number, paths = (
+                scsi.read(f"{at}/dm/name"),
+                scsi.read(f"{at}/dev"),
+                scsi.names(f"{at}/slaves"),
+            )
+            return Map(name, label, number, scsi.size(name), tuple(paths))
     return None
 
 
@@ -60,51 +68,58 @@ def ask(command: str, deadline: float) -> str | None:
 def _exactly(daemon: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        more = daemon.recv(size - len(data))
-        if not more:
-            raise OSError("multipathd closed its socket")
+        if not (more := daemon.recv(size - len(data))):
+            raise OSError("closed")
         data += more
     return data
 
 
-def assemble(uid: str, names: list[str], size: int, deadline: float) -> Map | None:
-    """Return the map that holds all of `names` with `size` bytes, made if need be; None when there is none.
+def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
+    """Have a map that holds all of `names` with `size` bytes, as far as multipathd can be brought to it."""
 
-    The WWID is made known first: under `find_multipaths strict` multipathd leaves unknown ones alone.
-    """
-
-    def whole() -> Map | None:
+    def whole() -> bool:
         found = find(uid)
-        return found if found and found.size == size and set(names) <= set(found.paths) else None
+        return bool(found and found.size == size and set(names) <= set(found.paths))
 
-    if (found := whole()) or ask("show daemon", deadline) is None:
-        return found
-    if f"/3{uid}/" not in scsi.read(WWIDS).split():
+    if whole() or ask("show daemon", deadline) is None:
+        return
+    # All paths first, then the map: a map made of one path takes the next only after udev has seen it (2 s).
+    # «add map» remembers the WWID, which under `find_multipaths strict` multipathd must know.
+    for command in (*(f"add path {name}" for name in names), f"add map 3{uid}"):
+        ask(command, deadline)
+    if not until(whole, min(deadline, time.monotonic() + _AT_ONCE)) and time.monotonic() < deadline:
         run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
-    for name in names:
-        ask(f"add path {name}", deadline)
-    return until(whole, deadline)
+        for name in names:
+            ask(f"add path {name}", deadline)
+        until(whole, deadline)
 
 
 def flush(found: Map, uid: str, deadline: float) -> bool:
-    """Remove a map that is not in use, through multipathd or without it; return whether it is gone."""
+    """Remove a map that is not in use, by multipathd or without it; return whether it is gone.
+
+    Tried again for a moment: udev looks into a device that was just unmounted or closed.
+    """
     ask(f"disablequeueing map {found.label}", deadline)  # it is not mounted: what waits would wait for ever
-    if ask(f"del map {found.label}", deadline) != "ok":
-        run("multipath", "-f", found.label, deadline=deadline, accept=(0, 1))
-    return until(lambda: find(uid) is None, min(deadline, time.monotonic() + 2))
+
+    def gone() -> bool:
+        if ask(f"del map {found.label}", deadline) is None:
+            run("multipath", "-f", found.label, deadline=deadline, accept=(0, 1))
+        return find(uid) is None
+
+    return until(gone, min(deadline, time.monotonic() + _IN_USE), 0.05)
 
 
-def forget(uid: str, names: list[str], deadline: float) -> None:
-    """Take out what `multipath -a` wrote; while a path is still there, since the program wants a device."""
+def forget(uid: str, deadline: float) -> str:
+    """Take the WWID out of what multipath remembers."""
     if f"/3{uid}/" in scsi.read(WWIDS).split():
-        run("multipath", "-w", f"{scsi.DEV}/{names[0]}", deadline=deadline, accept=(0, 1))
+        run("multipath", "-w", f"3{uid}", deadline=deadline, accept=(0, 1))
+    return "gone"
 
 
-def lost(names: list[str], deadline: float) -> bool:
+def lost(names: tuple[str, ...], deadline: float) -> bool:
     """Wait until multipathd has none of the paths any more."""
-
-    def clean() -> bool:
-        answer = ask("show paths raw format %d", deadline)
-        return answer is None or not set(names) & set(answer.split())
-
-    return until(clean, deadline, 0.02)
+    return until(
+        lambda: not set(names) & set((ask("show paths raw format %d", deadline) or "").split()),
+        deadline,
+        0.02,
+    )

@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from helper import child, volume
 from instorage.wire.fault import Code, Fault
@@ -23,8 +23,7 @@ PACKAGES = {  # program: package of Debian, of Red Hat
 MAX_OUTPUT = 65536  # bytes that are kept of each stream
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What a program said; `out` and `error` are capped."""
 
     status: int
@@ -47,23 +46,19 @@ def run(program: str, *arguments: str, deadline: float, accept: tuple[int, ...] 
         process_group=None if child.inside else 0,
         pass_fds=tuple(volume.HELD),  # a program that cannot be killed keeps its volume locked
     )
-    streams = _read(process, deadline)
-    if streams is None:
+    try:
+        said = _read(process, deadline)
+    except TimeoutError:
         process.kill() if child.inside else os.killpg(process.pid, signal.SIGKILL)
-        child.give_up(process.pid, program, volume.held())
-        process.returncode = -signal.SIGKILL  # reaped or abandoned: subprocess has nothing left to do
-        raise Fault(
-            Code.TIMEOUT, f"{program} did not end in time and was killed; see its service.", program=program
-        )
-    answer = Answer(process.wait(), *streams)
+        child.give_up(process.pid, program, next(iter(volume.HELD.values()), ""))
+        process.returncode = -signal.SIGKILL  # reaped or abandoned: nothing left for subprocess to do
+        text = f"{program} did not end in time and was killed; see the journal of its service."
+        raise Fault(Code.TIMEOUT, text, program=program) from None
+    answer = Answer(process.wait(), *said)
     if answer.status not in accept:
-        said = (answer.error or answer.out).strip().replace("\n", " / ")[-300:]
-        raise Fault(
-            Code.TOOL_FAILED,
-            f"{program} ended with status {answer.status}: {said or 'it said nothing'}.",
-            program=program,
-            status=answer.status,
-        )
+        words = (answer.error or answer.out).strip().replace("\n", " / ")[-300:] or "it said nothing"
+        text = f"{program} ended with status {answer.status}: {words}."
+        raise Fault(Code.TOOL_FAILED, text, program=program, status=answer.status)
     return answer
 
 
@@ -72,34 +67,24 @@ def _path(program: str) -> str:
         if os.access(f"{directory}/{program}", os.X_OK):
             return f"{directory}/{program}"
     debian, redhat = PACKAGES[program]
-    raise Fault(
-        Code.TOOL_MISSING,
-        f"{program} is not installed on this node: install {debian} (Debian, Ubuntu) or {redhat} (RHEL).",
-        program=program,
-    )
+    text = f"{program} is not installed on this node: install {debian} (Debian, Ubuntu) or {redhat} (RHEL)."
+    raise Fault(Code.TOOL_MISSING, text, program=program)
 
 
-def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, str] | None:
-    """Return both streams when both have ended, None at the deadline."""
-    assert process.stdout  # noqa: S101  # for the type checker: both are pipes
+def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, str]:
+    """Return what both streams say until both have ended; TimeoutError at the deadline."""
+    assert process.stdout  # noqa: S101  # for the type checker
     assert process.stderr  # noqa: S101
-    kept = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
-    poll = select.poll()
-    for descriptor in kept:
-        poll.register(descriptor, select.POLLIN)
-    running = set(kept)
-    try:
+    with process.stdout, process.stderr:
+        kept = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
+        running = set(kept)
         while running:
             if (left := deadline - time.monotonic()) <= 0:
-                return None
-            for descriptor, _ in poll.poll(left * 1000):
-                data = os.read(descriptor, 16384)
-                kept[descriptor] = (kept[descriptor] + data)[:MAX_OUTPUT]
+                raise TimeoutError
+            for stream in select.select(running, (), (), left)[0]:
+                data = os.read(stream, 16384)
+                kept[stream] = (kept[stream] + data)[:MAX_OUTPUT]
                 if not data:
-                    poll.unregister(descriptor)
-                    running.discard(descriptor)
-    finally:
-        process.stdout.close()
-        process.stderr.close()
-    out, error = (text.decode("utf-8", "replace") for text in kept.values())
-    return out, error
+                    running.discard(stream)
+        out, error = (text.decode("utf-8", "replace") for text in kept.values())
+        return out, error

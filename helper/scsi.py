@@ -1,16 +1,17 @@
 """SCSI devices as the kernel has them: sysfs for what is cheap, page 0x83 asked live for what must be true.
 
 sysfs keeps what a device said when it was found: after a LUN number is re-used it still names the old volume
-(seen), so identity is never taken from there alone.
+(seen), so identity is never taken from there alone. Deadlines are monotonic seconds.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from helper.waiting import until
+from helper.child import until
 
 SYS = "/sys"
 DEV = "/dev"
@@ -18,22 +19,19 @@ VENDOR = "INSPUR"
 _SG_IO = 0x2285
 _SG_HEADER = struct.Struct("@iiBBHIPPPIIiPBBBBHHiII0P")  # struct sg_io_hdr of <scsi/sg.h>
 _SG_MILLISECONDS = 5000
+_OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
-@dataclass(frozen=True)
-class Session:
-    """An iSCSI session: SCSI host number, target id on it, target name, portal, state."""
+class Session(NamedTuple):
+    """An iSCSI session that is logged in: SCSI host number, target id on it, target name, portal."""
 
-    name: str
     host: int
     target_id: int
     target: str
     portal: str
-    state: str
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     """A SCSI disk. `uid` and `size` (bytes) are what sysfs remembers; `number` is major:minor."""
 
     name: str
@@ -63,38 +61,33 @@ def names(path: str) -> list[str]:
 
 
 def sessions() -> list[Session]:
-    """Return every iSCSI session, by the portal that was asked for (not the one it was redirected to)."""
+    """Return every session that works, by the portal that was asked for (not where it was redirected to)."""
     found = []
     for name in names(f"{SYS}/class/iscsi_session"):
         at = f"{SYS}/class/iscsi_session/{name}"
-        parts = os.path.realpath(at).split("/")
-        host = next((part[4:] for part in parts if part.startswith("host") and part[4:].isdigit()), "")
-        peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0"
-        address, port = read(f"{peer}/persistent_address"), read(f"{peer}/persistent_port")
-        portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        target_id = read(f"{at}/target_id")
-        if host:
+        host = os.path.realpath(at).partition("/host")[2].partition("/")[0]
+        if host.isdigit() and read(f"{at}/state") == "LOGGED_IN":
+            peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
+            address, port, target_id = read(f"{peer}address"), read(f"{peer}port"), read(f"{at}/target_id")
+            portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             number = int(target_id) if target_id.isdigit() else 0
-            target = read(f"{at}/targetname")
-            found.append(Session(name, int(host), number, target, portal, read(f"{at}/state")))
+            found.append(Session(int(host), number, read(f"{at}/targetname"), portal))
     return found
 
 
 def disk(name: str) -> Disk | None:
     """Return the facts of a SCSI disk, None when it is gone."""
     at = f"{SYS}/block/{name}"
-    number = read(f"{at}/dev")
-    if not number:
+    if not (number := read(f"{at}/dev")):
         return None
-    return Disk(
-        name=name,
-        hctl=os.path.basename(os.path.realpath(f"{at}/device")),
-        number=number,
-        state=read(f"{at}/device/state"),
-        vendor=read(f"{at}/device/vendor"),
-        uid=read(f"{at}/device/wwid").removeprefix("naa.").lower(),
-        size=int(read(f"{at}/size") or 0) * 512,
-    )
+    hctl = os.path.basename(os.path.realpath(f"{at}/device"))
+    state, vendor, wwid = (read(f"{at}/device/{what}") for what in ("state", "vendor", "wwid"))
+    return Disk(name, hctl, number, state, vendor, wwid.removeprefix("naa.").lower(), size(name))
+
+
+def size(name: str) -> int:
+    """Return the bytes of a block device, 0 when it is gone."""
+    return int(read(f"{SYS}/block/{name}/size") or 0) * 512
 
 
 def disks() -> list[Disk]:
@@ -104,9 +97,18 @@ def disks() -> list[Disk]:
 
 
 def name_at(hctl: str) -> str:
-    """Return the kernel name of the disk at host:channel:target:LUN whose node exists, else an empty text."""
+    """Return the kernel name of the disk at host:channel:target:LUN if its node exists, else nothing."""
     found = names(f"{SYS}/bus/scsi/devices/{hctl}/block")
     return found[0] if found and os.path.exists(f"{DEV}/{found[0]}") else ""
+
+
+def opens(name: str) -> bool:
+    """Return whether a disk can be opened: its node is there a moment before it can (seen)."""
+    try:
+        os.close(os.open(f"{DEV}/{name}", _OPEN))
+    except OSError as error:
+        return error.errno != errno.ENXIO
+    return True
 
 
 def scan(session: Session, lun: int) -> None:
@@ -116,12 +118,11 @@ def scan(session: Session, lun: int) -> None:
 
 def delete(name: str, deadline: float) -> bool:
     """Remove a disk from the kernel and return whether it is gone; may hang."""
-    at = f"{SYS}/block/{name}"
     try:
-        _write(f"{at}/device/delete", "1")
+        _write(f"{SYS}/block/{name}/device/delete", "1")
     except FileNotFoundError:
         return True
-    return until(lambda: not os.path.exists(at), deadline)
+    return until(lambda: not os.path.exists(f"{SYS}/block/{name}"), deadline)
 
 
 def refresh(name: str) -> None:
@@ -130,15 +131,15 @@ def refresh(name: str) -> None:
 
 
 def holders(name: str) -> list[str]:
-    """Return the block devices that are built on a device or on its partitions, and the partitions' names."""
+    """Return the block devices that are built on a device or on its partitions."""
     at = f"{SYS}/block/{name}"
     parts = [part for part in names(at) if os.path.exists(f"{at}/{part}/partition")]
-    return names(f"{at}/holders") + [one for part in parts for one in names(f"{at}/{part}/holders")]
+    return [one for part in ("", *parts) for one in names(f"{at}/{part}/holders")]
 
 
 def exclusive(name: str) -> int:
     """Open a device as its only user: `OSError(EBUSY)` while it, or a partition, is mounted or held."""
-    return os.open(f"{DEV}/{name}", os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.open(f"{DEV}/{name}", _OPEN | os.O_EXCL)
 
 
 def page83(name: str) -> str:
@@ -147,35 +148,29 @@ def page83(name: str) -> str:
     sense = ctypes.create_string_buffer(64)
     command = ctypes.create_string_buffer(bytes((0x12, 1, 0x83, 4, 0, 0)), 6)  # INQUIRY, EVPD, 1024 bytes
     where = [ctypes.addressof(buffer) for buffer in (data, command, sense)]
-    fields = (ord("S"), -3, 6, 64, 0, 1024, *where, _SG_MILLISECONDS, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    header = bytearray(_SG_HEADER.pack(*fields))
-    node = os.open(f"{DEV}/{name}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    header = bytearray(_SG_HEADER.pack(ord("S"), -3, 6, 64, 0, 1024, *where, _SG_MILLISECONDS, *[0] * 12))
+    node = os.open(f"{DEV}/{name}", _OPEN)
     try:
-        fcntl.ioctl(node, _SG_IO, header, True)  # noqa: FBT003
+        fcntl.ioctl(node, _SG_IO, header)
     finally:
         os.close(node)
     status, _, _, _, host, driver = _SG_HEADER.unpack(header)[13:19]
     if status or host or driver & 7:
-        raise OSError(5, f"INQUIRY failed: status {status}, host {host}, driver {driver}")
+        raise OSError(errno.EIO, f"INQUIRY failed: status {status}, host {host}, driver {driver}")
     return naa6(data.raw)
 
 
 def naa6(page: bytes) -> str:
     """Return the logical unit's NAA type 6 identifier in a device identification page (SPC-4, 7.8.6)."""
-    end = min(4 + int.from_bytes(page[2:4], "big"), len(page))
-    at = 4
+    at, end = 4, min(4 + int.from_bytes(page[2:4], "big"), len(page))
     while page[1] == 0x83 and at + 4 <= end:
-        size = page[at + 3]
-        value = page[at + 4 : at + 4 + size]
-        if page[at + 1] & 0x3F == 3 and size == 16 and value[0] >> 4 == 6:
+        value = page[at + 4 : at + 4 + page[at + 3]]
+        if page[at + 1] & 0x3F == 3 and len(value) == 16 and value[0] >> 4 == 6:
             return value.hex()
-        at += 4 + size
+        at += 4 + page[at + 3]
     return ""
 
 
 def _write(path: str, text: str) -> None:
-    attribute = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(attribute, text.encode())
-    finally:
-        os.close(attribute)
+    with open(path, "w", encoding="ascii") as attribute:
+        attribute.write(text)

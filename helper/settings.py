@@ -11,7 +11,6 @@ from instorage.wire.verbs import IscsiPath, Multipath
 
 FILES = ("/run/instorage/helper-defaults.conf", "/etc/instorage/helper.conf")  # later ones win
 PLUGIN_DIRECTORY = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
-CONFIGURATION = f"{PLUGIN_DIRECTORY}/config/instorage.yaml"
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Settings:
 
     plugin_directory: str = PLUGIN_DIRECTORY
     roots: tuple[str, ...] = ("/var/lib/kubelet",)
-    lock_path: str = CONFIGURATION
+    lock_path: str = f"{PLUGIN_DIRECTORY}/config/instorage.yaml"
     multipath: Multipath = Multipath.PREFERRED
     portals: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -37,54 +36,40 @@ class Settings:
 
     def check(self, uid: VolumeUid, paths: tuple[IscsiPath, ...] = ()) -> None:
         """Raise `Fault(NOT_ALLOWED)` for an array that nobody has pinned here."""
-        given = [(self.uid_prefixes, "UID", str(uid), uid.startswith(self.uid_prefixes))]
-        for path in paths:
-            given.append((self.portals, "portal", str(path.portal), str(path.portal) in self.portals))
-            given.append((self.targets, "target", str(path.target), path.target in self.targets))
-        for pinned, what, value, allowed in given:
-            if pinned and not allowed:
-                raise Fault(
-                    Code.NOT_ALLOWED,
-                    f"The {what} {value} is not pinned in {FILES[-1]}: if the array has changed, "
-                    "run instoragectl pin.",
-                    value=value,
-                )
+        portals = {str(path.portal) for path in paths} if self.portals else set()
+        targets = {str(path.target) for path in paths} if self.targets else set()
+        strange = (portals - set(self.portals)) | (targets - set(self.targets))
+        if self.uid_prefixes and not uid.startswith(self.uid_prefixes):
+            strange.add(uid)
+        if strange:
+            text = f"{min(strange)} is not pinned in {FILES[-1]}: if the array changed, run instoragectl pin."
+            raise Fault(Code.NOT_ALLOWED, text, value=min(strange))
 
 
 def load() -> Settings:
     """Read the files; `Fault(BAD_CONFIGURATION)` for one that others than root can write."""
     parser = configparser.ConfigParser(interpolation=None)
-    for name in FILES:
-        if os.path.exists(name):
-            with open(name, encoding="utf-8") as file:
-                _owned_by_root(name, os.fstat(file.fileno()))
-                try:
-                    parser.read_file(file)
-                except (configparser.Error, UnicodeDecodeError) as error:
-                    raise Fault(Code.BAD_CONFIGURATION, f"{name}: {error}", file=name) from None
+    for name in filter(os.path.exists, FILES):
+        with open(name, encoding="utf-8") as file:
+            facts = os.fstat(file.fileno())
+            if facts.st_uid != 0 or stat.S_IMODE(facts.st_mode) & 0o022:
+                text = f"{name} can be written by others than root: chown root, chmod go-w, or remove it."
+                raise Fault(Code.BAD_CONFIGURATION, text, file=name)
+            try:
+                parser.read_file(file)
+            except (configparser.Error, UnicodeDecodeError) as error:
+                raise Fault(Code.BAD_CONFIGURATION, f"{name}: {error}", file=name) from None
     found = parser["helper"] if parser.has_section("helper") else parser["DEFAULT"]
+    words = {key: tuple(value.replace(",", " ").split()) for key, value in found.items()}
     multipath = found.get("multipath", "preferred")
     if multipath not in list(Multipath):
         raise Fault(Code.BAD_CONFIGURATION, f"multipath = {multipath} is not one of required, preferred.")
     return Settings(
-        plugin_directory=found.get("plugin_directory", PLUGIN_DIRECTORY),
-        roots=_words(found.get("kubelet_roots", "/var/lib/kubelet")),
-        lock_path=found.get("lock_path", CONFIGURATION),
+        plugin_directory=found.get("plugin_directory", Settings.plugin_directory),
+        roots=words.get("kubelet_roots", Settings.roots),
+        lock_path=found.get("lock_path", Settings.lock_path),
         multipath=Multipath(multipath),
-        portals=_words(found.get("allowed_portals", "")),
-        targets=_words(found.get("allowed_targets", "")),
-        uid_prefixes=_words(found.get("allowed_uid_prefixes", "").lower()),
+        portals=words.get("allowed_portals", ()),
+        targets=words.get("allowed_targets", ()),
+        uid_prefixes=tuple(word.lower() for word in words.get("allowed_uid_prefixes", ())),
     )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.replace(",", " ").split())
-
-
-def _owned_by_root(name: str, facts: os.stat_result) -> None:
-    if facts.st_uid != 0 or stat.S_IMODE(facts.st_mode) & 0o022:
-        raise Fault(
-            Code.BAD_CONFIGURATION,
-            f"{name} can be written by others than root: chown root and chmod go-w, or remove it.",
-            file=name,
-        )

@@ -8,52 +8,48 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from helper import mounts
-from helper.mounts import Row
 from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 
-_NAME = r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]{0,252})"
-_POD = (
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}"  # a static pod's is a hash
-)
-_DIRECTORY = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}"
+_POD = r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})"  # a static pod's is a hash
+_DIRECTORY = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY
 
 
-@dataclass(frozen=True)
-class Target:
-    """A path of one of the two shapes: kubelet's directory, what follows it, the volume's name in kubelet."""
+class Target(NamedTuple):
+    """A path of one of the two shapes: the whole, kubelet's directory, what follows it."""
 
     text: str
     root: str
-    parts: tuple[str, ...]
-    name: str
+    parts: list[str]
     is_device: bool
+
+    @property
+    def name(self) -> str:
+        """The volume's name in kubelet."""
+        return self.parts[-1]
 
 
 def parse(text: str, settings: Settings) -> Target:
     """Take a device mount or a pod's directory below kubelet's directories, else `Fault(NOT_ALLOWED)`."""
-    device = (
-        rf"plugins/kubernetes\.io/flexvolume/{re.escape(settings.driver.replace('~', '/'))}/mounts/{_NAME}"
-    )
-    pod = rf"pods/(?:{_POD})/volumes/{re.escape(settings.driver)}/{_NAME}"
+    driver = re.escape(settings.driver)
+    folder = re.escape(settings.driver.replace("~", "/"))
+    device = rf"plugins/kubernetes\.io/flexvolume/{folder}/mounts/{_NAME}"
+    pod = f"pods/{_POD}/volumes/{driver}/{_NAME}"
     for root in settings.roots if len(text) <= 4096 else ():
         rest = text.removeprefix(root.rstrip("/") + "/")
         for shape in (device, pod) if rest != text else ():
-            if match := re.fullmatch(shape, rest, re.ASCII):
-                return Target(text, root, tuple(rest.split("/")), match["name"], shape is device)
-    raise Fault(
-        Code.NOT_ALLOWED,
-        f"{text[:300]!r} is neither a device mount nor a pod's directory of {settings.driver} below "
-        f"{' or '.join(settings.roots)}: if kubelet's is elsewhere, set kubelet_roots in helper.conf.",
-        target=text[:300],
-    )
+            if re.fullmatch(shape, rest, re.ASCII):
+                return Target(text, root, rest.split("/"), shape is device)
+    shown = f"{text[:300]!r} is neither a device mount nor a pod's directory of {settings.driver} below "
+    shown += f"{' or '.join(settings.roots)}: if kubelet's is elsewhere, set kubelet_roots in helper.conf."
+    raise Fault(Code.NOT_ALLOWED, shown, target=text[:300])
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A target whose parent directory is held open, so that nothing on the way can be swapped."""
 
     target: Target
@@ -63,16 +59,12 @@ class Place:
         """Return a descriptor of what is at the target now, the root of the topmost mount if there is one."""
         return os.open(self.target.name, _DIRECTORY, dir_fd=self.parent)
 
-    def row(self) -> Row | None:
+    def row(self) -> mounts.Row | None:
         """Return the topmost mount at the target, None when it is no mount point."""
         at = self.open()
-        try:
-            here, above = _mount_id(at), _mount_id(self.parent)
-        finally:
-            os.close(at)
-        if here == above:
-            return None
-        return next((row for row in mounts.table() if row.mount_id == here), None)
+        here, above = _mount_id(at), _mount_id(self.parent)
+        os.close(at)
+        return next((row for row in mounts.table() if row.mount_id == here), None) if here != above else None
 
 
 @contextlib.contextmanager
@@ -81,30 +73,26 @@ def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
 
     Raises FileNotFoundError when a part is missing, `Fault(NOT_ALLOWED)` when one is a link or no directory.
     """
-    at = os.open(os.path.realpath(target.root), _DIRECTORY)  # the root itself is the administrator's word
+    held = [os.open(os.path.realpath(target.root), _DIRECTORY)]  # the root is the administrator's word
     try:
         for part in target.parts[:-1]:
-            at = _step(at, part, target)
+            held.append(_step(held[-1], part, target))
         if create:
             with contextlib.suppress(FileExistsError):
-                os.mkdir(target.name, 0o750, dir_fd=at)
-        os.close(_step(os.dup(at), target.name, target))
-        yield Place(target, at)
+                os.mkdir(target.name, 0o750, dir_fd=held[-1])
+        os.close(_step(held[-1], target.name, target))
+        yield Place(target, held[-1])
     finally:
-        os.close(at)
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def _step(at: int, part: str, target: Target) -> int:
     try:
         return os.open(part, _DIRECTORY, dir_fd=at)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        raise Fault(
-            Code.NOT_ALLOWED, f"{part} in {target.text} is a link or no directory.", target=target.text
-        ) from None
-    finally:
-        os.close(at)
+    except NotADirectoryError:  # what a link gives as well
+        text = f"{part} in {target.text} is a link or no directory."
+        raise Fault(Code.NOT_ALLOWED, text, target=target.text) from None
 
 
 def _mount_id(descriptor: int) -> int:

@@ -6,34 +6,24 @@ import os
 import time
 from collections.abc import Iterator
 
-from helper.waiting import until
+from helper.child import until
 from instorage.wire.fault import Code, Fault
 
 LOCKS = "/run/instorage/volumes"
-
 HELD: dict[int, str] = {}
 """Descriptors of the locks that this process holds, with the volume's UID."""
 
 
-def held() -> str:
-    """Return the UID of the volume that is locked, empty when none is."""
-    return next(iter(HELD.values()), "")
-
-
 @contextlib.contextmanager
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
-    """Hold the volume's lock; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`."""
+    """Hold the volume's lock; `Fault(LOCK_TIMEOUT)` names who had it until `deadline` (monotonic s)."""
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
-    lock = os.open(f"{LOCKS}/{uid}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(f"{LOCKS}/{uid}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not until(lambda: _taken(lock), deadline):
-            holder = os.pread(lock, 200, 0).decode("utf-8", "replace") or "nobody known"
-            raise Fault(
-                Code.LOCK_TIMEOUT,
-                f"Volume {uid} is still being worked on by {holder}: ask again, or see /run/instorage.",
-                uid=uid,
-                holder=holder,
-            )
+            holder = os.pread(lock, 200, 0).decode("utf-8", "replace")
+            text = f"Volume {uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
+            raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"operation {op}, process {os.getpid()}, since {time.ctime()}".encode(), 0)
         HELD[lock] = uid

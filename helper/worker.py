@@ -1,6 +1,5 @@
 """One connection of the agent, served by a process of its own: a crash or a hang hurts one caller only."""
 
-import importlib.resources
 import os
 import signal
 import socket
@@ -21,26 +20,27 @@ from instorage.wire.verbs import INTERFACE, VERBS, Empty, LockReply, LockRequest
 from systemd import journal
 
 SERVICE = "org.varlink.service"
+_INFO = {
+    "vendor": "InStorage for Kubernetes",
+    "product": "instorage-helper",
+    "version": "3",
+    "url": "https://github.com/inspur/instorage-k8s",
+    "interfaces": [SERVICE, INTERFACE],
+}
 _SEND = 10  # seconds for the agent to take an answer
 _IDLE = 86400  # seconds
 _LONGEST = 3_600_000  # milliseconds that a message may ask for
 
 
 class Unknown(Exception):
-    """A varlink error of the standard, with its one parameter."""
-
-    def __init__(self, error: str, **parameters: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.parameters = parameters
+    """An error of the varlink standard, with its one parameter."""
 
 
 class Worker:
     """Serves one connection until its end; `channel` leads to the supervisor, which keeps the host lock."""
 
     def __init__(self, connection: socket.socket, channel: socket.socket, settings: Settings) -> None:
-        self._stream = Stream(connection)
-        self._channel = Stream(channel)
+        self._stream, self._channel = Stream(connection), Stream(channel)
         self._settings = settings
         self._lock_until: float | None = None  # monotonic seconds; None without the host lock
         self._busy = self._stopping = False
@@ -55,78 +55,70 @@ class Worker:
 
     def serve(self) -> None:
         """Answer calls until the agent closes the connection or breaks the protocol."""
-        while not self._stopping:
-            try:
-                message = self._stream.receive(time.monotonic() + _IDLE)
-                if message is None:
-                    return
+        try:
+            while not self._stopping and (call := self._stream.receive(time.monotonic() + _IDLE)) is not None:
                 self._busy = True
-                self._answer(message)
+                self._answer(call)
                 self._busy = False
-            except Fault as fault:  # not a message: whatever follows cannot be understood either
-                self._send({"error": f"{INTERFACE}.Fault", "parameters": fault.to_wire()})
-                return
-            except OSError:
-                return
+        except Fault as fault:  # no message: whatever follows cannot be understood either
+            self._send(_error(fault))
 
     def _send(self, message: dict[str, object]) -> None:
         self._stream.send(message, time.monotonic() + _SEND)
 
-    def _answer(self, message: dict[str, Any]) -> None:
-        method, parameters = message.get("method"), message.get("parameters", {})
-        more, oneway = message.get("more") is True, message.get("oneway") is True
-        if not isinstance(method, str) or message.get("upgrade"):
+    def _answer(self, call: dict[str, Any]) -> None:
+        method, parameters = call.get("method"), call.get("parameters", {})
+        if not isinstance(method, str) or not isinstance(parameters, dict) or call.get("upgrade"):
             raise Fault(Code.PROTOCOL, "A message is not a varlink call, or wants to upgrade the connection.")
         try:
-            answers = self._call(method, parameters, more=more)
+            replies = self._call(method, parameters, more=call.get("more") is True)
+            answers: list[dict[str, object]] = [{"parameters": reply, "continues": True} for reply in replies]
+            del answers[-1]["continues"]
         except Unknown as unknown:
-            last: dict[str, object] = {"error": unknown.error, "parameters": unknown.parameters}
-            answers = []
+            name, parameter, value = unknown.args
+            answers = [{"error": f"{SERVICE}.{name}", "parameters": {parameter: value[:200]}}]
         except Fault as fault:
-            last = {"error": f"{INTERFACE}.Fault", "parameters": fault.to_wire()}
-            answers = []
-        else:
-            last = {"parameters": answers.pop()}
-        if not oneway:
-            for answer in answers:
-                self._send({"parameters": answer, "continues": True})
-            self._send(last)
+            answers = [_error(fault)]
+        for answer in answers if call.get("oneway") is not True else ():
+            self._send(answer)
 
-    def _call(self, method: str, parameters: object, *, more: bool) -> list[dict[str, object]]:
+    def _call(self, method: str, parameters: dict[str, Any], *, more: bool) -> list[dict[str, Any]]:
         interface, _, verb = method.rpartition(".")
-        if interface == SERVICE and verb == "GetInfo":
+        if method == f"{SERVICE}.GetInfo":
             return [_INFO]
-        if interface == SERVICE and verb == "GetInterfaceDescription":
-            asked = parameters.get("interface") if isinstance(parameters, dict) else None
-            if asked != INTERFACE:
-                raise Unknown(f"{SERVICE}.InterfaceNotFound", interface=str(asked)[:200])
-            return [{"description": interface_text()}]
-        if interface not in (INTERFACE, SERVICE):
-            raise Unknown(f"{SERVICE}.InterfaceNotFound", interface=interface[:200])
-        if verb not in VERBS or interface == SERVICE:
-            raise Unknown(f"{SERVICE}.MethodNotFound", method=method[:200])
-        begun = time.monotonic()
-        code, volume = "ok", ""
+        if method == f"{SERVICE}.GetInterfaceDescription":
+            interface, verb = str(parameters.get("interface")), ""
+        if interface not in (INTERFACE, SERVICE) or (not verb and interface == SERVICE):
+            raise Unknown("InterfaceNotFound", "interface", interface)
+        if not verb:
+            with open(f"{os.path.dirname(__file__)}/{INTERFACE}.varlink", encoding="utf-8") as text:
+                return [{"description": text.read()}]
+        if interface == SERVICE or verb not in VERBS:
+            raise Unknown("MethodNotFound", "method", method)
+        return self._run(verb, parameters, more=more)
+
+    def _run(self, verb: str, parameters: dict[str, Any], *, more: bool) -> list[dict[str, Any]]:
+        """Run a verb and write its record; what was not foreseen becomes `Fault(INTERNAL)`."""
+        begun, outcome = time.monotonic(), "ok"
         request: Any = None
         try:
             request = from_json(VERBS[verb][0], parameters)
-            _in_bounds(request)
-            replies = self._do(verb, request, more=more)
-            return [to_json(reply) for reply in replies]
+            if not all(0 <= getattr(request, name, 0) <= _LONGEST for name in ("wait_ms", "lease_ms")):
+                raise Fault(Code.BAD_REQUEST, f"A time is not between 0 and {_LONGEST} ms.", field="wait_ms")
+            if self._lock_until is not None and begun > self._lock_until:
+                raise Fault(Code.LOCK_LOST, "The lease of the host lock ran out: close this connection.")
+            return [to_json(reply) for reply in self._do(verb, request, more=more)]
         except Fault as fault:
-            code, volume = f"{fault.code}: {fault}", str(fault.fields.get("uid", ""))
+            outcome = f"{fault.code}: {fault}"
             raise
         except Exception as error:
-            code = f"internal: {traceback.format_exc()}"
-            raise Fault(Code.INTERNAL, f"{verb} failed in a way that was not foreseen: {error!r}.") from error
+            outcome = f"internal: {traceback.format_exc()}"
+            text = f"{verb} failed in a way that was not foreseen ({error!r}): see the helper's journal."
+            raise Fault(Code.INTERNAL, text) from error
         finally:
-            _audit(verb, request, volume, code, time.monotonic() - begun)
+            _record(verb, request or parameters, outcome, time.monotonic() - begun)
 
-    def _do(self, verb: str, request: Any, *, more: bool) -> list[Any]:  # noqa: ANN401
-        if self._lock_until is not None and time.monotonic() > self._lock_until:
-            raise Fault(
-                Code.LOCK_LOST, "The lease of the host lock ran out: this connection is to be closed."
-            )
+    def _do(self, verb: str, request: Any, *, more: bool) -> list[Any]:  # noqa: ANN401  # types by verb
         match verb:
             case "Initiator":
                 return [iscsi.initiator()]
@@ -135,67 +127,37 @@ class Worker:
             case "Lock":
                 return [self._lock(request)]
             case "Unlock":
-                return [self._unlock()]
-            case "Attach":
-                return [attach(request, self._settings)]
-            case "Detach":
-                return [detach(request, self._settings)]
-            case "Mount":
-                return [mount(request, self._settings)]
-            case "Bind":
-                return [bind(request, self._settings)]
-            case _:
-                return [unmount(request, self._settings)]
+                self._channel.send({"unlock": True}, time.monotonic() + _SEND)
+                self._lock_until = None
+                return [Empty()]
+        verbs = {"Attach": attach, "Detach": detach, "Mount": mount, "Bind": bind, "Unmount": unmount}
+        return [verbs[verb](request, self._settings)]  # type: ignore[operator]
 
     def _lock(self, request: LockRequest) -> LockReply:
-        deadline = time.monotonic() + request.wait_ms / 1000
-        lease = request.lease_ms / 1000
-        asked = time.monotonic()  # the supervisor's lease begins later, so this side's ends first
-        claim = {"op": request.op, "mode": request.mode, "lease": lease, "deadline": int(deadline * 1000)}
-        self._channel.send({"lock": claim}, deadline + _SEND)
-        answer = self._channel.receive(deadline + _SEND)
+        deadline = int(time.monotonic() * 1000) + request.wait_ms
+        claim = {"op": request.op, "mode": request.mode, "lease": request.lease_ms, "deadline": deadline}
+        self._channel.send({"lock": claim}, time.monotonic() + _SEND)
+        answer = self._channel.receive(deadline / 1000 + _SEND)
         if answer is None or "code" in answer:
             raise Fault.from_wire(answer or {"code": "internal", "sentence": "The supervisor is gone."})
-        self._lock_until = max(asked, answer["since"] / 1000) + lease
-        return LockReply(not_locked=tuple(answer["not_locked"]))
-
-    def _unlock(self) -> Empty:
-        self._channel.send({"unlock": True}, time.monotonic() + _SEND)
-        self._lock_until = None
-        return Empty()
+        self._lock_until = answer["until"] / 1000
+        return LockReply(tuple(answer["not_locked"]))
 
 
-_INFO: dict[str, object] = {
-    "vendor": "InStorage for Kubernetes",
-    "product": "instorage-helper",
-    "version": "3",
-    "url": "https://github.com/inspur/instorage-k8s",
-    "interfaces": [SERVICE, INTERFACE],
-}
+def _error(fault: Fault) -> dict[str, object]:
+    return {"error": f"{INTERFACE}.Fault", "parameters": fault.to_wire()}
 
 
-def interface_text() -> str:
-    """Return the interface as varlink writes it."""
-    return importlib.resources.files("helper").joinpath(f"{INTERFACE}.varlink").read_text(encoding="utf-8")
-
-
-def _in_bounds(request: object) -> None:
-    for name in ("wait_ms", "lease_ms"):
-        if not 0 <= getattr(request, name, 0) <= _LONGEST:
-            raise Fault(Code.BAD_REQUEST, f"{name} is not between 0 and {_LONGEST}.", field=name)
-
-
-def _audit(verb: str, request: object, volume: str, outcome: str, seconds: float) -> None:
-    """Write one journal record a verb; a newline in a value must not look like the end of a record."""
-    op, uid = str(getattr(request, "op", "-")), str(getattr(request, "uid", None) or volume)
-    target = str(getattr(request, "target", ""))
+def _record(verb: str, request: object, outcome: str, seconds: float) -> None:
+    """Write one journal record a verb; no value in it can look like the end of a record or as another's."""
+    op, uid, target = (str(getattr(request, name, None) or "-") for name in ("op", "uid", "target"))
     text = f"{op} {verb} {uid} {target}: {outcome} ({seconds * 1000:.0f} ms)"
     journal.send(
-        "".join(letter if letter.isprintable() else "�" for letter in text),
+        "".join(letter if letter.isprintable() else " " for letter in text),
+        PRIORITY="6" if outcome == "ok" else "4",
         INSTORAGE_OP=op,
         INSTORAGE_VERB=verb,
         INSTORAGE_VOLUME=uid,
         INSTORAGE_CODE=outcome.partition(":")[0],
         INSTORAGE_MS=f"{seconds * 1000:.0f}",
-        PRIORITY="6" if outcome == "ok" else "4",
     )

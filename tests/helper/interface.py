@@ -26,7 +26,7 @@ def text() -> str:
     parts = [f"type {name} {body}" for name, body in sorted(kinds.items())]
     error = "error Fault (\n  code: string,\n  sentence: string,\n  fields: [string]string\n)"
     head = (
-        "# What root code does for the node agent. Sizes are bytes, times milliseconds; each call carries its\n"
+        "# What root code does for the node agent. Sizes are bytes, times milliseconds; a call carries its\n"
         "# request id (op). Inspect without a uid gives one reply a volume and is to be called with «more».\n"
     )
     return f"{head}interface {INTERFACE}\n\n" + "\n\n".join([*parts, *methods, error]) + "\n"
