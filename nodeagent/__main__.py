@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from nodeagent.array_pool import ArrayPool
@@ -85,6 +87,7 @@ class Agent:
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
         self._notify("READY=1")
+        threading.Thread(target=preload, name="preload", daemon=True).start()
         self.server.serve(self._tick, watchdog_seconds())
         self._notify("STOPPING=1")
         self._reconciler.stop()
@@ -93,6 +96,11 @@ class Agent:
         self.server.close()
         self._node.arrays.close()
 
+    def stop(self) -> None:
+        """End `run`, from a signal handler or another thread."""
+        self._reconciler.stop()
+        self.server.stop()
+
     def _tick(self) -> None:
         """Feed the watchdog, if neither an operation nor the records hang (the latter would block here)."""
         self._node.records.all()
@@ -100,6 +108,11 @@ class Agent:
             self._notify("WATCHDOG=1")
         else:
             _LOG.error("An operation hangs: the watchdog is no longer fed")
+
+
+def preload() -> None:
+    """Import what the first attach needs (paramiko is slow), when nobody waits for it."""
+    importlib.import_module("instorage.arrays.as18000")
 
 
 def notifier() -> Callable[[str], None]:
@@ -127,7 +140,7 @@ def main() -> int:
     agent = Agent(build(Paths.from_environment(), log.apply), listeners)
     signal.set_wakeup_fd(agent.server.wake_descriptor)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.server.stop())
+        signal.signal(number, lambda *_: agent.stop())
     agent.run()
     return 0
 

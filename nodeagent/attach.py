@@ -197,14 +197,20 @@ def _record(operation: Operation, array: Array, volume: Volume, host: Host, opti
 def _bring_up(
     operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
 ) -> Attached:
+    try:
+        return _connect(operation, array, helper, volume, mapping)
+    except Fault:
+        array.forget()  # what is remembered of portals or host object may be what was wrong
+        raise
+
+
+def _connect(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+) -> Attached:
     luns = dict(mapping.luns)
     operation.progress.say("looking for the array's portals")
     targets = [target for target in array.iscsi_targets() if target.io_group in luns]
-    try:
-        report = operation.node.portals.report(target.portal for target in targets)
-    except Fault:
-        array.forget()
-        raise
+    report = operation.node.portals.report(target.portal for target in targets)
     paths = tuple(
         IscsiPath(target.portal, target.iqn, luns[target.io_group])
         for target in targets

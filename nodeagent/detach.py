@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import contextvars
 import logging
+import queue
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.configuration import Fence
-from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
 from nodeagent import barrier, identity
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from nodeagent.flexvolume import Detach
     from nodeagent.node import Operation
 
+SILENT_SECONDS = 8.0
 UNMAP_SECONDS = 8.0  # an unmap that is begun later could hit a mapping made anew after the stub left
 _LOG = logging.getLogger(__name__)
 
@@ -40,9 +44,7 @@ def detach(operation: Operation, request: Detach) -> str:
     barrier.refuse(operation)
     operation.progress.say("asking the arrays where the volume is mapped")
     names = _host_objects(operation, request.node)
-    findings = overlap(
-        [functools.partial(_ask, operation, s.name, request) for s in operation.configuration.storage]
-    )
+    findings = _ask_all(operation, request)
     held = [(f.array, m) for f in findings for m in f.mappings if m.host in names]
     if len(held) > 1:
         raise _several(request, held)
@@ -64,6 +66,33 @@ def _host_objects(operation: Operation, node: str) -> tuple[str, ...]:
     """Return the host objects that the name rule and `host.objects` give to `node`; never a guess."""
     given = operation.host.objects.get(node)
     return (identity.host_name(operation.host, node), *([given] if given else []))
+
+
+def _ask_all(operation: Operation, request: Detach) -> list[Finding]:
+    """Ask every array at once; one that is silent for 8 s is not waited for, the caller has 25 s."""
+    answers: queue.SimpleQueue[tuple[int, Finding]] = queue.SimpleQueue()
+    names = [storage.name for storage in operation.configuration.storage]
+
+    def ask(number: int, name: str) -> None:
+        answers.put((number, _ask(operation, name, request)))
+
+    for number, name in enumerate(names):
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(ask, number, name), name="detach", daemon=True).start()
+    found: dict[int, Finding] = {}
+    deadline = time.monotonic() + SILENT_SECONDS
+    with contextlib.suppress(queue.Empty):
+        while len(found) < len(names):
+            number, finding = answers.get(timeout=max(deadline - time.monotonic(), 0.001))
+            found[number] = finding
+    return [found.get(number) or _silent(operation, name) for number, name in enumerate(names)]
+
+
+def _silent(operation: Operation, name: str) -> Finding:
+    sentence = (
+        f"Array {name} did not answer within {SILENT_SECONDS:g} s: whether it maps the volume is unknown."
+    )
+    return Finding(operation.array(name), fault=Fault(Code.ARRAY_UNREACHABLE, sentence, array=name))
 
 
 def _ask(operation: Operation, name: str, request: Detach) -> Finding:

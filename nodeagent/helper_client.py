@@ -94,10 +94,10 @@ class Helper:
 
     def lock(self, wait: float) -> None:
         """Take (or renew) the shared host lock, waiting at most `wait` seconds."""
-        until = time.monotonic() + LEASE_SECONDS
+        until = time.monotonic() + LEASE_SECONDS  # the lease begins later, so this is never too long
         request = LockRequest(self.op, LockMode.SHARED, int(LEASE_SECONDS * 1000), int(wait * 1000))
         self.call(request, Empty, wait + ANSWER_SECONDS)
-        self._lease_until = until + wait if self._lease_until is None else until
+        self._lease_until = until
 
     def assure_lock(self, seconds: float) -> None:
         """Make sure that the host lock outlives the next `seconds`, or raise LOCK_LOST.

@@ -59,7 +59,8 @@ class Reconciler:
         return self._settled.wait(seconds)
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more, and let nobody wait for it."""
+        self._settled.set()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()

@@ -120,7 +120,10 @@ class Server:
             return
         with self._guard:
             self._calls += 1
-        threading.Thread(target=self._handle, args=(connection,), name="call", daemon=True).start()
+        try:
+            threading.Thread(target=self._handle, args=(connection,), name="call", daemon=True).start()
+        except RuntimeError:  # the process may have no further thread: kubelet asks again
+            self._left(connection)
 
     def _handle(self, connection: socket.socket) -> None:
         caller = Caller(connection)
@@ -133,12 +136,15 @@ class Server:
         except OSError:
             pass  # the caller has left before it had said what it wants
         finally:
-            connection.close()
-            with self._guard:
-                full = self._calls >= MOST_CALLS
-                self._calls -= 1
-            if full:
-                self._wake()
+            self._left(connection)
+
+    def _left(self, connection: socket.socket) -> None:
+        connection.close()
+        with self._guard:
+            full = self._calls >= MOST_CALLS
+            self._calls -= 1
+        if full:
+            self._wake()
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it will wake up anyhow; closed: it has ended

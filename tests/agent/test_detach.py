@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,21 @@ def test_a_silent_array_is_no_success_unless_another_has_the_volume(lost: Bench)
     )
     lost.call("detach", "nosuch", "node2").failure("gone")
     lost.call("detach", "vol1", "node2").success()
+    assert lost.maps("vol1") == []
+
+
+def test_an_array_that_says_nothing_does_not_hold_the_others_up(
+    lost: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nodeagent.detach.SILENT_SECONDS", 0.5)
+    lost.do("logins", port=IQN, nodes=[])
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        lost.configure(
+            storage=f"- name: mute\n  type: AS18000\n  host: 127.0.0.1:{port}\n  username: u\n  password: p\n"
+        )
+        lost.call("detach", "nosuch", "node2").failure("Array mute did not answer")
+        assert lost.call("detach", "vol1", "node2").success().seconds < 5
     assert lost.maps("vol1") == []
 
 
