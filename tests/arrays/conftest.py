@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +75,20 @@ class Rig:
         return [volume["name"] for volume in self.do("volumes")]
 
     def close(self) -> None:
+        """Stop all; a delayed command that outlived its test ends first: it writes state."""
         for client in self._clients:
             client.close()
+        self.do("clear")
+        assert settled(lambda: self.do("counters")["running"]["now"] == 0)
+        self.simulator.stop()
+
+
+def settled(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Poll a cheap condition until it holds or the time is up."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 def spec(name: str, gib: float = 1, **changes: Any) -> VolumeSpec:
@@ -108,7 +121,6 @@ def make_rig() -> Iterator[Callable[..., Rig]]:
         yield make
         for rig in rigs:
             rig.close()
-            rig.simulator.stop()
 
 
 @pytest.fixture

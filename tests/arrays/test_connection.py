@@ -16,7 +16,7 @@ from instorage import operation
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeName
 from simulator.limits import Limits as ArrayLimits
-from tests.arrays.conftest import LIMITS, NAMES, NODE, spec
+from tests.arrays.conftest import LIMITS, NAMES, NODE, settled, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from tests.arrays.conftest import Rig
 
 V1 = VolumeName("v1")
-
-
-def settled(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Poll a cheap condition until it holds or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 @pytest.fixture
