@@ -2,7 +2,8 @@
 
 JSON lines: `{"id": ID, "do": VERB, "with": {...}}`, answered by `{"id": ID, "ok": RESULT}` or
 `{"id": ID, "error": TEXT}`.
-The peer is simulator.dataplane_server. Answers to questions of an earlier connection are passed over.
+The peer is simulator.dataplane_server. Answers to questions of an earlier connection are passed over. Every
+verb can be repeated, so a question on a connection that broke (the machine was replaced) is asked once more.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from typing import Any
 
 from simulator.dataplane import DataPlaneError, Inventory, Lun, Target
 
-TIMEOUT = 60.0
+TIMEOUT = 20.0
 
 
 class RemoteDataPlane:
@@ -89,17 +90,33 @@ class RemoteDataPlane:
         line = json.dumps({"id": question, "do": verb, "with": arguments}).encode() + b"\n"
         with self._lock:
             try:
-                connection = self._connected()
-                connection.sendall(line)
-                reply = self._reply(connection, question, time.monotonic() + self._timeout)
+                reply = self._exchange(question, line)
             except OSError as error:
-                self._disconnect()
                 raise DataPlaneError(
                     f"{verb}: the data plane at {self._path} does not answer: {error}"
                 ) from error
         if "error" in reply:
             raise DataPlaneError(f"{verb}: {reply['error']}")
         return reply["ok"]
+
+    def _exchange(self, question: str, line: bytes) -> dict[str, Any]:
+        """Send a question and wait for its reply; once more when an old connection turns out to be dead."""
+        old = self._socket is not None
+        try:
+            return self._ask_once(question, line)
+        except ConnectionError:
+            if not old:
+                raise
+        return self._ask_once(question, line)
+
+    def _ask_once(self, question: str, line: bytes) -> dict[str, Any]:
+        try:
+            connection = self._connected()
+            connection.sendall(line)
+            return self._reply(connection, question, time.monotonic() + self._timeout)
+        except OSError:
+            self._disconnect()
+            raise
 
     def _connected(self) -> socket.socket:
         if self._socket is None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +32,17 @@ class Store:
     def save(self, state: State) -> None:
         """Write the state so that a crash leaves either the old or the new one."""
         temporary = self._path.with_suffix(".new")
-        data = {"schema": SCHEMA} | {
-            "pools": [asdict(r) for r in state.pools.values()],
-            "vdisks": [asdict(r) for r in state.vdisks.values()],
-            "hosts": [asdict(r) for r in state.hosts.values()],
-            "hostmaps": [asdict(r) for r in state.hostmaps],
-            "lcmaps": [asdict(r) for r in state.lcmaps.values()],
-            "relationships": [asdict(r) for r in state.relationships.values()],
-            "uids": state.uids,
+        tables = {
+            "pools": state.pools.values(),
+            "vdisks": state.vdisks.values(),
+            "hosts": state.hosts.values(),
+            "hostmaps": state.hostmaps,
+            "lcmaps": state.lcmaps.values(),
+            "relationships": state.relationships.values(),
         }
+        parts = [f'"{name}": [{_lines(map(_text, records))}]' for name, records in tables.items()]
         with temporary.open("w") as file:
-            json.dump(data, file)
+            file.write(f'{{"schema": {SCHEMA}, "uids": {state.uids}, {_lines(parts)}}}\n')
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
@@ -49,6 +51,16 @@ class Store:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _lines(parts: Iterable[str]) -> str:
+    return ",\n".join(parts)
+
+
+@lru_cache(maxsize=1 << 16)
+def _text(record: object) -> str:
+    """Return a record as JSON; kept, as nearly all records of a state were in the state before."""
+    return json.dumps(asdict(record))  # type: ignore[call-overload]
 
 
 def _state(data: dict[str, Any]) -> State:

@@ -276,3 +276,19 @@ def test_a_reply_to_an_earlier_question_is_passed_over(directory: Path) -> None:
         assert plane.sessions() == {}
         plane.close()
         server.shutdown()
+
+
+def test_a_machine_that_was_replaced_is_asked_anew(directory: Path, shelf: Shelf) -> None:
+    class Forgetful(socketserver.StreamRequestHandler):
+        def handle(self) -> None:  # one question a connection
+            line = next(line for line in self.rfile if line.strip())
+            self.wfile.write(answer(shelf, line))
+
+    with socketserver.UnixStreamServer(str(directory / "port"), Forgetful) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        plane = RemoteDataPlane(directory / "port", timeout=5)
+        for iqn in (IQN, SECOND):
+            plane.admit(iqn)
+        assert shelf.initiators == {IQN, SECOND}
+        plane.close()
+        server.shutdown()
