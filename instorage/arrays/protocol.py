@@ -1,7 +1,8 @@
 """The `Array` protocol: what the agent and the provisioner may ask of any array family.
 
 Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
-ARRAY_ANSWER, OUTCOME_UNKNOWN (only after reading the state again failed too), and those named below. Growth,
+ARRAY_ANSWER, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time), OUTCOME_UNKNOWN (only
+after reading the state again failed too, whatever it failed of), and those named below. Growth,
 snapshots and clones come with their own issues; their methods will stand beside these.
 """
 
@@ -37,7 +38,10 @@ class Array(Protocol):
         """
 
     def delete_volume(self, name: VolumeName) -> bool:
-        """Delete; False when it was not there. VOLUME_MAPPED names the hosts. Never by force."""
+        """Delete; False when it was not there. Never by force.
+
+        VOLUME_MAPPED names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) use it.
+        """
 
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
         """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone."""
@@ -49,6 +53,7 @@ class Array(Protocol):
         """Map, or return the mapping that is there, with the LUN re-read from the array.
 
         Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
+        VOLUME_MISSING, HOST_MISSING.
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:

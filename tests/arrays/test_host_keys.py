@@ -52,6 +52,7 @@ def test_the_key_is_pinned_on_first_use_in_the_format_of_known_hosts(rig: Rig) -
 
 
 def test_a_changed_key_is_refused_and_no_password_is_sent(rig: Rig) -> None:
+    rig.password = "wrong"  # would be counted if it were sent
     pinned = other_key()
     rig.known_hosts.write_text(
         "# a comment\nother.example ssh-rsa AAAA\n"
