@@ -1,8 +1,8 @@
 """The `Array` protocol: what the agent and the provisioner may ask of any array family.
 
 Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
-ARRAY_ANSWER, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time), OUTCOME_UNKNOWN (only
-after reading the state again failed too, whatever it failed of), and those named below. Growth,
+ARRAY_ANSWER, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time), OUTCOME_UNKNOWN
+(only after reading the state again failed too, whatever it failed of), and those named below. Growth,
 snapshots and clones come with their own issues; their methods will stand beside these.
 """
 
