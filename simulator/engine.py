@@ -93,7 +93,10 @@ class Engine:
                 self.plane.map(lun.uid, size, lun.iqn, lun.lun)
 
     def portal(self, node: int, *, up: bool) -> None:
-        """Close or open a node's iSCSI portal."""
+        """Close or open a node's iSCSI portal; ValueError when it has none."""
+        known = self.topology.node(node)
+        if known is None or not known.portal:
+            raise ValueError(f"node {node} has no portal")
         self.plane.portal(node, up=up)
         self.closed = self.closed - {node} if up else self.closed | {node}
 

@@ -91,6 +91,17 @@ def test_commands_of_several_channels_run_at_the_same_time(array: Simulator, ssh
     assert counters["channels"]["peak"] == counters["running"]["peak"] == 5
 
 
+def test_an_answer_can_be_late_after_the_work_is_done(array: Simulator, ssh: Client) -> None:
+    array.control.do("fault", command="mkvdisk", delay=0.05, jitter=0.05, delay_after=3600)
+    channel = ssh.begin(CREATE)
+    _until(lambda: len(array.control.do("volumes")) == 1)
+    assert not channel.exit_status_ready()
+    array.control.do("clear")
+    assert finish(channel).status == 0
+    (entry,) = array.control.do("log")
+    assert 0.05 <= entry["seconds"] < 5
+
+
 def test_clearing_lets_delayed_commands_go_on(array: Simulator, ssh: Client) -> None:
     array.control.do("fault", command="lsnode", delay=3600)
     channel = ssh.begin("mcsinq lsnode")
@@ -155,6 +166,7 @@ def test_volumes_and_hosts_are_told_to_tests(array: Simulator, ssh: Client) -> N
         ("dialect", {"columns": "new"}),
         ("map-wrong-lun", {"host": "nix", "volume": "v", "instead": "w"}),
         ("portal", {}),
+        ("portal", {"node": 3, "up": False}),
     ],
 )
 def test_a_wrong_order_is_refused(array: Simulator, verb: str, fields: dict[str, object]) -> None:
