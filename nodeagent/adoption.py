@@ -6,7 +6,7 @@ import datetime
 import logging
 from typing import TYPE_CHECKING
 
-from nodeagent.attach import own_host
+from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
 
 if TYPE_CHECKING:

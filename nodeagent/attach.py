@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import datetime
 import logging
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.arrays.model import Initiator, Level
+from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import AttachRequest, DetachRequest, IscsiPath, Multipath
-from nodeagent import barrier, identity, leftover, takedown
+from instorage.wire.verbs import DetachRequest
+from nodeagent import barrier, leftover, takedown
+from nodeagent.connect import bring_up
+from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
-    from instorage.wire.verbs import AttachReply, InspectReply
+    from instorage.wire.verbs import InspectReply
+    from nodeagent.connect import Attached
     from nodeagent.flexvolume import Options
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
-    from nodeagent.portals import Report
 
 MAP_SECONDS = 70.0  # what one changing command may take at the array, its reading again included
 _SURE = (  # the array said no: nothing was mapped
@@ -34,14 +34,6 @@ _SURE = (  # the array said no: nothing was mapped
     Code.ARRAY_HOST_KEY,
 )
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Attached:
-    """The stable device name, and a remark when something is degraded."""
-
-    device: str
-    remark: str
 
 
 def attach(operation: Operation, options: Options) -> Attached:
@@ -59,7 +51,7 @@ def attach(operation: Operation, options: Options) -> Attached:
         mapping = _mapping_before(operation, array, helper, volume, host, here, options)
         if mapping is not None:
             _record(operation, array, volume, host, options)
-            return _bring_up(operation, array, helper, volume, mapping)
+            return bring_up(operation, array, helper, volume, mapping)
         return _attach_anew(operation, array, helper, volume, host, options)
 
 
@@ -87,26 +79,6 @@ def usable(array: Array, options: Options) -> Volume:
             volume=volume.name,
         )
     return volume
-
-
-def own_host(operation: Operation, array: Array, helper: Helper) -> Host:
-    """Return this machine's host object on the array, made if it has none."""
-    host = operation.host
-    names = helper.initiator()
-    initiator = Initiator(names.iqn, names.wwpns)
-    link = host.link.value
-    if link == "iscsi" and names.iqn is None:
-        raise Fault(
-            Code.TOOL_MISSING,
-            "This node has no iSCSI initiator name: install open-iscsi and start it once "
-            "(/etc/iscsi/initiatorname.iscsi).",
-        )
-    if link != "iscsi":
-        raise Fault(Code.NOT_SUPPORTED, f"host.link {link} is not in this version; use iscsi.", link=link)
-    operation.progress.say(f"asking array {array.name} for the host object")
-    return array.ensure_host(
-        initiator, link=link, names=identity.host_names(host), assigned=identity.assigned(host)
-    )
 
 
 def _mapping_before(
@@ -168,7 +140,7 @@ def _attach_anew(
     if not options.many_readers:
         operation.node.attachments.note(volume)
     try:
-        return _bring_up(operation, array, helper, volume, mapping)
+        return bring_up(operation, array, helper, volume, mapping)
     except Fault as fault:
         raise _rolled_back(operation, array, record, fault) from None
 
@@ -192,62 +164,6 @@ def _record(operation: Operation, array: Array, volume: Volume, host: Host, opti
     )
     operation.node.records.put(record)
     return record
-
-
-def _bring_up(
-    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
-) -> Attached:
-    try:
-        return _connect(operation, array, helper, volume, mapping)
-    except Fault:
-        array.forget()  # what is remembered of portals or host object may be what was wrong
-        raise
-
-
-def _connect(
-    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
-) -> Attached:
-    luns = dict(mapping.luns)
-    operation.progress.say("looking for the array's portals")
-    targets = [target for target in array.iscsi_targets() if target.io_group in luns]
-    report = operation.node.portals.report(target.portal for target in targets)
-    paths = tuple(
-        IscsiPath(target.portal, target.iqn, luns[target.io_group])
-        for target in targets
-        if target.portal in report.up
-    )
-    operation.progress.say(f"waiting for the device over {len(paths)} paths")
-    began = time.monotonic()
-    reply = helper.attach(
-        AttachRequest(
-            op=operation.op,
-            uid=volume.uid,
-            size=volume.size,
-            paths=paths,
-            multipath=multipath(operation),
-            wait_ms=int(identity.patience(operation.host) * 1000),
-        )
-    )
-    _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
-    remark = _degraded(report, reply)
-    if remark:
-        _LOG.warning("Volume %s: %s", volume.name, remark)
-    return Attached(reply.device, remark)
-
-
-def multipath(operation: Operation) -> Multipath:
-    """Return what the configuration demands."""
-    return Multipath.REQUIRED if operation.host.force_multipath else Multipath.PREFERRED
-
-
-def _degraded(report: Report, reply: AttachReply) -> str:
-    refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
-    remarks = [report.remark] if report.remark else []
-    if refused:
-        remarks.append(f"Degraded: {len(refused)} paths refused: {', '.join(refused)}")
-    if len(reply.found) == 1:
-        remarks.append("Only a single path is in use.")
-    return " ".join(remarks)
 
 
 def _rolled_back(operation: Operation, array: Array, record: Record, fault: Fault) -> Fault:

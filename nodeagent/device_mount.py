@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import MountRequest
 from nodeagent import barrier
-from nodeagent.attach import elsewhere, multipath, own_host, usable
+from nodeagent.attach import elsewhere, usable
+from nodeagent.connect import multipath
+from nodeagent.host_object import own_host
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Usage, Volume

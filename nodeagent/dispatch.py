@@ -103,7 +103,8 @@ class Dispatcher:
         return answer
 
     def _tell(self, request: Request, answer: Answer) -> None:
-        if self._reconciler is None or request.call in ("mount", "unmount", "detach"):
+        ignored = ("mount", "unmount", "detach") if self._node.paths.attach else ("detach",)
+        if self._reconciler is None or request.call in ignored:
             return
         if request.call != "waitforattach" and answer.status is Status.SUCCESS:
             self._reconciler.finished(request.name)
@@ -120,7 +121,7 @@ def perform(operation: Operation, request: Request) -> Answer:
         case flexvolume.MountDevice(target, options):
             device_mount.mount_device(operation, target, options)
         case flexvolume.Mount(pod, options):
-            pod_mount.mount_pod(operation, pod, options)
+            return Answer(Status.SUCCESS, pod_mount.mount_pod(operation, pod, options))
         case flexvolume.Unmount(pod):
             pod_mount.unmount_pod(operation, pod)
         case flexvolume.UnmountDevice(target):

@@ -28,6 +28,15 @@ class Paths:
         """The directory of the ownership records."""
         return self.state / "volumes"
 
+    @property
+    def attach(self) -> bool:
+        """Say whether kubelet makes its attach calls: not if `.attach` beside the stub says false."""
+        try:
+            text = (self.plugin / ".attach").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return True
+        return text.split()[:1] != ["false"]
+
     @classmethod
     def from_environment(cls) -> Paths:
         """Take INSTORAGE_PLUGIN, INSTORAGE_CONFIG, STATE_DIRECTORY (systemd's), INSTORAGE_HELPER_SOCKET."""

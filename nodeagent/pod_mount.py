@@ -1,4 +1,8 @@
-"""mount and unmount: the pod's directory is a bind mount of the device mount."""
+"""mount and unmount: the pod's directory is a bind mount of the device mount.
+
+With attach:false (the file `.attach` beside the stub) these are kubelet's only calls: the first mount
+attaches and mounts the device, the last unmount takes it down.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,62 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import BindRequest
 from nodeagent import targets
+from nodeagent.attach import attach
+from nodeagent.device_mount import mount_device
+from nodeagent.device_unmount import unmount_device
+from nodeagent.targets import DeviceTarget
 
 if TYPE_CHECKING:
+    from instorage.wire.verbs import MountState
     from nodeagent.flexvolume import Options
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.targets import PodTarget
 
 
-def mount_pod(operation: Operation, target: PodTarget, options: Options) -> None:
-    """Bind the device mount to the pod's directory; read-write over a read-only device mount is refused."""
+def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
+    """Bind the device mount to the pod's directory; return a remark, often empty.
+
+    Read-write over a read-only device mount is refused.
+    """
     with operation.helper() as helper:
         _refuse_writer(operation, helper, options)
+        remark = "" if operation.node.paths.attach else _attach_whole(operation, helper, target, options)
         operation.progress.say("binding the mount into the pod")
         helper.bind(BindRequest(operation.op, target.device_mount, target.path, options.read_only))
+    return remark
+
+
+def unmount_pod(operation: Operation, target: PodTarget) -> None:
+    """Sync and unmount the pod's directory; success when nothing of ours is mounted there."""
+    operation.progress.say("unmounting")
+    with operation.helper() as helper:
+        helper.unmount(target.path)
+        if operation.node.paths.attach or any(
+            targets.pod_of(mount.target) for mount in _mounts(operation, helper, target)
+        ):
+            return
+    unmount_device(operation, DeviceTarget.parse(target.device_mount))
+
+
+def _attach_whole(operation: Operation, helper: Helper, target: PodTarget, options: Options) -> str:
+    """Do what kubelet's waitforattach and mountdevice would have asked for."""
+    attached = attach(operation, options)
+    if all(mount.target != target.device_mount for mount in _mounts(operation, helper, target)):
+        mount_device(operation, DeviceTarget.parse(target.device_mount), options)
+    return attached.remark
+
+
+def _mounts(operation: Operation, helper: Helper, target: PodTarget) -> list[MountState]:
+    records = operation.node.records.by_name(target.name)
+    return [mount for record in records for mount in helper.inspect(record.uid).mounts]
 
 
 def _refuse_writer(operation: Operation, helper: Helper, options: Options) -> None:
-    read_only = [r for r in operation.node.records.by_name(options.name) if r.read_only]
-    if options.read_only or not read_only:
+    read_only = [r for r in operation.node.records.by_name(options.name) if r.read_only and r.target]
+    mounts = helper.inspect(read_only[0].uid).mounts if read_only and not options.read_only else ()
+    if not any(targets.is_device_mount(mount.target) for mount in mounts):
         return
-    mounts = helper.inspect(read_only[0].uid).mounts
     pods = ", ".join(pod for mount in mounts if (pod := targets.pod_of(mount.target))) or "another pod"
     raise Fault(
         Code.NOT_ALLOWED,
@@ -36,10 +75,3 @@ def _refuse_writer(operation: Operation, helper: Helper, options: Options) -> No
         volume=options.name,
         pods=pods,
     )
-
-
-def unmount_pod(operation: Operation, target: PodTarget) -> None:
-    """Sync and unmount the pod's directory; success when nothing of ours is mounted there."""
-    operation.progress.say("unmounting")
-    with operation.helper() as helper:
-        helper.unmount(target.path)

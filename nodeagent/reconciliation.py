@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from instorage.wire.values import VolumeName, VolumeUid
+    from nodeagent.helper_client import Helper
     from nodeagent.node import Node, Operation
     from nodeagent.records import Record
 
@@ -159,11 +160,19 @@ class Reconciler:
             if node.records.get(record.uid) is None:
                 return
             with operation.helper() as helper:
-                if helper.inspect(record.uid).mounts:
+                if not self._unused(helper, record):
                     return
                 _LOG.warning("Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
                              record.name)  # fmt: skip
                 takedown.take_down(operation, helper, record)
+
+    def _unused(self, helper: Helper, record: Record) -> bool:
+        """Say whether nothing mounts the volume; with attach:false an unbound device mount is nothing."""
+        mounts = [mount.target for mount in helper.inspect(record.uid).mounts]
+        if mounts == [record.target] and not self._node.paths.attach:
+            helper.unmount(mounts[0])
+            mounts = []
+        return not mounts
 
     def _later(self, record: Record, fault: Fault) -> None:
         failures = self._failures.get(record.uid, 0) + 1

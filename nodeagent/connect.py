@@ -1,0 +1,87 @@
+"""From a mapping to a proven device: portals probed, paths handed to the helper (safety.md, Attach 3)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Fault
+from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
+from nodeagent import identity
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Mapping, Volume
+    from instorage.arrays.protocol import Array
+    from instorage.wire.verbs import AttachReply
+    from nodeagent.helper_client import Helper
+    from nodeagent.node import Operation
+    from nodeagent.portals import Report
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The stable device name, and a remark when something is degraded."""
+
+    device: str
+    remark: str
+
+
+def bring_up(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+) -> Attached:
+    """Bring the mapped volume's device up over every portal that answers."""
+    try:
+        return _connect(operation, array, helper, volume, mapping)
+    except Fault:
+        array.forget()  # what is remembered of portals or host object may be what was wrong
+        raise
+
+
+def _connect(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+) -> Attached:
+    luns = dict(mapping.luns)
+    operation.progress.say("looking for the array's portals")
+    targets = [target for target in array.iscsi_targets() if target.io_group in luns]
+    report = operation.node.portals.report(target.portal for target in targets)
+    paths = tuple(
+        IscsiPath(target.portal, target.iqn, luns[target.io_group])
+        for target in targets
+        if target.portal in report.up
+    )
+    operation.progress.say(f"waiting for the device over {len(paths)} paths")
+    began = time.monotonic()
+    reply = helper.attach(
+        AttachRequest(
+            op=operation.op,
+            uid=volume.uid,
+            size=volume.size,
+            paths=paths,
+            multipath=multipath(operation),
+            wait_ms=int(identity.patience(operation.host) * 1000),
+        )
+    )
+    _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
+    remark = _degraded(report, reply)
+    if remark:
+        _LOG.warning("Volume %s: %s", volume.name, remark)
+    return Attached(reply.device, remark)
+
+
+def multipath(operation: Operation) -> Multipath:
+    """Return what the configuration demands."""
+    return Multipath.REQUIRED if operation.host.force_multipath else Multipath.PREFERRED
+
+
+def _degraded(report: Report, reply: AttachReply) -> str:
+    refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
+    remarks = [report.remark] if report.remark else []
+    if refused:
+        remarks.append(f"Degraded: {len(refused)} paths refused: {', '.join(refused)}")
+    if len(reply.found) == 1:
+        remarks.append("Only a single path is in use.")
+    return " ".join(remarks)
