@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,7 @@ from instorage.wire.verbs import (
     InspectReply,
     InspectRequest,
     LockMode,
+    LockReply,
     LockRequest,
     MountReply,
     MountRequest,
@@ -48,6 +50,7 @@ ANSWER_SECONDS = 30.0
 MOUNT_SECONDS = 1800.0  # mkfs and fsck of a large volume have their own deadlines inside the helper
 GRACE_SECONDS = 60.0  # beyond the patience that a request carries
 LEASE_SECONDS = 180.0
+_LOG = logging.getLogger(__name__)
 _VERB_OF = {request: verb for verb, (request, _) in VERBS.items()}
 
 
@@ -96,8 +99,10 @@ class Helper:
         """Take (or renew) the shared host lock, waiting at most `wait` seconds."""
         until = time.monotonic() + LEASE_SECONDS  # the lease begins later, so this is never too long
         request = LockRequest(self.op, LockMode.SHARED, int(LEASE_SECONDS * 1000), int(wait * 1000))
-        self.call(request, Empty, wait + ANSWER_SECONDS)
+        reply = self.call(request, LockReply, wait + ANSWER_SECONDS)
         self._lease_until = until
+        for path in reply.not_locked:
+            _LOG.debug("Other programs are not kept out by a lock of %s", path)
 
     def assure_lock(self, seconds: float) -> None:
         """Make sure that the host lock outlives the next `seconds`, or raise LOCK_LOST.
