@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
 STUCK_SECONDS = 3600.0  # every step has a shorter deadline: what is older hangs
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("nodeagent")
 
 
 def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:

@@ -81,7 +81,7 @@ def _degraded(report: Report, reply: AttachReply) -> str:
     refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
     remarks = [report.remark] if report.remark else []
     if refused:
-        remarks.append(f"Degraded: {len(refused)} paths refused: {', '.join(refused)}")
+        remarks.append(f"Attached, but degraded: {len(refused)} paths refused: {', '.join(refused)}")
     if len(reply.found) == 1:
         remarks.append("Only a single path is in use.")
     return " ".join(remarks)

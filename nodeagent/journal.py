@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IDENTIFIER = "instorage-nodeagent"
 KEPT_FILES = 5
+OURS = ("nodeagent", "instorage")
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _LOG = logging.getLogger(__name__)
 
@@ -105,16 +106,16 @@ class Log:
         self._file: logging.Handler | None = None
         self._settings: LogSettings | None = None
         main = Journal() if "JOURNAL_STREAM" in os.environ else logging.StreamHandler(sys.stderr)
-        self._root.setLevel(logging.INFO)
+        self._root.setLevel(logging.WARNING)  # libraries; at debug pyroute2 alone writes pages
+        self._level("INFO")
         self._add(main)
-        logging.getLogger("paramiko").setLevel(logging.WARNING)
 
     def apply(self, settings: LogSettings) -> None:
         """Use level and files of a configuration that came into force; a file that cannot be had is said."""
         if settings == self._settings:
             return
         self._settings = settings
-        self._root.setLevel(settings.level.value.upper())
+        self._level(settings.level.value.upper())
         if self._file is not None:
             self._root.removeHandler(self._file)
             self._file.close()
@@ -131,6 +132,11 @@ class Log:
                 )  # fmt: skip
                 return
             self._add(self._file)
+
+    @staticmethod
+    def _level(name: str) -> None:
+        for ours in OURS:
+            logging.getLogger(ours).setLevel(name)
 
     def _add(self, handler: logging.Handler) -> None:
         handler.addFilter(Fields())
