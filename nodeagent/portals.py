@@ -48,7 +48,8 @@ class Report:
         if not self.out:
             return ""
         whole = len(self.up) + len(self.out)
-        return f"Attached, but degraded: {len(self.up)} of {whole} portals in use; out: {', '.join(map(str, self.out))}."
+        out = ", ".join(map(str, self.out))
+        return f"Attached, but degraded: {len(self.up)} of {whole} portals in use; out: {out}."
 
 
 class Portals:
