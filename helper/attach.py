@@ -12,6 +12,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedPath
 
 _DISK = 10  # seconds for one disk to be found and to answer
+_LUN = 4  # seconds for the array to show a LUN that it says is mapped
 _GRACE = 2  # seconds that slow disks get once one has answered
 _MAP = 10  # seconds for a map that would be nice to have
 
@@ -39,7 +40,7 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[Isc
     refused = {path: one for path, one in sessions.items() if isinstance(one, Fault)}
     ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
     soon = min(deadline, time.monotonic() + _DISK)
-    jobs = [functools.partial(_disk, request, path.lun, session, soon) for path, session in ready]
+    jobs = [functools.partial(_disk, request, path.lun, session, soon - 1) for path, session in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=_GRACE)
     for (path, _), answer in zip(ready, answers, strict=True):
@@ -66,8 +67,13 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
                 raise Fault(fault.code, text, **{**fault.fields, "held": held}) from None
         else:
             return name
-    scsi.scan(session, lun)
-    if not (name := until(lambda: scsi.name_at(hctl), deadline, 0.005)):
+
+    def appears() -> str:
+        if not scsi.exists(hctl):  # the write comes back when the LUN is there or not
+            scsi.scan(session, lun)
+        return scsi.name_at(hctl)
+
+    if not (name := until(appears, min(deadline, time.monotonic() + _LUN), 0.02)):
         text = f"Portal {session.portal} shows no LUN {lun} to this host: see the mapping on the array."
         raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
     until(lambda: scsi.opens(name), deadline, 0.005)

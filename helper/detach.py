@@ -66,7 +66,7 @@ def _flush(name: str) -> str:
 
 
 def _remove_disks(volume: device.Volume, deadline: float) -> tuple[str, ...]:
-    """Delete every disk of the volume, all at once; one that has become another volume's is left alone."""
+    """Delete every disk of the volume, all at once; one that became another volume's is left alone."""
     names = sorted({disk.name for disk in (*volume.disks, *device.find(volume.uid).disks)})
     soon = min(deadline, time.monotonic() + _DEVICE)
     jobs = [functools.partial(_remove, name, volume.uid, soon) for name in names]
@@ -83,9 +83,9 @@ def _remove(name: str, uid: str, deadline: float) -> str:
         live = scsi.page83(name)
     except OSError:
         live = ""  # it says nothing any more: what it said when it was found must do
-    if live not in (uid, ""):
-        scsi.refresh(name)
-        return "other"
+    disk = scsi.disk(name)
+    if live not in (uid, "") and disk and disk.uid == live:
+        return "other"  # the name, or the LUN, is another volume's by now
     if not device.unused(name):
         return "in use"
     return "gone" if scsi.delete(name, deadline) else "still there"

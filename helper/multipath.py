@@ -16,7 +16,7 @@ from helper.program import run
 SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
 _LENGTH = struct.Struct("@N")  # a size_t before each text, whose last byte is NUL
-_AT_ONCE = 2  # seconds for the map after multipathd was told to make it
+_UDEV = 3  # seconds for udev to show multipathd a disk or a map
 _IN_USE = 5  # seconds for others to let go of a map
 
 
@@ -81,13 +81,19 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
         found = find(uid)
         return bool(found and found.size == size and set(names) <= set(found.paths))
 
+    def unknown() -> list[str]:
+        lines = (ask('show paths raw format "%d %w"', deadline) or "").splitlines()
+        return [name for name in names if f"{name} 3{uid}" not in lines]
+
     if whole() or ask("show daemon", deadline) is None:
         return
-    # All paths first, then the map: a map made of one path takes the next only after udev has seen it (2 s).
+    # All disks first, then the map: one made of one disk gets the next only when udev has seen it (2 s). And
     # «add map» remembers the WWID, which under `find_multipaths strict` multipathd must know.
-    for command in (*(f"add path {name}" for name in names), f"add map 3{uid}"):
-        ask(command, deadline)
-    if not until(whole, min(deadline, time.monotonic() + _AT_ONCE)) and time.monotonic() < deadline:
+    if not until(lambda: not unknown(), min(deadline, time.monotonic() + _UDEV), 0.05):
+        for name in unknown():
+            ask(f"add path {name}", deadline)
+    ask(f"add map 3{uid}", deadline)
+    if not until(whole, min(deadline, time.monotonic() + _UDEV)) and time.monotonic() < deadline:
         run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
         for name in names:
             ask(f"add path {name}", deadline)

@@ -96,6 +96,11 @@ def disks() -> list[Disk]:
     return [one for one in found if one]
 
 
+def exists(hctl: str) -> bool:
+    """Return whether the kernel has anything at host:channel:target:LUN."""
+    return os.path.exists(f"{SYS}/bus/scsi/devices/{hctl}")
+
+
 def name_at(hctl: str) -> str:
     """Return the kernel name of the disk at host:channel:target:LUN if its node exists, else nothing."""
     found = names(f"{SYS}/bus/scsi/devices/{hctl}/block")
@@ -123,11 +128,6 @@ def delete(name: str, deadline: float) -> bool:
     except FileNotFoundError:
         return True
     return until(lambda: not os.path.exists(f"{SYS}/block/{name}"), deadline)
-
-
-def refresh(name: str) -> None:
-    """Make sysfs forget what a disk said once; may hang."""
-    _write(f"{SYS}/block/{name}/device/rescan", "1")
 
 
 def holders(name: str) -> list[str]:

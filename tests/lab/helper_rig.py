@@ -1,0 +1,179 @@
+"""The helper alone on node a, volumes of the real SAN for it, and what must be true when a test has ended."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.dataplane import Target
+from simulator.remote import RemoteDataPlane
+from tools.install import ROOT, as_tar
+from tools.lab.product import RESIDUE, build_stub
+from tools.lab.san import GUEST_FILES, GUEST_FOLDER, PORT
+from tools.lab.topology import PORTALS
+
+if TYPE_CHECKING:
+    from tools.lab import Lab, Machine
+
+GIB = 1 << 30
+TARGETS = ("iqn.2004-12.com.inspur:helper.node1", "iqn.2004-12.com.inspur:helper.node2")
+CLIENT = "/usr/local/lib/helper_client.py"
+DEVICE_MOUNTS = "/var/lib/kubelet/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts"
+POD = "/var/lib/kubelet/pods/431a7251-1df7-43a7-b81a-9e1d775a898e/volumes/inspur~instorage-flexvolume"
+AS_AGENT = ("setpriv", "--reuid", "instorage-agent", "--regid", "instorage-agent", "--clear-groups")
+
+
+class HelperFault(Exception):
+    """The fault that the helper answered with."""
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        super().__init__(f"{parameters.get('code')}: {parameters.get('sentence')}")
+        self.code = parameters.get("code")
+        self.sentence = str(parameters.get("sentence"))
+        self.fields = parameters.get("fields", {})
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of the array, shown to node a on one LUN behind both targets."""
+
+    uid: str
+    lun: int
+    size: int = GIB
+
+    @property
+    def paths(self) -> list[dict[str, object]]:
+        """As the Attach request has them."""
+        portals = [f"{address}:3260" for address in PORTALS]
+        return [
+            {"portal": portal, "target": target, "lun": self.lun}
+            for portal, target in zip(portals, TARGETS, strict=True)
+        ]
+
+    @property
+    def name(self) -> str:
+        """The volume's name in kubelet."""
+        return f"pvc-{self.uid[-8:]}"
+
+    @property
+    def device_mount(self) -> str:
+        """Where kubelet has the volume mounted once."""
+        return f"{DEVICE_MOUNTS}/{self.name}"
+
+    @property
+    def pod_directory(self) -> str:
+        """Where one pod sees the volume."""
+        return f"{POD}/{self.name}"
+
+
+@dataclass
+class Rig:
+    """Calls the helper as the agent would; `plane` is the array's data plane."""
+
+    node: Machine
+    plane: RemoteDataPlane
+    milliseconds: list[tuple[str, int]] = field(default_factory=list)
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def calls(self, *calls: tuple[str, dict[str, Any]], user: tuple[str, ...] = AS_AGENT) -> list[Any]:
+        """Make calls on one connection; each answer is a list of replies or a HelperFault."""
+        packed = json.dumps([(verb, {"op": "test1", **parameters}) for verb, parameters in calls])
+        done = self.node.run([*user, "/usr/bin/python3", "-SEs", CLIENT, packed], timeout=150)
+        answers = json.loads(done.stdout)
+        self.milliseconds += [(verb, answer["ms"]) for (verb, _), answer in zip(calls, answers, strict=True)]
+        return [answer.get("reply") or HelperFault(answer["parameters"]) for answer in answers]
+
+    def call(self, verb: str, **parameters: Any) -> dict[str, Any]:
+        """Make one call on a connection of its own and return its reply, or raise HelperFault."""
+        (answer,) = self.calls((verb, parameters))
+        if isinstance(answer, HelperFault):
+            raise answer
+        reply: dict[str, Any] = answer[0]
+        return reply
+
+    def volume(self, size: int = GIB) -> Volume:
+        """Return a new volume, mapped to node a."""
+        number = next(self._numbers)
+        volume = Volume(f"600507600089000{number:017x}", number, size)
+        self.map(volume)
+        return volume
+
+    def map(self, volume: Volume) -> None:
+        """Show a volume to node a."""
+        self.plane.map(volume.uid, volume.size, self.node.role.initiator, volume.lun)
+
+    def unmap(self, volume: Volume) -> None:
+        """Take a volume away from node a."""
+        self.plane.unmap(self.node.role.initiator, volume.lun)
+
+    def attach(self, volume: Volume, **changed: Any) -> dict[str, Any]:
+        """Attach by all paths, a map demanded."""
+        usual = {"paths": volume.paths, "multipath": "required", "wait_ms": 40000, "size": volume.size}
+        return self.call("Attach", uid=volume.uid, **{**usual, **changed})
+
+    def detach(self, volume: Volume) -> list[str]:
+        """Detach, and return what was removed."""
+        removed: list[str] = self.call("Detach", uid=volume.uid, wait_ms=40000)["removed"]
+        return removed
+
+    def mount(self, volume: Volume, **changed: Any) -> dict[str, Any]:
+        """Mount read-write with ext4, formatting if need be."""
+        usual = {"target": volume.device_mount, "fs_type": "ext4", "read_only": False, "may_format": True}
+        return self.call(
+            "Mount", uid=volume.uid, size=volume.size, multipath="required", **{**usual, **changed}
+        )
+
+    def bind(self, volume: Volume, *, read_only: bool = False) -> dict[str, Any]:
+        """Bind into the pod's directory."""
+        ends = {"source": volume.device_mount, "target": volume.pod_directory}
+        return self.call("Bind", read_only=read_only, **ends)
+
+    def unmount(self, target: str) -> str | None:
+        """Unmount and return the UID of what was there."""
+        uid: str | None = self.call("Unmount", target=target).get("uid")
+        return uid
+
+    def sh(self, command: str, *, check: bool = True) -> str:
+        """Run a command on the node and return what it printed."""
+        return self.node.run(command, check=check).stdout.strip()
+
+    def residue(self) -> dict[str, str]:
+        """Return what volumes have left on the node."""
+        found = {kind: self.sh(command, check=False) for kind, command in RESIDUE.items()}
+        return {kind: text for kind, text in found.items() if text}
+
+    def assert_clean(self) -> None:
+        """Fail when anything of a volume is left."""
+        deadline = time.monotonic() + 10
+        while (left := self.residue()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not left, f"left behind on the node: {left}"
+
+
+def prepare(lab: Lab) -> Rig:
+    """Install the product on node a, of which only the helper's socket is started; start the data plane."""
+    lab.start("array", "a")
+    node = lab.node("a")
+    for name in GUEST_FILES:
+        lab.array.put(f"{GUEST_FOLDER}/simulator/{name}", (ROOT / "simulator" / name).read_bytes())
+    lab.array.run(
+        "systemctl is-active -q instorage-dataplane || systemd-run -q --unit=instorage-dataplane "
+        f"--working-directory={GUEST_FOLDER} -p Restart=always "
+        f"/usr/bin/python3 -m simulator.dataplane_server {PORT}"
+    )
+    plane = RemoteDataPlane(lab.array.dataplane_socket)
+    plane.open([Target(n + 1, TARGETS[n], f"{PORTALS[n]}:3260", optimized=n == 0) for n in (0, 1)])
+    plane.admit(node.role.initiator)
+    build_stub()
+    node.put_tree("/", as_tar())
+    node.put(CLIENT, (Path(__file__).parent / "helper_client.py").read_bytes())
+    node.run(
+        f"systemd-sysusers && systemd-tmpfiles --create && mkdir -p {DEVICE_MOUNTS} {POD} && "
+        "systemctl daemon-reload && systemctl restart instorage-helper.socket",
+        timeout=120,
+    )
+    return Rig(node, plane)

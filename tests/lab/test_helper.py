@@ -1,0 +1,401 @@
+"""The root helper with a real kernel, iscsid, multipathd and SAN, as the agent sees it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.helper_rig import AS_AGENT, DEVICE_MOUNTS, GIB, TARGETS, HelperFault, Rig, Volume, prepare
+from tools.lab.topology import PORTALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def installed(lab: Lab) -> Iterator[Rig]:
+    rig = prepare(lab)
+    yield rig
+    rig.plane.close()
+    print("\n".join(f"{verb:10} {ms:6} ms" for verb, ms in rig.milliseconds))
+
+
+@pytest.fixture
+def rig(installed: Rig) -> Iterator[Rig]:
+    yield installed
+    installed.assert_clean()
+
+
+@pytest.fixture
+def volume(rig: Rig) -> Iterator[Volume]:
+    volume = rig.volume()
+    yield volume
+    rig.unmap(volume)
+    rig.plane.delete(volume.uid)
+
+
+def test_a_volume_goes_through_its_life_and_every_step_may_be_repeated(rig: Rig, volume: Volume) -> None:
+    link = f"/dev/disk/by-id/dm-uuid-mpath-3{volume.uid}"
+    for _ in "12":
+        attached = rig.attach(volume)
+        assert (attached["device"], attached["multipath"]) == (link, True)
+        assert (len(attached["found"]), attached["refused"]) == (2, [])
+    formatted = [rig.mount(volume) for _ in "12"]
+    assert [(one["formatted"], one["already"]) for one in formatted] == [(True, False), (False, True)]
+    assert [rig.bind(volume)["already"] for _ in "12"] == [False, True]
+    rig.sh(f"echo kept > {volume.pod_directory}/file")
+    options = rig.sh(f"findmnt -no OPTIONS {volume.pod_directory}").split(",")
+    assert {"rw", "nosuid", "nodev"} <= set(options)
+    assert [rig.unmount(volume.pod_directory) for _ in "12"] == [volume.uid, None]
+    assert [rig.unmount(volume.device_mount) for _ in "12"] == [volume.uid, None]
+    assert [len(rig.detach(volume)) for _ in "12"] == [3, 0]
+    rig.assert_clean()
+    rig.attach(volume)
+    assert rig.mount(volume)["formatted"] is False
+    assert rig.sh(f"cat {volume.device_mount}/file") == "kept"
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_xfs_is_made_mounted_and_found_again(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    assert rig.mount(volume, fs_type="xfs")["formatted"] is True
+    rig.sh(f"echo kept > {volume.device_mount}/file")
+    rig.unmount(volume.device_mount)
+    assert rig.mount(volume, fs_type="xfs")["formatted"] is False
+    assert rig.sh(f"cat {volume.device_mount}/file; findmnt -no FSTYPE {volume.device_mount}") == "kept\nxfs"
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_a_file_system_of_another_type_is_refused_and_untouched(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.mount(volume)
+    rig.unmount(volume.device_mount)
+    before = rig.sh(f"blkid -p -s UUID -o value /dev/mapper/3{volume.uid}")
+    with pytest.raises(HelperFault, match="ext4 was found") as refused:
+        rig.mount(volume, fs_type="xfs")
+    assert refused.value.code == "not-empty"
+    assert rig.sh(f"blkid -p -s UUID -o value /dev/mapper/3{volume.uid}") == before
+    rig.detach(volume)
+
+
+@pytest.mark.parametrize("offset", [0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 65])
+def test_data_without_a_signature_is_not_formatted(rig: Rig, volume: Volume, offset: int) -> None:
+    rig.attach(volume)
+    write = f"dd of=/dev/mapper/3{volume.uid} bs=1 seek={offset} conv=notrunc,fsync status=none"
+    rig.sh(f"printf precious | {write}")
+    with pytest.raises(HelperFault, match=f"data .at byte {offset}") as refused:
+        rig.mount(volume)
+    assert refused.value.code == "not-empty"
+    rig.detach(volume)
+
+
+def test_the_array_can_forbid_a_format_and_a_read_only_request_never_formats(
+    rig: Rig, volume: Volume
+) -> None:
+    rig.attach(volume)
+    with pytest.raises(HelperFault, match="does not vouch") as refused:
+        rig.mount(volume, may_format=False)
+    assert refused.value.code == "not-empty"
+    with pytest.raises(HelperFault, match="first use must be read-write") as refused:
+        rig.mount(volume, read_only=True)
+    assert refused.value.code == "read-only-first-use"
+    rig.detach(volume)
+
+
+def test_read_only_is_honoured_and_a_pod_cannot_widen_it(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.mount(volume)
+    rig.unmount(volume.device_mount)
+    rig.mount(volume, read_only=True)
+    with pytest.raises(HelperFault, match="mounted read-only"):
+        rig.bind(volume)
+    with pytest.raises(HelperFault, match="asked for read-write"):
+        rig.mount(volume)
+    rig.bind(volume, read_only=True)
+    assert "Read-only" in rig.sh(f"touch {volume.pod_directory}/x 2>&1", check=False)
+    rig.unmount(volume.pod_directory)
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_a_read_only_bind_of_a_writable_mount_takes_no_writes(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.mount(volume, options=["noatime"])
+    rig.bind(volume, read_only=True)
+    assert "Read-only" in rig.sh(f"touch {volume.pod_directory}/x 2>&1", check=False)
+    assert "noatime" in rig.sh(f"findmnt -no OPTIONS {volume.pod_directory}")
+    rig.sh(f"touch {volume.device_mount}/x")
+    rig.unmount(volume.pod_directory)
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_a_dead_portal_is_left_out_and_not_waited_for(rig: Rig, volume: Volume) -> None:
+    rig.sh(f"iscsiadm -m node -T {TARGETS[1]} -u; rm -rf /run/instorage/portals", check=False)
+    rig.sh(
+        "nft add table inet dead; nft 'add chain inet dead out { type filter hook output priority 0; }'; "
+        f"nft add rule inet dead out ip daddr {PORTALS[1]} drop"
+    )
+    try:
+        attached = rig.attach(volume)
+        assert (len(attached["found"]), attached["multipath"]) == (1, True)
+        (refused,) = attached["refused"]
+        assert (refused["code"], refused["path"]["portal"]) == ("portal-unreachable", f"{PORTALS[1]}:3260")
+        rig.detach(volume)
+        attached = rig.attach(volume)
+        assert "failed less than" in attached["refused"][0]["sentence"]
+        rig.detach(volume)
+    finally:
+        rig.sh("nft delete table inet dead; rm -rf /run/instorage/portals")
+    deadline = time.monotonic() + 60  # until then iscsid may still be at its own tries
+    while len(rig.attach(volume)["found"]) < 2:
+        assert time.monotonic() < deadline, "a portal that works again is not used again"
+        rig.sh("rm -rf /run/instorage/portals")
+    rig.detach(volume)
+
+
+def test_no_portal_at_all_is_said_with_each_reason(rig: Rig, volume: Volume) -> None:
+    nowhere = [{"portal": "10.9.0.77:3260", "target": TARGETS[0], "lun": volume.lun}]
+    with pytest.raises(HelperFault, match=r"10\.9\.0\.77:3260") as refused:
+        rig.attach(volume, paths=nowhere)
+    assert refused.value.code == "no-path"
+    rig.sh(f"iscsiadm -m node -T {TARGETS[0]} -p 10.9.0.77:3260 -o delete")
+
+
+def test_a_volume_that_is_not_mapped_is_said_to_be_missing(rig: Rig, volume: Volume) -> None:
+    rig.unmap(volume)
+    with pytest.raises(HelperFault, match=f"shows no LUN {volume.lun}") as refused:
+        rig.attach(volume)
+    assert refused.value.code == "no-path"
+
+
+def test_another_volume_behind_the_lun_is_refused_naming_both(rig: Rig, volume: Volume) -> None:
+    wanted = Volume("6" + "a" * 31, volume.lun)
+    with pytest.raises(HelperFault, match=volume.uid) as refused:
+        rig.attach(wanted)
+    assert (refused.value.code, refused.value.fields["found"]) == ("wrong-device", volume.uid)
+    assert wanted.uid in refused.value.sentence
+    rig.detach(volume)
+
+
+def test_a_wrong_size_is_refused(rig: Rig, volume: Volume) -> None:
+    with pytest.raises(HelperFault, match=f"{GIB} bytes, the array says {2 * GIB}") as refused:
+        rig.attach(volume, size=2 * GIB)
+    assert refused.value.code == "wrong-device"
+    rig.detach(volume)
+
+
+def test_a_lun_number_used_again_never_shows_the_old_volume(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.unmap(volume)
+    other = rig.volume()
+    rig.unmap(other)
+    again = Volume(other.uid, volume.lun)
+    rig.map(again)
+    with pytest.raises(HelperFault, match=f"in use by {volume.uid}") as refused:
+        rig.attach(again)  # the old volume's map still holds the disks
+    assert refused.value.code == "wrong-device"
+    rig.detach(volume)
+    assert len(rig.attach(again)["found"]) == 2
+    serial = rig.sh(f"/lib/udev/scsi_id -g -u /dev/mapper/3{again.uid}")
+    assert serial == f"3{again.uid}"
+    rig.detach(again)
+    rig.unmap(again)
+    rig.plane.delete(again.uid)
+
+
+def test_stale_disks_that_nobody_uses_are_replaced(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.sh(f"multipath -f 3{volume.uid}; multipath -w 3{volume.uid}")
+    rig.unmap(volume)
+    other = rig.volume()
+    rig.unmap(other)
+    again = Volume(other.uid, volume.lun)
+    rig.map(again)
+    assert len(rig.attach(again)["found"]) == 2
+    rig.detach(again)
+    rig.unmap(again)
+    rig.plane.delete(again.uid)
+
+
+@pytest.mark.parametrize("where", ["this namespace", "another namespace", "a device on top", "a program"])
+def test_a_volume_in_use_is_neither_detached_nor_mounted(rig: Rig, volume: Volume, where: str) -> None:
+    rig.attach(volume)
+    rig.mount(volume)
+    rig.unmount(volume.device_mount)
+    device = f"/dev/mapper/3{volume.uid}"
+    if where == "this namespace":
+        begin, end, holder = f"mount {device} /mnt", "umount /mnt", "a mount on /mnt"
+    elif where == "another namespace":
+        begin = (
+            f"systemd-run -q --unit=holder -p PrivateMounts=yes sh -c 'mount {device} /mnt; exec sleep 600'; "
+            "for i in $(seq 100); do grep -q ' /mnt ' /proc/$(systemctl show -P MainPID holder)/mounts "
+            "&& break; sleep 0.1; done"
+        )
+        end, holder = "systemctl stop holder", "a mount on /mnt"
+    elif where == "a device on top":
+        begin = f"dmsetup create ontop --table '0 2048 linear {device} 0' && udevadm settle"
+        end, holder = "dmsetup remove ontop", "dm-"
+    else:
+        begin = (
+            'systemd-run -q --unit=holder python3 -c "import os, time; os.open('
+            f"'{device}', os.O_RDWR | os.O_EXCL); time.sleep(600)\"; for i in $(seq 100); do "
+            f"ls -l /proc/$(systemctl show -P MainPID holder)/fd | grep -q dm- && break; sleep 0.1; done"
+        )
+        end, holder = "systemctl stop holder", "a program"
+    rig.sh(begin)
+    try:
+        with pytest.raises(HelperFault, match=holder) as refused:
+            rig.detach(volume)
+        assert refused.value.code == "device-busy"
+        with pytest.raises(HelperFault) as refused:
+            rig.mount(volume)
+        assert refused.value.code == "device-busy"
+        assert len(rig.call("Inspect", uid=volume.uid)["paths"]) == 2
+    finally:
+        rig.sh(end)
+    assert len(rig.detach(volume)) == 3
+
+
+def test_a_lun_that_the_array_took_away_leaves_nothing_on_the_host(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.unmap(volume)
+    assert len(rig.detach(volume)) == 3
+
+
+def test_a_mounted_volume_that_the_array_took_away_is_taken_down(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.mount(volume)
+    rig.bind(volume)
+    rig.unmap(volume)
+    rig.sh(f"dd if=/dev/zero of={volume.pod_directory}/x bs=4k count=1 oflag=direct", check=False)
+    assert rig.unmount(volume.pod_directory) == volume.uid
+    assert rig.unmount(volume.device_mount) == volume.uid
+    assert len(rig.detach(volume)) == 3
+
+
+def test_without_multipathd_one_path_serves_if_that_is_allowed(rig: Rig, volume: Volume) -> None:
+    rig.sh("systemctl stop multipathd.socket multipathd")
+    try:
+        with pytest.raises(HelperFault, match="systemctl status multipathd") as refused:
+            rig.attach(volume, wait_ms=8000)
+        assert refused.value.code == "no-multipath"
+        attached = rig.attach(volume, multipath="preferred")
+        assert (attached["device"], attached["multipath"]) == (f"/dev/disk/by-id/wwn-0x{volume.uid}", False)
+        assert rig.mount(volume, multipath="preferred")["formatted"] is True
+        with pytest.raises(HelperFault, match="a mount on"):
+            rig.detach(volume)
+        rig.unmount(volume.device_mount)
+        assert len(rig.detach(volume)) == 2
+    finally:
+        rig.sh("systemctl start multipathd.socket multipathd")
+
+
+def test_a_foreign_mount_on_the_target_is_left_alone(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.sh(f"mkdir -p {volume.device_mount} && mount -t tmpfs foreign {volume.device_mount}")
+    try:
+        for verb in (lambda: rig.mount(volume), lambda: rig.unmount(volume.device_mount)):
+            with pytest.raises(HelperFault, match=r"foreign .tmpfs") as refused:
+                verb()
+            assert refused.value.code == "not-ours"
+    finally:
+        rig.sh(f"umount {volume.device_mount}")
+    rig.detach(volume)
+
+
+def test_a_target_that_is_a_link_is_refused(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.sh(f"ln -s /etc {DEVICE_MOUNTS}/{volume.name}")
+    try:
+        with pytest.raises(HelperFault, match="is a link"):
+            rig.mount(volume)
+    finally:
+        rig.sh(f"rm {DEVICE_MOUNTS}/{volume.name}")
+    rig.detach(volume)
+
+
+def test_a_broken_off_format_is_repeated_only_with_its_record(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    device, identity = f"/dev/mapper/3{volume.uid}", "11111111-2222-3333-4444-555555555555"
+    rig.sh(f"mkfs.ext4 -q -U {identity} {device}")
+    rig.sh(f"dd if=/dev/zero of={device} bs=4k count=1 conv=fsync status=none")
+    with pytest.raises(HelperFault, match="no known file system"):
+        rig.mount(volume)
+    record = json.dumps({"schema": 1, "uid": volume.uid, "size": GIB, "uuid": identity})
+    rig.node.put(f"/var/lib/instorage-helper/format/{volume.uid}", record, 0o600)
+    assert rig.mount(volume)["formatted"] is True
+    assert rig.sh(f"blkid -p -s UUID -o value {device}") == identity
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_a_record_is_no_licence_to_format_what_was_mounted(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.mount(volume)
+    rig.sh(f"echo kept > {volume.device_mount}/file")
+    rig.unmount(volume.device_mount)
+    identity = rig.sh(f"blkid -p -s UUID -o value /dev/mapper/3{volume.uid}")
+    record = json.dumps({"schema": 1, "uid": volume.uid, "size": GIB, "uuid": identity})
+    rig.node.put(f"/var/lib/instorage-helper/format/{volume.uid}", record, 0o600)
+    assert rig.mount(volume)["formatted"] is False
+    assert rig.sh(f"cat {volume.device_mount}/file") == "kept"
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_inspect_shows_every_volume_with_its_paths_and_mounts(rig: Rig) -> None:
+    volumes = [rig.volume(), rig.volume()]
+    for volume in volumes:
+        rig.attach(volume)
+    rig.mount(volumes[0])
+    (found,) = rig.calls(("Inspect", {}))
+    shown = {one["uid"]: one for one in found}
+    assert set(shown) == {volume.uid for volume in volumes}
+    assert [mount["target"] for mount in shown[volumes[0].uid]["mounts"]] == [volumes[0].device_mount]
+    assert {path["portal"] for path in shown[volumes[1].uid]["paths"]} == {f"{one}:3260" for one in PORTALS}
+    rig.unmount(volumes[0].device_mount)
+    for volume in volumes:
+        rig.detach(volume)
+        rig.unmap(volume)
+        rig.plane.delete(volume.uid)
+
+
+def test_only_root_and_the_agent_are_served(rig: Rig) -> None:
+    (answer,) = rig.calls(("Initiator", {}))
+    assert answer[0]["iqn"] == rig.node.role.initiator
+    in_group = ("setpriv", "--reuid", "nobody", "--regid", "instorage-agent", "--clear-groups")
+    (answer,) = rig.calls(("Initiator", {}), user=in_group)
+    assert isinstance(answer, HelperFault)
+    outside = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups")
+    with pytest.raises(Exception, match="PermissionError"):
+        rig.calls(("Initiator", {}), user=outside)
+    assert AS_AGENT[2] == "instorage-agent"
+
+
+def test_each_verb_writes_one_journal_record_with_its_request_id(rig: Rig) -> None:
+    rig.calls(("Unmount", {"target": f"{DEVICE_MOUNTS}/nothing", "op": "audit7"}))
+    rig.calls(("Unmount", {"target": "/etc\nINSTORAGE_OP=forged", "op": "audit8"}))
+    shown = rig.sh("journalctl -q -o json INSTORAGE_OP=audit7 + INSTORAGE_OP=audit8 + INSTORAGE_OP=forged")
+    records = [json.loads(line) for line in shown.splitlines()]
+    told = [(one["INSTORAGE_OP"], one["INSTORAGE_VERB"], one["INSTORAGE_CODE"]) for one in records]
+    assert told == [("audit7", "Unmount", "ok"), ("audit8", "Unmount", "not-allowed")]
+    assert "\n" not in records[1]["MESSAGE"]
+
+
+def test_the_helper_leaves_when_idle_and_comes_back_when_called(rig: Rig) -> None:
+    rig.calls(("Initiator", {}))
+    state = "for i in $(seq 300); do systemctl is-active -q instorage-helper || break; sleep 0.1; done"
+    rig.sh(f"{state}; systemctl show -P ActiveState,SubState instorage-helper")
+    assert rig.sh("systemctl is-active instorage-helper", check=False) == "inactive"
+    assert rig.sh("systemctl is-active instorage-helper.socket") == "active"
+    assert rig.calls(("Initiator", {}))[0][0]["iqn"] == rig.node.role.initiator
