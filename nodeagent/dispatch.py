@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import secrets
 import time
@@ -76,7 +77,9 @@ class Dispatcher:
             began = time.monotonic()
             answer = self._answered(request, progress)
             level = logging.INFO if answer.status is Status.SUCCESS else logging.WARNING
-            _LOG.log(level, "%s: %s after %.2f s", request.call, answer.status, time.monotonic() - began)
+            took = round((time.monotonic() - began) * 1000)
+            timing = {"call": request.call, "ms": str(took), "phases": json.dumps(progress.spent())}
+            _LOG.log(level, "%s: %s after %d ms", request.call, answer.status, took, extra=timing)
             self._tell(request, answer)
             return answer
 

@@ -23,6 +23,8 @@ IDENTIFIER = "instorage-nodeagent"
 KEPT_FILES = 5
 OURS = ("nodeagent", "instorage")
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+_MARKS = ("op", "volume", "code")
+_TIMING = ("call", "ms", "phases")  # how long a call took and in which phases, for the journal alone
 _LOG = logging.getLogger(__name__)
 
 volume: ContextVar[str] = ContextVar("volume", default="")
@@ -60,10 +62,10 @@ class Fields(logging.Filter):
         return True
 
 
-def marks(record: logging.LogRecord) -> dict[str, str]:
-    """Return the record's fields that are not empty: op, volume, code."""
+def marks(record: logging.LogRecord, names: tuple[str, ...] = _MARKS) -> dict[str, str]:
+    """Return the record's fields of those names that are not empty."""
     given = record.__dict__
-    return {name: str(given[name]) for name in ("op", "volume", "code") if given.get(name)}
+    return {name: str(given[name]) for name in names if given.get(name)}
 
 
 def single_line(text: str) -> str:
@@ -78,7 +80,9 @@ class Journal(logging.Handler):
         """Send one record; a journal that is away is no reason to fail."""
         from systemd import journal
 
-        fields = {f"INSTORAGE_{name.upper()}": value for name, value in marks(record).items()}
+        fields = {
+            f"INSTORAGE_{name.upper()}": value for name, value in marks(record, _MARKS + _TIMING).items()
+        }
         with contextlib.suppress(OSError):
             journal.send(
                 record.msg,

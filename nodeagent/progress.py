@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -28,14 +29,28 @@ class Progress:
         self._guard = threading.Lock()
         self._listeners: list[Listener] = []
         self._text = ""
+        self._phases: list[tuple[str, float]] = []  # what, and when it began (monotonic seconds)
 
     def say(self, phase: str) -> None:
         """Begin a phase («waiting for the array»)."""
         with self._guard:
+            self._phases.append((phase, time.monotonic()))
             self._text = f"{phase}, since {time.strftime('%H:%M:%S')}"
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener.progress(self._text)
+
+    def spent(self) -> dict[str, int]:
+        """Return the milliseconds that each phase took until now, in order.
+
+        What preceded the first is not in it; a phase that came twice is counted together.
+        """
+        with self._guard:
+            phases = [*self._phases, ("", time.monotonic())]
+        spent: dict[str, int] = {}
+        for (phase, began), (_, ended) in itertools.pairwise(phases):
+            spent[phase] = spent.get(phase, 0) + round((ended - began) * 1000)
+        return spent
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` the current phase and every later one."""

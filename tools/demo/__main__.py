@@ -16,38 +16,42 @@ from typing import TYPE_CHECKING
 
 from tools.demo import phases
 from tools.lab.fault import LabFault
-from tools.lab.kubelet import STUB, Kubelet
+from tools.lab.kubelet import END, START, STUB, Kubelet
 from tools.lab.lab import Lab
 from tools.lab.product import Product
 from tools.lab.san import San
 from tools.lab.shell import interact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tools.lab.kubelet import Answer
     from tools.lab.machine import Machine
 
-START = time.monotonic()
+BEGAN = time.monotonic()
 SIZE_GIB = 2
 OPTIONS = json.dumps({"inspur.com/volPoolName": "Pool0"})
 
 
 def say(text: str) -> None:
     """Print a progress line with the seconds since the start."""
-    print(f"[{time.monotonic() - START:6.1f} s] {text}", flush=True)
+    print(f"[{time.monotonic() - BEGAN:6.1f} s] {text}", flush=True)
 
 
 class DemoFailed(Exception):
     """The product did not do what the demo shows; the text says what happened."""
 
 
-def tell(answers: list[Answer]) -> list[Answer]:
-    """Print each answer; raise when one is no success."""
+def tell(answers: Iterator[Answer]) -> list[Answer]:
+    """Print each answer when it comes; raise when one is no success."""
+    told = []
     for answer in answers:
+        told.append(answer)
         shown = answer.answer.get("device") or answer.message
         say(f"  {answer.call:<14} {answer.answer['status']:<8} {answer.seconds:5.2f} s  {shown}")
         if not answer.success:
             raise DemoFailed(f"{answer.call}: {answer.message}")
-    return answers
+    return told
 
 
 def stub(node: Machine, *arguments: str) -> str:
@@ -57,25 +61,25 @@ def stub(node: Machine, *arguments: str) -> str:
 
 def first_life(node: Machine, kubelet: Kubelet) -> tuple[list[Answer], str]:
     """Start a pod, write a file, end the pod; return the answers and the file's digest."""
-    answers = tell(kubelet.start_pod())
+    answers = tell(kubelet.calls(*START))
     for line in node.run(f"multipath -ll; df -h {kubelet.pod_directory} | tail -1").stdout.splitlines():
         print(f"             {line}")
     data = os.urandom(4 << 20)
     node.put(f"{kubelet.pod_directory}/table.db", data)
     node.run(["sync", "-f", kubelet.pod_directory])
     say(f"  wrote {len(data) >> 20} MiB, sha256 {hashlib.sha256(data).hexdigest()[:16]}...")
-    return answers + tell(kubelet.end_pod()), hashlib.sha256(data).hexdigest()
+    return answers + tell(kubelet.calls(*END)), hashlib.sha256(data).hexdigest()
 
 
 def second_life(node: Machine, kubelet: Kubelet, digest: str) -> list[Answer]:
     """Attach again for another pod and compare the file."""
     kubelet.pod = str(uuid.uuid4())
-    answers = tell(kubelet.start_pod())
+    answers = tell(kubelet.calls(*START))
     read = hashlib.sha256(node.read(f"{kubelet.pod_directory}/table.db")).hexdigest()
     if read != digest:
         raise DemoFailed(f"the file came back with sha256 {read}, written was {digest}")
     say("  the file is back, byte for byte")
-    return answers + tell(kubelet.end_pod())
+    return answers + tell(kubelet.calls(*END))
 
 
 def prove_clean(product: Product, san: San, volume: str) -> None:

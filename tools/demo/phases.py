@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,23 @@ class Row:
     seconds: float
 
 
-def rows(answers: Iterable[Answer], records: list[dict[str, Any]]) -> Iterator[Row]:
-    """Pair each answer with its phases by call and order; `records` are the node's journal, oldest first."""
-    phases = [record for record in records if "INSTORAGE_PHASE" in record]
+def rows(answers: Iterable[Answer], records: Iterable[dict[str, Any]]) -> Iterator[Row]:
+    """Pair each answer with the agent's record of it, by call and order; `records` are the oldest first."""
+    timed = [record for record in records if "INSTORAGE_PHASES" in record]
     for answer in answers:
         yield Row(answer.call, "", answer.seconds)
-        operation = next((p["INSTORAGE_OP"] for p in phases if p.get("INSTORAGE_CALL") == answer.call), None)
-        mine = [phase for phase in phases if phase["INSTORAGE_OP"] == operation]
-        phases = [phase for phase in phases if phase["INSTORAGE_OP"] != operation]
-        for phase in mine:
-            yield Row(answer.call, phase["INSTORAGE_PHASE"], int(phase["INSTORAGE_MS"]) / 1000)
+        record = next((one for one in timed if one["INSTORAGE_CALL"] == answer.call), None)
+        if record is None:
+            continue
+        timed.remove(record)
+        spent = json.loads(record["INSTORAGE_PHASES"])
+        yield Row(
+            answer.call,
+            "starting the stub, reaching the agent",
+            answer.seconds - int(record["INSTORAGE_MS"]) / 1000,
+        )
+        for phase, milliseconds in spent.items():
+            yield Row(answer.call, phase, milliseconds / 1000)
 
 
 def table(found: Iterable[Row]) -> str:

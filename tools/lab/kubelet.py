@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tools.lab.machine import Machine
 
@@ -28,6 +28,8 @@ RECORDED_VOLUME = "pvc-716cd0bb-e993-4dd3-96e4-3f620a9eced8"
 RECORDED_POD = "431a7251-1df7-43a7-b81a-9e1d775a898e"
 RECORDED_DEVICE = "/dev/loop0"
 RECORDED_NODE = "node1"
+START = ("waitforattach", "mountdevice", "mount")
+END = ("unmount", "unmountdevice", "detach")
 RECORDED_OPTIONS = ("pool", "volume_id")
 
 
@@ -96,19 +98,19 @@ class Kubelet:
 
     def start_pod(self) -> list[Answer]:
         """Make the calls of a pod's start, in kubelet's order, up to the first that fails."""
-        return self._calls("waitforattach", "mountdevice", "mount")
+        return list(self.calls(*START))
 
     def end_pod(self) -> list[Answer]:
         """Make the calls of a pod's end, and the controller's detach, up to the first that fails."""
-        return self._calls("unmount", "unmountdevice", "detach")
+        return list(self.calls(*END))
 
-    def _calls(self, *names: str) -> list[Answer]:
-        answers: list[Answer] = []
+    def calls(self, *names: str) -> Iterator[Answer]:
+        """Make calls up to the first that fails, each when the iterator is asked for it."""
         for name in names:
-            answers.append(self.call(name))
-            if not answers[-1].success:
+            answer = self.call(name)
+            yield answer
+            if not answer.success:
                 break
-        return answers
 
     def _argv(self, name: str) -> list[str]:
         return [self._renamed(argument) for argument in _recorded(name)]
