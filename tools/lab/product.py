@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CONFIGURATION = f"/{PLUGIN}/config/instorage.yaml"
 USER = "superuser"
 PASSWORD = "Passw0rd-of-the-lab"
+PATIENCE = {f"{key}RetryTimes": 30 for key in ("scsiScan", "iscsiPathCheck", "multipathSearch")}
+"""Upper bounds, never paid as sleeps: a guest is up to twelve times slower than a machine."""
 ACTIVATE = f"""
 systemd-tmpfiles --create && chown -R root:instorage-agent /{PLUGIN}/config &&
 systemctl daemon-reload && systemctl start instorage-node.target
@@ -48,7 +50,7 @@ class Product:
 
     machine: Machine
     password: str = PASSWORD
-    host: dict[str, Any] = field(default_factory=lambda: {"link": "iscsi"})
+    host: dict[str, Any] = field(default_factory=lambda: {"link": "iscsi", **PATIENCE})
     storages: tuple[str, ...] = ("storage-01",)
 
     def install(self) -> None:
