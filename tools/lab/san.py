@@ -10,6 +10,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -53,6 +54,8 @@ class San:
         self._lab = lab
         self._dataplane = dataplane
         self._process: subprocess.Popen[str] | None = None
+        self._transport: paramiko.Transport | None = None
+        self._administrator = threading.Lock()
         self._control: Control | None = None
 
     def __enter__(self) -> Self:
@@ -95,6 +98,9 @@ class San:
         if self._control is not None:
             self._control.close()
             self._control = None
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
         if self._process is not None:
             self._process.terminate()
             try:
@@ -122,23 +128,24 @@ class San:
     def command(self, line: str) -> str:
         """Run a line of the array's own command line, as its administrator would, and return its output.
 
-        Raises RuntimeError with the array's words when its exit status is not 0.
+        Raises RuntimeError with the array's words when its exit status is not 0. One connection serves all
+        lines: the array drops bursts of new ones.
         """
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self._listen))
-            transport = paramiko.Transport(connection)
-            try:
-                transport.connect(username=USER, password=PASSWORD)
-                return _executed(transport.open_session(timeout=20), line)
-            finally:
-                transport.close()
+        with self._administrator:
+            if self._transport is None or not self._transport.is_active():
+                connection = socket.socket(socket.AF_UNIX)
+                connection.connect(str(self._listen))
+                self._transport = paramiko.Transport(connection)
+                self._transport.connect(username=USER, password=PASSWORD)
+            return _executed(self._transport.open_session(timeout=20), line)
 
 
 def _executed(channel: paramiko.Channel, line: str) -> str:
-    channel.settimeout(60)
-    channel.exec_command(line)
-    out = channel.makefile("rb").read().decode()
-    err = channel.makefile_stderr("rb").read().decode()
-    if channel.recv_exit_status() != 0:
-        raise RuntimeError(f"{line}: {err.strip()}")
-    return out
+    with channel:
+        channel.settimeout(60)
+        channel.exec_command(line)
+        out = channel.makefile("rb").read().decode()
+        err = channel.makefile_stderr("rb").read().decode()
+        if channel.recv_exit_status() != 0:
+            raise RuntimeError(f"{line}: {err.strip()}")
+        return out

@@ -74,8 +74,9 @@ def test_twenty_volumes_at_once_use_one_connection_and_leave_nothing(
         for answers in pool.map(Kubelet.end_pod, kubelets):
             succeeded(answers)
     print(f"20 volumes: {started - start:.1f} s to start, {time.monotonic() - started:.1f} s to end")
-    connections = san.control.do("counters")["connections"]
-    assert connections["peak"] == 1
+    counted = san.control.do("counters")
+    print(f"array: {counted['total']} commands, {counted['connections']}, {counted['channels']}")
+    assert counted["connections"]["opened"] <= 1, "the agent's one connection, or none if it was open already"
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 

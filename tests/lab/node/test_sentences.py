@@ -88,14 +88,14 @@ def test_a_changed_host_key(node: Machine, make_volume: MakeVolume) -> None:
 
 def test_iscsiadm_is_not_installed(node: Machine, make_volume: MakeVolume) -> None:
     kubelet = Kubelet(node, make_volume())
-    node.run(
-        "iscsiadm -m node -U all; mv /usr/bin/iscsiadm /usr/bin/iscsiadm.away; rm -f /sbin/iscsiadm",
-        check=False,
-    )
+    program = node.run(
+        "iscsiadm -m node -U all >/dev/null; readlink -f $(command -v iscsiadm)"
+    ).stdout.strip()
+    node.run(f"mv {program} {program}.away")
     try:
         said = refusal(kubelet)
     finally:
-        node.run("mv /usr/bin/iscsiadm.away /usr/bin/iscsiadm; ln -sf /usr/bin/iscsiadm /sbin/iscsiadm")
+        node.run(f"mv {program}.away {program}")
     assert "iscsiadm" in said
     assert "open-iscsi" in said
 
