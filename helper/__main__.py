@@ -114,7 +114,8 @@ class Supervisor:
         if pid == 0:
             with contextlib.suppress(OSError):
                 signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for number in (signal.SIGCHLD, signal.SIGTERM):
+                    signal.signal(number, signal.SIG_DFL)
                 self._selector.close()
                 for inherited in (ours, self._listener, self._wake, self._waker, *self._workers.values()):
                     inherited.close()

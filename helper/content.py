@@ -56,7 +56,7 @@ def places(size: int) -> Iterator[tuple[int, int]]:
             yield from ((base**power * group, _BLOCK) for power in range(30) if base**power * group < size)
     for quarter in (1, 2, 3):  # mkfs.xfs makes 4 groups up to 4 TiB, beyond that groups of at most 1 TiB
         yield size * quarter // 4 - _AROUND, 2 * _AROUND
-    yield from ((group << 40, _AROUND) for group in range(1, (size >> 40) + 1))
+    yield from (((group << 40) - _AROUND, 2 * _AROUND) for group in range(1, ((size - 1) >> 40) + 1))
     yield from ((size * part // 65, _BLOCK) for part in range(1, 65))
 
 

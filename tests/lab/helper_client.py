@@ -23,9 +23,12 @@ def call(helper: socket.socket, verb: str, parameters: dict[str, object]) -> dic
     helper.sendall(json.dumps(message).encode() + b"\0")
     while True:
         while b"\0" not in pending:
-            data = helper.recv(65536)
+            try:
+                data = helper.recv(65536)
+            except ConnectionResetError:
+                data = b""
             if not data:
-                return {"error": "closed", "parameters": {}, "ms": 0}
+                return {"error": "closed", "parameters": {"code": "closed"}, "ms": 0}
             pending += data
         text, _, pending = pending.partition(b"\0")
         answer = json.loads(text)

@@ -123,9 +123,8 @@ class Rig:
     def mount(self, volume: Volume, **changed: Any) -> dict[str, Any]:
         """Mount read-write with ext4, formatting if need be."""
         usual = {"target": volume.device_mount, "fs_type": "ext4", "read_only": False, "may_format": True}
-        return self.call(
-            "Mount", uid=volume.uid, size=volume.size, multipath="required", **{**usual, **changed}
-        )
+        usual |= {"size": volume.size, "multipath": "required"}
+        return self.call("Mount", uid=volume.uid, **{**usual, **changed})
 
     def bind(self, volume: Volume, *, read_only: bool = False) -> dict[str, Any]:
         """Bind into the pod's directory."""
@@ -136,6 +135,14 @@ class Rig:
         """Unmount and return the UID of what was there."""
         uid: str | None = self.call("Unmount", target=target).get("uid")
         return uid
+
+    def clear(self, volume: Volume) -> None:
+        """Take down what a test that failed half way has left, so that it fails alone."""
+        if self.residue():
+            ends = [("Unmount", {"target": target}) for target in (volume.pod_directory, volume.device_mount)]
+            self.calls(*ends, ("Detach", {"uid": volume.uid, "wait_ms": 20000}))
+        self.unmap(volume)
+        self.plane.delete(volume.uid)
 
     def sh(self, command: str, *, check: bool = True) -> str:
         """Run a command on the node and return what it printed."""

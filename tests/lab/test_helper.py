@@ -28,17 +28,19 @@ def installed(lab: Lab) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def rig(installed: Rig) -> Iterator[Rig]:
-    yield installed
+def rig(installed: Rig) -> Rig:
     installed.assert_clean()
+    return installed
 
 
 @pytest.fixture
 def volume(rig: Rig) -> Iterator[Volume]:
     volume = rig.volume()
     yield volume
-    rig.unmap(volume)
-    rig.plane.delete(volume.uid)
+    try:
+        rig.assert_clean()
+    finally:
+        rig.clear(volume)
 
 
 def test_a_volume_goes_through_its_life_and_every_step_may_be_repeated(rig: Rig, volume: Volume) -> None:
