@@ -17,7 +17,7 @@ import time
 import sdnotify
 
 from helper import child, settings, worker
-from helper.hostlock import HOST_LOCK, Answer, Claim, HostLock
+from helper.hostlock import HOST_LOCK, Claim, HostLock
 from instorage.wire.fault import Code, Fault
 from instorage.wire.varlink import decode, encode
 from instorage.wire.verbs import INTERFACE, LockMode
@@ -151,11 +151,11 @@ class Supervisor:
             lease, deadline = claim["lease"] / 1000, claim["deadline"] / 1000
             self._lock.ask(Claim(pid, claim["op"], LockMode(claim["mode"]), lease, deadline))
 
-    def _tell(self, pid: int, answer: Answer) -> None:
-        if isinstance(answer, list) and answer:
-            self._warn(f"Other programs may lock beside us: {'; '.join(answer)}")
-        told: dict[str, object] = answer.to_wire() if isinstance(answer, Fault) else {"not_locked": answer}
-        told["until"] = int(self._lock.until(pid) * 1000)
+    def _tell(self, pid: int, answer: Claim | Fault) -> None:
+        if isinstance(answer, Fault):
+            told = answer.to_wire()
+        else:
+            told = {"until": int(answer.until * 1000), "not_locked": self._lock.not_locked}
         with contextlib.suppress(OSError, KeyError):
             self._workers[pid].send(encode(told))
 

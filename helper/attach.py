@@ -14,7 +14,7 @@ from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedP
 _DISK = 10  # seconds for one disk to be found and to answer
 _LUN = 4  # seconds for the array to show a LUN that it says is mapped
 _GRACE = 2  # seconds that slow disks get once one has answered
-_MAP = 10  # seconds for a map that would be nice to have
+_MAP = 0.75  # share of the time that is left for a map that would be nice to have
 
 
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:
@@ -29,7 +29,6 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         device.verify(
             volume, request.size, deadline, tuple(found)
         )  # what is in the map and was not asked for
-        _await_link(volume, deadline)
     left_out = tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items())
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out)
 
@@ -82,7 +81,8 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
 
 
 def _assemble(request: AttachRequest, found: list[str], deadline: float, *, demanded: bool) -> device.Volume:
-    soon = deadline if demanded else min(deadline, time.monotonic() + _MAP)
+    now = time.monotonic()
+    soon = deadline if demanded else now + (deadline - now) * _MAP
     try:
         multipath.assemble(request.uid, found, request.size, soon)
     except Fault:
@@ -92,14 +92,6 @@ def _assemble(request: AttachRequest, found: list[str], deadline: float, *, dema
     if demanded:
         device.demand_map(volume)
     return volume
-
-
-def _await_link(volume: device.Volume, deadline: float) -> None:
-    """Wait until udev has made the stable name and it leads to this volume's device."""
-    wanted = [f"{scsi.DEV}/{one.name}" for one in (volume.map, *volume.disks) if one]
-    if not until(lambda: os.path.realpath(volume.link) in wanted, deadline):
-        text = f"udev has not made {volume.link} in time: see systemctl status systemd-udevd."
-        raise Fault(Code.TIMEOUT, text, link=volume.link)
 
 
 def _no_path(request: AttachRequest, faults: list[Fault]) -> Fault:

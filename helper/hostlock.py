@@ -29,10 +29,6 @@ class Claim:
     until: float = 0
 
 
-Answer = Fault | list[str]
-"""A fault, or the paths that could not be locked towards other programs, and why."""
-
-
 class HostLock:
     """Grants claims in the order in which they came, so that shared ones never starve an exclusive one."""
 
@@ -41,7 +37,7 @@ class HostLock:
         self._held: dict[int, Claim] = {}
         self._waiting: list[Claim] = []
         self._files: list[FileLock] = []
-        self._not_locked: list[str] = []
+        self.not_locked: list[str] = []  # files that could not be locked towards other programs, and why
         self._stranger = ""
 
     def ask(self, claim: Claim) -> None:
@@ -53,21 +49,17 @@ class HostLock:
         self._held.pop(worker, None)
         self._waiting = [claim for claim in self._waiting if claim.worker != worker]
 
-    def until(self, worker: int) -> float:
-        """Return when a worker's lease ends (monotonic seconds), 0 without one."""
-        return self._held[worker].until if worker in self._held else 0
-
     def wake(self) -> float | None:
         """Return when `step` must be called next if nothing else happens (monotonic seconds)."""
         times = [claim.until for claim in self._held.values()] + [claim.deadline for claim in self._waiting]
         again = [time.monotonic() + _AGAIN] if self._waiting and not self._held else []
         return min(times + again, default=None)
 
-    def step(self) -> list[tuple[int, Answer]]:
+    def step(self) -> list[tuple[int, Claim | Fault]]:
         """End leases that ran out, grant what can be granted, refuse what has waited long enough."""
         now = time.monotonic()
         self._held = {worker: claim for worker, claim in self._held.items() if claim.until > now}
-        answers: list[tuple[int, Answer]] = []
+        answers: list[tuple[int, Claim | Fault]] = []
         while self._waiting and (answer := self._grant(self._waiting[0])) is not None:
             answers.append((self._waiting.pop(0).worker, answer))
         answers += [(claim.worker, self._refusal()) for claim in self._waiting if claim.deadline <= now]
@@ -76,7 +68,7 @@ class HostLock:
             self._files.pop().release()
         return answers
 
-    def _grant(self, claim: Claim) -> Answer | None:
+    def _grant(self, claim: Claim) -> Claim | Fault | None:
         own = self._held.get(claim.worker)
         if own and own.mode is not claim.mode:
             return Fault(Code.BAD_REQUEST, f"The host lock is held {own.mode} here: give it up first.")
@@ -87,11 +79,11 @@ class HostLock:
             return None
         claim.until = time.monotonic() + claim.lease
         self._held[claim.worker] = claim
-        return self._not_locked
+        return claim
 
     def _take(self) -> bool:
         """Take the flocks without waiting; False while another program has one."""
-        self._not_locked = []
+        self.not_locked = []
         for path in self._paths:
             real = os.path.realpath(path)
             # filelock before 4 truncated the file, which may be the configuration
@@ -106,7 +98,7 @@ class HostLock:
                 self._stranger = f"{_owner(real)} ({path})"
                 return False
             except OSError as error:
-                self._not_locked.append(f"{path}: {error.strerror or error}")
+                self.not_locked.append(f"{path}: {error.strerror or error}")
         return True
 
     def _refusal(self) -> Fault:

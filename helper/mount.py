@@ -13,24 +13,16 @@ from helper.program import run
 from helper.settings import Settings
 from helper.target import Place, parse, walk
 from helper.volume import hold
+from instorage.wire import verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
-from instorage.wire.verbs import (
-    BindReply,
-    BindRequest,
-    MountReply,
-    MountRequest,
-    UnmountReply,
-    UnmountRequest,
-)
 
-_WAIT = 60  # seconds for a volume's lock, a mount, an unmount
+_WAIT = 30  # seconds for a volume's lock, a mount, an unmount
 _ANSWER = 15  # seconds for the disks to say who they are
 _FSCK = 900
-_FSCK_GOOD = (0, 1)  # clean; corrected
 
 
-def mount(request: MountRequest, settings: Settings) -> MountReply:
+def mount(request: verbs.MountRequest, settings: Settings) -> verbs.MountReply:
     """Mount a volume on its device-mount target, formatted first if it is proven new."""
     settings.check(request.uid)
     target = parse(request.target, settings)
@@ -46,19 +38,19 @@ def mount(request: MountRequest, settings: Settings) -> MountReply:
         with _held(volume) as path:
             kind, formatted = prepare(request, path)
             if kind.startswith("ext") and not request.read_only and not formatted:
-                _check(request, path)
+                _check(request.uid, path)
             _mount(request, place, volume, kind)
-    return MountReply(volume.link, kind, formatted)
+    return verbs.MountReply(volume.link, kind, formatted)
 
 
-def _already(request: MountRequest, volume: device.Volume, row: Row) -> MountReply:
+def _already(request: verbs.MountRequest, volume: device.Volume, row: Row) -> verbs.MountReply:
     if row.number not in volume.numbers:
         raise _not_ours(row)
     if row.read_only and not request.read_only:
         text = f"Volume {request.uid} is mounted read-only on {request.target} and asked for read-write: "
         text += "if nobody wanted it so, the kernel found an error; see its log, end the pod, repair."
         raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
-    return MountReply(volume.link, row.fs_type, already=True)
+    return verbs.MountReply(volume.link, row.fs_type, already=True)
 
 
 @contextlib.contextmanager
@@ -82,25 +74,35 @@ def _held(volume: device.Volume) -> Iterator[str]:
         os.close(node)
 
 
-def _check(request: MountRequest, path: str) -> None:
-    try:
-        run("fsck.ext4", "-a", "--", path, deadline=time.monotonic() + _FSCK, accept=_FSCK_GOOD)
-    except Fault as fault:
-        text = f"The file system of volume {request.uid} is damaged: {fault} Run fsck by hand."
-        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid) from None
+def _check(uid: str, path: str) -> None:
+    answer = run("fsck.ext4", "-a", "--", path, deadline=time.monotonic() + _FSCK, accept=tuple(range(256)))
+    if answer.status > 1:  # 0: clean, 1: corrected
+        text = f"The file system of volume {uid} is damaged: run fsck by hand. {answer.out[-300:]}"
+        raise Fault(Code.FILE_SYSTEM, text, uid=uid, status=answer.status)
 
 
-def _mount(request: MountRequest, place: Place, volume: device.Volume, kind: str) -> None:
+def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kind: str) -> None:
     flags = _flags(request.options, read_only=request.read_only)
     assert volume.top  # noqa: S101  # verified
-    source = f"mapper/{volume.map.label}" if volume.map else volume.top.name
+    source = f"mapper/{volume.map.label}" if volume.map else ""
+    if os.path.realpath(f"{scsi.DEV}/{source}") != f"{scsi.DEV}/{volume.top.name}":
+        source = volume.top.name  # udev has not come to it yet
     data = "nouuid" if kind == "xfs" else ""
     _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, data), "mount", volume.uid)
     row = place.row()
-    if row is None or row.number != volume.top.number or row.read_only != request.read_only:
-        _call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", volume.uid)
-        text = f"What came up on {request.target} is not volume {request.uid} as asked for: unmounted again."
-        raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
+    _prove(
+        place,
+        volume.uid,
+        good=bool(row and row.number == volume.top.number and row.read_only == request.read_only),
+    )
+
+
+def _prove(place: Place, uid: str, *, good: bool) -> None:
+    """Leave the target as it was unless what is there now is what was wanted."""
+    if not good:
+        _call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", uid)
+        text = f"What came up on {place.target.text} is not volume {uid} as asked for: unmounted again."
+        raise Fault(Code.FILE_SYSTEM, text, uid=uid, target=place.target.text)
 
 
 def _flags(options: Iterable[str], *, read_only: bool) -> int:
@@ -114,7 +116,7 @@ def _mount_at(place: Place, source: str, kind: str, flags: int, data: str = "") 
     mounts.mount(source, f"/proc/self/fd/{place.open()}", kind, flags, data)
 
 
-def bind(request: BindRequest, settings: Settings) -> BindReply:
+def bind(request: verbs.BindRequest, settings: Settings) -> verbs.BindReply:
     """Bind a device mount of a volume of ours to a pod's directory of the same name."""
     source, target = parse(request.source, settings), parse(request.target, settings)
     if not source.is_device or target.is_device or source.name != target.name:
@@ -134,11 +136,13 @@ def bind(request: BindRequest, settings: Settings) -> BindReply:
             text += f"{request.source}, for the pod that came first: let both ask for the same."
             raise Fault(Code.FILE_SYSTEM, text, uid=uid, source=request.source)
         stack.enter_context(hold(uid, request.op, time.monotonic() + _WAIT))
+        if origin.row() != row:
+            raise Fault(Code.DEVICE_BUSY, f"{request.source} is just being unmounted.", uid=uid)
         place = stack.enter_context(walk(target, create=True))
         return _bind(origin, place, row, uid, read_only=request.read_only)
 
 
-def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -> BindReply:
+def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -> verbs.BindReply:
     there = place.row()
     if there and there.number != row.number:
         raise _not_ours(there)
@@ -151,12 +155,12 @@ def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -
 
     _call(place, both, "bind", uid)
     found = place.row()
-    if found is None or found.number != row.number or ("ro" in found.options) != read_only:
-        raise Fault(Code.FILE_SYSTEM, f"{place.target.text} did not become a mount of volume {uid}.", uid=uid)
-    return BindReply(already=there is not None)
+    wanted = (row.number, read_only)
+    _prove(place, uid, good=found is not None and (found.number, "ro" in found.options) == wanted)
+    return verbs.BindReply(already=there is not None)
 
 
-def unmount(request: UnmountRequest, settings: Settings) -> UnmountReply:
+def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountReply:
     """Sync and unmount what is on a target, if it is a volume of ours; nothing there is success."""
     target = parse(request.target, settings)
     uid = None
@@ -168,7 +172,7 @@ def unmount(request: UnmountRequest, settings: Settings) -> UnmountReply:
             with hold(found or "gone", request.op, time.monotonic() + _WAIT):
                 _call(place, lambda: mounts.unmount(place.parent, target.name), "unmount", found or "")
             uid = VolumeUid.parse(found) if found else uid
-    return UnmountReply(uid)
+    return verbs.UnmountReply(uid)
 
 
 def _not_ours(row: Row) -> Fault:

@@ -138,7 +138,7 @@ class Rig:
 
     def clear(self, volume: Volume) -> None:
         """Take down what a test that failed half way has left, so that it fails alone."""
-        if self.residue():
+        if volume.uid in self.sh("cat /sys/block/sd*/device/wwid", check=False):
             ends = [("Unmount", {"target": target}) for target in (volume.pod_directory, volume.device_mount)]
             self.calls(*ends, ("Detach", {"uid": volume.uid, "wait_ms": 20000}))
         self.unmap(volume)

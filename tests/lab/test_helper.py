@@ -355,6 +355,31 @@ def test_a_record_is_no_licence_to_format_what_was_mounted(rig: Rig, volume: Vol
     rig.detach(volume)
 
 
+def test_a_device_that_hangs_costs_one_call_and_keeps_its_volume_locked(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.sh(f"dmsetup suspend --noflush 3{volume.uid}")
+    try:
+        with pytest.raises(HelperFault, match="did not answer in time") as late:
+            rig.mount(volume)
+        assert late.value.code in ("timeout", "file-system")
+        (number, *_) = rig.sh("ls /run/instorage/abandoned").split()
+        record = json.loads(rig.sh(f"cat /run/instorage/abandoned/{number}"))
+        assert (record["volume"], rig.sh(f"ps -o stat= -p {number}")[0]) == (volume.uid, "D")
+        other = rig.volume()
+        rig.attach(other)  # everything else goes on
+        rig.detach(other)
+        rig.clear(other)
+        with pytest.raises(HelperFault, match="still worked on") as locked:
+            rig.detach(volume)
+        assert locked.value.code == "lock-timeout"
+    finally:
+        rig.sh(f"dmsetup resume 3{volume.uid}")
+    assert len(rig.detach(volume)) == 3
+    deadline = time.monotonic() + 10
+    while rig.sh("ls /run/instorage/abandoned"):
+        assert time.monotonic() < deadline, "a child that ended is still listed"
+
+
 def test_inspect_shows_every_volume_with_its_paths_and_mounts(rig: Rig) -> None:
     volumes = [rig.volume(), rig.volume()]
     for volume in volumes:
@@ -368,8 +393,7 @@ def test_inspect_shows_every_volume_with_its_paths_and_mounts(rig: Rig) -> None:
     rig.unmount(volumes[0].device_mount)
     for volume in volumes:
         rig.detach(volume)
-        rig.unmap(volume)
-        rig.plane.delete(volume.uid)
+        rig.clear(volume)
 
 
 def test_only_root_and_the_agent_are_served(rig: Rig) -> None:
