@@ -1,7 +1,6 @@
 """Attach: sessions, one LUN scanned behind each, every disk proven, the map made (safety.md, Attach)."""
 
 import functools
-import os
 import time
 
 from helper import child, device, iscsi, multipath, scsi

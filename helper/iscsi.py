@@ -1,9 +1,9 @@
 """Logging in to portals: node records made from what the array says, no discovery, no scan."""
 
 import functools
-import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from helper import child, scsi
 from helper.program import run
@@ -68,18 +68,12 @@ def _log_in(path: IscsiPath, deadline: float) -> bool:
     return child.until(lambda: _key(path) in _sessions(), deadline)
 
 
+def _mark(path: IscsiPath) -> Path:
+    return Path(FAILED, str(path.portal))
+
+
 def _failed_lately(path: IscsiPath) -> bool:
-    mark = f"{FAILED}/{path.portal}"
-    return os.path.exists(mark) and time.time() - os.path.getmtime(mark) < _AGAIN
-
-
-def _remember(path: IscsiPath, *, failed: bool) -> None:
-    os.makedirs(FAILED, mode=0o700, exist_ok=True)
-    mark = f"{FAILED}/{path.portal}"
-    if failed:
-        open(mark, "w").close()
-    elif os.path.exists(mark):
-        os.unlink(mark)
+    return _mark(path).exists() and time.time() - _mark(path).stat().st_mtime < _AGAIN
 
 
 def _refused(path: IscsiPath, answer: object) -> Fault:
