@@ -25,9 +25,7 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         if not found:
             raise _no_path(request, list(refused.values()))
         volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
-        device.verify(
-            volume, request.size, deadline, tuple(found)
-        )  # what is in the map and was not asked for
+        device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
     left_out = tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items())
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out)
 

@@ -50,17 +50,14 @@ def gather(
 
     With a `grace`, the others get only so many seconds once the first has succeeded.
     """
-    children = [_start(job) for job in jobs]
-    answers = dict.fromkeys((pipe for _, pipe in children), b"")
-    running = set(answers)
-    while running and (left := deadline - time.monotonic()) > 0:
-        for pipe in select.select(running, (), (), left)[0]:
-            data = os.read(pipe, 65536)
-            answers[pipe] += data
-            if not data:
-                running.discard(pipe)
-                if grace and answers[pipe].startswith(b'{"value"'):
-                    deadline = min(deadline, time.monotonic() + grace)
+    children = []
+    for job in jobs:
+        reading, writing = os.pipe()
+        if (pid := os.fork()) == 0:
+            _work(job, writing)
+        os.close(writing)
+        children.append((pid, reading))
+    answers, running = collect([pipe for _, pipe in children], deadline, grace=grace)
     for pid, pipe in children:
         os.close(pipe)
         if pipe in running:
@@ -72,13 +69,20 @@ def gather(
     return [late if pipe in running else _understood(answers[pipe], what) for _, pipe in children]
 
 
-def _start(job: Job[object]) -> tuple[int, int]:
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _work(job, writing)
-    os.close(writing)
-    return pid, reading
+def collect(
+    pipes: Sequence[int], deadline: float, *, most: int = 1 << 24, grace: float = 0
+) -> tuple[dict[int, bytes], set[int]]:
+    """Read until all pipes have ended; return at most `most` bytes of each, and those still open."""
+    answers, running = dict.fromkeys(pipes, b""), set(pipes)
+    while running and (left := deadline - time.monotonic()) > 0:
+        for pipe in select.select(running, (), (), left)[0]:
+            data = os.read(pipe, 65536)
+            answers[pipe] = (answers[pipe] + data)[:most]
+            if not data:
+                running.discard(pipe)
+                if grace and answers[pipe].startswith(b'{"value"'):
+                    deadline = min(deadline, time.monotonic() + grace)
+    return answers, running
 
 
 def _work(job: Job[object], writing: int) -> NoReturn:
@@ -133,10 +137,10 @@ def abandoned() -> int:
     """Return how many abandoned children still live; forget those that ended."""
     living = 0
     for name in os.listdir(ABANDONED) if os.path.isdir(ABANDONED) else ():
-        with open(f"{ABANDONED}/{name}", encoding="utf-8") as file, contextlib.suppress(ValueError):
-            start = json.load(file)["start"]  # ValueError: half written by a worker that was killed
-            if start and started(int(name)) == start:
-                living += 1
-                continue
-        os.unlink(f"{ABANDONED}/{name}")
+        with open(f"{ABANDONED}/{name}", encoding="utf-8") as file:
+            start = file.read().partition('"start": "')[2].partition('"')[0]
+        if start and started(int(name)) == start:
+            living += 1
+        else:
+            os.unlink(f"{ABANDONED}/{name}")
     return living

@@ -43,10 +43,11 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
     soon = min(deadline, time.monotonic() + (_GRACE if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
     answers = dict(zip(missing, child.gather(jobs, soon, "The login", grace=_GRACE), strict=True))
+    Path(FAILED).mkdir(mode=0o700, exist_ok=True)
     for path, answer in answers.items():
         if isinstance(answer, Fault) and answer.code is Code.TOOL_MISSING:
             raise answer  # no portal's fault
-        _remember(path, failed=answer is not True)
+        _mark(path).unlink(missing_ok=True) if answer is True else _mark(path).touch()
     there = _sessions() if missing else there
     return {path: there.get(_key(path)) or _refused(path, answers.get(path)) for path in paths}
 

@@ -1,10 +1,8 @@
 """The one place that starts programs: absolute paths, empty environment, no input, a deadline, no shell."""
 
 import os
-import select
 import signal
 import subprocess
-import time
 from typing import NamedTuple
 
 from helper import child, volume
@@ -46,15 +44,18 @@ def run(program: str, *arguments: str, deadline: float, accept: tuple[int, ...] 
         process_group=None if child.inside else 0,
         pass_fds=tuple(volume.HELD),  # a program that cannot be killed keeps its volume locked
     )
-    try:
-        said = _read(process, deadline)
-    except TimeoutError:
+    assert process.stdout  # noqa: S101  # for the type checker
+    assert process.stderr  # noqa: S101
+    with process.stdout as out, process.stderr as error:
+        pipes = (out.fileno(), error.fileno())
+        said, late = child.collect(pipes, deadline, most=MAX_OUTPUT)
+    if late:
         process.kill() if child.inside else os.killpg(process.pid, signal.SIGKILL)
         child.give_up(process.pid, program, next(iter(volume.HELD.values()), ""))
         process.returncode = -signal.SIGKILL  # reaped or abandoned: nothing left for subprocess to do
         text = f"{program} did not end in time and was killed; see the journal of its service."
-        raise Fault(Code.TIMEOUT, text, program=program) from None
-    answer = Answer(process.wait(), *said)
+        raise Fault(Code.TIMEOUT, text, program=program)
+    answer = Answer(process.wait(), *(said[pipe].decode("utf-8", "replace") for pipe in pipes))
     if answer.status not in accept:
         words = (answer.error or answer.out).strip().replace("\n", " / ")[-300:] or "it said nothing"
         text = f"{program} ended with status {answer.status}: {words}."
@@ -69,22 +70,3 @@ def _path(program: str) -> str:
     debian, redhat = PACKAGES[program]
     text = f"{program} is not installed on this node: install {debian} (Debian, Ubuntu) or {redhat} (RHEL)."
     raise Fault(Code.TOOL_MISSING, text, program=program)
-
-
-def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, str]:
-    """Return what both streams say until both have ended; TimeoutError at the deadline."""
-    assert process.stdout  # noqa: S101  # for the type checker
-    assert process.stderr  # noqa: S101
-    with process.stdout, process.stderr:
-        kept = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
-        running = set(kept)
-        while running:
-            if (left := deadline - time.monotonic()) <= 0:
-                raise TimeoutError
-            for stream in select.select(running, (), (), left)[0]:
-                data = os.read(stream, 16384)
-                kept[stream] = (kept[stream] + data)[:MAX_OUTPUT]
-                if not data:
-                    running.discard(stream)
-        out, error = (text.decode("utf-8", "replace") for text in kept.values())
-        return out, error

@@ -148,6 +148,12 @@ class Rig:
         """Run a command on the node and return what it printed."""
         return self.node.run(command, check=check).stdout.strip()
 
+    def device(self, volume: Volume) -> str:
+        """Return the map's name, made by udev: an attached volume is there before it is."""
+        return self.sh(
+            f"udevadm settle && test -b /dev/mapper/3{volume.uid} && echo /dev/mapper/3{volume.uid}"
+        )
+
     def residue(self) -> dict[str, str]:
         """Return what volumes have left on the node."""
         found = {kind: self.sh(command, check=False) for kind, command in RESIDUE.items()}

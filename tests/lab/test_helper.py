@@ -81,18 +81,18 @@ def test_a_file_system_of_another_type_is_refused_and_untouched(rig: Rig, volume
     rig.attach(volume)
     rig.mount(volume)
     rig.unmount(volume.device_mount)
-    before = rig.sh(f"blkid -p -s UUID -o value /dev/mapper/3{volume.uid}")
+    before = rig.sh(f"blkid -p -s UUID -o value {rig.device(volume)}")
     with pytest.raises(HelperFault, match="ext4 was found") as refused:
         rig.mount(volume, fs_type="xfs")
     assert refused.value.code == "not-empty"
-    assert rig.sh(f"blkid -p -s UUID -o value /dev/mapper/3{volume.uid}") == before
+    assert rig.sh(f"blkid -p -s UUID -o value {rig.device(volume)}") == before
     rig.detach(volume)
 
 
 @pytest.mark.parametrize("offset", [0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 65])
 def test_data_without_a_signature_is_not_formatted(rig: Rig, volume: Volume, offset: int) -> None:
     rig.attach(volume)
-    write = f"dd of=/dev/mapper/3{volume.uid} bs=1 seek={offset} conv=notrunc,fsync status=none"
+    write = f"dd of={rig.device(volume)} bs=1 seek={offset} conv=notrunc,nocreat,fsync status=none"
     rig.sh(f"printf precious | {write}")
     with pytest.raises(HelperFault, match=f"data .at byte {offset}") as refused:
         rig.mount(volume)
@@ -208,7 +208,7 @@ def test_a_lun_number_used_again_never_shows_the_old_volume(rig: Rig, volume: Vo
     assert refused.value.code == "wrong-device"
     rig.detach(volume)
     assert len(rig.attach(again)["found"]) == 2
-    serial = rig.sh(f"/lib/udev/scsi_id -g -u /dev/mapper/3{again.uid}")
+    serial = rig.sh(f"/lib/udev/scsi_id -g -u {rig.device(again)}")
     assert serial == f"3{again.uid}"
     rig.detach(again)
     rig.unmap(again)
@@ -234,7 +234,7 @@ def test_a_volume_in_use_is_neither_detached_nor_mounted(rig: Rig, volume: Volum
     rig.attach(volume)
     rig.mount(volume)
     rig.unmount(volume.device_mount)
-    device = f"/dev/mapper/3{volume.uid}"
+    device = rig.device(volume)
     if where == "this namespace":
         begin, end, holder = f"mount {device} /mnt", "umount /mnt", "a mount on /mnt"
     elif where == "another namespace":
@@ -328,7 +328,7 @@ def test_a_target_that_is_a_link_is_refused(rig: Rig, volume: Volume) -> None:
 
 def test_a_broken_off_format_is_repeated_only_with_its_record(rig: Rig, volume: Volume) -> None:
     rig.attach(volume)
-    device, identity = f"/dev/mapper/3{volume.uid}", "11111111-2222-3333-4444-555555555555"
+    device, identity = rig.device(volume), "11111111-2222-3333-4444-555555555555"
     rig.sh(f"mkfs.ext4 -q -U {identity} {device}")
     rig.sh(f"dd if=/dev/zero of={device} bs=4k count=1 conv=fsync status=none")
     with pytest.raises(HelperFault, match="no known file system"):
@@ -346,7 +346,7 @@ def test_a_record_is_no_licence_to_format_what_was_mounted(rig: Rig, volume: Vol
     rig.mount(volume)
     rig.sh(f"echo kept > {volume.device_mount}/file")
     rig.unmount(volume.device_mount)
-    identity = rig.sh(f"blkid -p -s UUID -o value /dev/mapper/3{volume.uid}")
+    identity = rig.sh(f"blkid -p -s UUID -o value {rig.device(volume)}")
     record = json.dumps({"schema": 1, "uid": volume.uid, "size": GIB, "uuid": identity})
     rig.node.put(f"/var/lib/instorage-helper/format/{volume.uid}", record, 0o600)
     assert rig.mount(volume)["formatted"] is False
