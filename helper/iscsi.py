@@ -7,6 +7,7 @@ from pathlib import Path
 
 from helper import child, scsi
 from helper.program import run
+from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn
 from instorage.wire.verbs import InitiatorReply, IscsiPath
@@ -61,6 +62,12 @@ def _sessions() -> dict[tuple[str, str], scsi.Session]:
 
 
 def _log_in(path: IscsiPath, deadline: float) -> bool:
+    """Log in, one worker at a time: two logins of one name at once throw each other out (RFC 7143, 6.3.5)."""
+    with hold(str(path.portal), "of a login", deadline):
+        return _key(path) in _sessions() or _log_in_alone(path, deadline)
+
+
+def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     node = ("-m", "node", "-T", path.target, "-p", str(path.portal))
     if run("iscsiadm", *node, *_UPDATE, deadline=deadline, accept=(0, _NO_RECORD)).status == _NO_RECORD:
         run("iscsiadm", *node, "-o", "new", deadline=deadline)

@@ -1,4 +1,4 @@
-"""One lock a volume: a flock that workers, their children and their programs share by inheritance."""
+"""One lock a volume (and one a portal, for a login): a flock that workers, their children and their programs share by inheritance."""
 
 import contextlib
 import fcntl
@@ -16,13 +16,13 @@ HELD: dict[int, str] = {}
 
 @contextlib.contextmanager
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
-    """Hold the volume's lock; `Fault(LOCK_TIMEOUT)` names who had it until `deadline` (monotonic s)."""
+    """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline` (monotonic s)."""
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     lock = os.open(f"{LOCKS}/{uid}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not until(lambda: _taken(lock), deadline):
             holder = os.pread(lock, 200, 0).decode("utf-8", "replace")
-            text = f"Volume {uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
+            text = f"{uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
             raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"operation {op}, process {os.getpid()}, since {time.ctime()}".encode(), 0)
