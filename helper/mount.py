@@ -90,11 +90,8 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     data = "nouuid" if kind == "xfs" else ""
     _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, data), "mount", volume.uid)
     row = place.row()
-    _prove(
-        place,
-        volume.uid,
-        good=bool(row and row.number == volume.top.number and row.read_only == request.read_only),
-    )
+    wanted = (volume.top.number, request.read_only)
+    _prove(place, volume.uid, good=row is not None and (row.number, row.read_only) == wanted)
 
 
 def _prove(place: Place, uid: str, *, good: bool) -> None:
