@@ -16,7 +16,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import MountRequest
 
 RECORDS = "/var/lib/instorage-helper/format"
-_READS = 30  # seconds for all reads of the proof
+_READS = 90  # seconds for all reads of the proof, with other volumes' beside them
 _MKFS = 900
 _EDGE, _EDGE_AGAIN = 4 << 20, 256 << 10  # bytes of both ends for the proof, and for its repetition
 _EXT = ("-q", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")

@@ -1,4 +1,4 @@
-"""One lock a volume (and one a portal, for a login): a flock that workers, their children and their programs share by inheritance."""
+"""One lock a volume, one a portal: a flock that a worker, its children and their programs share."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ HELD: dict[int, str] = {}
 
 @contextlib.contextmanager
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
-    """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline` (monotonic s)."""
+    """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`."""
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     lock = os.open(f"{LOCKS}/{uid}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
