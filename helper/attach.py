@@ -8,6 +8,7 @@ from helper.child import until
 from helper.settings import Settings
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedPath
 
 _DISK = 10  # seconds for one disk to be found and to answer
@@ -33,12 +34,14 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
 def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[IscsiPath, Fault]]:
     """Return the names of the proven disks, and the paths without one."""
     sessions = iscsi.connect(request.paths, deadline)
+    reached(Step.HELPER_ATTACH_LOGGED_IN)
     refused = {path: one for path, one in sessions.items() if isinstance(one, Fault)}
     ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
     soon = min(deadline, time.monotonic() + _DISK)
     jobs = [functools.partial(_disk, request, path.lun, session, soon - 1) for path, session in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=_GRACE)
+    reached(Step.HELPER_ATTACH_SCANNED)
     for (path, _), answer in zip(ready, answers, strict=True):
         if isinstance(answer, str):
             found.append(answer)
@@ -61,6 +64,7 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
                 held = ", ".join(multipath.uid_of(one) or one for one in scsi.holders(name)) or "a mount"
                 text = f"{fault} It is in use by {held}: detach that first."
                 raise Fault(fault.code, text, **{**fault.fields, "held": held}) from None
+            reached(Step.HELPER_ATTACH_STALE_REMOVED)
         else:
             return name
 
@@ -85,6 +89,7 @@ def _assemble(request: AttachRequest, found: list[str], deadline: float, *, dema
     except Fault:
         if demanded:
             raise
+    reached(Step.HELPER_ATTACH_MAP_MADE)
     volume = device.find(request.uid)
     if demanded:
         device.demand_map(volume)

@@ -9,6 +9,7 @@ from helper import child, device, mounts, multipath, scsi
 from helper.settings import Settings
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachReply, DetachRequest
 
 _TWICE = 0.1  # seconds between two looks at what seems to be gone
@@ -26,11 +27,15 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
             volume = device.find(request.uid)
         if volume.top is None:
             multipath.forget(request.uid, deadline)
+            reached(Step.HELPER_DETACH_FORGOTTEN)
             return DetachReply()
         _unused(volume, deadline)
+        reached(Step.HELPER_DETACH_FLUSHED)
         if volume.map and not multipath.flush(volume.map, request.uid, deadline):
             raise _busy(volume, [f"a program that has {volume.map.name} open"])
+        reached(Step.HELPER_DETACH_MAP_REMOVED)
         removed = _remove_disks(volume, deadline)
+        reached(Step.HELPER_DETACH_DISKS_REMOVED)
         multipath.lost(removed, deadline)
     return DetachReply(((volume.map.name,) if volume.map else ()) + removed)
 

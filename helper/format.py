@@ -13,6 +13,7 @@ from helper import child, content
 from helper.content import Content
 from helper.program import run
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import MountRequest
 
 RECORDS = "/var/lib/instorage-helper/format"
@@ -111,12 +112,14 @@ def _superblock(request: MountRequest, path: str) -> list[object]:
 
 def _make(request: MountRequest, path: str, identity: str, *, again: bool = False) -> bool:
     _record(request, identity)
+    reached(Step.HELPER_FORMAT_RECORDED)
     if not again and _examine(request, path, [content.edges(request.size, _EDGE_AGAIN)])[0] is not None:
         _forget(request.uid)
         raise _not_empty(request, "somebody wrote to it just now")
     options = [f"uuid={identity}" if request.fs_type == "xfs" else identity]
     options += ["-f"] if request.fs_type == "xfs" and again else []  # over what the broken-off one left
     run(*_MAKE[request.fs_type], *options, "--", path, deadline=time.monotonic() + _MKFS)
+    reached(Step.HELPER_FORMAT_MADE)
     if _superblock(request, path)[0] != identity:
         text = f"{request.fs_type} was made on volume {request.uid}, and is not there: see the kernel's log."
         raise Fault(Code.FILE_SYSTEM, text, uid=request.uid)
@@ -147,6 +150,7 @@ def _forget(uid: str) -> None:
     if os.path.exists(f"{RECORDS}/{uid}"):
         os.unlink(f"{RECORDS}/{uid}")
         _sync_records()
+        reached(Step.HELPER_FORMAT_FORGOTTEN)
 
 
 def _sync_records() -> None:

@@ -15,6 +15,7 @@ from helper.target import Place, parse, walk
 from helper.volume import hold
 from instorage.wire import verbs
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.values import VolumeUid
 
 _WAIT = 30  # seconds for a volume's lock, a mount, an unmount
@@ -76,6 +77,7 @@ def _held(volume: device.Volume) -> Iterator[str]:
 
 def _check(uid: str, path: str) -> None:
     answer = run("fsck.ext4", "-a", "--", path, deadline=time.monotonic() + _FSCK, accept=tuple(range(256)))
+    reached(Step.HELPER_MOUNT_CHECKED)
     if answer.status > 1:  # 0: clean, 1: corrected
         text = f"The file system of volume {uid} is damaged: run fsck by hand. {answer.out[-300:]}"
         raise Fault(Code.FILE_SYSTEM, text, uid=uid, status=answer.status)
@@ -89,6 +91,7 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
         source = volume.top.name  # udev has not come to it yet
     data = "nouuid" if kind == "xfs" else ""
     _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, data), "mount", volume.uid)
+    reached(Step.HELPER_MOUNT_MOUNTED)
     row = place.row()
     wanted = (volume.top.number, request.read_only)
     _prove(place, volume.uid, good=row is not None and (row.number, row.read_only) == wanted)
@@ -148,9 +151,11 @@ def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -
     def both() -> None:
         if there is None:
             _mount_at(place, f"/proc/self/fd/{origin.open()}", "", mounts.BIND)
+            reached(Step.HELPER_BIND_BOUND)
         _mount_at(place, "", "", flags)
 
     _call(place, both, "bind", uid)
+    reached(Step.HELPER_BIND_RESTRICTED)
     found = place.row()
     wanted = (row.number, read_only)
     _prove(place, uid, good=found is not None and (found.number, "ro" in found.options) == wanted)
@@ -168,6 +173,7 @@ def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountR
                 raise _not_ours(row)
             with hold(found or "gone", request.op, time.monotonic() + _WAIT):
                 _call(place, lambda: mounts.unmount(place.parent, target.name), "unmount", found or "")
+            reached(Step.HELPER_UNMOUNT_UNMOUNTED)
             uid = VolumeUid.parse(found) if found else uid
     return verbs.UnmountReply(uid)
 

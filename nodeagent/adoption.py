@@ -6,6 +6,7 @@ import datetime
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.wire.steps import Step, reached
 from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
 
@@ -44,6 +45,7 @@ def adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget) -> Record 
             target=target.path,
         )
         operation.node.records.put(record)
+        reached(Step.AGENT_ADOPT_RECORDED)
         _LOG.warning("Volume %s was mounted at %s without a record: taken over", volume.name, target.path)
         return record
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachRequest
 from nodeagent import barrier, leftover, takedown
 from nodeagent.connect import bring_up
@@ -146,9 +147,11 @@ def _attach_anew(
     except Fault as fault:
         if fault.code in _SURE and not known:
             operation.node.records.remove(volume.uid)
+            reached(Step.AGENT_ATTACH_WITHDRAWN)
         if fault.code in (Code.HOST_MISSING, Code.HOST_OBJECT):
             array.forget()
         raise
+    reached(Step.AGENT_ATTACH_MAPPED)
     if not options.many_readers:
         operation.node.attachments.note(volume)
     try:
@@ -175,6 +178,7 @@ def _record(operation: Operation, array: Array, volume: Volume, host: Host, opti
         target=old.target if old else None,
     )
     operation.node.records.put(record)
+    reached(Step.AGENT_ATTACH_RECORDED)
     return record
 
 
@@ -185,6 +189,7 @@ def _rolled_back(operation: Operation, array: Array, record: Record, fault: Faul
         with operation.helper() as helper:
             helper.lock(operation.left)
             helper.detach(DetachRequest(operation.op, record.uid, takedown.WAIT_MS))
+            reached(Step.AGENT_ATTACH_TAKEN_BACK)
             takedown.unmap(operation, array, helper, record)
     except Fault as second:
         _LOG.warning("The attach could not be taken back now, it is tried again later: %s", second)

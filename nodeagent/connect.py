@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from nodeagent import identity
 
@@ -65,6 +66,7 @@ def _connect(
             wait_ms=int(identity.patience(operation.host) * 1000),
         )
     )
+    reached(Step.AGENT_ATTACH_UP)
     _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
     remark = _degraded(report, reply)
     if remark:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration import Fence
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from nodeagent import barrier, identity
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _fence(operation: Operation, request: Detach, array: Array, mapping: Mapping
         raise Fault(Code.TIMEOUT, f"Too late to unmap volume {request.name}: the caller has left.")
     operation.progress.say(f"unmapping the volume on array {array.name}")
     array.unmap_volume(request.name, mapping.host)
+    reached(Step.AGENT_DETACH_FENCED)
     _LOG.warning(
         "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced from it",
         request.name, request.node, mapping.host, array.name, fence.value,

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import MountRequest
 from nodeagent import barrier
 from nodeagent.attach import elsewhere, usable
@@ -33,6 +34,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
         volume = _attached(operation, array, helper, options)
         may_format = not options.read_only and _may_be_new(operation, array, volume)
         _note(operation, target, options, volume)
+        reached(Step.AGENT_MOUNT_RECORDED)
         operation.progress.say("checking and mounting the file system")
         reply = helper.mount(
             MountRequest(
@@ -46,6 +48,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
                 multipath=multipath(operation),
             )
         )
+    reached(Step.AGENT_MOUNT_MOUNTED)
     done = "formatted and mounted" if reply.formatted else "found mounted" if reply.already else "mounted"
     _LOG.info("Volume %s is %s (%s on %s)", volume.name, done, reply.fs_type, reply.device)
 

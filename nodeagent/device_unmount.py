@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from nodeagent import adoption, barrier, takedown
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def unmount_device(operation: Operation, target: DeviceTarget) -> None:
     operation.progress.say("unmounting")
     with operation.helper() as helper:
         mounted = helper.unmount(target.path).uid
+        reached(Step.AGENT_DETACH_UNMOUNTED)
         for record in _ours(operation, target, mounted):
             takedown.take_down(operation, helper, record)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Initiator
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from nodeagent import identity
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def own_host(operation: Operation, array: Array, helper: Helper) -> Host:
     if link != "iscsi":
         raise Fault(Code.NOT_SUPPORTED, f"host.link {link} is not in this version; use iscsi.", link=link)
     operation.progress.say(f"asking array {array.name} for the host object")
-    return array.ensure_host(
+    found = array.ensure_host(
         initiator, link=link, names=identity.host_names(host), assigned=identity.assigned(host)
     )
+    reached(Step.AGENT_ATTACH_HOST)
+    return found

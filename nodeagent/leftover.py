@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachRequest
 from nodeagent import targets
 from nodeagent.takedown import WAIT_MS
@@ -44,4 +45,6 @@ def remove(helper: Helper, uid: VolumeUid, here: InspectReply) -> None:
     pods_first = sorted(here.mounts, key=lambda mount: targets.is_device_mount(mount.target))
     for mount in pods_first:
         helper.unmount(mount.target)
+        reached(Step.AGENT_LEFTOVER_UNMOUNTED)
     helper.detach(DetachRequest(helper.op, uid, WAIT_MS))
+    reached(Step.AGENT_LEFTOVER_REMOVED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import BindRequest
 from nodeagent import targets
 from nodeagent.attach import attach
@@ -34,6 +35,7 @@ def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
         remark = "" if operation.node.paths.attach else _attach_whole(operation, helper, target, options)
         operation.progress.say("binding the mount into the pod")
         helper.bind(BindRequest(operation.op, target.device_mount, target.path, options.read_only))
+        reached(Step.AGENT_MOUNT_BOUND)
     return remark
 
 
@@ -42,6 +44,7 @@ def unmount_pod(operation: Operation, target: PodTarget) -> None:
     operation.progress.say("unmounting")
     with operation.helper() as helper:
         helper.unmount(target.path)
+        reached(Step.AGENT_UNMOUNT_UNMOUNTED)
         if operation.node.paths.attach or any(
             targets.pod_of(mount.target) for mount in _mounts(operation, helper, target)
         ):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from nodeagent import adoption, barrier, takedown, targets
 from nodeagent.targets import DeviceTarget
 
@@ -171,6 +172,7 @@ class Reconciler:
         mounts = [mount.target for mount in helper.inspect(record.uid).mounts]
         if mounts == [record.target] and not self._node.paths.attach:
             helper.unmount(mounts[0])
+            reached(Step.AGENT_SETTLE_UNMOUNTED)
             mounts = []
         return not mounts
 

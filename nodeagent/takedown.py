@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachRequest
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def take_down(operation: Operation, helper: Helper, record: Record) -> None:
     helper.lock(operation.left)
     operation.progress.say("removing the device")
     removed = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS)).removed
+    reached(Step.AGENT_DETACH_REMOVED)
     _LOG.info("Removed %s", ", ".join(removed) or "nothing, no device was there")
     unmap(operation, operation.array(record.storage), helper, record)
 
@@ -47,5 +49,7 @@ def unmap(operation: Operation, array: Array, helper: Helper, record: Record) ->
         except Fault as fault:
             if fault.code not in (Code.VOLUME_MISSING, Code.HOST_MISSING):
                 raise
+        reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
+    reached(Step.AGENT_DETACH_FORGOTTEN)
     helper.unlock()
