@@ -1,0 +1,5 @@
+"""The agent's bench, for tests that kill it."""
+
+from tests.agent.conftest import directory, portal
+
+__all__ = ["directory", "portal"]

@@ -1,0 +1,243 @@
+"""The agent killed at each of its steps: the call repeated converges, and so does doing nothing more.
+
+The agent is a process of its own, the array is simulated, the helper scripted; the same steps with a real
+kernel are in tests/lab/crash.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from instorage.wire.steps import Step
+from tests.agent.bench import NODE, Bench, device_target, options, pod_target, until
+from tests.agent.helper_peer import FaultError
+from tests.agent.test_process import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.subprocess
+
+VOLUME = "vol1"
+ROOT = Path(__file__).resolve().parents[2]
+HOOK = """
+import os, signal
+from instorage.wire import steps
+
+def reached(step):
+    armed = os.path.join({directory!r}, step)
+    if os.path.exists(armed):
+        os.unlink(armed)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+steps.reached = reached
+"""
+CALLS = {
+    "attach": ("waitforattach", NODE, options(VOLUME)),
+    "mountdevice": ("mountdevice", device_target(VOLUME), "/dev/x", options(VOLUME)),
+    "mount": ("mount", pod_target(VOLUME), options(VOLUME)),
+    "unmount": ("unmount", pod_target(VOLUME)),
+    "unmountdevice": ("unmountdevice", device_target(VOLUME)),
+    "detach": ("detach", VOLUME, "node2"),
+}
+LIFE = ("attach", "mountdevice", "mount", "unmount", "unmountdevice")
+LIVES = {
+    Step.AGENT_ATTACH_HOST: "attach",
+    Step.AGENT_ATTACH_RECORDED: "attach",
+    Step.AGENT_ATTACH_MAPPED: "attach",
+    Step.AGENT_ATTACH_UP: "attach",
+    Step.AGENT_MOUNT_RECORDED: "mountdevice",
+    Step.AGENT_MOUNT_MOUNTED: "mountdevice",
+    Step.AGENT_MOUNT_BOUND: "mount",
+    Step.AGENT_UNMOUNT_UNMOUNTED: "unmount",
+    Step.AGENT_DETACH_UNMOUNTED: "unmountdevice",
+    Step.AGENT_DETACH_REMOVED: "unmountdevice",
+    Step.AGENT_DETACH_UNMAPPED: "unmountdevice",
+    Step.AGENT_DETACH_FORGOTTEN: "unmountdevice",
+}
+"""Steps of a pod's usual life, and the call in which each comes."""
+SPECIAL = {
+    Step.AGENT_ATTACH_WITHDRAWN,
+    Step.AGENT_ATTACH_TAKEN_BACK,
+    Step.AGENT_LEFTOVER_UNMOUNTED,
+    Step.AGENT_LEFTOVER_REMOVED,
+    Step.AGENT_DETACH_FENCED,
+    Step.AGENT_ADOPT_RECORDED,
+    Step.AGENT_SETTLE_UNMOUNTED,
+}
+"""Steps that need trouble first; each has a test below."""
+
+
+@dataclass
+class Victim:
+    """An agent that dies when it comes to an armed step."""
+
+    service: Service
+    armed: Path
+
+    @property
+    def bench(self) -> Bench:
+        return self.service.bench
+
+    def start(self, rest: float = 30.0) -> None:
+        self.process = self.service.start(rest, PYTHONPATH=f"{self.armed.parent / 'hook'}:{ROOT}")
+
+    def arm(self, step: Step) -> None:
+        (self.armed / step).touch()
+
+    def dies_in(self, *argv: str) -> None:
+        """Make a call that the agent does not survive."""
+        self.bench.begin(*argv)
+        self.dies()
+
+    def dies(self) -> None:
+        assert self.process.wait(10) == -signal.SIGKILL
+        assert not list(self.armed.iterdir())
+
+    def call(self, name: str) -> None:
+        self.bench.call(*CALLS[name]).success()
+
+    @property
+    def clean(self) -> bool:
+        bench = self.bench
+        return not bench.maps(VOLUME) and not bench.records() and not bench.helper.devices
+
+
+@pytest.fixture
+def agent(directory: Path, portal: Callable[[], str]) -> Iterator[Victim]:
+    (directory / "hook").mkdir()
+    (directory / "armed").mkdir()
+    (directory / "hook/sitecustomize.py").write_text(HOOK.format(directory=str(directory / "armed")))
+    service = Service(Bench(directory, {1: portal(), 2: portal()}))
+    yield Victim(service, directory / "armed")
+    service.close()
+    service.bench.close()
+
+
+@pytest.fixture
+def volume(agent: Victim) -> str:
+    agent.start()
+    return agent.bench.create(VOLUME)
+
+
+def test_every_step_of_the_agent_is_killed_here() -> None:
+    assert set(LIVES) | SPECIAL == {step for step in Step if step.startswith("agent.")}
+
+
+@pytest.mark.parametrize("step", LIVES)
+def test_the_same_call_again_converges(agent: Victim, volume: str, step: Step) -> None:
+    killed = LIVES[step]
+    for name in LIFE[: LIFE.index(killed)]:
+        agent.call(name)
+    agent.arm(step)
+    agent.dies_in(*CALLS[killed])
+    agent.start()
+    for name in LIFE[LIFE.index(killed) :]:
+        agent.call(name)
+    assert agent.clean
+    assert agent.bench.helper.locks == 0
+    assert agent.bench.helper.verbs().count("Mount") >= 1
+
+
+@pytest.mark.parametrize("step", LIVES)
+def test_without_any_further_call_nothing_is_left_that_nobody_uses(
+    agent: Victim, volume: str, step: Step
+) -> None:
+    killed = LIVES[step]
+    for name in LIFE[: LIFE.index(killed)]:
+        agent.call(name)
+    agent.arm(step)
+    agent.dies_in(*CALLS[killed])
+    mounted = dict(agent.bench.helper.mounts)
+    agent.start(rest=0.2)
+    if mounted:  # kubelet has it: in use, and nothing of it may be touched
+        until(lambda: agent.bench.helper.verbs().count("Inspect") > 1)
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            assert agent.bench.helper.mounts == mounted
+            assert agent.bench.maps(VOLUME) == ["iscsi-node1"]
+        agent.call("unmount")
+        agent.call("unmountdevice")
+    until(lambda: agent.clean)
+
+
+def test_a_refused_attach_leaves_no_record(agent: Victim, volume: str) -> None:
+    agent.bench.make_host("iscsi-other", "iqn.1993-08.org.debian:01:other")
+    agent.bench.map(VOLUME, "iscsi-other")
+    agent.arm(Step.AGENT_ATTACH_WITHDRAWN)
+    agent.dies_in(*CALLS["attach"])
+    agent.start(rest=0.2)
+    agent.bench.call(*CALLS["attach"]).failure("iscsi-other")
+    assert agent.bench.records() == {}
+    assert agent.bench.maps(VOLUME) == ["iscsi-other"]
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_an_attach_that_is_being_taken_back(agent: Victim, volume: str, repeated: bool) -> None:
+    agent.bench.helper.script("Attach", fault=FaultError("wrong-device", "It is another volume."))
+    agent.arm(Step.AGENT_ATTACH_TAKEN_BACK)
+    agent.dies_in(*CALLS["attach"])
+    agent.start(rest=30 if repeated else 0.2)
+    for name in LIFE if repeated else ():
+        agent.call(name)
+    until(lambda: agent.clean)
+
+
+@pytest.mark.parametrize("step", [Step.AGENT_LEFTOVER_UNMOUNTED, Step.AGENT_LEFTOVER_REMOVED])
+def test_what_is_left_of_a_fenced_volume_is_gone_before_it_is_mapped(
+    agent: Victim, volume: str, step: Step
+) -> None:
+    for name in ("attach", "mountdevice", "mount"):
+        agent.call(name)
+    agent.bench.array.unmap_volume(VOLUME, "iscsi-node1")
+    agent.arm(step)
+    agent.dies_in(*CALLS["attach"])
+    assert agent.bench.maps(VOLUME) == [], "mapped while an old mount was there"
+    agent.start()
+    agent.call("attach")
+    assert agent.bench.helper.mounts == {}
+    for name in LIFE[1:]:
+        agent.call(name)
+    assert agent.clean
+
+
+def test_a_fence_is_not_done_twice(agent: Victim, volume: str) -> None:
+    other = "iqn.1993-08.org.debian:01:node2"
+    agent.bench.make_host("iscsi-node2", other)
+    agent.bench.map(VOLUME, "iscsi-node2")
+    agent.bench.do("logins", port=other, nodes=[])
+    agent.arm(Step.AGENT_DETACH_FENCED)
+    agent.dies_in(*CALLS["detach"])
+    agent.start()
+    agent.call("attach")
+    agent.call("detach")
+    assert agent.bench.maps(VOLUME) == ["iscsi-node1"]
+
+
+def test_a_volume_that_is_being_taken_over(agent: Victim, volume: str) -> None:
+    agent.bench.make_host("iscsi-node1")
+    agent.bench.map(VOLUME, "iscsi-node1")
+    agent.bench.helper.devices[volume] = "/dev/disk/by-id/x"
+    agent.bench.helper.mounts[device_target(VOLUME)] = (volume, False)
+    agent.arm(Step.AGENT_ADOPT_RECORDED)
+    agent.dies_in(*CALLS["unmountdevice"])
+    agent.start(rest=0.2)
+    until(lambda: agent.clean)
+
+
+def test_a_device_mount_that_no_pod_wants_any_more(agent: Victim) -> None:
+    agent.bench.paths.plugin.joinpath(".attach").write_text("false\n")
+    agent.start(rest=0.2)
+    agent.bench.create(VOLUME)
+    agent.bench.helper.script("Bind", fault=FaultError("file-system", "The bind failed."))
+    agent.arm(Step.AGENT_SETTLE_UNMOUNTED)
+    agent.bench.call(*CALLS["mount"]).failure("The bind failed.")
+    agent.dies()
+    agent.start(rest=0.2)
+    until(lambda: agent.clean)
