@@ -24,7 +24,7 @@ types: $(STAMP)
 	@.venv/bin/mypy
 
 unit: $(STAMP)
-	@$(PY) -m pytest -q -m 'not lab and not root'
+	@$(PY) -m pytest -q -n 2 -m 'not lab and not root'
 
 test: $(STAMP) ## every test, the lab's too
 	@tools/system-packages lab
