@@ -49,6 +49,12 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         del request.config.stash[LAB]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fresh_machines(lab: Lab) -> None:
+    """Give each module the machines as they were saved: no sessions, no volumes, nothing installed."""
+    lab.fresh()
+
+
 @pytest.fixture(scope="session")
 def array(lab: Lab) -> Machine:
     """The machine of the array."""

@@ -10,8 +10,10 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import paramiko
@@ -38,8 +40,7 @@ class San:
     def __init__(self, lab: Lab, *options: str, address: str = "10.0.2.100", dataplane: bool = True) -> None:
         """Prepare; `options` are further ones of `instorage-simulator`."""
         number = list(MANAGEMENT).index(address)
-        self.directory = lab.directory / f"san{number}"
-        self.directory.mkdir(exist_ok=True)
+        self.directory = Path(tempfile.mkdtemp(prefix=f"san{number}-", dir=lab.directory))
         self._control_path = self.directory / "control.sock"
         self._password_file = self.directory / "password"
         self._password_file.write_text(PASSWORD + "\n")

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 CLEAN_LIMIT = 60  # seconds: what was attached and never mounted is taken down 30 s after its last call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def san(lab: Lab) -> Iterator[San]:
     lab.start("array", "a")
     with San(lab) as san:
         yield san
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def product(lab: Lab, san: San) -> Product:
     product = Product(lab.node("a"))
     product.install()
