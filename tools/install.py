@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "usr/lib/instorage"
@@ -50,8 +50,8 @@ class Item:
     content: bytes | None = None
 
 
-def items() -> Iterator[Item]:
-    """Every file and directory of the node part, parents first."""
+def items(replaced: Mapping[str, bytes] | None = None) -> Iterator[Item]:
+    """Every file and directory of the node part, parents first; `replaced` are sources of a tests' build."""
     for directory in (PLUGIN, f"{PLUGIN}/config", f"{PLUGIN}/log", "etc/instorage", LIBEXEC):
         yield Item(directory, 0o755)
     yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, STUB.read_bytes())
@@ -61,7 +61,7 @@ def items() -> Iterator[Item]:
         if unit.is_file():
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())
     for package in ("instorage", "helper", "nodeagent"):
-        yield from _package(package)
+        yield from _package(package, replaced or {})
 
 
 def _unit_path(unit: Path) -> str:
@@ -71,28 +71,31 @@ def _unit_path(unit: Path) -> str:
     return f"usr/lib/{directory}/{relative.name}"
 
 
-def _package(package: str) -> Iterator[Item]:
+def _package(package: str, replaced: Mapping[str, bytes]) -> Iterator[Item]:
     for source in sorted((ROOT / package).rglob("*")):
         path = f"{PACKAGES}/{source.relative_to(ROOT)}"
         if source.is_file() and "__pycache__" not in source.parts:
-            yield Item(path, 0o644, source.read_bytes())
+            content = replaced.get(str(source.relative_to(ROOT)), source.read_bytes())
+            yield Item(path, 0o644, content)
             if source.suffix == ".py":
-                yield Item(importlib.util.cache_from_source(path), 0o644, _compiled(source, f"/{path}"))
+                yield Item(importlib.util.cache_from_source(path), 0o644, _compiled(content, f"/{path}"))
 
 
-def _compiled(source: Path, shown: str) -> bytes:
+def _compiled(content: bytes, shown: str) -> bytes:
     """Return the bytecode with an unchecked hash: no time stamp decides whether it is used."""
-    with tempfile.NamedTemporaryFile(suffix=".pyc") as target:
+    with tempfile.NamedTemporaryFile(suffix=".py") as source, tempfile.NamedTemporaryFile() as target:
+        source.write(content)
+        source.flush()
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        py_compile.compile(str(source), target.name, dfile=shown, doraise=True, invalidation_mode=mode)
+        py_compile.compile(source.name, target.name, dfile=shown, doraise=True, invalidation_mode=mode)
         return Path(target.name).read_bytes()
 
 
-def as_tar() -> bytes:
+def as_tar(replaced: Mapping[str, bytes] | None = None) -> bytes:
     """Return the tree as an uncompressed tar, everything owned by root."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for item in items():
+        for item in items(replaced):
             entry = tarfile.TarInfo(item.path)
             entry.mode = item.mode
             if item.content is None:

@@ -1,7 +1,7 @@
 """Every step of attach, format, mount, unmount and detach after which a process may be gone.
 
 Each is named once, directly after what it names was done. The crash tests' build puts another `reached` in
-the place of this one (`tools/crash_build.py`); the product has no way to be stopped.
+the place of this one (`tests/lab/crash/build.py`); the product has no way to be stopped.
 """
 
 from enum import StrEnum

@@ -1,0 +1,110 @@
+"""Node a with the build that can be stopped at a step, and the array; afterwards the product is put back."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.crash import build
+from tools.install import as_tar
+from tools.lab.product import Product
+from tools.lab.san import San
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tools.lab import Lab, Machine
+
+    MakeVolume = Callable[[], str]
+
+CLEAN_LIMIT = 60  # seconds: «within a minute nothing is left that nobody uses»
+SOAK = Path(__file__).resolve().parents[3] / "docs/soak.md"
+
+
+@pytest.fixture(scope="module")
+def san(lab: Lab) -> Iterator[San]:
+    lab.start("array", "a")
+    with San(lab) as san:
+        yield san
+
+
+@pytest.fixture(scope="module")
+def product(lab: Lab, san: San) -> Iterator[Product]:
+    product = Product(lab.node("a"))
+    product.install()
+    product.machine.put_tree("/", build.tree())
+    build.watch(product.machine)
+    product.machine.run("systemctl restart instorage-node.target", timeout=120)
+    yield product
+    product.machine.put_tree("/", as_tar())
+    product.machine.run(
+        "systemctl stop crash-watcher; systemctl stop instorage-node.target instorage-helper.service; "
+        "iscsiadm -m node -U all; iscsiadm -m node -o delete",
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def node(product: Product) -> Iterator[Machine]:
+    yield product.machine
+    build.disarm(product.machine)
+
+
+@pytest.fixture
+def make_volume(san: San) -> Iterator[MakeVolume]:
+    made: list[str] = []
+
+    def make() -> str:
+        volume = f"pvc-{uuid.uuid4()}"
+        san.command(
+            f"mcsop mkvdisk -name {volume} -size 1 -unit gb -mdiskgrp Pool0 -iogrp 0 -rsize 2% -autoexpand"
+        )
+        made.append(volume)
+        return volume
+
+    yield make
+    for volume in made:
+        san.command(f"mcsop rmvdisk -force {volume}")
+
+
+@pytest.fixture
+def becomes_clean(product: Product, san: San) -> Callable[[], None]:
+    """Fail unless node and array have nothing left of any volume within a minute."""
+
+    def check() -> None:
+        began = time.monotonic()
+        while (left := state(product, san)) and time.monotonic() < began + CLEAN_LIMIT:
+            time.sleep(0.5)
+        print(f"clean after {time.monotonic() - began:.1f} s")
+        assert not left, f"left behind: {left}"
+
+    return check
+
+
+def state(product: Product, san: San) -> dict[str, str]:
+    """Return what of volumes is on the node and mapped on the array."""
+    mapped = [volume["name"] for volume in san.control.do("volumes") if volume["maps"]]
+    return product.residue() | ({"mappings": " ".join(mapped)} if mapped else {})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the figures of a whole run (`make soak`) down."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("SOAK") or reporter is None or session.config.option.collectonly:
+        return
+    counts = {kind: len(reporter.stats.get(kind, ())) for kind in ("passed", "failed", "error")}
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    with SOAK.open("a", encoding="utf-8") as file:
+        file.write(f"| {today} | {commit.stdout.strip()} | crash points × victims | {said} |\n")
