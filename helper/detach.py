@@ -76,10 +76,12 @@ def _remove_disks(volume: device.Volume, deadline: float) -> tuple[str, ...]:
     soon = min(deadline, time.monotonic() + _DEVICE)
     jobs = [functools.partial(_remove, name, volume.uid, soon) for name in names]
     jobs.append(functools.partial(multipath.forget, volume.uid, soon))
-    answers = child.gather(jobs, soon, "The removal of a disk", volume.uid)[:-1]
+    *answers, forgotten = child.gather(jobs, soon, "The removal of a disk", volume.uid)
     said = dict(zip(names, answers, strict=True))
     if left := [f"{name} ({answer})" for name, answer in said.items() if answer not in ("gone", "other")]:
         raise _busy(volume, left)
+    if isinstance(forgotten, Exception):
+        raise forgotten
     return tuple(name for name, answer in said.items() if answer == "gone")
 
 

@@ -1,8 +1,8 @@
 """Runs in the guest: is asked at each step, and kills the victim of an armed one before it answers.
 
 Victims: `stub`; `agent`; `helper` (the supervisor with all that it started); `worker` (the helper's process
-that came to the step, its programs live on); `hold` (nobody: the step is kept from going on for a minute, for a
-test that resets the machine); a program's name such as `mkfs.ext4` (killed as soon as it runs after the step).
+that came to the step, its programs live on); `hold` (nobody: the step is kept from going on for a minute, for
+a test that resets the machine); a program's name such as `mkfs.ext4` (killed as soon as it runs after it).
 Standard library only: nothing of the product is here.
 """
 

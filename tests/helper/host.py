@@ -1,0 +1,229 @@
+"""A host for root code natively: sysfs as a directory, a kernel, a multipathd, programs.
+
+The true ones are in the lab; here the order and the wording of what the helper asks of them can be read, and
+trouble can be made that a real host shows once a year. `events` holds everything that was asked, in order.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from helper import child, iscsi, mounts, multipath, program, scsi, volume
+from helper import format as formatting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+UID = "600507600089000" + "0" * 16 + "1"
+OTHER = "600507600089000" + "0" * 16 + "2"
+GIB = 1 << 30
+TARGET = "iqn.2004-12.com.inspur:mcs.node1"
+_LENGTH = struct.Struct("@N")
+SCRIPT = """#!/bin/sh
+echo "${{0##*/}} $*" >> {events}
+{body}
+"""
+
+
+@dataclass
+class Host:
+    """`luns`: what the array shows, (host, target id, LUN) -> (UID, bytes)."""
+
+    root: Path
+    luns: dict[tuple[int, int, int], tuple[str, int]] = field(default_factory=dict)
+    busy_maps: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        classes = [f"sys/class/{name}" for name in ("iscsi_session", "iscsi_connection", "scsi_host")]
+        for name in (
+            "sys/block",
+            "sys/bus/scsi/devices",
+            "dev/mapper",
+            "page83",
+            "proc/self",
+            "bin",
+            *classes,
+        ):
+            (self.root / name).mkdir(parents=True)
+        (self.root / "proc/self/mountinfo").write_text("")
+        (self.root / "wwids").write_text("")
+        self._events = self.root / "events"
+        self._events.touch()
+        self._stopping = threading.Event()
+        self._numbers = iter(range(1, 1000))
+        self._letters = iter("mnopqrstuvwxyz")
+        for name in program.PACKAGES:
+            self.script(name, "exit 0")
+        self._daemon = socket.socket(socket.AF_UNIX)
+        self._daemon.bind(str(self.root / "mpd"))
+        self._daemon.listen(64)
+        self._threads = [
+            threading.Thread(target=one, daemon=True) for one in (self._kernel, self._multipathd)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make the helper's modules use this host."""
+        monkeypatch.setattr(scsi, "SYS", str(self.root / "sys"))
+        monkeypatch.setattr(scsi, "DEV", str(self.root / "dev"))
+        monkeypatch.setattr(scsi, "page83", self.page83)
+        monkeypatch.setattr(mounts, "PROC", str(self.root / "proc"))
+        monkeypatch.setattr(multipath, "SOCKETS", (str(self.root / "mpd"),))
+        monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
+        monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
+        monkeypatch.setattr(formatting, "RECORDS", str(self.root / "format"))
+        monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
+        monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
+        monkeypatch.setattr(child, "ABANDONED", str(self.root / "abandoned"))
+        fsync = os.fsync
+
+        def logged(descriptor: int) -> None:
+            self.note(f"fsync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", logged)
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._daemon.shutdown(socket.SHUT_RDWR)
+        self._daemon.close()
+        for thread in self._threads:
+            thread.join(5)
+
+    @property
+    def events(self) -> list[str]:
+        return self._events.read_text().splitlines()
+
+    def note(self, what: str) -> None:
+        with self._events.open("a") as file:
+            file.write(what + "\n")
+
+    def script(self, name: str, body: str) -> None:
+        """Make a program of a shell script; its arguments are noted."""
+        path = self.root / "bin" / name
+        path.write_text(SCRIPT.format(events=self._events, body=body))
+        path.chmod(0o755)
+
+    def page83(self, name: str) -> str:
+        """What a disk says now."""
+        try:
+            return (self.root / "page83" / name).read_text()
+        except FileNotFoundError:
+            raise OSError(5, "Input/output error") from None
+
+    def session(self, number: int, portal: str, target: str = TARGET) -> None:
+        """Log in: SCSI host `number`, target id 0."""
+        address, _, port = portal.rpartition(":")
+        at = self.root / f"sys/devices/host{number}/session{number}/iscsi_session/session{number}"
+        self._write(at, state="LOGGED_IN", targetname=target, target_id="0")
+        (self.root / f"sys/class/iscsi_session/session{number}").symlink_to(at)
+        peer = self.root / f"sys/class/iscsi_connection/connection{number}:0"
+        self._write(peer, persistent_address=address, persistent_port=port)
+        self._write(self.root / f"sys/class/scsi_host/host{number}", scan="")
+
+    def disk(self, name: str, hctl: str, uid: str, size: int = GIB, *, says: str | None = None) -> None:
+        """A disk that the kernel has found; `says` is what page 0x83 gives now."""
+        device = self.root / f"sys/bus/scsi/devices/{hctl}"
+        self._write(device, state="running", vendor=scsi.VENDOR, wwid=f"naa.{uid}", delete="")
+        (device / "block" / name).mkdir(parents=True)
+        block = self.root / f"sys/block/{name}"
+        self._write(block, dev=f"8:{next(self._numbers)}", size=str(size // 512))
+        (block / "holders").mkdir()
+        (block / "device").symlink_to(device)
+        (self.root / "page83" / name).write_text(uid if says is None else says)
+        (self.root / "dev" / name).touch()
+
+    def map(self, uid: str, *disks: str, size: int = GIB) -> str:
+        """A map that multipathd has made."""
+        name = f"dm-{next(self._numbers)}"
+        at = self.root / f"sys/block/{name}"
+        self._write(at, dev=f"253:{name[3:]}", size=str(size // 512))
+        self._write(at / "dm", uuid=f"mpath-3{uid}", name=f"3{uid}")
+        (at / "holders").mkdir()
+        (at / "slaves").mkdir()
+        for disk in disks:
+            (at / "slaves" / disk).touch()
+            (self.root / f"sys/block/{disk}/holders/{name}").touch()
+        (self.root / "dev" / name).touch()
+        (self.root / "wwids").write_text(f"/3{uid}/\n")
+        return name
+
+    def mounted(self, number: str, target: str, process: str = "77") -> None:
+        """A mount that one process sees, in a mount namespace of its own."""
+        folder = self.root / f"proc/{process}"
+        (folder / "ns").mkdir(parents=True)
+        (folder / "ns/mnt").symlink_to(f"mnt:[{process}]")
+        (folder / "mountinfo").write_text(f"9 1 {number} / {target} rw - ext4 /dev/x rw\n")
+
+    def names(self) -> list[str]:
+        """The block devices that are there."""
+        return sorted(path.name for path in (self.root / "sys/block").iterdir())
+
+    def _write(self, folder: Path, **attributes: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in attributes.items():
+            (folder / name).write_text(value)
+
+    def _kernel(self) -> None:
+        while not self._stopping.wait(0.002):
+            for scan in self.root.glob("sys/class/scsi_host/host*/scan"):
+                if asked := scan.read_text():
+                    scan.write_text("")
+                    self.note(f"scan {scan.parent.name} «{asked}»")
+                    self._found(int(scan.parent.name[4:]), asked)
+            for delete in list(self.root.glob("sys/bus/scsi/devices/*/delete")):
+                if delete.read_text():
+                    self._lost(delete.parent)
+
+    def _found(self, host: int, asked: str) -> None:
+        channel, target, lun = (int(word) if word.isdigit() else -1 for word in asked.split())
+        for (at, its_target, its_lun), (uid, size) in self.luns.items():
+            wanted = (host, channel in (0, -1), target in (its_target, -1), lun in (its_lun, -1))
+            if wanted == (at, True, True, True):
+                self.disk(f"sd{next(self._letters)}", f"{at}:0:{its_target}:{its_lun}", uid, size)
+
+    def _lost(self, device: Path) -> None:
+        (name,) = os.listdir(device / "block")
+        self.note(f"delete {name}")
+        (self.root / "dev" / name).unlink()
+        shutil.rmtree(device)
+        shutil.rmtree(self.root / f"sys/block/{name}")
+
+    def _multipathd(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection = self._daemon.accept()[0]
+            except OSError:
+                return
+            with connection:
+                (size,) = _LENGTH.unpack(connection.recv(_LENGTH.size))
+                asked = connection.recv(size).rstrip(b"\0").decode()
+                answer = self._obey(asked).encode() + b"\0"
+                connection.sendall(_LENGTH.pack(len(answer)) + answer)
+
+    def _obey(self, asked: str) -> str:
+        disks = [path.name for path in (self.root / "sys/block").glob("sd*")]
+        if asked.startswith("show paths"):
+            known = {name: (self.root / f"sys/block/{name}/device/wwid").read_text()[4:] for name in disks}
+            return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
+        if not asked.startswith("show"):
+            self.note(f"multipathd {asked}")
+        if asked.startswith("add map 3"):
+            uid = asked[9:]
+            self.map(uid, *(one.name for one in scsi.disks() if one.uid == uid))
+        if asked.startswith("del map 3") and asked[8:] not in self.busy_maps:
+            for at in (self.root / "sys/block").glob("dm-*"):
+                if (at / "dm/name").read_text() == asked[8:]:
+                    for disk in os.listdir(at / "slaves"):
+                        (self.root / f"sys/block/{disk}/holders/{at.name}").unlink()
+                    shutil.rmtree(at)
+        return "ok"

@@ -1,0 +1,175 @@
+"""Detach: the one order, nothing of what is used is touched, what is gone is success (safety.md 10 to 13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helper import device, scsi
+from helper.detach import detach
+from helper.mount import unmount
+from helper.settings import Settings
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import RequestId, VolumeUid
+from instorage.wire.verbs import DetachRequest, UnmountRequest
+from tests.helper.host import OTHER, UID, Host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.subprocess
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    host = Host(tmp_path)
+    host.patch(monkeypatch)
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def attached(host: Host) -> Host:
+    """The volume with two disks and a map, another volume beside it."""
+    host.disk("sda", "0:0:0:1", UID)
+    host.disk("sdb", "1:0:0:1", UID)
+    host.disk("sdc", "0:0:0:2", OTHER)
+    host.map(UID, "sda", "sdb")
+    return host
+
+
+def ask(wait_ms: int = 3000) -> tuple[str, ...]:
+    return detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), wait_ms), Settings()).removed
+
+
+def refused(wait_ms: int = 3000) -> str:
+    with pytest.raises(Fault) as raised:
+        ask(wait_ms)
+    assert raised.value.code is Code.DEVICE_BUSY
+    return raised.value.sentence
+
+
+def test_flushed_then_the_map_then_every_disk_then_forgotten(attached: Host) -> None:
+    removed = ask()
+    assert (removed[0][:3], removed[1:]) == ("dm-", ("sda", "sdb"))
+    assert attached.names() == ["sdc"]
+    order = [event.split(" 3")[0] for event in attached.events]
+    flushed, mapless = order.index(f"fsync {removed[0]}"), order.index("multipathd del map")
+    deleted = [order.index("delete sda"), order.index("delete sdb")]
+    assert flushed < order.index("multipathd disablequeueing map") < mapless < min(deleted)
+    assert f"multipath -w 3{UID}" in attached.events
+    assert not [event for event in attached.events if event.startswith("multipath -F") or "reconf" in event]
+
+
+def test_a_map_that_stays_keeps_its_disks(attached: Host) -> None:
+    attached.busy_maps.add(f"3{UID}")
+    refused(1500)
+    assert len(attached.names()) == 4
+    assert not [event for event in attached.events if event.startswith("delete")]
+
+
+def test_a_mount_in_any_namespace_keeps_everything(attached: Host) -> None:
+    attached.mounted(device.find(UID).map.number, "/mnt/by-hand")  # type: ignore[union-attr]
+    assert "/mnt/by-hand" in refused()
+    assert len(attached.names()) == 4
+    assert not [event for event in attached.events if event.startswith("multipathd")]
+
+
+def test_a_mounted_bare_path_keeps_everything(host: Host) -> None:
+    host.disk("sda", "0:0:0:1", UID)
+    host.mounted(scsi.disk("sda").number, "/mnt/raw")  # type: ignore[union-attr]
+    assert "/mnt/raw" in refused()
+    assert host.names() == ["sda"]
+
+
+def test_a_device_on_top_keeps_everything(attached: Host) -> None:
+    (name,) = [name for name in attached.names() if name.startswith("dm-")]
+    (attached.root / f"sys/block/{name}/holders/dm-99").touch()
+    assert "dm-99" in refused()
+    assert len(attached.names()) == 4
+
+
+def test_a_program_that_has_it_open_keeps_everything(attached: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(name: str) -> int:
+        raise OSError(16, f"{name} is busy")
+
+    monkeypatch.setattr(scsi, "exclusive", busy)
+    assert "a program" in refused()
+    assert len(attached.names()) == 4
+
+
+def test_a_name_that_became_another_volumes_is_left_alone(
+    attached: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the removal sdb went, and came back as another volume."""
+    found = device.find(UID)
+    monkeypatch.setattr(device, "find", lambda uid, disks=None: found)
+    (attached.root / "sys/bus/scsi/devices/1:0:0:1/wwid").write_text(f"naa.{OTHER}")
+    (attached.root / "page83/sdb").write_text(OTHER)
+    monkeypatch.setattr("helper.multipath.flush", lambda *_: True)
+    for name in ("sda", "sdb"):
+        for holder in (attached.root / f"sys/block/{name}/holders").iterdir():
+            holder.unlink()
+    assert "sdb" not in ask()
+    assert "sdb" in attached.names()
+
+
+def test_gone_is_said_only_after_a_second_look(attached: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sysfs shows nothing for an instant while a map is reloaded."""
+    true_find, looks = device.find, []
+
+    def find(uid: str, disks: object = None) -> device.Volume:
+        looks.append(uid)
+        return device.Volume(uid, None, ()) if len(looks) == 1 else true_find(uid)
+
+    monkeypatch.setattr(device, "find", find)
+    assert len(ask()) == 3
+    assert attached.names() == ["sdc"]
+
+
+def test_what_is_gone_already_is_success(host: Host) -> None:
+    assert ask() == ()
+    (host.root / "wwids").write_text(f"/3{UID}/\n")
+    assert ask() == ()
+    assert f"multipath -w 3{UID}" in host.events
+
+
+def test_what_is_gone_half_is_finished(host: Host) -> None:
+    host.disk("sdb", "1:0:0:1", UID)
+    assert ask() == ("sdb",)
+
+
+def test_one_disk_that_stays_does_not_save_the_others(
+    attached: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_delete = scsi.delete
+    monkeypatch.setattr(scsi, "delete", lambda name, deadline: name != "sda" and true_delete(name, deadline))
+    assert "sda" in refused()
+    assert "sdb" not in attached.names()
+
+
+def test_a_wwid_that_could_not_be_forgotten_is_no_success_and_forgotten_by_the_next_call(
+    attached: Host,
+) -> None:
+    attached.script("multipath", "kill -9 $$")
+    with pytest.raises(Fault, match="multipath ended with status -9"):
+        ask()
+    assert attached.names() == ["sdc"]
+    attached.script("multipath", "exit 0")
+    ask()
+    assert attached.events[-1] == f"multipath -w 3{UID}"
+
+
+def test_no_session_is_ended(attached: Host) -> None:
+    ask()
+    assert not [event for event in attached.events if event.startswith("iscsiadm")]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_unmounting_what_was_never_mounted_is_success(tmp_path: Path, there: bool) -> None:
+    settings = Settings(roots=(str(tmp_path),))
+    target = tmp_path / "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/pvc-1"
+    (target if there else target.parent.parent).mkdir(parents=True)
+    assert unmount(UnmountRequest(RequestId("test1"), str(target)), settings).uid is None
