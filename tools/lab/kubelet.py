@@ -30,6 +30,8 @@ RECORDED_DEVICE = "/dev/loop0"
 RECORDED_NODE = "node1"
 START = ("waitforattach", "mountdevice", "mount")
 END = ("unmount", "unmountdevice", "detach")
+STILL_WORKING = "still working"
+"""In a Failure of the stub when its own deadline came before the agent's answer."""
 RECORDED_OPTIONS = ("pool", "volume_id")
 
 
@@ -108,6 +110,8 @@ class Kubelet:
         """Make calls up to the first that fails, each when the iterator is asked for it."""
         for name in names:
             answer = self.call(name)
+            while not answer.success and STILL_WORKING in answer.message:
+                answer = self.call(name)  # kubelet asks again, and joins what is under way
             yield answer
             if not answer.success:
                 break

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONFIGURATION = f"/{PLUGIN}/config/instorage.yaml"
 USER = "superuser"
 PASSWORD = "Passw0rd-of-the-lab"
-PATIENCE = {f"{key}RetryTimes": 30 for key in ("scsiScan", "iscsiPathCheck", "multipathSearch")}
+PATIENCE = {f"{key}RetryTimes": 100 for key in ("scsiScan", "iscsiPathCheck", "multipathSearch")}
 """Upper bounds, never paid as sleeps: a guest is up to twelve times slower than a machine."""
 ACTIVATE = f"""
 systemd-tmpfiles --create && chown -R root:instorage-agent /{PLUGIN}/config &&
