@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.dataplane import Target
 from simulator.remote import RemoteDataPlane
-from tools.install import ROOT, as_tar
+from tools.install import as_tar
 from tools.lab.product import RESIDUE, build_stub
-from tools.lab.san import GUEST_FILES, GUEST_FOLDER, PORT
+from tools.lab.san import serve_dataplane
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
@@ -171,13 +171,7 @@ def prepare(lab: Lab) -> Rig:
     """Install the product on node a, of which only the helper's socket is started; start the data plane."""
     lab.start("array", "a")
     node = lab.node("a")
-    for name in GUEST_FILES:
-        lab.array.put(f"{GUEST_FOLDER}/simulator/{name}", (ROOT / "simulator" / name).read_bytes())
-    lab.array.run(
-        "systemctl is-active -q instorage-dataplane || systemd-run -q --unit=instorage-dataplane "
-        f"--working-directory={GUEST_FOLDER} -p Restart=always "
-        f"/usr/bin/python3 -m simulator.dataplane_server {PORT}"
-    )
+    serve_dataplane(lab.array)
     plane = RemoteDataPlane(lab.array.dataplane_socket)
     plane.open([Target(n + 1, TARGETS[n], f"{PORTALS[n]}:3260", optimized=n == 0) for n in (0, 1)])
     plane.admit(node.role.initiator)

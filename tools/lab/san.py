@@ -27,11 +27,23 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tools.lab.lab import Lab
+    from tools.lab.machine import Machine
 
 GUEST_FILES = ("__init__.py", "dataplane.py", "loop.py", "lio.py", "dataplane_server.py")
 GUEST_FOLDER = "/usr/lib/instorage-simulator"
 PORT = "/dev/virtio-ports/instorage.dataplane"
 READY_LIMIT = 60  # seconds
+
+
+def serve_dataplane(array: Machine) -> None:
+    """Have the array machine's kernel target driven over its serial port, from now on."""
+    for name in GUEST_FILES:
+        array.put(f"{GUEST_FOLDER}/simulator/{name}", (ROOT / "simulator" / name).read_bytes())
+    array.run(
+        "systemctl is-active -q instorage-dataplane || systemd-run -q --unit=instorage-dataplane "
+        f"--working-directory={GUEST_FOLDER} -p Restart=always "
+        f"/usr/bin/python3 -m simulator.dataplane_server {PORT}"
+    )
 
 
 class San:
@@ -61,7 +73,7 @@ class San:
 
     def __enter__(self) -> Self:
         if self._dataplane:
-            self._serve_dataplane()
+            serve_dataplane(self._lab.array)
         self.start()
         return self
 
@@ -69,15 +81,6 @@ class San:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _serve_dataplane(self) -> None:
-        for name in GUEST_FILES:
-            self._lab.array.put(f"{GUEST_FOLDER}/simulator/{name}", (ROOT / "simulator" / name).read_bytes())
-        self._lab.array.run(
-            "systemctl is-active -q instorage-dataplane || systemd-run -q --unit=instorage-dataplane "
-            f"--working-directory={GUEST_FOLDER} -p Restart=always "
-            f"/usr/bin/python3 -m simulator.dataplane_server {PORT}"
-        )
 
     def start(self) -> None:
         """Start the program and wait until it listens."""
