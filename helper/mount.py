@@ -29,6 +29,10 @@ def mount(request: verbs.MountRequest, settings: Settings) -> verbs.MountReply:
     target = parse(request.target, settings)
     if not target.is_device:
         raise Fault(Code.NOT_ALLOWED, f"{request.target} is no device mount.", target=request.target)
+    if request.shared and not request.read_only:
+        raise Fault(
+            Code.NOT_ALLOWED, f"Volume {request.uid} has other readers: it is not mounted read-write."
+        )
     with hold(request.uid, request.op, time.monotonic() + _WAIT), walk(target, create=True) as place:
         volume = device.find(request.uid)
         if settings.demanded(request.multipath):
@@ -89,8 +93,17 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     source = f"mapper/{volume.map.label}" if volume.map else ""
     if os.path.realpath(f"{scsi.DEV}/{source}") != f"{scsi.DEV}/{volume.top.name}":
         source = volume.top.name  # udev has not come to it yet
-    data = "nouuid" if kind == "xfs" else ""
-    _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, data), "mount", volume.uid)
+    data = ["nouuid"] if kind == "xfs" else []
+    if request.shared:  # ext and xfs replay their journal even on a read-only mount
+        data += ["norecovery"] if kind == "xfs" else ["noload"]
+        for one in (*volume.disks, volume.top):
+            scsi.forbid_writes(one.name)
+    _call(
+        place,
+        lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, ",".join(data)),
+        "mount",
+        volume.uid,
+    )
     reached(Step.HELPER_MOUNT_MOUNTED)
     row = place.row()
     wanted = (volume.top.number, request.read_only)

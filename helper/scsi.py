@@ -17,6 +17,7 @@ SYS = "/sys"
 DEV = "/dev"
 VENDOR = "INSPUR"
 _SG_IO = 0x2285
+_BLKROSET = 0x125D  # <linux/fs.h>
 _SG_HEADER = struct.Struct("@iiBBHIPPPIIiPBBBBHHiII0P")  # struct sg_io_hdr of <scsi/sg.h>
 _SG_MILLISECONDS = 5000
 _OPEN = os.O_RDONLY | os.O_NONBLOCK
@@ -140,6 +141,13 @@ def holders(name: str) -> list[str]:
 def exclusive(name: str) -> int:
     """Open a device as its only user: `OSError(EBUSY)` while it, or a partition, is mounted or held."""
     return os.open(f"{DEV}/{name}", _OPEN | os.O_EXCL)
+
+
+def forbid_writes(name: str) -> None:
+    """Have the kernel refuse writes to a device, until it is removed or its map is loaded anew."""
+    node = os.open(f"{DEV}/{name}", _OPEN)
+    fcntl.ioctl(node, _BLKROSET, struct.pack("i", 1))
+    os.close(node)
 
 
 def page83(name: str) -> str:

@@ -46,6 +46,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
                 read_only=options.read_only,
                 may_format=may_format,
                 multipath=multipath(operation),
+                shared=options.many_readers,
             )
         )
     reached(Step.AGENT_MOUNT_MOUNTED)

@@ -174,7 +174,8 @@ class MountRequest:
     """Mount the volume on a device-mount target, formatting it first if it is proven new.
 
     `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
-    request's (read-write): it can only forbid. The helper proves emptiness itself.
+    request's (read-write): it can only forbid. The helper proves emptiness itself. `shared` says that other
+    hosts may have the volume: it is then never written, not even by the replay of a journal.
     """
 
     op: RequestId
@@ -186,6 +187,7 @@ class MountRequest:
     may_format: bool
     multipath: Multipath
     options: tuple[MountOption, ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True)

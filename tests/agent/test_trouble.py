@@ -194,6 +194,7 @@ def test_many_readers_share_a_volume_and_writers_are_refused(bench: Bench) -> No
     shared = options("vol1", "ro", readers="many")
     bench.attach("vol1", shared).success()
     bench.mount_device("vol1", shared).success()
+    assert bench.helper.last("Mount")["shared"] is True
     assert sorted(bench.maps("vol1")) == ["iscsi-node1", "iscsi-other"]
     bench.attach("vol1", options("vol1", readers="many")).failure("readers: many")
 

@@ -1,0 +1,184 @@
+"""Mount: checked before, looked at again after, never a writer where none may be (safety.md 8, 9 and 22)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from helper import mount as mounting
+from helper import mounts, scsi
+from helper.mounts import Row
+from helper.settings import Settings
+from helper.target import Place
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
+from instorage.wire.verbs import MountReply, MountRequest, Multipath
+from tests.helper.host import GIB, OTHER, UID, Host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.subprocess
+
+NUMBER = "0:0"  # what a plain file in the place of a device has
+MOUNTED = Row(9, NUMBER, "/", "/x", ["rw"], "ext4", "/dev/x", ["rw"])
+
+
+class Rig:
+    """A verified volume; `rows` are what is found at the target, one look after the other."""
+
+    def __init__(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.host = host
+        self.rows: list[Row | None] = [None, MOUNTED]
+        self.settings = Settings(roots=(str(host.root),))
+        mounts_folder = host.root / "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts"
+        (mounts_folder / "pvc-1").mkdir(parents=True)
+        host.disk("sda", "0:0:0:1", UID)
+        name = host.map(UID, "sda")
+        (host.root / f"sys/block/{name}/dev").write_text(NUMBER)
+        self.request = MountRequest(
+            RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(GIB), str(mounts_folder / "pvc-1"),
+            FsType.parse("ext4"), False, False, Multipath.PREFERRED,
+        )  # fmt: skip
+        self.prepared = ("ext4", False)
+        monkeypatch.setattr(mounting, "prepare", lambda *_: self.prepared)
+        monkeypatch.setattr(Place, "row", lambda _: self.rows.pop(0))
+        monkeypatch.setattr(scsi, "forbid_writes", lambda device: host.note(f"read-only {device}"))
+        monkeypatch.setattr(mounts, "mount", self._mount)
+        monkeypatch.setattr(mounts, "unmount", lambda _, target: host.note(f"unmount {target}"))
+
+    def _mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+        self.host.note(f"mount {kind} {'ro' if flags & mounts.RDONLY else 'rw'} {data}".strip())
+
+    def ask(self, **changed: Any) -> MountReply:
+        return mounting.mount(replace(self.request, **changed), self.settings)
+
+    def refused(self, code: Code, **changed: Any) -> str:
+        with pytest.raises(Fault) as raised:
+            self.ask(**changed)
+        assert raised.value.code is code, raised.value
+        return raised.value.sentence
+
+    def did(self, *words: str) -> list[str]:
+        return [event for event in self.host.events if event.startswith(words)]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    host = Host(tmp_path)
+    host.patch(monkeypatch)
+    yield Rig(host, monkeypatch)
+    host.close()
+
+
+def test_checked_and_then_mounted(rig: Rig) -> None:
+    rig.ask()
+    assert [event.split()[0] for event in rig.did("fsck", "mount")] == ["fsck.ext4", "mount"]
+    assert rig.did("fsck")[0].startswith("fsck.ext4 -a ")
+
+
+@pytest.mark.parametrize(("status", "works"), [(0, True), (1, True), (4, False), (2, False), (8, False)])
+def test_what_fsck_could_not_correct_is_an_error(rig: Rig, status: int, works: bool) -> None:
+    rig.host.script("fsck.ext4", f"exit {status}")
+    if works:
+        rig.ask()
+    else:
+        assert "damaged" in rig.refused(Code.FILE_SYSTEM)
+        assert not rig.did("mount")
+
+
+def test_a_read_only_mount_is_not_repaired_first(rig: Rig) -> None:
+    rig.rows[1] = MOUNTED._replace(options=["ro"])
+    rig.ask(read_only=True)
+    assert not rig.did("fsck")
+    assert rig.did("mount") == ["mount ext4 ro"]
+
+
+def test_a_clones_xfs_is_mounted_beside_its_origin(rig: Rig) -> None:
+    rig.prepared = ("xfs", False)
+    rig.ask(fs_type=FsType.parse("xfs"))
+    assert rig.did("mount", "fsck") == ["mount xfs rw nouuid"]
+
+
+def test_a_mount_that_did_not_come_up_is_no_success(rig: Rig) -> None:
+    rig.rows[1] = None
+    assert "unmounted again" in rig.refused(Code.FILE_SYSTEM)
+    assert rig.did("unmount") == ["unmount pvc-1"]
+
+
+def test_another_volume_that_came_up_is_taken_down_again(rig: Rig) -> None:
+    rig.rows[1] = MOUNTED._replace(number="253:99")
+    assert "unmounted again" in rig.refused(Code.FILE_SYSTEM)
+    assert rig.did("unmount") == ["unmount pvc-1"]
+
+
+def test_a_mount_that_came_up_read_only_is_no_success(rig: Rig) -> None:
+    rig.rows[1] = MOUNTED._replace(super_options=["ro"])
+    rig.refused(Code.FILE_SYSTEM)
+
+
+def test_a_failed_mount_is_never_answered_with_a_format(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(mounts, "mount", fails)
+    assert "Invalid argument" in rig.refused(Code.FILE_SYSTEM, may_format=True)
+    assert not rig.did("mkfs")
+
+
+def test_a_file_system_that_the_kernel_made_read_only_is_not_handed_out_as_writable(rig: Rig) -> None:
+    rig.rows = [MOUNTED._replace(super_options=["ro"])]
+    assert "the kernel found an error" in rig.refused(Code.FILE_SYSTEM)
+    rig.rows = [MOUNTED._replace(super_options=["ro"])]
+    assert rig.ask(read_only=True).already
+
+
+def test_a_foreign_mount_at_the_target_is_left(rig: Rig) -> None:
+    rig.rows = [MOUNTED._replace(number="0:55", fs_type="tmpfs")]
+    rig.refused(Code.NOT_OURS)
+    assert not rig.did("mount", "unmount")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("ext4", "noload"), ("ext3", "noload"), ("xfs", "nouuid,norecovery")]
+)
+def test_a_volume_with_other_readers_is_never_replayed(rig: Rig, kind: str, data: str) -> None:
+    rig.prepared = (kind, False)
+    rig.rows[1] = MOUNTED._replace(options=["ro"])
+    rig.ask(read_only=True, shared=True, fs_type=FsType.parse(kind))
+    assert rig.did("mount", "fsck") == [f"mount {kind} ro {data}"]
+    assert len(rig.did("read-only")) == 2, "the path and the map take writes"
+
+
+def test_a_volume_with_other_readers_is_never_writable(rig: Rig) -> None:
+    assert "other readers" in rig.refused(Code.NOT_ALLOWED, shared=True)
+    assert not rig.did("mount")
+
+
+def test_a_disk_that_became_another_volume_is_not_mounted(rig: Rig) -> None:
+    (rig.host.root / "page83/sda").write_text(OTHER)
+    assert OTHER in rig.refused(Code.WRONG_DEVICE)
+    assert not rig.did("mount", "fsck")
+
+
+def test_a_volume_that_is_used_elsewhere_is_not_mounted(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(name: str) -> int:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(scsi, "exclusive", busy)
+    rig.host.mounted(NUMBER, "/mnt/by-hand")
+    assert "/mnt/by-hand" in rig.refused(Code.DEVICE_BUSY)
+    assert not rig.did("mount", "fsck")
+
+
+def test_the_kernel_refuses_writes_to_a_device_that_is_to_be_read_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.setattr(scsi, "DEV", "/dev")
+    monkeypatch.setattr(scsi.fcntl, "ioctl", lambda _, number, data: asked.append((number, data)))
+    scsi.forbid_writes("null")
+    assert asked == [(0x125D, b"\1\0\0\0")]
