@@ -42,13 +42,15 @@ class Row(NamedTuple):
 
 def table(process: str = "self") -> list[Row]:
     """Return the mounts in the mount namespace of a process, oldest first."""
-    with open(f"{PROC}/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+    # newline: in mount paths the kernel escapes \n, not \r, and any user may mount in a namespace of his own
+    path = f"{PROC}/{process}/mountinfo"
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         return [_row(line) for line in lines]
 
 
 def _row(line: str) -> Row:
     left, _, right = line.rstrip("\n").partition(" - ")
-    fields, (kind, source, more) = left.split(" "), right.split(" ")
+    fields, (kind, source, more) = left.split(" "), right.split(" ", 2)
     root, target, source = (
         re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text) for text in (*fields[3:5], source)
     )
