@@ -4,6 +4,7 @@ multipathd is asked over its own socket, as libmpathcmd does: a program for each
 answer. Nothing that it says is believed: what counts is the map in sysfs. Deadlines are monotonic seconds.
 """
 
+import os
 import socket
 import struct
 import time
@@ -15,6 +16,7 @@ from helper.program import run
 
 SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
+_UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
 _LENGTH = struct.Struct("@N")  # a size_t before each text, whose last byte is NUL
 _UDEV = 3  # seconds for udev to show multipathd a disk or a map
 _IN_USE = 5  # seconds for others to let go of a map
@@ -41,12 +43,8 @@ def find(uid: str) -> Map | None:
     for name in scsi.names(f"{scsi.SYS}/block"):
         if name.startswith("dm-") and uid_of(name) == uid:
             at = f"{scsi.SYS}/block/{name}"
-            label, number, paths = (
-                scsi.read(f"{at}/dm/name"),
-                scsi.read(f"{at}/dev"),
-                scsi.names(f"{at}/slaves"),
-            )
-            return Map(name, label, number, scsi.size(name), tuple(paths))
+            label, number = scsi.read(f"{at}/dm/name"), scsi.read(f"{at}/dev")
+            return Map(name, label, number, scsi.size(name), tuple(scsi.names(f"{at}/slaves")))
     return None
 
 
@@ -57,6 +55,11 @@ def ask(command: str, deadline: float) -> str | None:
             with socket.socket(socket.AF_UNIX) as daemon:
                 daemon.settimeout(max(deadline - time.monotonic(), 0.001))
                 daemon.connect(address)
+                peer = daemon.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+                if (
+                    _UCRED.unpack(peer)[1] != os.geteuid()
+                ):  # while multipathd is away anybody may take the abstract name
+                    continue
                 daemon.sendall(_LENGTH.pack(len(command) + 1) + command.encode() + b"\0")
                 (size,) = _LENGTH.unpack(_exactly(daemon, _LENGTH.size))
                 return _exactly(daemon, min(size, 1 << 20)).rstrip(b"\0").decode("utf-8", "replace").strip()

@@ -28,7 +28,7 @@ NAMES = {
 def mounted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
     """A tmpfs on a directory of the given name, in a mount namespace that lives as long as the test."""
     target = tmp_path / NAMES[request.param]
-    target.mkdir()
+    target.mkdir(parents=True)
     holder = subprocess.Popen(
         ["unshare", "-m", "sh", "-c", 'mount -t tmpfs "s p" "$1" && echo up && exec cat', "sh", target],
         stdin=subprocess.PIPE,
