@@ -44,15 +44,17 @@ def _parts(item: str | bytes | Path) -> Iterator[bytes]:
         yield item.read_bytes()
 
 
-def layer(kind: str, hashed: str, make: Callable[[Path], None], report: Report) -> Path:
-    """Return the folder `KIND-HASH`, made by `make(folder)` if it is not there yet.
+def layer(
+    kind: str, hashed: str, make: Callable[[Path], None], report: Report, below: Path | None = None
+) -> Path:
+    """Return folder `KIND-HASH` of the cache `below` (the lab's), made by `make(folder)` if it is not there.
 
     It appears whole or not at all; of two processes that want it, one makes it and the other waits.
     """
-    target = root() / f"{kind}-{hashed}"
+    target = (below or root()) / f"{kind}-{hashed}"
     if os.geteuid() != 0:
         raise LabFault("lab-not-root", "run as root: building an image needs chroot and mount.")
-    root().mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(kind, report, wanted=target):
         if not target.exists():
             _make(kind, target, make)
@@ -61,9 +63,9 @@ def layer(kind: str, hashed: str, make: Callable[[Path], None], report: Report) 
 
 
 def _make(kind: str, target: Path, make: Callable[[Path], None]) -> None:
-    for stale in root().glob(f".{kind}-*"):
+    for stale in target.parent.glob(f".{kind}-*"):
         shutil.rmtree(stale)  # left by a build that was killed: this process holds the lock
-    building = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=root()))
+    building = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=target.parent))
     try:
         building.chmod(0o755)
         make(building)
@@ -71,14 +73,14 @@ def _make(kind: str, target: Path, make: Callable[[Path], None]) -> None:
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    by_use = sorted(root().glob(f"{kind}-*"), key=lambda folder: folder.stat().st_mtime)
+    by_use = sorted(target.parent.glob(f"{kind}-*"), key=lambda folder: folder.stat().st_mtime)
     for old in by_use[:-KEEP]:
         shutil.rmtree(old)
 
 
 @contextmanager
 def _locked(kind: str, report: Report, wanted: Path) -> Iterator[None]:
-    with (root() / f"{kind}.lock").open("w") as lock:
+    with (wanted.parent / f"{kind}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

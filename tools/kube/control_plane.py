@@ -1,0 +1,185 @@
+"""etcd, kube-apiserver and kube-controller-manager on loopback, as one thing that starts and ends.
+
+Every process runs on a leash (tools/lab/leash.py): it ends when this process does, in whatever way.
+"""
+
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from tools.kube import build
+from tools.kube.certificates import Authority, signing_key
+from tools.lab.fault import LabFault
+
+LEASH: Final = Path(__file__).parents[1] / "lab" / "leash.py"
+ETCD: Final = "/usr/bin/etcd"
+START_SECONDS: Final = 60.0  # a deadline, not the usual time
+SERVICES: Final = "10.96.0.0/24"
+ISSUER: Final = "https://kubernetes.default.svc"
+
+
+class ControlPlane:
+    """`with ControlPlane() as plane: plane.kubeconfig("admin")`; RBAC is on, no node, no scheduler.
+
+    `requests`: calls per second that kube-controller-manager may make (upstream's default is 20).
+    """
+
+    def __init__(self, requests: int = 20) -> None:
+        self._requests = requests
+        self._directory = Path(tempfile.mkdtemp(prefix="instorage-kube-"))
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._etcd, self._peers, self._port, self._manager = _free_ports(4)
+        self._authority = Authority(self._directory / "pki")
+        self.url = f"https://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._certificates()
+            self._start_etcd()
+            self.start_apiserver()
+            self.start_manager()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def kubeconfig(self, user: str, token: str | None = None) -> Path:
+        """Return the kubeconfig of `user`: with a certificate made here (admin, manager), or with `token`."""
+        pki = self._directory / "pki"
+        login = (
+            {"token": token}
+            if token
+            else {"client-certificate": f"{pki / user}.crt", "client-key": f"{pki / user}.key"}
+        )
+        cluster = {"server": self.url, "certificate-authority": str(pki / "ca.crt")}
+        path = self._directory / f"{user}.kubeconfig"
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": user, "user": login}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "current-context": "test",
+        }
+        path.write_text(json.dumps(document))
+        return path
+
+    def start_apiserver(self) -> None:
+        """Start the API server, on the same port each time, and wait until it is ready."""
+        pki = self._directory / "pki"
+        self._start(
+            "kube-apiserver", build.program("kube-apiserver"),
+            "--bind-address=127.0.0.1", f"--secure-port={self._port}", "--insecure-port=0",
+            "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+            f"--etcd-servers=http://127.0.0.1:{self._etcd}", f"--client-ca-file={pki}/ca.crt",
+            f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
+            f"--service-account-key-file={pki}/sa.key", f"--service-account-signing-key-file={pki}/sa.key",
+            f"--service-account-issuer={ISSUER}", f"--service-cluster-ip-range={SERVICES}",
+            "--authorization-mode=Node,RBAC", "--allow-privileged=true",
+        )  # fmt: skip
+        self._wait("kube-apiserver", lambda: self._answers(f"{self.url}/readyz"))
+
+    def start_manager(self) -> None:
+        """Start kube-controller-manager; it ends by itself when it loses the API server for long."""
+        pki = self._directory / "pki"
+        mine = self.kubeconfig("manager")
+        self._start(
+            "kube-controller-manager", build.program("kube-controller-manager"),
+            f"--kubeconfig={mine}", f"--authentication-kubeconfig={mine}",
+            f"--authorization-kubeconfig={mine}", "--bind-address=127.0.0.1", "--port=0",
+            f"--secure-port={self._manager}", f"--cert-dir={pki}", "--leader-elect=false",
+            f"--service-account-private-key-file={pki}/sa.key", f"--root-ca-file={pki}/ca.crt",
+            "--use-service-account-credentials=true", f"--kube-api-qps={self._requests}",
+            f"--kube-api-burst={self._requests * 3 // 2}",
+            f"--flex-volume-plugin-dir={self._directory}/plugins",
+        )  # fmt: skip
+        health = f"https://127.0.0.1:{self._manager}/healthz"
+        self._wait("kube-controller-manager", lambda: self._answers(health))
+
+    def end(self, name: str) -> None:
+        """Kill one of etcd, kube-apiserver, kube-controller-manager."""
+        process = self._processes.pop(name)
+        if process.stdin is not None and process.poll() is None:
+            process.stdin.write(b".")
+            process.stdin.close()
+        process.wait(timeout=10)
+
+    def stop(self) -> None:
+        """End everything and remove its directory."""
+        for name in reversed(list(self._processes)):
+            self.end(name)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def log(self, name: str) -> str:
+        """Return what a program has written."""
+        return (self._directory / f"{name}.log").read_text(errors="replace")
+
+    def _certificates(self) -> None:
+        issue = self._authority.issue
+        issue("apiserver", "kube-apiserver", hosts=("127.0.0.1", "10.96.0.1", "localhost", "kubernetes"))
+        issue("admin", "admin", ("system:masters",))
+        issue("manager", "system:kube-controller-manager")
+        signing_key(self._directory / "pki" / "sa.key")
+
+    def _start_etcd(self) -> None:
+        clients, peers = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peers}"
+        self._start(
+            "etcd", ETCD, f"--data-dir={self._directory}/etcd", "--unsafe-no-fsync", "--log-level=warn",
+            f"--listen-client-urls={clients}", f"--advertise-client-urls={clients}",
+            f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}",
+            f"--initial-cluster=default={peers}",
+        )  # fmt: skip
+        self._wait("etcd", lambda: self._answers(f"{clients}/health"))
+
+    def _start(self, name: str, *argv: str | Path) -> None:
+        with (self._directory / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-I", str(LEASH), str(self._directory), *map(str, argv)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                env={"PATH": "/usr/bin:/bin", "HOME": str(self._directory)},
+            )
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            if self._processes[name].poll() is not None or time.monotonic() > deadline:
+                raise LabFault("kube-start", f"{name} did not come up:\n{self.log(name)[-3000:]}")
+            time.sleep(0.05)
+
+    def _answers(self, url: str) -> bool:
+        context = ssl.create_default_context(cafile=str(self._authority.certificate))
+        if url.startswith(f"https://127.0.0.1:{self._manager}/"):
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # its certificate is its own
+        elif url.startswith("https"):
+            pki = self._directory / "pki"
+            context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        try:
+            with urllib.request.urlopen(url, timeout=5, context=context) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that are free now; a race with another process shows at the start."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(held.getsockname()[1]) for held in sockets]
+    for held in sockets:
+        held.close()
+    return ports
