@@ -11,14 +11,16 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedPath
 
-_DISK = 10  # seconds for one disk to be found and to answer
-_LUN = 4  # seconds for the array to show a LUN that it says is mapped
-_GRACE = 2  # seconds that slow disks get once one has answered
+_MOST = 64  # paths: each gets a process of its own
+_DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
+_GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
 _MAP = 0.75  # share of the time that is left for a map that would be nice to have
 
 
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:
     """Return the volume's device with the disks that were proven and the paths that were refused."""
+    if len(request.paths) > _MOST:
+        raise Fault(Code.BAD_REQUEST, f"{len(request.paths)} paths are asked for, more than {_MOST}.")
     settings.check(request.uid, request.paths)
     deadline = time.monotonic() + request.wait_ms / 1000
     with hold(request.uid, request.op, deadline):
@@ -37,10 +39,11 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[Isc
     reached(Step.HELPER_ATTACH_LOGGED_IN)
     refused = {path: one for path, one in sessions.items() if isinstance(one, Fault)}
     ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
-    soon = min(deadline, time.monotonic() + _DISK)
-    jobs = [functools.partial(_disk, request, path.lun, session, soon - 1) for path, session in ready]
+    patience = deadline - time.monotonic()
+    soon = deadline - patience * (1 - _DISK)
+    jobs = [functools.partial(_disk, request, path.lun, session, soon - patience / 10) for path, session in ready]
     found = []
-    answers = child.gather(jobs, soon, "A disk", request.uid, grace=_GRACE)
+    answers = child.gather(jobs, soon, "A disk", request.uid, grace=max(_GRACE, patience * _SLOW))
     reached(Step.HELPER_ATTACH_SCANNED)
     for (path, _), answer in zip(ready, answers, strict=True):
         if isinstance(answer, str):
@@ -73,7 +76,8 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
             scsi.scan(session, lun)
         return scsi.name_at(hctl)
 
-    if not (name := until(appears, min(deadline, time.monotonic() + _LUN), 0.02)):
+    now = time.monotonic()
+    if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
         text = f"Portal {session.portal} shows no LUN {lun} to this host: see the mapping on the array."
         raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
     until(lambda: scsi.opens(name), deadline, 0.005)
