@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test demo lab stub lock clean
+.PHONY: help check lint types unit test mutants soak demo lab stub lock clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -30,6 +30,13 @@ test: $(STAMP) ## every test, the lab's too
 	@tools/system-packages lab
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m pytest -q -m 'lab or root' --durations=10
+
+mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for it must fail (LAB=1: the lab's too)
+	@$(PY) -m tools.mutants
+
+soak: $(STAMP) ## kill everybody at every step, and what else is too long for every day; figures go to docs/soak.md
+	@tools/system-packages lab
+	@SOAK=1 $(PY) -m pytest -q tests/lab/crash --timeout 3600
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub

@@ -98,6 +98,7 @@ def test_a_stale_disk_that_nobody_uses_is_removed_and_the_lun_scanned_anew(two_p
 def test_a_volume_of_another_size_is_refused(two_paths: Host) -> None:
     fault = refused(size=2 * GIB)
     assert fault.code is Code.WRONG_DEVICE
+    assert "Disk" in fault.sentence
     assert str(GIB) in fault.sentence
     assert str(2 * GIB) in fault.sentence
 
@@ -189,3 +190,11 @@ def test_a_map_that_does_not_come_is_helped_by_making_its_wwid_known(
 
 def test_mounts_of_this_host_are_the_test_hosts() -> None:
     assert mounts.PROC == "/proc", "another test left its host behind"
+
+
+def test_a_lun_that_begins_alike_is_another_one(two_paths: Host) -> None:
+    """LUN 11 is there already when LUN 1 is asked for."""
+    two_paths.disk("sdx", "0:0:0:11", OTHER)
+    reply = ask()
+    assert len(reply.found) == 2
+    assert "delete sdx" not in two_paths.events
