@@ -113,11 +113,12 @@ class Reconciler:
     def _adopt(self) -> None:
         try:
             with self._begin("looking at what is mounted", None) as operation, operation.helper() as helper:
-                found = [r for r in helper.inspect_all() if r.mounts and r.uid is not None]
-                for reply in found:
+                for reply in helper.inspect_all():
+                    if reply.uid is None or self._node.records.get(reply.uid) is not None:
+                        continue
                     mounts = [m.target for m in reply.mounts if targets.is_device_mount(m.target)]
-                    if mounts and reply.uid and self._node.records.get(reply.uid) is None:
-                        adoption.adopt(operation, reply.uid, DeviceTarget.parse(mounts[0]))
+                    if not mounts or not adoption.adopt(operation, reply.uid, DeviceTarget.parse(mounts[0])):
+                        _LOG.warning("Volume UID %s is on this host without a record: left alone", reply.uid)
         except Fault as fault:
             _LOG.warning("Mounted volumes could not be compared with the records: %s", fault)
 
@@ -179,7 +180,7 @@ class Reconciler:
     def _later(self, record: Record, fault: Fault) -> None:
         failures = self._failures.get(record.uid, 0) + 1
         self._failures[record.uid] = failures
-        pause = min(self._rest * 2 ** min(failures, 10), LONGEST_PAUSE)
+        pause = min(self._rest * 2 ** min(failures - 1, 10), LONGEST_PAUSE)  # one kill costs no minute
         _LOG.warning(
             "Volume %s is left over and could not be taken down, again in %.0f s: %s",
             record.name, pause, fault,

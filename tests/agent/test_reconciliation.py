@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.wire.fault import Code, Fault
 from tests.agent.bench import Bench, device_target, until
 from tests.agent.helper_peer import FaultError
 
@@ -198,3 +200,29 @@ def test_a_barrier_stops_reconciliation(node: Bench) -> None:
     assert node.maps("vol1") == ["iscsi-node1"]
     barrier.unlink()
     until(lambda: clean(node, "vol1"))
+
+
+def test_a_volume_without_a_record_is_said_and_never_touched(
+    node: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    uid = node.create("vol1")
+    node.make_host("iscsi-node1")
+    node.map("vol1", "iscsi-node1")
+    node.helper.devices[uid] = "/dev/disk/by-id/x"
+    node.restart()
+    until(lambda: f"{uid} is on this host without a record" in caplog.text)
+    until(lambda: node.agent._reconciler.idle())
+    assert "Detach" not in node.helper.verbs()
+    assert node.maps("vol1") == ["iscsi-node1"]
+
+
+def test_one_failure_is_tried_again_after_the_usual_rest_and_each_further_one_later(bench: Bench) -> None:
+    uid = bench.create("vol1")
+    bench.attach("vol1").success()
+    reconciler, record = bench.agent._reconciler, bench.agent._node.records.get(uid)
+    pauses = []
+    for _ in range(3):
+        began = time.monotonic()
+        reconciler._later(record, Fault(Code.DEVICE_BUSY, "Held."))
+        pauses.append(round(reconciler._due[uid] - began))
+    assert pauses == [30, 60, 120]
