@@ -25,6 +25,7 @@ from systemd import journal
 
 AGENT_USER = "instorage-agent"
 MAX_WORKERS = 64
+FOR_ROOT = 4  # more, so that the agent alone cannot keep root out
 IDLE = 20.0  # seconds without work after which the helper leaves; systemd keeps the socket
 _FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
 _UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
@@ -91,7 +92,7 @@ class Supervisor:
                 self._warn(f"Closed a connection of process {peer}, user {uid}: only the agent is served.")
             elif isinstance(self._configured, Fault):
                 self._refuse(connection, self._configured)
-            elif len(self._workers) >= MAX_WORKERS:
+            elif len(self._workers) >= MAX_WORKERS + (uid == 0) * FOR_ROOT:
                 fault = Fault(Code.NOT_ALLOWED, f"The helper serves {MAX_WORKERS} connections already.")
                 self._refuse(connection, fault)
             else:
@@ -110,7 +111,10 @@ class Supervisor:
 
     def _fork(self, connection: socket.socket, configured: settings.Settings) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            return self._warn(f"No process can be started for a connection: {error.strerror}.")
         if pid == 0:
             with contextlib.suppress(OSError):
                 signal.set_wakeup_fd(-1)
@@ -140,7 +144,9 @@ class Supervisor:
         """Take what a worker asks of the host lock; an end of its channel is its end, and `_reap` follows."""
         if pid not in self._workers:
             return
-        data = self._workers[pid].recv(65536)
+        data = b""
+        with contextlib.suppress(ConnectionResetError):  # it was killed with an answer unread
+            data = self._workers[pid].recv(65536)
         asked = decode(data.rstrip(b"\0")) if data else {}
         if not data:
             self._selector.unregister(self._workers[pid])

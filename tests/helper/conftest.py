@@ -83,7 +83,11 @@ def start(run_directory: Path) -> Iterator[Start]:
     started: list[int] = []
 
     def begin(
-        configured: Any = None, users: frozenset[int] | None = None, idle: float = 60.0, workers: int = 64
+        configured: Any = None,
+        users: frozenset[int] | None = None,
+        idle: float = 60.0,
+        workers: int = 64,
+        for_root: int = 0,
     ) -> int:
         path = run_directory / "helper.sock"
         path.unlink(missing_ok=True)
@@ -92,7 +96,7 @@ def start(run_directory: Path) -> Iterator[Start]:
             listener.listen(128)
             pid = os.fork()
             if pid == 0:
-                supervisor.IDLE, supervisor.MAX_WORKERS = idle, workers
+                supervisor.IDLE, supervisor.MAX_WORKERS, supervisor.FOR_ROOT = idle, workers, for_root
                 default = replace(settings.Settings(), lock_path=str(run_directory / "instorage.yaml"))
                 allowed = frozenset((os.getuid(),)) if users is None else users
                 try:
