@@ -59,13 +59,13 @@ class HostLock:
         """End leases that ran out, grant what can be granted, refuse what has waited long enough."""
         now = time.monotonic()
         self._held = {worker: claim for worker, claim in self._held.items() if claim.until > now}
+        while self._files and not self._held:  # before the next grant, which locks them anew
+            self._files.pop().release()
         answers: list[tuple[int, Claim | Fault]] = []
         while self._waiting and (answer := self._grant(self._waiting[0])) is not None:
             answers.append((self._waiting.pop(0).worker, answer))
         answers += [(claim.worker, self._refusal()) for claim in self._waiting if claim.deadline <= now]
         self._waiting = [claim for claim in self._waiting if claim.deadline > now]
-        while self._files and not self._held:
-            self._files.pop().release()
         return answers
 
     def _grant(self, claim: Claim) -> Claim | Fault | None:
