@@ -106,9 +106,10 @@ def _work(job: Job[object], writing: int) -> NoReturn:
     except Exception as error:  # whatever it was, the parent must hear of it
         answer = {"fault": Fault(Code.INTERNAL, f"A child failed: {error!r}.").to_wire()}
     finally:
-        data = json.dumps(answer).encode()
-        while data:
-            data = data[os.write(writing, data) :]
+        with contextlib.suppress(Exception):  # a child never returns to its parent's work
+            data = json.dumps(answer).encode()
+            while data:
+                data = data[os.write(writing, data) :]
         os._exit(0)
 
 
@@ -131,7 +132,7 @@ def give_up(pid: int, what: str, volume: str) -> None:
 
 def started(pid: int) -> str:
     """Return the start time of a process in clock ticks since boot (proc(5)), empty when it is gone."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stat:
         fields = stat.read().rpartition(")")[2].split()
         return "" if fields[0] == "Z" else fields[19]
     return ""
