@@ -29,6 +29,7 @@ _INFO = {
 }
 _SEND = 10  # seconds for the agent to take an answer
 _IDLE = 86400  # seconds
+_RECORD = 4000  # characters
 _LONGEST = 3_600_000  # milliseconds that a message may ask for
 
 
@@ -153,7 +154,7 @@ def _record(verb: str, request: object, outcome: str, seconds: float) -> None:
     op, uid, target = (str(getattr(request, name, None) or "-") for name in ("op", "uid", "target"))
     text = f"{op} {verb} {uid} {target}: {outcome} ({seconds * 1000:.0f} ms)"
     journal.send(
-        "".join(letter if letter.isprintable() else " " for letter in text),
+        "".join(letter if letter.isprintable() else " " for letter in text[:_RECORD]),
         PRIORITY="6" if outcome == "ok" else "4",
         INSTORAGE_OP=op,
         INSTORAGE_VERB=verb,
