@@ -248,15 +248,14 @@ def test_an_agent_that_takes_every_connection_does_not_keep_root_out(
     os.waitpid(agent, 0)
 
 
+GET_INFO = b'{"method":"org.varlink.service.GetInfo","parameters":{"x":'
+DEEP = b"[" * 20 + b"]" * 20
 BROKEN = {
     "no JSON": b"{\0",
     "a list": b"[]\0",
     "deep": b'{"method":"a.B","parameters":' + b'{"a":' * 40 + b"1" + b"}" * 40 + b"}\0",
-    "deep behind a string of brackets": b'{"x":"' + b"]" * 999 + b'","y":' + b"[" * 40 + b"]" * 40 + b"}\0",
-    "deep behind an escaped quote": b'{"x":"\\"]]]]]]]]]]]]]]]]]]]]]]]]]","y":'
-    + b"[" * 40
-    + b"]" * 40
-    + b"}\0",
+    "deep behind a string of brackets": b'%s"]]]]]]]]]]]]]]]]]]]","y":%s}}\0' % (GET_INFO, DEEP),
+    "deep behind an escaped quote": b'%s"\\"]]]]]]]]]]]]]]]]]]]","y":%s}}\0' % (GET_INFO, DEEP),
     "a key twice": b'{"method":"a.B","method":"a.B"}\0',
     "a key twice within": b'{"method":"a.B","parameters":{"op":"test1","op":"test2"}}\0',
     "a huge integer": b'{"method":"a.B","parameters":{"n":' + b"9" * 5000 + b"}}\0",
