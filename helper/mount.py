@@ -162,10 +162,12 @@ def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -
     flags = mounts.REMOUNT | mounts.BIND | _flags(row.options, read_only=read_only)
 
     def both() -> None:
-        if there is None:
+        whole = there is None and mounts.bind(origin.open(), place.open(), read_only=read_only)
+        if there is None and not whole:
             _mount_at(place, f"/proc/self/fd/{origin.open()}", "", mounts.BIND)
-            reached(Step.HELPER_BIND_BOUND)
-        _mount_at(place, "", "", flags)
+        reached(Step.HELPER_BIND_BOUND)
+        if not whole:
+            _mount_at(place, "", "", flags)
 
     _call(place, both, "bind", uid)
     reached(Step.HELPER_BIND_RESTRICTED)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = {
-    "mounts.mount", "mounts.unmount", "scsi.scan", "scsi.delete", "os.mkdir", "os.rename", "os.unlink",
+    "mounts.mount", "mounts.bind", "mounts.unmount", "scsi.scan", "scsi.delete",
+    "os.mkdir", "os.rename", "os.unlink",
     "array.map_volume", "array.unmap_volume", "array.ensure_host", "records.put", "records.remove",
     "helper.attach", "helper.detach", "helper.mount", "helper.bind", "helper.unmount",
 }  # fmt: skip

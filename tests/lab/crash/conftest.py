@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.crash import build
-from tools.install import as_tar
 from tools.lab.product import Product
 from tools.lab.san import San
 
@@ -35,21 +34,19 @@ def san(lab: Lab) -> Iterator[San]:
         yield san
 
 
-@pytest.fixture(scope="module")
-def product(lab: Lab, san: San) -> Iterator[Product]:
-    product = Product(lab.node("a"))
+def installed(machine: Machine) -> Product:
+    """Install the build that can be stopped, and start it."""
+    product = Product(machine)
     product.install()
-    product.machine.put_tree("/", build.tree())
-    build.watch(product.machine)
-    product.machine.run("systemctl restart instorage-node.target", timeout=120)
-    yield product
-    product.machine.put_tree("/", as_tar())
-    product.machine.run(
-        "systemctl stop crash-watcher; systemctl stop instorage-node.target instorage-helper.service; "
-        "iscsiadm -m node -U all; iscsiadm -m node -o delete",
-        timeout=120,
-        check=False,
-    )
+    machine.put_tree("/", build.tree())
+    build.watch(machine)
+    machine.run("systemctl restart instorage-node.target", timeout=120)
+    return product
+
+
+@pytest.fixture(scope="module")
+def product(lab: Lab, san: San) -> Product:
+    return installed(lab.node("a"))
 
 
 @pytest.fixture
@@ -58,15 +55,14 @@ def node(product: Product) -> Iterator[Machine]:
     build.disarm(product.machine)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_volume(san: San) -> Iterator[MakeVolume]:
     made: list[str] = []
 
     def make() -> str:
         volume = f"pvc-{uuid.uuid4()}"
-        san.command(
-            f"mcsop mkvdisk -name {volume} -size 1 -unit gb -mdiskgrp Pool0 -iogrp 0 -rsize 2% -autoexpand"
-        )
+        kind = "-mdiskgrp Pool0 -iogrp 0 -rsize 2% -autoexpand"
+        san.command(f"mcsop mkvdisk -name {volume} -size 1 -unit gb {kind}")
         made.append(volume)
         return volume
 

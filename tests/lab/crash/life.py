@@ -118,10 +118,16 @@ def killed(kubelet: Kubelet, call: str, kill: Kill) -> None:
 
 
 def repeat(kubelet: Kubelet, call: str) -> None:
-    """Repeat a call as kubelet does until it succeeds; unmountdevice only while the directory is mounted."""
+    """Repeat a call as kubelet does until it succeeds.
+
+    unmountdevice only while the directory is mounted; mount and mountdevice only while it is not: kubelet takes
+    what it finds mounted as done.
+    """
+    directory = {"mount": kubelet.pod_directory}.get(call, kubelet.device_mount)
+    needed = {"mount": False, "mountdevice": False, "unmountdevice": True}.get(call)
     deadline = time.monotonic() + PATIENCE
     while True:
-        if call == "unmountdevice" and not mounted(kubelet.machine, kubelet.device_mount):
+        if needed is not None and mounted(kubelet.machine, directory) is not needed:
             return
         answer = once(kubelet, call)
         if answer is not None and answer.success:
@@ -141,8 +147,7 @@ def live(kubelet: Kubelet, kills: dict[str, Kill]) -> None:
     for call in LIFE:
         if call in kills:
             killed(kubelet, call, kills[call])
-        if call != "unmountdevice" or call not in kills or mounted(kubelet.machine, kubelet.device_mount):
-            repeat(kubelet, call)
+        repeat(kubelet, call)
         if call == "mount":
             options = kubelet.machine.run(["findmnt", "-no", "OPTIONS", kubelet.pod_directory]).stdout
             assert {"nosuid", "nodev", "rw"} <= set(options.strip().split(","))

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from instorage.wire.steps import Step
+from tests.lab.crash import build
 from tests.lab.crash.life import (
     COMES_IN,
     Kill,
@@ -19,6 +21,7 @@ from tests.lab.crash.life import (
     live,
     lives,
     read_back,
+    repeat,
     rotated,
     victims,
 )
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from tests.lab.crash.conftest import MakeVolume
     from tools.lab import Machine
+    from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -36,23 +40,50 @@ WHOLE = bool(os.environ.get("SOAK"))
 LIVES = lives(everything() if WHOLE else rotated())
 
 
-def test_every_step_of_the_helper_is_killed_somewhere() -> None:
-    usual = {step for steps in COMES_IN.values() for step in steps}
-    special = {
-        Step.HELPER_ATTACH_STALE_REMOVED,
-        Step.HELPER_DETACH_FORGOTTEN,
-        Step.HELPER_MOUNT_CHECKED,
-    }
-    assert usual | special >= {step for step in Step if step.startswith("helper.")}
+@pytest.fixture(scope="module")
+def written() -> list[str]:
+    """Volumes to which a pod has written."""
+    return []
 
 
 @pytest.mark.parametrize("kills", LIVES, ids=lambda kills: "+".join(map(str, kills.values())))
 def test_a_life_with_kills_whose_calls_are_repeated(
-    node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None], kills: dict[str, Kill]
+    node: Machine,
+    make_volume: MakeVolume,
+    written: list[str],
+    becomes_clean: Callable[[], None],
+    kills: dict[str, Kill],
 ) -> None:
     kubelet = Kubelet(node, make_volume())
     live(kubelet, kills)
-    read_back(kubelet)
+    becomes_clean()
+    written.append(kubelet.volume)
+
+
+def test_what_was_written_in_all_these_lives_is_there(
+    node: Machine, written: list[str], becomes_clean: Callable[[], None]
+) -> None:
+    """The worker dies in one of these mounts, after the check of the file system."""
+    assert len(written) == len(LIVES)
+    build.arm(node, Step.HELPER_MOUNT_CHECKED, "worker")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda volume: read_back(Kubelet(node, volume)), written))
+    assert build.hit(node)
+    becomes_clean()
+
+
+def test_a_pod_that_may_only_read_never_gets_a_writable_mount(
+    node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    writer = Kubelet(node, make_volume())
+    for call in ("waitforattach", "mountdevice", "mount"):
+        repeat(writer, call)
+    reader = Kubelet(node, writer.volume, read_only=True)
+    killed(reader, "mount", Kill(Step.HELPER_BIND_BOUND, "worker"))
+    repeat(reader, "mount")
+    assert "Read-only" in node.run(f"touch {reader.pod_directory}/x 2>&1", check=False).stdout
+    for kubelet, call in ((reader, "unmount"), (writer, "unmount"), (writer, "unmountdevice")):
+        repeat(kubelet, call)
     becomes_clean()
 
 
@@ -61,7 +92,94 @@ def test_attaches_that_are_never_repeated_leave_nothing(
 ) -> None:
     for number, step in enumerate(COMES_IN["waitforattach"]):
         possible = victims(step)
-        killed(
-            Kubelet(node, make_volume()), "waitforattach", Kill(step, possible[(number + 1) % len(possible)])
-        )
+        kill = Kill(step, possible[(number + 1) % len(possible)])
+        killed(Kubelet(node, make_volume()), "waitforattach", kill)
+    becomes_clean()
+
+
+def test_devices_that_went_by_themselves_are_forgotten_and_unmapped(
+    node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    kubelet = Kubelet(node, make_volume())
+    repeat(kubelet, "waitforattach")
+    node.run(
+        "for map in $(dmsetup ls --target multipath | cut -f1); do multipathd del map $map; done; "
+        "for disk in /sys/block/sd*; do echo 1 > $disk/device/delete; done; udevadm settle"
+    )
+    killed(kubelet, "unmountdevice", Kill(Step.HELPER_DETACH_FORGOTTEN, "helper"))
+    kubelet.call("unmountdevice")
+    becomes_clean()
+
+
+def test_a_lun_number_that_was_used_again_shows_the_new_volume(
+    node: Machine, san: San, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    """The array's administrator unmapped the first; its disks stay on the host, at the second's LUN."""
+    first, second = Kubelet(node, make_volume()), Kubelet(node, make_volume())
+    repeat(first, "waitforattach")
+    lun, host = lun_of(san, first.volume)
+    node.run(
+        "for map in $(dmsetup ls --target multipath | cut -f1); do "
+        "multipathd del map $map; multipath -w ${map}; done; udevadm settle"
+    )
+    san.command(f"mcsop rmvdiskhostmap -host {host} {first.volume}")
+    san.command(f"mcsop mkvdiskhostmap -host {host} -scsi {lun} {second.volume}")
+    killed(second, "waitforattach", Kill(Step.HELPER_ATTACH_STALE_REMOVED, "worker"))
+    for call in ("waitforattach", "mountdevice"):
+        repeat(second, call)
+    uid = next(v["uid"] for v in san.control.do("volumes") if v["name"] == second.volume)
+    source = node.run(["findmnt", "-no", "SOURCE", second.device_mount]).stdout.strip()
+    assert uid.lower() in node.run(f"/lib/udev/scsi_id -g -u {source}").stdout
+    repeat(second, "unmountdevice")
+    becomes_clean()
+
+
+def test_another_volume_behind_the_mapping_is_never_mounted_and_mended_when_the_array_is(
+    node: Machine, san: San, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    wanted, other = Kubelet(node, make_volume()), make_volume()
+    repeat(wanted, "waitforattach")  # makes the host object
+    _, host = lun_of(san, wanted.volume)
+    repeat(wanted, "unmountdevice")
+    wanted.call("unmountdevice")
+    san.command(f"mcsop mkvdiskhostmap -host {host} {wanted.volume}")
+    san.control.do("map-wrong-lun", host=host, volume=wanted.volume, instead=other)
+    answer = wanted.call("waitforattach")
+    print(answer.message)
+    assert not answer.success
+    uids = {v["name"]: v["uid"].lower() for v in san.control.do("volumes")}
+    assert uids[wanted.volume] in answer.message
+    assert uids[other] in answer.message
+    assert not wanted.call("mountdevice").success
+    assert not node.run("grep kubernetes.io /proc/self/mountinfo", check=False).stdout
+    san.control.do("map-right-lun", host=host, volume=wanted.volume)
+    for call in ("waitforattach", "mountdevice", "unmountdevice"):
+        repeat(wanted, call)
+    becomes_clean()
+
+
+def lun_of(san: San, volume: str) -> tuple[int, str]:
+    """Return LUN number and host object of a volume's one mapping."""
+    (mapping,) = next(v["maps"] for v in san.control.do("volumes") if v["name"] == volume)
+    return mapping["lun"], mapping["host"]
+
+
+def test_a_hang_in_the_kernel_is_answered_and_ten_other_volumes_go_on(
+    node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    hung, others = Kubelet(node, make_volume()), [Kubelet(node, make_volume()) for _ in range(10)]
+    for call in ("waitforattach", "mountdevice", "mount"):
+        repeat(hung, call)
+    node.run(f"echo x > {hung.pod_directory}/row")  # to be written back by the unmount
+    node.run("dmsetup suspend --noflush $(dmsetup ls --target multipath | cut -f1)")
+    with ThreadPoolExecutor(6) as pool:
+        unmounting = pool.submit(hung.call, "unmount", timeout=150)
+        for answers in pool.map(lambda one: [*one.start_pod(), *one.end_pod()], others):
+            assert all(answer.success for answer in answers), answers
+        answer = unmounting.result()
+    print(f"{answer.seconds:.1f} s: {answer.message}")
+    node.run("for map in $(dmsetup ls --target multipath | cut -f1); do dmsetup resume $map; done")
+    assert answer.seconds < 101, "the stub's own deadline"
+    for call in ("unmount", "unmountdevice"):
+        repeat(hung, call)
     becomes_clean()
