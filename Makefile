@@ -24,12 +24,14 @@ types: $(STAMP)
 	@.venv/bin/mypy
 
 unit: $(STAMP)
-	@$(PY) -m pytest -q -n 2 -m 'not lab and not root'
+	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
 
-test: $(STAMP) ## every test, the lab's too
+test: $(STAMP) ## every test, the lab's and Kubernetes' too
 	@tools/system-packages lab
+	@tools/system-packages kube
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q -m 'lab or root' --durations=10
+	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
+	@$(PY) -m pytest -q -m 'lab or root or kube' --durations=10
 
 mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for it must fail (LAB=1: the lab's too)
 	@$(PY) -m tools.mutants

@@ -1,1 +1,1 @@
-"""The provisioner: makes a volume on the array and a PV for a claim. Comes with its own issue."""
+"""The provisioner: makes a volume on the array and a PV for a claim, and deletes both again."""

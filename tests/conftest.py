@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 settings.register_profile("project", deadline=None, max_examples=60, database=None)
 settings.load_profile("project")
 
-MAY_START_PROGRAMS = ("subprocess", "lab", "root")
+MAY_START_PROGRAMS = ("subprocess", "lab", "root", "kube")
 
 
 class StrayProgramError(BaseException):
@@ -39,10 +39,10 @@ def no_stray_program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture(autouse=True)
 def no_leaked_child(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a process behind (the lab's machines belong to the session)."""
+    """Fail a test that leaves a process behind (machines and control plane belong to the session)."""
     before = _children()
     yield
-    if request.node.get_closest_marker("lab"):
+    if request.node.get_closest_marker("lab") or request.node.get_closest_marker("kube"):
         return
     deadline = time.monotonic() + 5
     while (left := _children() - before) and time.monotonic() < deadline:

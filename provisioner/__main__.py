@@ -1,0 +1,54 @@
+"""The program `instorage-provisioner` (manual 4.5)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from instorage.sample import SAMPLE_18000
+from instorage.version import VERSION
+from instorage.wire.fault import Fault
+from provisioner import glog
+from provisioner.flags import Flags, Stop, parse
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM; return the exit status."""
+    program = Path(sys.argv[0])
+    try:
+        flags = parse(sys.argv[0], sys.argv[1:] if arguments is None else arguments)
+    except Stop as stop:
+        sys.stderr.write(str(stop))
+        return stop.status
+    if flags.sample:
+        sys.stdout.write(SAMPLE_18000)
+        return 0
+    if flags.about:
+        print(about(flags))
+        return 0
+    try:
+        glog.start(flags)
+        from provisioner.assembly import build  # slow to import: not for -h
+
+        service = build(flags, flags.configuration(program))
+    except (Fault, OSError) as error:
+        print(f"instorage-provisioner: {error}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop())
+    service.run()
+    return 0
+
+
+def about(flags: Flags) -> str:
+    """Return what -about prints."""
+    return (
+        f"instorage-provisioner {VERSION}\n"
+        f"provisioner name: {flags.provisioner}\n"
+        f"flex volume driver name: {flags.driver}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Puts the parts of a provisioner together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instorage.signature import SigningKey
+from provisioner.arrays import Arrays
+from provisioner.cluster import Cluster
+from provisioner.controller import Controller, Work
+from provisioner.creation import Creation
+from provisioner.deletion import Deletion
+from provisioner.events import Events
+from provisioner.growth import Growth
+from provisioner.lease import Lease
+from provisioner.persistent_volume import Names
+from provisioner.service import Service, Systemd
+
+if TYPE_CHECKING:
+    from provisioner.flags import Flags
+
+STATE = Path("/var/lib/instorage-provisioner")
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+LEASE_NAMESPACE = "kube-system"  # out of a pod
+OTHER_CONNECTIONS = 8  # watches, events, the lease
+_LOG = logging.getLogger(__name__)
+
+
+def build(flags: Flags, configuration: Path) -> Service:
+    """Return the service; nothing is connected yet. `Fault`: configuration, kubeconfig, key."""
+    state = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE)
+    names = Names(flags.provisioner, flags.driver)
+    key = SigningKey.load(state / "volume.key")
+    arrays = Arrays(configuration, state / "known_hosts")
+    cluster = Cluster(flags.access, insecure=flags.insecure, connections=flags.threads + OTHER_CONNECTIONS)
+    events = Events(cluster, "instorage-provisioner", socket.gethostname())
+    work = Work(
+        Creation(cluster, arrays, events, names, key),
+        Deletion(cluster, arrays, events, names),
+        Growth(arrays, events),
+        events,
+    )
+    _introduce(arrays, key, cluster)
+    systemd = Systemd()
+    events.start()
+    return Service(
+        Lease(cluster, _namespace(flags), names.provisioner.replace("/", "-"), _identity()),
+        lambda: Controller(cluster, work, names.provisioner, flags.threads, systemd.alive),
+        systemd,
+        at_end=[events.stop, arrays.close],
+    )
+
+
+def _introduce(arrays: Arrays, key: SigningKey, cluster: Cluster) -> None:
+    """Say what is used; a configuration that is broken at the start ends the program with its sentence."""
+    found = arrays.configuration()
+    named = ", ".join(f"{storage.name} ({storage.address})" for storage in found.storage)
+    _LOG.info("API server %s; arrays %s", cluster.url, named)
+    _LOG.info("Volumes are signed; the line for host.volumeKey on the nodes is %s", key.public_line)
+    if found.volume_keys and key.public_line not in found.volume_keys:
+        _LOG.warning(
+            "That line is not under host.volumeKey in %s: nodes with it refuse new volumes", found.path
+        )
+
+
+def _namespace(flags: Flags) -> str:
+    """Return where the lease lies: beside this pod, or in kube-system."""
+    if flags.access is None and ACCOUNT.exists():
+        return ACCOUNT.read_text().strip() or LEASE_NAMESPACE
+    return LEASE_NAMESPACE
+
+
+def _identity() -> str:
+    return f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"

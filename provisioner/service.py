@@ -1,0 +1,136 @@
+"""The running provisioner: waits for the lease, works while it has it, hands it over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from provisioner.cluster import Away, Refusal
+from provisioner.lease import RENEW_DEADLINE, RENEW_SECONDS, RETRY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from provisioner.controller import Controller
+    from provisioner.lease import Lease
+
+FINISH_SECONDS = 75.0  # an array call takes at most 60 s; the unit's TimeoutStopSec is 90
+READY_LOOK = 0.2
+_LOG = logging.getLogger(__name__)
+
+
+class Systemd:
+    """Tells systemd of this process's state; nothing happens when nobody listens."""
+
+    def __init__(self) -> None:
+        self._notify: Callable[[str], object] = lambda _: None
+        if "NOTIFY_SOCKET" in os.environ:
+            from sdnotify import SystemdNotifier
+
+            self._notify = SystemdNotifier().notify
+        self._ready = False
+
+    def ready(self, status: str) -> None:
+        """Say READY=1, the first time, and what this process is doing."""
+        self._notify(f"STATUS={status}" if self._ready else f"READY=1\nSTATUS={status}")
+        self._ready = True
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._notify("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """Say that the end has begun."""
+        self._notify("STOPPING=1")
+
+
+class Service:
+    """`run` until `stop`. `controller` makes a new one for each term of leading."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        controller: Callable[[], Controller],
+        systemd: Systemd,
+        at_end: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        self._lease = lease
+        self._controller = controller
+        self._systemd = systemd
+        self._at_end = at_end
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End `run`, from a signal handler or another thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Wait and work in turn; on the way out finish what is under way and release the lease."""
+        while not self._stopping.is_set():
+            wait = self._take()
+            if wait == 0.0:
+                self._lead()
+            else:
+                self._stopping.wait(wait)
+        for end in self._at_end:
+            end()
+
+    def _take(self) -> float:
+        """Return 0 when the lease is ours, else the seconds until it is worth looking again."""
+        self._systemd.alive()
+        try:
+            left = self._lease.take()
+        except (Away, Refusal) as error:
+            _LOG.warning("The lease cannot be read (asked again in %.0f s): %s", RETRY_SECONDS, error)
+            return RETRY_SECONDS
+        if left > 0:
+            self._systemd.ready("waiting: another provisioner works")
+            return left + 0.1
+        return 0.0
+
+    def _lead(self) -> None:
+        _LOG.info("This provisioner works")
+        controller = self._controller()
+        controller.start()
+        lost = self._renew_until_lost(controller)
+        if not lost:
+            self._systemd.stopping()
+        if not controller.stop(FINISH_SECONDS):
+            _LOG.warning("Something under way did not end in %.0f s; it is done again later", FINISH_SECONDS)
+        if lost:
+            _LOG.error("The lease could not be renewed for %.0f s: waiting for it again", RENEW_DEADLINE)
+        else:
+            self._lease.release()
+
+    def _renew_until_lost(self, controller: Controller) -> bool:
+        """Renew until `stop` (False) or until the lease is lost (True)."""
+        renewed = time.monotonic()
+        due = renewed + RENEW_SECONDS
+        while not self._wait_until(due, controller):
+            taken = self._renew()
+            now = time.monotonic()
+            if taken:
+                renewed = now
+            elif now - renewed > RENEW_DEADLINE:
+                return True
+            due = now + (RENEW_SECONDS if taken else RETRY_SECONDS)
+        return False
+
+    def _wait_until(self, due: float, controller: Controller) -> bool:
+        """Say READY=1 once the controller has its first lists; True when the end is asked for."""
+        while not controller.ready and time.monotonic() < due:
+            if self._stopping.wait(READY_LOOK):
+                return True
+        if controller.ready:
+            self._systemd.ready("working")
+        return self._stopping.wait(max(0.0, due - time.monotonic()))
+
+    def _renew(self) -> bool:
+        try:
+            return self._lease.take() == 0.0
+        except (Away, Refusal) as error:
+            _LOG.warning("The lease is not renewed: %s", error)
+            return False
