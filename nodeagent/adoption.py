@@ -6,9 +6,9 @@ import datetime
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.wire.steps import Step, reached
 from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachRequest
 from nodeagent import barrier, leftover, takedown
 from nodeagent.connect import bring_up
 from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, Mapping, Volume

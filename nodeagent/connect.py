@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
-from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from nodeagent import identity
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Mapping, Volume

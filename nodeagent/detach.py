@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration import Fence
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from nodeagent import barrier, identity
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Mapping

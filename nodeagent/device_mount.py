@@ -7,12 +7,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import MountRequest
 from nodeagent import barrier
 from nodeagent.attach import elsewhere, usable
 from nodeagent.connect import multipath
 from nodeagent.host_object import own_host
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Usage, Volume

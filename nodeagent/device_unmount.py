@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from nodeagent import adoption, barrier, takedown
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid

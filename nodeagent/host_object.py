@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Initiator
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from nodeagent import identity
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachRequest
 from nodeagent import targets
+from nodeagent.steps import Step, reached
 from nodeagent.takedown import WAIT_MS
 
 if TYPE_CHECKING:

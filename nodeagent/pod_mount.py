@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import BindRequest
 from nodeagent import targets
 from nodeagent.attach import attach
 from nodeagent.device_mount import mount_device
 from nodeagent.device_unmount import unmount_device
+from nodeagent.steps import Step, reached
 from nodeagent.targets import DeviceTarget
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from nodeagent import adoption, barrier, takedown, targets
+from nodeagent.steps import Step, reached
 from nodeagent.targets import DeviceTarget
 
 if TYPE_CHECKING:

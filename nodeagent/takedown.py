@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachRequest
+from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.protocol import Array

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.wire.steps import Step
 from tests.agent.bench import NODE, Bench, device_target, options, pod_target, until
 from tests.agent.helper_peer import FaultError
 from tests.agent.test_process import Service
+from tests.crash.table import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

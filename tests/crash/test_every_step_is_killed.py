@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from instorage.wire.steps import Step
+from tests.crash.table import Step
 from tests.crash.test_agent_points import LIVES, SPECIAL
 from tests.lab.crash.life import COMES_IN, everything, lives, rotated, victims
 

@@ -23,7 +23,7 @@ HITS = "/run/instorage-crash.hits"
 SOCKET = "/run/instorage-crash.sock"
 WATCHER = "/usr/local/lib/crash_watcher.py"
 HOOK = f'''
-def reached(step: Step) -> None:
+def reached(step: StrEnum) -> None:
     """Ask the watcher of the crash tests, and go on when it answers."""
     import os, socket
     try:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.wire.steps import Step
+from tests.crash.table import Step
 from tests.lab.crash import build
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def killed(kubelet: Kubelet, call: str, kill: Kill) -> None:
 def repeat(kubelet: Kubelet, call: str) -> None:
     """Repeat a call as kubelet does until it succeeds.
 
-    unmountdevice only while the directory is mounted; mount and mountdevice only while it is not: kubelet takes
-    what it finds mounted as done.
+    unmountdevice only while the directory is mounted; mount and mountdevice only while it is not: kubelet
+    takes what it finds mounted as done.
     """
     directory = {"mount": kubelet.pod_directory}.get(call, kubelet.device_mount)
     needed = {"mount": False, "mountdevice": False, "unmountdevice": True}.get(call)

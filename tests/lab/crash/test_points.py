@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.wire.steps import Step
+from tests.crash.table import Step
 from tests.lab.crash import build
 from tests.lab.crash.life import (
     COMES_IN,

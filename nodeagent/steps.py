@@ -1,0 +1,31 @@
+"""Every step of an operation in the agent after which it may be gone (root code: `instorage.wire.steps`)."""
+
+from enum import StrEnum
+
+from instorage.wire.steps import reached
+
+__all__ = ["Step", "reached"]
+
+
+class Step(StrEnum):
+    """«process.operation.what is done», each named once, directly after it."""
+
+    AGENT_ATTACH_HOST = "agent.attach.host-known"
+    AGENT_ATTACH_RECORDED = "agent.attach.recorded"
+    AGENT_ATTACH_MAPPED = "agent.attach.mapped"
+    AGENT_ATTACH_WITHDRAWN = "agent.attach.record-withdrawn"
+    AGENT_ATTACH_UP = "agent.attach.device-up"
+    AGENT_ATTACH_TAKEN_BACK = "agent.attach.taken-back"
+    AGENT_LEFTOVER_UNMOUNTED = "agent.leftover.unmounted"
+    AGENT_LEFTOVER_REMOVED = "agent.leftover.removed"
+    AGENT_MOUNT_RECORDED = "agent.mount.recorded"
+    AGENT_MOUNT_MOUNTED = "agent.mount.mounted"
+    AGENT_MOUNT_BOUND = "agent.mount.bound"
+    AGENT_UNMOUNT_UNMOUNTED = "agent.unmount.unmounted"
+    AGENT_DETACH_UNMOUNTED = "agent.detach.unmounted"
+    AGENT_DETACH_REMOVED = "agent.detach.device-removed"
+    AGENT_DETACH_UNMAPPED = "agent.detach.unmapped"
+    AGENT_DETACH_FORGOTTEN = "agent.detach.record-removed"
+    AGENT_DETACH_FENCED = "agent.detach.fenced"
+    AGENT_ADOPT_RECORDED = "agent.adopt.recorded"
+    AGENT_SETTLE_UNMOUNTED = "agent.settle.unmounted"

@@ -1,0 +1,10 @@
+"""The whole table of steps: root code's and the agent's."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from instorage.wire import steps as helper_steps
+from nodeagent import steps as agent_steps
+
+Step = StrEnum("Step", {one.name: one.value for half in (helper_steps, agent_steps) for one in half.Step})
