@@ -1,5 +1,6 @@
 """Logging in to portals: node records made from what the array says, no discovery, no scan."""
 
+import contextlib
 import functools
 import time
 from collections.abc import Sequence
@@ -40,11 +41,14 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
     """Return a session for every path, or why there is none; portals are logged in to all at once."""
     there = _sessions()
     working = any(_key(path) in there for path in paths)
-    missing = [path for path in paths if _key(path) not in there and not (working and _failed_lately(path))]
+    missing = [path for path in paths if _key(path) not in there and not (working and _fresh(_mark(path)))]
     soon = min(deadline, time.monotonic() + (_GRACE if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
     answers = dict(zip(missing, child.gather(jobs, soon, "The login", grace=_GRACE), strict=True))
     Path(FAILED).mkdir(mode=0o700, exist_ok=True)
+    for mark in Path(FAILED).iterdir():  # of portals that nobody asks for any more: /run must not fill
+        if not _fresh(mark):
+            mark.unlink(missing_ok=True)
     for path, answer in answers.items():
         if isinstance(answer, Fault) and answer.code is Code.TOOL_MISSING:
             raise answer  # no portal's fault
@@ -80,8 +84,10 @@ def _mark(path: IscsiPath) -> Path:
     return Path(FAILED, str(path.portal))
 
 
-def _failed_lately(path: IscsiPath) -> bool:
-    return _mark(path).exists() and time.time() - _mark(path).stat().st_mtime < _AGAIN
+def _fresh(mark: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - mark.stat().st_mtime < _AGAIN
+    return False
 
 
 def _refused(path: IscsiPath, answer: object) -> Fault:

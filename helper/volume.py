@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from helper.child import until
+from helper.scsi import read
 from instorage.wire.fault import Code, Fault
 
 LOCKS = "/run/instorage/volumes"
@@ -18,12 +19,12 @@ HELD: dict[int, str] = {}
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
     """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`."""
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
-    lock = os.open(f"{LOCKS}/{uid}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    path = f"{LOCKS}/{uid}.lock"
+    if not (lock := until(lambda: _taken(path), deadline)):
+        holder = read(path)
+        text = f"{uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
+        raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
     try:
-        if not until(lambda: _taken(lock), deadline):
-            holder = os.pread(lock, 200, 0).decode("utf-8", "replace")
-            text = f"{uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
-            raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"operation {op}, process {os.getpid()}, since {time.ctime()}".encode(), 0)
         HELD[lock] = uid
@@ -31,11 +32,17 @@ def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
     finally:
         HELD.pop(lock, None)
         os.close(lock)
+        if last := _taken(path):  # neither an abandoned child nor the next one has it: /run must not fill
+            os.unlink(path)
+            os.close(last)
 
 
-def _taken(lock: int) -> bool:
-    try:
+def _taken(path: str) -> int:
+    """Return a descriptor that has the lock, 0 while somebody else has it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with contextlib.suppress(OSError):  # somebody has it, or has just removed the file
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        if os.path.samestat(os.fstat(lock), os.stat(path)):
+            return lock
+    os.close(lock)
+    return 0
