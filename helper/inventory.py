@@ -21,19 +21,15 @@ def _reply(volume: device.Volume, rows: list[mounts.Row], sessions: dict[str, sc
     paths = []
     for disk in volume.disks:
         way = sessions.get(disk.hctl.partition(":")[0])
-        state = PathState(
-            disk.name, disk.hctl, disk.state, disk.size, *((way.portal, way.target) if way else ())
-        )
-        paths.append(state)
-    here = [
-        MountState(row.target, row.fs_type, row.read_only) for row in rows if row.number in volume.numbers
-    ]
+        seen = (way.portal, way.target) if way else ()
+        paths.append(PathState(disk.name, disk.hctl, disk.state, disk.size, *seen))
+    here = [row for row in rows if row.number in volume.numbers]
     return InspectReply(
         uid=VolumeUid.parse(volume.uid),
         device=volume.link if volume.top and os.path.exists(volume.link) else None,
         multipath=volume.map is not None,
         size=scsi.size(volume.top.name) if volume.top else 0,
         paths=tuple(paths),
-        mounts=tuple(here),
+        mounts=tuple(MountState(row.target, row.fs_type, row.read_only) for row in here),
         holders=tuple(volume.holders()),
     )

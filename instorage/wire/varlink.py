@@ -54,11 +54,8 @@ def _depth(data: bytes) -> int:
     """Return the nesting; brackets inside strings count nothing, else a string of `]` would hide others."""
     depth = deepest = 0
     for byte in _STRING.sub(b"", data):
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
+        depth += (byte in b"[{") - (byte in b"]}")
+        deepest = max(deepest, depth)
     return deepest
 
 
@@ -85,10 +82,6 @@ class Stream:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._pending = b""
-
-    def fileno(self) -> int:
-        """Return the descriptor of the socket, for `select`."""
-        return self._connection.fileno()
 
     def send(self, message: Mapping[str, object], deadline: float) -> None:
         """Send one message; `TimeoutError` when the peer does not take it before `deadline`."""
