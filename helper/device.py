@@ -61,7 +61,7 @@ def uid_of(number: str) -> str | None:
     at = f"{scsi.SYS}/dev/block/{number}"
     if not os.path.exists(at):
         return "" if number.startswith("0:") else None  # 0: no block device at all
-    name = os.path.basename(os.path.realpath(at))
+    name = os.path.basename(scsi.place(at))
     uid = multipath.uid_of(name)
     member = scsi.disk(next(iter(scsi.names(f"{at}/slaves")), "") if uid else name)
     return uid if uid and member is None else member.uid if member and member.vendor == scsi.VENDOR else ""

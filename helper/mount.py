@@ -91,7 +91,7 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     flags = _flags(request.options, read_only=request.read_only)
     assert volume.top  # noqa: S101  # verified
     source = f"mapper/{volume.map.label}" if volume.map else ""
-    if os.path.realpath(f"{scsi.DEV}/{source}") != f"{scsi.DEV}/{volume.top.name}":
+    if scsi.place(f"{scsi.DEV}/{source}") != f"{scsi.DEV}/{volume.top.name}":
         source = volume.top.name  # udev has not come to it yet
     data = ["nouuid"] if kind == "xfs" else []
     if request.shared:  # ext and xfs replay their journal even on a read-only mount

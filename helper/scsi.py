@@ -61,12 +61,20 @@ def names(path: str) -> list[str]:
         return []
 
 
+def place(path: str) -> str:
+    """Return where a link in sysfs leads, empty when it is not there: realpath(3) may lose it on the way."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return ""
+
+
 def sessions() -> list[Session]:
     """Return every session that works, by the portal that was asked for (not where it was redirected to)."""
     found = []
     for name in names(f"{SYS}/class/iscsi_session"):
         at = f"{SYS}/class/iscsi_session/{name}"
-        host = os.path.realpath(at).partition("/host")[2].partition("/")[0]
+        host = place(at).partition("/host")[2].partition("/")[0]
         if host.isdigit() and read(f"{at}/state") == "LOGGED_IN":
             peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
             address, port, target_id = read(f"{peer}address"), read(f"{peer}port"), read(f"{at}/target_id")
@@ -79,9 +87,9 @@ def sessions() -> list[Session]:
 def disk(name: str) -> Disk | None:
     """Return the facts of a SCSI disk, None when it is gone."""
     at = f"{SYS}/block/{name}"
-    if not (number := read(f"{at}/dev")):
+    number, hctl = read(f"{at}/dev"), os.path.basename(place(f"{at}/device"))
+    if not number or not hctl:
         return None
-    hctl = os.path.basename(os.path.realpath(f"{at}/device"))
     state, vendor, wwid = (read(f"{at}/device/{what}") for what in ("state", "vendor", "wwid"))
     return Disk(name, hctl, number, state, vendor, wwid.removeprefix("naa.").lower(), size(name))
 
