@@ -36,7 +36,7 @@ def create(arguments: Sequence[str], configuration: Path) -> str:
 
     name, size = VolumeName.parse(arguments[0]), _size(arguments[1])
     wanted = VolumeClass.parse(_options(arguments[2]))
-    with _array(configuration, wanted.storage_name) as array:
+    with open_array(configuration, wanted.storage_name) as array:
         volume = array.create_volume(wanted.spec(name, size))
     return _success(
         f"volume {name} with {volume.size // GIB} GiB is on array {array.name}",
@@ -54,7 +54,7 @@ def delete(arguments: Sequence[str], configuration: Path) -> str:
         )
     name = VolumeName.parse(arguments[0])
     options = _options(arguments[1]) if arguments[1:] else {}
-    with _array(configuration, options.get("storageName") or None) as array:
+    with open_array(configuration, options.get("storageName") or None) as array:
         done = array.delete_volume(name)
     what = "is deleted from" if done else "was not on"
     return _success(f"volume {name} {what} array {array.name}", volumeName=name)
@@ -85,7 +85,8 @@ def _options(text: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _array(configuration: Path, name: str | None) -> Iterator[Array]:
+def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
+    """Give a client of a configured array (None: the first); root becomes the agent's user for good."""
     from instorage.arrays.as18000 import As18000  # paramiko: slow to import
     from instorage.arrays.endpoint import Endpoint
     from instorage.configuration import load

@@ -33,6 +33,7 @@ PROGRAMS = {
     "instorage-helper-defaults": "nodeagent.helper_defaults",
     "instorage-ext": "nodeagent.ext",
 }
+COMMANDS = {"instoragectl": "nodeagent.ctl"}  # for people: in their path
 SCRIPT = """#!/{prefix}/bin/python3 -I
 import sys
 from {module} import main
@@ -55,8 +56,9 @@ def items(replaced: Mapping[str, bytes] | None = None) -> Iterator[Item]:
     for directory in (PLUGIN, f"{PLUGIN}/config", f"{PLUGIN}/log", "etc/instorage", LIBEXEC):
         yield Item(directory, 0o755)
     yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, STUB.read_bytes())
-    for name, module in PROGRAMS.items():
-        yield Item(f"{LIBEXEC}/{name}", 0o755, SCRIPT.format(prefix=PREFIX, module=module).encode())
+    for folder, programs in ((LIBEXEC, PROGRAMS), ("usr/sbin", COMMANDS)):
+        for name, module in programs.items():
+            yield Item(f"{folder}/{name}", 0o755, SCRIPT.format(prefix=PREFIX, module=module).encode())
     for unit in sorted((ROOT / "systemd").rglob("*.*")):
         if unit.is_file():
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())

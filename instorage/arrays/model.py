@@ -122,6 +122,15 @@ class IscsiTarget:
 
 
 @dataclass(frozen=True)
+class SanIdentity:
+    """What tells an array from others on the SAN; no `uid_prefixes` while it has no volume."""
+
+    portals: tuple[Portal, ...]
+    iqns: tuple[Iqn, ...]
+    uid_prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pool:
     """A pool; `free` and `capacity` in bytes."""
 

@@ -11,7 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from instorage.arrays.model import Host, Initiator, IscsiTarget, Mapping, Pool, Usage, Volume, VolumeSpec
+    from instorage.arrays.model import (
+        Host,
+        Initiator,
+        IscsiTarget,
+        Mapping,
+        Pool,
+        SanIdentity,
+        Usage,
+        Volume,
+        VolumeSpec,
+    )
     from instorage.wire.values import VolumeName, VolumeUid
 
 
@@ -74,6 +84,9 @@ class Array(Protocol):
 
     def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
         """Return the usable portals with their targets (cached for minutes; `forget` drops the cache)."""
+
+    def san_identity(self) -> SanIdentity:
+        """Return what tells this array from others on the SAN (`instoragectl pin`); not cached."""
 
     def pool(self, name: str) -> Pool | None:
         """Return a pool, None when the array says that there is none."""

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
+from instorage.arrays.as18000 import creation, hosts, identity, mapping, ownership, targets, volumes
 from instorage.arrays.as18000.call import call
 from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.endpoint import Endpoint
-    from instorage.arrays.model import Host, Initiator, IscsiTarget, Mapping, Pool, Usage, Volume, VolumeSpec
+    from instorage.arrays.model import (
+        Host,
+        Initiator,
+        IscsiTarget,
+        Mapping,
+        Pool,
+        SanIdentity,
+        Usage,
+        Volume,
+        VolumeSpec,
+    )
     from instorage.wire.values import VolumeName, VolumeUid
 
 REMEMBERED = 300.0  # seconds: nodes and ports are the same for minutes
@@ -123,6 +133,11 @@ class As18000:
                 self._targets = (time.monotonic() + REMEMBERED, found) if found else None
                 return found
             return self._targets[1]
+
+    @call
+    def san_identity(self) -> SanIdentity:
+        """See `Array`."""
+        return identity.read(self._cli)
 
     @call
     def pool(self, name: str) -> Pool | None:

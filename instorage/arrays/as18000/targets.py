@@ -36,21 +36,27 @@ def read(cli: Cli) -> tuple[IscsiTarget, ...]:
 
 def _usable(row: Row) -> bool:
     # a row «failover yes» is an address taken over from the partner: another node's target name is behind it
-    if row["failover"] == "yes" or not _address(row) or _address(row) in _INTERNAL:
+    if row["failover"] == "yes" or not address(row):
         return False
     state = row["state"]
     return state == "online" or (state == "configured" and row.get("link_state", "active") == "active")
 
 
-def _address(row: Row) -> str:
-    return row["IP_address"] or row.get("IP_address_6")
+def address(row: Row) -> str:
+    """Return the address of a port that hosts may reach, empty when it has none."""
+    found = row["IP_address"] or row.get("IP_address_6")
+    return "" if found in _INTERNAL else found
+
+
+def portal(row: Row) -> Portal:
+    """Return the portal of a port that has an address."""
+    found = address(row)
+    return Portal.parse(f"[{found}]:{PORT}" if ":" in found else f"{found}:{PORT}")
 
 
 def _target(row: Row, node: Row) -> IscsiTarget | None:
-    address = _address(row)
-    shown = f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
     try:
-        return IscsiTarget(Portal.parse(shown), Iqn.parse(node["iscsi_name"]), node["IO_group_id"])
+        return IscsiTarget(portal(row), Iqn.parse(node["iscsi_name"]), node["IO_group_id"])
     except Fault as fault:
         log.warning("array %s: a portal is left out: %s", row.source.array, fault, extra=operation.extra())
         return None

@@ -1,0 +1,28 @@
+"""What tells this array from others on the SAN: all its portals, target names, the head of its UIDs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.arrays.as18000 import targets
+from instorage.arrays.model import SanIdentity
+from instorage.operation import overlap
+from instorage.wire.values import Iqn, VolumeUid
+
+if TYPE_CHECKING:
+    from instorage.arrays.as18000.cli import Cli
+
+PREFIX = 16  # hex digits: NAA type, company and the array's own number; the rest counts its volumes
+
+
+def read(cli: Cli) -> SanIdentity:
+    """Return what the array is configured for, nodes and ports that are down just now included."""
+    ports, nodes, volumes = overlap(
+        [lambda: cli.sure_rows("lsportip"), lambda: cli.sure_rows("lsnode"), lambda: cli.rows("lsvdisk")]
+    )
+    uids = [VolumeUid.parse(row["vdisk_UID"]) for row in volumes if row["vdisk_UID"]]
+    return SanIdentity(
+        portals=tuple(sorted({targets.portal(row) for row in ports if targets.address(row)})),
+        iqns=tuple(sorted({Iqn.parse(node["iscsi_name"]) for node in nodes if node["iscsi_name"]})),
+        uid_prefixes=tuple(sorted({uid[:PREFIX] for uid in uids})),
+    )
