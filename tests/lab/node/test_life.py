@@ -61,6 +61,7 @@ def test_every_call_may_come_twice(node: Machine, make_volume: MakeVolume) -> No
         succeeded([kubelet.call(call), kubelet.call(call)])
 
 
+@pytest.mark.timeout(900)
 def test_twenty_volumes_at_once_use_one_connection_and_leave_nothing(
     node: Machine, san: San, make_volume: MakeVolume
 ) -> None:
