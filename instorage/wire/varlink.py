@@ -93,7 +93,7 @@ class Stream:
 
         Raises `TimeoutError` at the deadline, `Fault(PROTOCOL)` for a broken or half message.
         """
-        while b"\0" not in self._pending:
+        while (end := self._pending.find(b"\0", 0, MAX_MESSAGE)) < 0:
             if len(self._pending) >= MAX_MESSAGE:
                 raise Fault(Code.PROTOCOL, f"A message is over the limit of {MAX_MESSAGE} bytes.")
             self._connection.settimeout(_left(deadline))
@@ -103,7 +103,7 @@ class Stream:
                     raise Fault(Code.PROTOCOL, "The peer closed the connection within a message.")
                 return None
             self._pending += data
-        message, _, self._pending = self._pending.partition(b"\0")
+        message, self._pending = self._pending[:end], self._pending[end + 1 :]
         return decode(message)
 
     def close(self) -> None:
