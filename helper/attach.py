@@ -59,9 +59,21 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[Isc
 def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: float) -> str:
     """Return the proven disk of one path; a wrong one that nobody uses is removed and sought once more."""
     hctl = f"{session.host}:0:{session.target_id}:{lun}"
-    if name := scsi.name_at(hctl):
+
+    def appears() -> str:
+        if not scsi.exists(hctl):  # the write comes back when the LUN is there or not
+            scsi.scan(session, lun)
+        return scsi.name_at(hctl)
+
+    for last in (False, True):
+        now = time.monotonic()
+        if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
+            text = f"Portal {session.portal} shows no LUN {lun} to this host: see the mapping on the array."
+            raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
+        until(lambda: scsi.opens(name), deadline, 0.005)
         try:
             device.check(name, request.uid, request.size)
+            break
         except Fault as fault:
             if fault.code is Code.NOT_OURS:
                 raise
@@ -70,20 +82,8 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
                 text = f"{fault} It is in use by {held}: detach that first."
                 raise Fault(fault.code, text, **{**fault.fields, "held": held}) from None
             reached(Step.HELPER_ATTACH_STALE_REMOVED)
-        else:
-            return name
-
-    def appears() -> str:
-        if not scsi.exists(hctl):  # the write comes back when the LUN is there or not
-            scsi.scan(session, lun)
-        return scsi.name_at(hctl)
-
-    now = time.monotonic()
-    if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
-        text = f"Portal {session.portal} shows no LUN {lun} to this host: see the mapping on the array."
-        raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
-    until(lambda: scsi.opens(name), deadline, 0.005)
-    device.check(name, request.uid, request.size)
+            if last:
+                raise
     return name
 
 

@@ -79,6 +79,7 @@ def test_another_volume_behind_every_path_is_refused_naming_both(two_paths: Host
     assert fault.code is Code.WRONG_DEVICE
     assert UID in fault.sentence
     assert OTHER in fault.sentence
+    assert two_paths.names() == [], "the wrong disks, which nobody uses, are left on the host"
 
 
 def test_what_the_disk_says_now_counts_and_not_what_sysfs_remembers(two_paths: Host) -> None:

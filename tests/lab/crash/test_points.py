@@ -51,12 +51,11 @@ def test_a_life_with_kills_whose_calls_are_repeated(
     node: Machine,
     make_volume: MakeVolume,
     written: list[str],
-    becomes_clean: Callable[[], None],
     kills: dict[str, Kill],
 ) -> None:
+    """What the last call left is settled while the next life goes on, and looked at after the last."""
     kubelet = Kubelet(node, make_volume())
     live(kubelet, kills)
-    becomes_clean()
     written.append(kubelet.volume)
 
 
@@ -65,6 +64,7 @@ def test_what_was_written_in_all_these_lives_is_there(
 ) -> None:
     """The worker dies in one of these mounts, after the check of the file system."""
     assert len(written) == len(LIVES)
+    becomes_clean()
     build.arm(node, Step.HELPER_MOUNT_CHECKED, "worker")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda volume: read_back(Kubelet(node, volume)), written))
@@ -152,7 +152,7 @@ def test_another_volume_behind_the_mapping_is_never_mounted_and_mended_when_the_
     assert uids[other] in answer.message
     assert not wanted.call("mountdevice").success
     assert not node.run("grep kubernetes.io /proc/self/mountinfo", check=False).stdout
-    san.control.do("map-right-lun", host=host, volume=wanted.volume)
+    becomes_clean()
     for call in ("waitforattach", "mountdevice", "unmountdevice"):
         repeat(wanted, call)
     becomes_clean()
