@@ -188,6 +188,7 @@ class Cluster:
             ) from None
         if self._insecure:
             configuration.verify_ssl = False
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # one for each request
         configuration.connection_pool_maxsize = self._connections
         configuration.retries = 0  # what may be repeated is decided by the caller
         client = ApiClient(configuration)

@@ -29,7 +29,8 @@ _LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 _NAMES = ("INFO", "WARNING", "ERROR", "FATAL")
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _DETAIL = {"provisioner": 1, "instorage": 2}  # the -v from which a package's debug lines show
-_LIBRARIES = 4  # ... and what libraries say below a warning
+_LIBRARIES = 4  # ... and what libraries say below a warning; our own sentences say the same better
+_LOUD = ("paramiko", "urllib3")  # libraries that call it an error when a peer is away
 
 
 def start(flags: Flags) -> None:
@@ -101,7 +102,8 @@ class Sift(logging.Filter):
         """Return the -v that a record needs."""
         package = record.name.partition(".")[0]
         if package not in _DETAIL and package != "__main__":
-            return 0 if record.levelno >= logging.WARNING else _LIBRARIES
+            quiet = package in _LOUD or record.levelno < logging.WARNING
+            return _LIBRARIES if quiet else 0
         return 0 if record.levelno >= logging.INFO else _DETAIL.get(package, 1)
 
     def _shown(self, record: logging.LogRecord) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FINISH_SECONDS = 75.0  # an array call takes at most 60 s; the unit's TimeoutStopSec is 90
 READY_LOOK = 0.2
+FEED_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -32,6 +33,7 @@ class Systemd:
 
             self._notify = SystemdNotifier().notify
         self._ready = False
+        self._fed = 0.0
 
     def ready(self, status: str) -> None:
         """Say READY=1, the first time, and what this process is doing."""
@@ -39,8 +41,11 @@ class Systemd:
         self._ready = True
 
     def alive(self) -> None:
-        """Feed the watchdog."""
-        self._notify("WATCHDOG=1")
+        """Feed the watchdog; called by every worker, so not each time."""
+        now = time.monotonic()
+        if now - self._fed > FEED_SECONDS:
+            self._fed = now
+            self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
         """Say that the end has begun."""

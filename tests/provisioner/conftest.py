@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
+ACCOUNT = "instorage-provisioner"
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 NUMBERS = itertools.count(1)
 PATHS = {
@@ -73,27 +74,37 @@ def api(plane: ControlPlane) -> Cluster:
 def kubeconfig(plane: ControlPlane, api: Cluster) -> Path:
     """The kubeconfig of the provisioner's service account: its token, and so its rights alone."""
 
-    def token() -> str | None:
-        account = api.get(f"{PATHS['ServiceAccount']}/instorage-provisioner") or {}
-        for reference in account.get("secrets") or []:
-            secret = api.get(f"/api/v1/namespaces/kube-system/secrets/{reference['name']}")
-            if secret and "token" in (secret.get("data") or {}):
-                return base64.b64decode(secret["data"]["token"]).decode()
-        return None
+    return plane.kubeconfig(ACCOUNT, until(lambda: token_of(api), what="the service account's token"))
 
-    return plane.kubeconfig("instorage-provisioner", until(token, what="the service account's token"))
+
+def token_secrets(api: Cluster) -> list[Object]:
+    """The secrets that hold a token of the provisioner's account."""
+    found, _ = api.objects("/api/v1/namespaces/kube-system/secrets")
+    note = "kubernetes.io/service-account.name"
+    return [
+        secret
+        for secret in found
+        if (secret["metadata"].get("annotations") or {}).get(note) == ACCOUNT and "token" in secret["data"]
+    ]
+
+
+def token_of(api: Cluster) -> str:
+    """The account's token, "" while there is none."""
+    found = token_secrets(api)
+    return base64.b64decode(found[0]["data"]["token"]).decode() if found else ""
 
 
 class Program:
     """One provisioner process and its log."""
 
-    def __init__(self, argv: list[str], state: Path, log: Path) -> None:
+    def __init__(self, argv: list[str], state: Path, log: Path, notify: Path | None = None) -> None:
         self._log = log
         self.state = state
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
-                env={"PATH": "/usr/bin:/bin", "STATE_DIRECTORY": str(state), "LANG": "C.UTF-8"},
+                env={"PATH": "/usr/bin:/bin", "STATE_DIRECTORY": str(state), "LANG": "C.UTF-8"}
+                | ({"NOTIFY_SOCKET": str(notify)} if notify else {}),
             )  # fmt: skip
 
     @property
@@ -132,12 +143,12 @@ class World:
         self.arrays: dict[str, Simulator] = {}
         self.programs: list[Program] = []
         self._kubeconfig = kubeconfig
-        self._directory = directory
+        self.directory = directory
         self.configuration = directory / "instorage.yaml"
 
     def array(self, name: str = "storage-01", **settings: Any) -> Simulator:
         """Start a simulated array; the configuration names it from then on."""
-        folder = self._directory / name
+        folder = self.directory / name
         simulator = Simulator(Settings(state=folder, control=folder / "control", **settings)).start()
         self.arrays[name] = simulator
         self.configure({name: simulator.address for name, simulator in self.arrays.items()})
@@ -157,14 +168,14 @@ class World:
         self.configuration.write_text(yaml.safe_dump({"storage": entries}))
         self.configuration.chmod(0o600)
 
-    def start(self, *flags: str, state: str = "state") -> Program:
+    def start(self, *flags: str, state: str = "state", notify: Path | None = None) -> Program:
         """Start a provisioner; its own state directory for each `state`."""
         argv = [
             sys.executable, "-m", "provisioner", "-kubeconfig", str(self._kubeconfig),
             "-strconfig", str(self.configuration), "-provisioner-name", self.provisioner, "-v=1", *flags,
         ]  # fmt: skip
-        log = self._directory / f"log-{len(self.programs)}"
-        self.programs.append(Program(argv, self._directory / state, log))
+        log = self.directory / f"log-{len(self.programs)}"
+        self.programs.append(Program(argv, self.directory / state, log, notify))
         return self.programs[-1]
 
     def storage_class(self, parameters: dict[str, str] | None = None, **fields: Any) -> str:

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from tools.kube import build
 from tools.kube.certificates import Authority, signing_key
@@ -26,6 +26,17 @@ ETCD: Final = "/usr/bin/etcd"
 START_SECONDS: Final = 60.0  # a deadline, not the usual time
 SERVICES: Final = "10.96.0.0/24"
 ISSUER: Final = "https://kubernetes.default.svc"
+# what service accounts of kube-system ask for, but kube-controller-manager's own: shows which rights are used
+AUDIT: Final = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "users": ["system:kube-controller-manager"]},
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts:kube-system"]},
+        {"level": "None"},
+    ],
+}
 
 
 class ControlPlane:
@@ -89,6 +100,8 @@ class ControlPlane:
             f"--service-account-key-file={pki}/sa.key", f"--service-account-signing-key-file={pki}/sa.key",
             f"--service-account-issuer={ISSUER}", f"--service-cluster-ip-range={SERVICES}",
             "--authorization-mode=Node,RBAC", "--allow-privileged=true",
+            f"--audit-policy-file={self._directory}/audit-policy",
+            f"--audit-log-path={self._directory}/audit.log",
         )  # fmt: skip
         self._wait("kube-apiserver", lambda: self._answers(f"{self.url}/readyz"))
 
@@ -123,6 +136,11 @@ class ControlPlane:
             self.end(name)
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def audited(self) -> list[dict[str, Any]]:
+        """Return what service accounts asked the API server for, as audit events."""
+        lines = (self._directory / "audit.log").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
     def log(self, name: str) -> str:
         """Return what a program has written."""
         return (self._directory / f"{name}.log").read_text(errors="replace")
@@ -133,6 +151,7 @@ class ControlPlane:
         issue("admin", "admin", ("system:masters",))
         issue("manager", "system:kube-controller-manager")
         signing_key(self._directory / "pki" / "sa.key")
+        (self._directory / "audit-policy").write_text(json.dumps(AUDIT))
 
     def _start_etcd(self) -> None:
         clients, peers = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peers}"

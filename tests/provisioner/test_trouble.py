@@ -1,0 +1,216 @@
+"""Whatever is lost, killed or restarted: each claim has one volume, and no volume is left without a claim."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kubernetes.watch import Watch
+
+from provisioner.cluster import CLASSES, LEASES, Away, Refusal
+from provisioner.reflection import Reflection
+from tests.provisioner.conftest import ACCOUNT, token_of, token_secrets, until
+
+if TYPE_CHECKING:
+    from provisioner.cluster import Cluster, Object
+    from tests.provisioner.conftest import World
+    from tools.kube.control_plane import ControlPlane
+
+pytestmark = pytest.mark.kube
+LOST = [
+    {"command": "mkvdisk", "after": "connection"},
+    {"command": "mkvdisk", "before": "connection"},
+    {"command": "mkvdisk", "after": "channel"},
+    {"command": "lsvdisk", "after": "connection"},
+    {"command": "lsvdisk", "empty": True, "skip": 1},
+]
+CREATING = [
+    {"command": "lsvdisk", "delay": 60.0},
+    {"command": "mkvdisk", "delay": 60.0},
+    {"command": "mkvdisk", "delay_after": 60.0},
+    {"command": "lsvdisk", "delay": 60.0, "skip": 1},
+]
+DELETING = [{"command": "rmvdisk", "delay": 60.0}, {"command": "rmvdisk", "delay_after": 60.0}]
+
+
+def new_token(api: Cluster) -> str:
+    """Revoke the account's token and return the new one that kube-controller-manager makes."""
+    (old,) = token_secrets(api)
+    secrets = "/api/v1/namespaces/kube-system/secrets"
+    api.delete(f"{secrets}/{old['metadata']['name']}", old["metadata"]["uid"])
+    return until(lambda: token_of(api), what="a new token")
+
+
+def named(fault: dict[str, Any]) -> str:
+    return "-".join(str(value) for value in fault.values())
+
+
+@pytest.mark.parametrize("fault", LOST, ids=named)
+def test_a_lost_answer_makes_no_second_volume(served: World, fault: dict[str, Any]) -> None:
+    served.do("fault", **fault)
+    volume = served.bound(served.claim(served.storage_class()))
+    assert served.names() == [volume["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("after", ["connection", "channel"])
+def test_a_lost_answer_to_a_deletion_leaves_nothing(served: World, after: str) -> None:
+    name = served.claim(served.storage_class())
+    volume = served.bound(name)["metadata"]["name"]
+    served.do("fault", command="rmvdisk", after=after)
+    served.delete_claim(name)
+    until(lambda: served.volume(volume) is None, what="the PV is gone")
+    assert served.names() == []
+
+
+def killed_and_started(world: World) -> None:
+    """Kill the provisioner and start it again; its lease is taken away, since others test the take-over."""
+    world.programs[-1].kill()
+    path = f"{LEASES.format('kube-system')}/{world.provisioner.replace('/', '-')}"
+    lease = world.api.get(path)
+    assert lease is not None
+    world.api.delete(path, lease["metadata"]["uid"])
+    world.do("clear")
+    world.start().says("This provisioner works")
+
+
+@pytest.mark.parametrize("fault", CREATING, ids=named)
+def test_killed_while_creating_it_goes_on_with_the_same_volume(served: World, fault: dict[str, Any]) -> None:
+    served.bound(served.claim(served.storage_class()))  # connected
+    running = served.do("counters")["running"]["opened"]
+    served.do("fault", **fault)
+    name = served.claim(served.storage_class())
+    until(lambda: served.do("counters")["running"]["opened"] > running, what="a command is under way")
+    until(lambda: served.do("counters")["running"]["now"] == 1, what="it hangs")
+    killed_and_started(served)
+    volume = served.bound(name)
+    assert len(served.names()) == 2
+    assert volume["metadata"]["name"] in served.names()
+
+
+@pytest.mark.parametrize("fault", DELETING, ids=named)
+def test_killed_while_deleting_it_finishes(served: World, fault: dict[str, Any]) -> None:
+    name = served.claim(served.storage_class())
+    volume = served.bound(name)["metadata"]["name"]
+    served.do("fault", **fault)
+    served.delete_claim(name)
+    until(lambda: served.do("counters")["running"]["now"] == 1, what="the deletion hangs")
+    killed_and_started(served)
+    until(lambda: served.volume(volume) is None, what="the PV is gone")
+    assert served.names() == []
+
+
+def test_a_claim_deleted_while_its_volume_is_made_leaves_nothing(served: World) -> None:
+    served.do("fault", command="mkvdisk", delay=1.5)
+    name = served.claim(served.storage_class())
+    until(lambda: served.do("counters")["running"]["now"] == 1, what="the volume is being made")
+    served.delete_claim(name)
+    served.says(name, "The claim is gone; its new volume is deleted")
+    assert served.names() == []
+
+
+def test_told_to_stop_it_finishes_what_is_under_way(served: World) -> None:
+    served.do("fault", command="mkvdisk", delay=1.5)
+    name = served.claim(served.storage_class())
+    until(lambda: served.do("counters")["running"]["now"] == 1, what="the volume is being made")
+    assert served.programs[0].stop() == 0
+    served.bound(name)
+    lease = served.api.get(f"{LEASES.format('kube-system')}/{served.provisioner.replace('/', '-')}")
+    assert lease is not None
+    assert not lease["spec"].get("holderIdentity")
+
+
+def test_one_of_two_works_and_the_other_takes_over_when_it_is_killed(served: World) -> None:
+    second = served.start(state="second")
+    second.says("this provisioner waits")
+    class_name = served.storage_class()
+    served.bound(served.claim(class_name))
+    served.do("fault", command="mkvdisk", delay_after=30.0)
+    name = served.claim(class_name)
+    until(lambda: len(served.names()) == 2, what="the volume is made, the answer still to come")
+    served.programs[0].kill()
+    killed = time.monotonic()
+    served.do("clear")
+    second.says("This provisioner works", 25)
+    assert time.monotonic() - killed < 20
+    served.bound(name)
+    assert len(served.names()) == 2
+
+
+def test_the_api_server_may_be_restarted(served: World, plane: ControlPlane) -> None:
+    class_name = served.storage_class()
+    before = served.bound(served.claim(class_name))["metadata"]["name"]
+    served.do("fault", command="mkvdisk", delay=2.0)
+    during = served.claim(class_name)
+    until(lambda: served.do("counters")["running"]["now"] == 1, what="a volume is being made")
+    plane.end("kube-apiserver")
+    until(lambda: served.do("counters")["running"]["now"] == 0, what="the volume is made")
+    with pytest.raises((Away, Refusal)):
+        served.get_claim(during)
+    second = served.start(state="second")
+    second.says("The lease cannot be read")
+    plane.start_apiserver()
+    with contextlib.suppress(KeyError):
+        plane.end("kube-controller-manager")  # as an init system does that starts it again
+    plane.start_manager()
+    after = served.claim(class_name)
+    volumes = {before, *(served.bound(name, 30)["metadata"]["name"] for name in (during, after))}
+    assert served.names() == sorted(volumes)
+    assert served.programs[0].running
+    second.says("this provisioner waits")
+    follows_from_long_ago(served.api, class_name)
+
+
+def follows_from_long_ago(api: Cluster, class_name: str) -> None:
+    """After its restart the API server remembers nothing old (410): the copy is listed anew."""
+    with pytest.raises(Refusal) as refused:
+        next(api.watch(Watch(), CLASSES, "1"))
+    assert refused.value.status == 410
+    seen: list[Object] = []
+    reflection = Reflection(api, CLASSES, lambda old, new: seen.append(new or old or {}))
+    reflection._version = "1"
+    reflection.start()
+    assert reflection.listed.wait(20)
+    reflection.stop()
+    assert class_name in {found["metadata"]["name"] for found in seen}
+
+
+def test_a_token_that_was_exchanged_is_read_from_the_file(served: World, plane: ControlPlane) -> None:
+    class_name = served.storage_class()
+    served.bound(served.claim(class_name))
+    plane.kubeconfig(ACCOUNT, new_token(served.api))
+    served.bound(served.claim(class_name))
+
+
+def test_a_dead_array_does_not_hold_up_the_others(world: World) -> None:
+    world.array()
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:  # takes connections, says nothing
+        addresses = {name: simulator.address for name, simulator in world.arrays.items()}
+        world.configure(addresses | {"storage-02": f"127.0.0.1:{silent.getsockname()[1]}"})
+        world.start().says("This provisioner works")
+        dead = world.storage_class({"volPoolName": "Pool0", "storageName": "storage-02"})
+        lost = [world.claim(dead) for _ in range(30)]
+        until(lambda: "Provisioning" in world.said(lost[0]), what="the dead array is tried")
+        start = time.monotonic()
+        for name in [world.claim(world.storage_class()) for _ in range(5)]:
+            world.bound(name)
+        assert time.monotonic() - start < 8
+        world.says(lost[0], "Warning ProvisioningFailed", 30)
+        assert "storage-02" in world.said(lost[0]).partition("ProvisioningFailed")[2]
+
+
+def test_two_arrays_serve_their_own_classes(world: World) -> None:
+    world.array("storage-01")
+    world.array("storage-02", pools="Gold:50GiB")
+    world.start().says("This provisioner works")
+    gold = world.claim(world.storage_class({"volPoolName": "Gold", "storageName": "storage-02"}))
+    plain = world.claim(world.storage_class())
+    on = {name: world.bound(name)["metadata"]["name"] for name in (gold, plain)}
+    assert world.names("storage-01") == [on[plain]]
+    assert world.names("storage-02") == [on[gold]]
+    world.delete_claim(gold)
+    until(lambda: world.volume(on[gold]) is None, what="the PV is gone")
+    assert world.names("storage-02") == []
+    assert world.names("storage-01") == [on[plain]]
