@@ -58,12 +58,13 @@ def load() -> Settings:
             try:
                 parser.read_file(file)
             except (configparser.Error, UnicodeDecodeError) as error:
-                raise Fault(Code.BAD_CONFIGURATION, f"{name}: {error}", file=name) from None
+                text = " ".join(f"{name}: {error}".split())
+                raise Fault(Code.BAD_CONFIGURATION, text, file=name) from None
     found = parser["helper"] if parser.has_section("helper") else parser["DEFAULT"]
     words = {key: tuple(value.replace(",", " ").split()) for key, value in found.items()}
     multipath = found.get("multipath", "preferred")
     if multipath not in list(Multipath):
-        raise Fault(Code.BAD_CONFIGURATION, f"multipath = {multipath} is not one of required, preferred.")
+        raise Fault(Code.BAD_CONFIGURATION, f"multipath = {multipath!r} is not one of required, preferred.")
     return Settings(
         plugin_directory=found.get("plugin_directory", Settings.plugin_directory),
         roots=words.get("kubelet_roots", Settings.roots),
