@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test mutants soak demo lab stub lock clean
+.PHONY: help check lint types unit test mutants soak demo lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -65,6 +65,9 @@ $(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h 
 
 $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 	@cp $< $@.new && mv -f $@.new $@
+
+fuzz: $(STAMP) ## random input for every parser: make fuzz N=1000000 [SEED=1]
+	@$(PY) -m tools.fuzz $(or $(N),1000000) $(if $(SEED),--seed $(SEED))
 
 demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1 leaves a shell)
 	@tools/system-packages lab
