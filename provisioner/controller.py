@@ -110,7 +110,7 @@ class Controller:
             for volume in self._volumes.all():
                 if (volume["spec"].get("claimRef") or {}).get("uid") == uid:
                     self._volume_changed(None, volume)
-        elif self._unbound(new) or self._work.growth.concerns(new):
+        elif self._unbound(new) or self._work.creation.begun(uid) or self._work.growth.concerns(new):
             self._queue.add((CLAIM, uid))
 
     def _unbound(self, claim: Object) -> bool:
@@ -188,9 +188,10 @@ class Controller:
             return
         claim = self._claims.get(key[1])
         begun = self._work.creation.begun(key[1])
-        if claim is None:
-            if begun is not None:
-                self._work.creation.undo(begun)
+        if begun is not None and (claim is None or claim["spec"].get("volumeName")):
+            self._work.creation.undo(begun)
+        elif claim is None:
+            return
         elif claim["spec"].get("volumeName"):
             self._grow(claim)
         elif self._unbound(claim) and not self._made(claim):

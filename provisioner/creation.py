@@ -52,8 +52,7 @@ class Creation:
             self._take_back(wanted, array)
             return
         self._save(wanted, built(wanted, volume, array.name, self._names, self._key))
-        with self._guard:
-            self._begun.pop(wanted.uid, None)
+        self._finished(wanted)
         self._say(wanted, "ProvisioningSucceeded", _success(wanted, volume, array.name))
         self._check_key(wanted)
 
@@ -63,8 +62,10 @@ class Creation:
             return self._begun.get(uid)
 
     def undo(self, wanted: Wanted) -> None:
-        """Remove what was begun for a claim that is gone."""
-        if not self._still_wanted(wanted):
+        """Remove what was begun for a claim that is gone, or bound to another volume."""
+        if self._still_wanted(wanted):  # bound to this very one
+            self._finished(wanted)
+        else:
             self._take_back(wanted, self._arrays.get(wanted.kind.storage_name))
 
     def _still_wanted(self, wanted: Wanted) -> bool:
@@ -88,7 +89,11 @@ class Creation:
                     wanted.spec.name, array.name, wanted.namespace, wanted.claim["metadata"]["name"], fault,
                 )  # fmt: skip
             else:
-                self._say(wanted, "ProvisioningCancelled", "The claim is gone; its new volume is deleted.")
+                what = "The claim is gone or bound to another volume; its new volume is deleted."
+                self._say(wanted, "ProvisioningCancelled", what)
+        self._finished(wanted)
+
+    def _finished(self, wanted: Wanted) -> None:
         with self._guard:
             self._begun.pop(wanted.uid, None)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instorage.arrays.model import Level
 from instorage.wire.fault import Fault
 from provisioner.claims import as_quantity, is_ours, quantity, requested, wanted
 
+ROOT = Path(__file__).resolve().parents[2]
 OURS = "inspur/instorage"
 CLASS: dict[str, Any] = {
     "metadata": {"name": "thin"},
@@ -82,6 +86,15 @@ def test_a_size_is_written_so_that_it_is_read_back_exactly(size: int) -> None:
 
 def test_a_size_between_sectors_is_rounded_up() -> None:
     assert requested(claim(resources={"requests": {"storage": "1000"}})) == 1024
+
+
+def test_every_shipped_storage_class_is_accepted() -> None:
+    shipped = list(yaml.safe_load_all((ROOT / "deploy/storageclasses.yaml").read_text()))
+    kinds = {document["metadata"]["name"]: wanted(claim(), document).kind for document in shipped}
+    assert {kind.level for kind in kinds.values()} == set(Level)
+    assert {document["provisioner"] for document in shipped} == {OURS}
+    assert kinds["instorage-thin"].provisioning.thin
+    assert not kinds["instorage-thick"].provisioning.thin
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes.watch import Watch
 
-from provisioner.cluster import CLASSES, LEASES, Away, Refusal
+from provisioner.cluster import CLASSES, LEASES, VOLUMES, Away, Cluster, Refusal
 from provisioner.reflection import Reflection
 from tests.provisioner.conftest import ACCOUNT, token_of, token_secrets, until
 
 if TYPE_CHECKING:
-    from provisioner.cluster import Cluster, Object
+    from provisioner.cluster import Object
     from tests.provisioner.conftest import World
     from tools.kube.control_plane import ControlPlane
 
@@ -107,7 +107,31 @@ def test_a_claim_deleted_while_its_volume_is_made_leaves_nothing(served: World) 
     name = served.claim(served.storage_class())
     until(lambda: served.do("counters")["running"]["now"] == 1, what="the volume is being made")
     served.delete_claim(name)
-    served.says(name, "The claim is gone; its new volume is deleted")
+    served.says(name, "its new volume is deleted")
+    assert served.names() == []
+
+
+def test_a_claim_bound_to_another_volume_meanwhile_leaves_nothing(served: World) -> None:
+    class_name = served.storage_class()
+    served.do("fault", command="mkvdisk", delay=2.0)
+    name = served.claim(class_name)
+    until(lambda: served.do("counters")["running"]["now"] == 1, what="the volume is being made")
+    claim = served.get_claim(name)["metadata"]
+    by_hand = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"by-hand-{name}"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": class_name,
+            "hostPath": {"path": "/nowhere"},
+            "claimRef": {"namespace": "default", "name": name, "uid": claim["uid"]},
+        },
+    }
+    served.api.create(VOLUMES, by_hand)
+    served.says(name, "bound to another volume; its new volume is deleted")
+    assert served.bound(name)["metadata"]["name"] == f"by-hand-{name}"
     assert served.names() == []
 
 
@@ -180,8 +204,19 @@ def follows_from_long_ago(api: Cluster, class_name: str) -> None:
 def test_a_token_that_was_exchanged_is_read_from_the_file(served: World, plane: ControlPlane) -> None:
     class_name = served.storage_class()
     served.bound(served.claim(class_name))
+    old = Cluster(plane.kubeconfig("old", token_of(served.api)))
     plane.kubeconfig(ACCOUNT, new_token(served.api))
+    until(lambda: refused(old), what="the API server forgets the old token")
     served.bound(served.claim(class_name))
+
+
+def refused(cluster: Cluster) -> bool:
+    """Say whether the API server takes these credentials no more."""
+    try:
+        cluster.objects(CLASSES)
+    except Refusal as refusal:
+        return refusal.status == 401
+    return False
 
 
 def test_a_dead_array_does_not_hold_up_the_others(world: World) -> None:
