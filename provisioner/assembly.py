@@ -18,6 +18,7 @@ from provisioner.deletion import Deletion
 from provisioner.events import Events
 from provisioner.growth import Growth
 from provisioner.lease import Lease
+from provisioner.orphans import Orphans
 from provisioner.persistent_volume import Names
 from provisioner.service import Service, Systemd
 
@@ -43,6 +44,7 @@ def build(flags: Flags, configuration: Path) -> Service:
         Creation(cluster, arrays, events, names, key),
         Deletion(cluster, arrays, events, names),
         Growth(arrays, events),
+        Orphans(arrays),
         events,
     )
     _introduce(arrays, key, cluster)

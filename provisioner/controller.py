@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from provisioner.deletion import Deletion
     from provisioner.events import Events
     from provisioner.growth import Growth
+    from provisioner.orphans import Orphans
 
-CLAIM, VOLUME = "claim", "volume"
+CLAIM, VOLUME, ARRAY = "claim", "volume", "array"
 LOOK_SECONDS = 20.0  # an idle worker comes round that often, to say that it lives
 STUCK_SECONDS = 600.0  # each array call and API request has a shorter deadline
 _LOG = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Work:
     creation: Creation
     deletion: Deletion
     growth: Growth
+    orphans: Orphans
     events: Events
 
 
@@ -59,6 +61,7 @@ class Controller:
         self._work = work
         self._provisioner = provisioner
         self._alive = alive
+        self._default = work.orphans.arrays()[0]
         self._queue = WorkQueue(self._array_of, max(1, threads * 3 // 4))
         self._classes = Reflection(cluster, CLASSES, self._class_changed)
         self._claims = Reflection(cluster, CLAIMS, self._claim_changed)
@@ -72,6 +75,8 @@ class Controller:
         """Follow the API server; workers begin when all three copies are whole."""
         for reflection in self._reflections:
             reflection.start()
+        for array in self._work.orphans.arrays():
+            self._queue.add((ARRAY, array))
         for worker in self._workers:
             worker.start()
 
@@ -136,12 +141,15 @@ class Controller:
         return next((found for found in self._classes.all() if found["metadata"]["name"] == name), None)
 
     def _array_of(self, key: Key) -> str:
-        """Return the array that a key is about, "" for the default one or when it cannot be told."""
+        """Return the array that a key is about, the default one when none is named."""
+        if key[0] == ARRAY:
+            return key[1]
         if key[0] == VOLUME:
-            return persistent_volume.options(self._volumes.get(key[1]) or {"spec": {}}).get("storageName", "")
+            volume = self._volumes.get(key[1]) or {"spec": {}}
+            return persistent_volume.options(volume).get("storageName") or self._default
         claim = self._claims.get(key[1])
         found = self._class(class_of(claim)) if claim else None
-        return str(((found or {}).get("parameters") or {}).get("storageName", ""))
+        return str(((found or {}).get("parameters") or {}).get("storageName") or self._default)
 
     def _run(self) -> None:
         for reflection in self._reflections:
@@ -181,6 +189,9 @@ class Controller:
         return False
 
     def _look(self, key: Key) -> None:
+        if key[0] == ARRAY:
+            self._work.orphans.run(key[1], lambda: self._claims.all() + self._volumes.all())
+            return
         if key[0] == VOLUME:
             volume = self._volumes.get(key[1])
             if volume is not None and self._work.deletion.concerns(volume):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from instorage.arrays.model import Level
 from instorage.wire.fault import Fault
 from instorage.wire.values import VolumeName
 from provisioner.claims import as_quantity, quantity, requested
@@ -72,6 +73,8 @@ def _troubles(array: Array, volume: Volume, asked: int, given: dict[str, str]) -
     needed = -(-asked // GIB) * GIB - volume.size
     if needed <= 0:
         return
+    if volume.level is Level.ACTIVE_ACTIVE:
+        needed *= 2  # its change volumes grow too (array-as18000.md 7.6)
     try:
         thin = array.volume_usage(volume.name).thin
     except Fault as fault:

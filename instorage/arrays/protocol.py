@@ -38,6 +38,9 @@ class Array(Protocol):
     def find_volume_by_uid(self, uid: VolumeUid) -> Volume | None:
         """Return the volume of that UID, None when the array says that there is none (one command)."""
 
+    def volume_names(self, prefix: str) -> tuple[str, ...]:
+        """Return the names of all volumes that begin with `prefix`, sorted (one command, however many)."""
+
     def volume_usage(self, name: VolumeName) -> Usage:
         """Return what is used of a volume, for the proof that it is new. VOLUME_MISSING."""
 

@@ -38,6 +38,15 @@ def test_a_volume_that_is_not_there_is_none_after_two_looks(rig: Rig, array: As1
     assert rig.commands() == {"lsvdisk": 4}
 
 
+def test_the_names_of_a_prefix_are_listed_with_one_command(rig: Rig, array: As18000) -> None:
+    for name in ("pvc-2", "pvc-1", "other"):
+        array.create_volume(spec(name))
+    array.create_volume(spec("pvc-aa", **ACTIVE_ACTIVE))
+    rig.reset()
+    assert array.volume_names("pvc-") == ("pvc-1", "pvc-2", "pvc-aa")
+    assert rig.commands() == {"lsvdisk": 1}
+
+
 def test_one_empty_answer_does_not_make_a_volume_vanish(rig: Rig, array: As18000) -> None:
     made = array.create_volume(spec("v1"))
     rig.fault("lsvdisk", empty=True)

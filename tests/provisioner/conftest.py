@@ -290,5 +290,5 @@ def world(api: Cluster, kubeconfig: Path, request: pytest.FixtureRequest) -> Ite
 def served(world: World) -> World:
     """A world with an array and a provisioner that works."""
     world.array()
-    world.start().says("This provisioner works")
+    world.start().says("Array storage-01 has 0 volume(s)")
     return world

@@ -36,6 +36,20 @@ CREATING = [
 DELETING = [{"command": "rmvdisk", "delay": 60.0}, {"command": "rmvdisk", "delay_after": 60.0}]
 
 
+def test_volumes_without_an_owner_are_reported_and_left_alone(world: World) -> None:
+    world.array()
+    world.run("mcsop mkvdisk -name pvc-left-over -size 1 -unit gb -mdiskgrp Pool0 -intier off")
+    world.run("mcsop mkvdisk -name somebodys -size 1 -unit gb -mdiskgrp Pool0 -intier off")
+    first = world.start()
+    volume = world.bound(world.claim(world.storage_class()))["metadata"]["name"]
+    first.stop()
+    second = world.start()
+    second.says("1 volume(s) without PV and claim in this cluster")
+    (line,) = [line for line in second.log.splitlines() if "without PV and claim" in line]
+    assert line.endswith(": pvc-left-over")
+    assert world.names() == sorted(["pvc-left-over", "somebodys", volume])
+
+
 def new_token(api: Cluster) -> str:
     """Revoke the account's token and return the new one that kube-controller-manager makes."""
     (old,) = token_secrets(api)

@@ -65,6 +65,11 @@ class As18000:
         return volumes.find_by_uid(self._cli, uid)
 
     @call
+    def volume_names(self, prefix: str) -> tuple[str, ...]:
+        """See `Array`; all volumes are listed, some firmware takes no pattern."""
+        return volumes.names(self._cli, prefix)
+
+    @call
     def volume_usage(self, name: VolumeName) -> Usage:
         """See `Array`."""
         return volumes.usage(self._cli, name)

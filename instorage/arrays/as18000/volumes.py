@@ -68,6 +68,12 @@ def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
     return _volume(cli, name, rows)
 
 
+def names(cli: Cli, prefix: str) -> tuple[str, ...]:
+    """Return the names of the volumes that begin with `prefix`; an active-active one counts once."""
+    found = {_belongs(row) for row in cli.rows("lsvdisk", "-bytes")}
+    return tuple(sorted(name for name in found if name.startswith(prefix)))
+
+
 def usage(cli: Cli, name: VolumeName) -> Usage:
     """Return what the thin copies use; VOLUME_MISSING. One thick copy makes the volume thick."""
     try:
