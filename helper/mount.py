@@ -98,14 +98,10 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
         data += ["norecovery"] if kind == "xfs" else ["noload"]
         for one in (*volume.disks, volume.top):
             scsi.forbid_writes(one.name)
-    _call(
-        place,
-        lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, ",".join(data)),
-        "mount",
-        volume.uid,
-    )
+    extra = ",".join(data)
+    _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, extra), "mount", volume.uid)
     reached(Step.HELPER_MOUNT_MOUNTED)
-    row = place.row()
+    row = place.seen()
     wanted = (volume.top.number, request.read_only)
     _prove(place, volume.uid, good=row is not None and (row.number, row.read_only) == wanted)
 
@@ -171,7 +167,7 @@ def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -
 
     _call(place, both, "bind", uid)
     reached(Step.HELPER_BIND_RESTRICTED)
-    found = place.row()
+    found = place.seen()
     wanted = (row.number, read_only)
     _prove(place, uid, good=found is not None and (found.number, "ro" in found.options) == wanted)
     return verbs.BindReply(already=there is not None)

@@ -66,6 +66,12 @@ class Place(NamedTuple):
         os.close(at)
         return next((row for row in mounts.table() if row.mount_id == here), None) if here != above else None
 
+    def seen(self) -> mounts.Row | None:
+        """Return what `row` does, found anew by the path; None as well when that leads elsewhere by now."""
+        with contextlib.suppress(Fault, FileNotFoundError), walk(self.target) as again:
+            return again.row()
+        return None
+
 
 @contextlib.contextmanager
 def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
