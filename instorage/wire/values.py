@@ -51,11 +51,6 @@ class VolumeUid(_Text):
         """Lower case, as Linux prints it."""
         return text.lower()
 
-    @property
-    def wwid(self) -> str:
-        """As Linux prints it: a type digit 3, then the UID in lower case."""
-        return f"3{self}"
-
 
 class Iqn(_Text):
     """An iSCSI name: iqn., eui. or naa. form, at most 223 characters (RFC 7143)."""
