@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test mutants soak demo lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-crash test-kube mutants soak demo lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -26,12 +26,19 @@ types: $(STAMP)
 unit: $(STAMP)
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
 
-test: $(STAMP) ## every test, the lab's and Kubernetes' too
+test: $(STAMP) ## every test whose time on a quiet machine is known: native, the stub's three processors, the lab's
 	@tools/system-packages lab
-	@tools/system-packages kube
 	@$(MAKE) --no-print-directory check
+	@$(PY) -m pytest -q -m 'lab or root' --durations=10 --ignore=tests/lab/crash --ignore=tests/lab/adversary
+
+test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
+	@tools/system-packages lab
+	@$(PY) -m pytest -q -m lab --durations=10 tests/lab/crash $(wildcard tests/lab/adversary)
+
+test-kube: $(STAMP) ## the provisioner against a real Kubernetes control plane, built from Debian's sources (5 min, once)
+	@tools/system-packages kube
 	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
-	@$(PY) -m pytest -q -m 'lab or root or kube' --durations=10
+	@$(PY) -m pytest -q -m kube --durations=10
 
 mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for it must fail (LAB=1: the lab's too)
 	@$(PY) -m tools.mutants
