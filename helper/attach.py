@@ -104,7 +104,8 @@ def _assemble(request: AttachRequest, found: list[str], deadline: float, *, dema
 
 def _no_path(request: AttachRequest, faults: list[Fault]) -> Fault:
     """Return why no path works; one that shows another volume is the worse news and gives code and fields."""
-    worst = next((fault for fault in faults if fault.code is Code.WRONG_DEVICE), None)
+    bad = (Code.WRONG_DEVICE, Code.NOT_OURS)
+    worst = next((fault for fault in faults if fault.code in bad), None)
     said = " ".join(dict.fromkeys(str(fault) for fault in faults)) or "The array names none."
     fields = {**(worst.fields if worst else {}), "uid": request.uid}
     code = worst.code if worst else Code.NO_PATH
