@@ -96,7 +96,7 @@ def _examine(
 
 def _repeatable(request: MountRequest, path: str, found: Content, known: str) -> bool:
     """Return whether a broken-off mkfs may be repeated: nothing there but its UUID, and that never used."""
-    if request.read_only or not request.may_format or found.uuid not in ("", known):
+    if request.read_only or request.copied or found.uuid not in ("", known):  # mkfs itself wrote
         return False
     return not found.kind or _superblock(request, path) == [known, False]
 

@@ -47,6 +47,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
                 may_format=may_format,
                 multipath=multipath(operation),
                 shared=options.many_readers,
+                copied=volume.copy_relations > 0,
             )
         )
     reached(Step.AGENT_MOUNT_MOUNTED)

@@ -176,6 +176,7 @@ class MountRequest:
     `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
     request's (read-write): it can only forbid. The helper proves emptiness itself. `shared` says that other
     hosts may have the volume: it is then never written, not even by the replay of a journal.
+    `copied` says that another volume may be copied to it: then not even a broken-off format is repeated.
     """
 
     op: RequestId
@@ -188,6 +189,7 @@ class MountRequest:
     multipath: Multipath
     options: tuple[MountOption, ...] = ()
     shared: bool = False
+    copied: bool = False
 
 
 @dataclass(frozen=True)

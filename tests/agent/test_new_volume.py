@@ -29,6 +29,7 @@ def test_a_volume_that_a_localcopy_map_fills_is_never_said_to_be_new(
     bench.attach("vol1").success()
     bench.mount_device("vol1").failure("Not proven new")
     assert bench.helper.last("Mount")["may_format"] is False
+    assert bench.helper.last("Mount")["copied"] is True
 
 
 @pytest.mark.parametrize(

@@ -256,14 +256,22 @@ def test_a_record_is_no_licence_to_format_another_file_system(volume: Path) -> N
     assert volume.read_bytes() == before
 
 
-@pytest.mark.parametrize("changed", [{"may_format": False}, {"read_only": True}])
-def test_a_broken_off_mkfs_is_not_repeated_for_a_request_that_may_not_format(
+@pytest.mark.parametrize("changed", [{"copied": True}, {"read_only": True}])
+def test_a_broken_off_mkfs_is_not_repeated_for_a_request_that_may_not_write(
     volume: Path, changed: dict[str, bool]
 ) -> None:
     mkfs(volume)
     wipe(volume, 0, 4096)
     record()
     refused(volume, replace(REQUEST, **changed))  # type: ignore[arg-type]
+
+
+def test_what_the_broken_off_mkfs_wrote_itself_does_not_speak_against_its_repetition(volume: Path) -> None:
+    """mkfs.xfs writes its log: after that the array no longer vouches that a thin volume is new (seen)."""
+    mkfs(volume)
+    wipe(volume, 0, 4096)
+    record()
+    assert prepare(replace(REQUEST, may_format=False), str(volume)) == ("ext4", True)
 
 
 def test_the_record_is_on_the_disk_before_mkfs_and_mkfs_gets_its_uuid(

@@ -33,9 +33,7 @@ REBOOTS = [False, True] if os.environ.get("SOAK") else [False]  # whether the ar
 @pytest.fixture(scope="module")
 def products(lab: Lab, san: San) -> tuple[Product, Product]:
     lab.start("a", "b")
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(installed, (lab.node("a"), lab.node("b")))
-    return first, second
+    return installed(lab.node("a")), installed(lab.node("b"))
 
 
 @pytest.fixture
