@@ -77,27 +77,32 @@ class Place(NamedTuple):
 def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
     """Hold the parent of a target; `create` makes the last directory if it is missing.
 
-    Raises FileNotFoundError when a part is missing, `Fault(NOT_ALLOWED)` when one is a link or no directory.
+    `Fault(NOT_ALLOWED)` when a part is a link or no directory; FileNotFoundError when one is missing, with
+    `create` a Fault as well.
     """
     held = [os.open(os.path.realpath(target.root), _DIRECTORY)]  # the root is the administrator's word
     try:
         for part in target.parts[:-1]:
-            held.append(_step(held[-1], part, target))
+            held.append(_step(held[-1], part, target, must=create))
         if create:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(target.name, 0o750, dir_fd=held[-1])
-        os.close(_step(held[-1], target.name, target))
+        os.close(_step(held[-1], target.name, target, must=create))
         yield Place(target, held[-1])
     finally:
         for descriptor in held:
             os.close(descriptor)
 
 
-def _step(at: int, part: str, target: Target) -> int:
+def _step(at: int, part: str, target: Target, *, must: bool) -> int:
     try:
         return os.open(part, _DIRECTORY, dir_fd=at)
-    except NotADirectoryError:  # what a link gives as well
-        text = f"{part} in {target.text} is a link or no directory."
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not must:
+            raise
+        link = isinstance(error, NotADirectoryError)
+        why = "is a link or no directory" if link else f"cannot be opened ({error.strerror})"
+        text = f"{part} in {target.text} {why}."
         raise Fault(Code.NOT_ALLOWED, text, target=target.text) from None
 
 

@@ -12,6 +12,7 @@ import pytest
 from helper import mounts
 from helper.settings import Settings
 from helper.target import parse, walk
+from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,3 +67,14 @@ def test_a_directory_swapped_after_the_walk_is_noticed(swap: Callable[[Path], No
             assert place.seen() is None
 
     apart(job)
+
+
+def test_a_directory_that_is_missing_on_the_way_is_named(tmp_path: Path) -> None:
+    target = parse(str(tmp_path / SHAPE), replace(Settings(), roots=(str(tmp_path),)))
+    with (
+        pytest.raises(Fault, match=r"plugins in .* cannot be opened \(No such file"),
+        walk(target, create=True),
+    ):
+        pass
+    with pytest.raises(FileNotFoundError), walk(target):
+        pass
