@@ -1,9 +1,11 @@
 """Detach: nothing uses it, flush, the map, every disk, gone (safety.md 10 to 13)."""
 
+import contextlib
 import errno
 import functools
 import os
 import time
+from pathlib import Path
 
 from helper import child, device, mounts, multipath, scsi
 from helper.settings import Settings
@@ -13,6 +15,7 @@ from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import DetachReply, DetachRequest
 
 _TWICE = 0.1  # seconds between two looks at what seems to be gone
+_LET_GO = 3  # seconds for udev to let go of a disk
 _DEVICE = 20  # seconds for one device to be flushed or to be removed
 
 
@@ -58,6 +61,9 @@ def _unused(volume: device.Volume, deadline: float) -> None:
         raise _busy(volume, [f"a program, or a mount that no process sees, on {name}" for name in busy])
     if late := next((answer for answer in answers if isinstance(answer, Fault)), None):
         raise late
+    let_go = time.monotonic() + _LET_GO
+    if not (volume.map or child.until(lambda: not _opened(volume.numbers), let_go)):
+        raise _busy(volume, [f"a program that has {tops[0]} or another of its disks open"])
 
 
 def _flush(name: str) -> str:
@@ -68,6 +74,16 @@ def _flush(name: str) -> str:
     except OSError as error:  # dead: nothing can be saved, and what is left must still go
         return "busy" if error.errno == errno.EBUSY else "lost"
     return ""
+
+
+def _opened(numbers: set[str]) -> bool:
+    """Return whether any process has a bare disk open; an open map the kernel itself keeps."""
+    for at in Path(mounts.PROC).glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # only below /dev: to look elsewhere may hang
+            found = os.stat(at).st_rdev if os.readlink(at).startswith("/dev/") else 0
+            if f"{os.major(found)}:{os.minor(found)}" in numbers:
+                return True
+    return False
 
 
 def _remove_disks(volume: device.Volume, deadline: float) -> tuple[str, ...]:
