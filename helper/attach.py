@@ -41,9 +41,8 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[Isc
     ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
     patience = deadline - time.monotonic()
     soon = deadline - patience * (1 - _DISK)
-    jobs = [
-        functools.partial(_disk, request, path.lun, session, soon - patience / 10) for path, session in ready
-    ]
+    end = soon - patience / 10
+    jobs = [functools.partial(_disk, request, path.lun, session, end) for path, session in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=max(_GRACE, patience * _SLOW))
     reached(Step.HELPER_ATTACH_SCANNED)

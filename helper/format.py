@@ -50,10 +50,8 @@ def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
 
 
 def _not_empty(request: MountRequest, what: str) -> Fault:
-    text = (
-        f"Volume {request.uid} should get {request.fs_type} and was not formatted: {what}. If a format was "
-    )
-    text += "broken off on the node that had it last, that node can finish it; else look at it by hand."
+    text = f"Volume {request.uid} should get {request.fs_type} and was not formatted: {what}. If a format "
+    text += "was broken off on the node that had it last, that node can finish it; else look at it by hand."
     return Fault(Code.NOT_EMPTY, text, uid=request.uid, found=what)
 
 

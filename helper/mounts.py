@@ -21,9 +21,7 @@ OPTIONS = {
     "lazytime": 1 << 25,
 }
 _UMOUNT_NOFOLLOW = 8
-_CALLS = 428 + (
-    5000 if os.uname().machine.startswith("mips") else 0
-)  # open_tree, move_mount; 442 mount_setattr
+_CALLS = 428 + 5000 * os.uname().machine.startswith("mips")  # open_tree, move_mount; 442 mount_setattr
 _EMPTY_PATH = 0x1000
 _CLONE = _EMPTY_PATH | os.O_CLOEXEC | 1  # OPEN_TREE_CLONE
 _libc = ctypes.CDLL(None, use_errno=True)

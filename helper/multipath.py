@@ -127,8 +127,5 @@ def forget(uid: str, deadline: float) -> str:
 
 def lost(names: tuple[str, ...], deadline: float) -> bool:
     """Wait until multipathd has none of the paths any more."""
-    return until(
-        lambda: not set(names) & set((ask("show paths raw format %d", deadline) or "").split()),
-        deadline,
-        0.02,
-    )
+    asked = "show paths raw format %d"
+    return until(lambda: not set(names) & set((ask(asked, deadline) or "").split()), deadline, 0.02)

@@ -95,6 +95,5 @@ class Fault(Exception):
         code = Code(raw) if raw in set(Code) else Code.INTERNAL
         fields = parameters.get("fields")
         known = {str(key): str(value) for key, value in fields.items()} if isinstance(fields, dict) else {}
-        known.pop("code", None)
-        known.pop("sentence", None)
+        known = {key: value for key, value in known.items() if key not in ("code", "sentence")}
         return cls(code, str(parameters.get("sentence", raw)), **known)

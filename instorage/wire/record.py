@@ -49,16 +49,11 @@ def from_json(kind: type[T], found: object) -> T:
     if not isinstance(found, dict):
         raise Fault(Code.BAD_REQUEST, f"{kind.__name__} is not an object.", record=kind.__name__)
     hints = _hints(kind)
-    unknown = sorted(str(key) for key in found.keys() - hints.keys())
-    if unknown:
-        raise Fault(
-            Code.BAD_REQUEST, f"{kind.__name__} has no field {unknown[0][:40]!r}.", field=unknown[0][:40]
-        )
+    if unknown := sorted(str(key)[:40] for key in found.keys() - hints.keys()):
+        raise Fault(Code.BAD_REQUEST, f"{kind.__name__} has no field {unknown[0]!r}.", field=unknown[0])
     values = {key: _value(hints[key], value, f"{kind.__name__}.{key}") for key, value in found.items()}
-    missing = [
-        field.name for field in dataclasses.fields(kind) if field.name not in values and _needed(field)
-    ]
-    if missing:
+    absent = [field for field in dataclasses.fields(kind) if field.name not in values]
+    if missing := [field.name for field in absent if _needed(field)]:
         raise Fault(Code.BAD_REQUEST, f"{kind.__name__}.{missing[0]} is missing.", field=missing[0])
     return kind(**values)
 
