@@ -85,7 +85,7 @@ def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
         for part in target.parts[:-1]:
             held.append(_step(held[-1], part, target, must=create))
         if create:
-            with contextlib.suppress(FileExistsError):
+            with contextlib.suppress(OSError):  # it is there, as kubelet makes it, or the next step says so
                 os.mkdir(target.name, 0o750, dir_fd=held[-1])
         os.close(_step(held[-1], target.name, target, must=create))
         yield Place(target, held[-1])

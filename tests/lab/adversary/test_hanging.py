@@ -63,9 +63,9 @@ def test_a_hanging_unmount_and_a_hanging_mount_stop_nobody_else(rig: Rig, make: 
         rig.attach(volume)
         rig.mount(volume)
     rig.unmount(mounted.device_mount)
-    rig.sh(f"dmsetup message 3{unmounted.uid} 0 queue_if_no_path")
-    rig.unmap(unmounted)  # all its paths are gone from now on, and its map waits for them
+    rig.sh(f"dmsetup message 3{unmounted.uid} 0 queue_if_no_path; sysctl -q vm.dirty_writeback_centisecs=0")
     rig.sh(f"dd if=/dev/zero of={unmounted.device_mount}/x bs=64k count=16 status=none")
+    rig.unmap(unmounted)  # all its paths are gone from now on, and its map waits for them
     rig.sh(f"dmsetup suspend --noflush --nolockfs 3{mounted.uid}")  # paths that answer, data that never comes
     usual = {"fs_type": "ext4", "read_only": False, "may_format": True, "multipath": "required"}
     unmount = Call(rig, "Unmount", target=unmounted.device_mount)
