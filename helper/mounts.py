@@ -56,9 +56,8 @@ def table(process: str = "self") -> list[Row]:
 def _row(line: str) -> Row:
     left, _, right = line.rstrip("\n").partition(" - ")
     fields, (kind, source, more) = left.split(" "), right.split(" ", 2)
-    root, target, source = (
-        re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text) for text in (*fields[3:5], source)
-    )
+    texts = (*fields[3:5], source)
+    root, target, source = (re.sub(r"\\([0-7]{3})", lambda one: chr(int(one[1], 8)), text) for text in texts)
     return Row(int(fields[0]), fields[2], root, target, fields[5].split(","), kind, source, more.split(","))
 
 

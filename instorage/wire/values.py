@@ -14,6 +14,8 @@ from typing import Self
 
 from instorage.wire.fault import Code, Fault
 
+_PORTAL = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", re.ASCII)
+
 
 def _shown(text: object) -> str:
     return repr(text)[:80]
@@ -85,10 +87,7 @@ class VolumeName(_Text):
 
     __slots__ = ()
     pattern = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", re.ASCII)
-    wanted = (
-        "a volume name the array takes (at most 63 letters, digits, '.', '-', '_', "
-        "beginning with a letter or '_')"
-    )
+    wanted = "a volume name the array takes (at most 63 letters, digits, '.', '-', '_', no digit first)"
 
 
 class RequestId(_Text):
@@ -153,9 +152,7 @@ class Portal:
     @classmethod
     def parse(cls, text: object) -> Portal:
         """Take «10.9.0.1:3260» or «[fd00::1]:3260»; the port is needed, names are not resolved."""
-        match = re.fullmatch(
-            r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", str(text), re.ASCII
-        )
+        match = _PORTAL.fullmatch(str(text))
         if isinstance(text, str) and match and 0 < int(match[3]) < 65536:
             try:
                 return cls(str(ipaddress.ip_address(match[1] or match[2])), int(match[3]))
