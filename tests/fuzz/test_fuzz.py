@@ -25,6 +25,7 @@ SEED = 20260801
 KUBELET = "/var/lib/kubelet"
 
 
+@pytest.mark.subprocess  # the stub's program
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("part", "share"), [*SOCKETS, *TEXTS], ids=lambda one: getattr(one, "__name__", None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from tools.fuzz.answers import answers
 from tools.fuzz.helper import in_process, supervised
 from tools.fuzz.parsers import array, files
 from tools.fuzz.result import FoundError, Result
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Part = Callable[[Random, int, Path], Result]
 
 SOCKETS: tuple[tuple[Part, float], ...] = ((in_process, 0.6), (supervised, 0.1), (stub, 0.3))
-TEXTS: tuple[tuple[Part, float], ...] = ((array, 0.05), (files, 0.02))
+TEXTS: tuple[tuple[Part, float], ...] = ((array, 0.05), (files, 0.02), (answers, 0.005))
 
 
 def run(messages: int, seed: int) -> Iterator[Result]:
