@@ -43,7 +43,7 @@ def run(program: str, *arguments: str, deadline: float, accept: tuple[int, ...] 
         stderr=subprocess.PIPE,
         env={"LC_ALL": "C"},
         cwd="/",
-        preexec_fn=_powerless if program.startswith(("blkid", "fsck", "mkfs")) else None,
+        preexec_fn=_powerless if program.startswith(("blkid", "fsck", "mkfs.ext")) else None,
         process_group=None if child.inside else 0,
         pass_fds=tuple(volume.HELD),  # a program that cannot be killed keeps its volume locked
     )
