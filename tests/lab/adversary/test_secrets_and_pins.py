@@ -25,20 +25,23 @@ pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[3]
 WRONG = "Wrong-passw0rd-marker"
 SEARCH = """
-set -u
+# the words looked for are in a file, not in an argument: this script would find itself
 journalctl -b --no-pager -o export > /tmp/journal.export
-for marker in {markers}; do
-  grep -l -a -r -F -- "$marker" /tmp/journal.export /var/log /var/lib/instorage /var/lib/instorage-helper \
-    /var/lib/systemd /run/instorage /run/systemd /etc/instorage {plugin}/log /tmp/answers 2>/dev/null
-  for process in /proc/[0-9]*; do
-    for what in cmdline environ comm; do
-      tr '\\0' '\\n' < $process/$what 2>/dev/null | grep -q -F -- "$marker" && echo $process/$what
-    done
-  done
-  find / -xdev -name 'core*' -newer /tmp/begun -type f 2>/dev/null | xargs -r grep -l -a -F -- "$marker"
+grep -l -a -r -F -f /tmp/markers /tmp/journal.export /var/log /var/lib/instorage /var/lib/instorage-helper \
+  /var/lib/systemd /run/instorage /run/systemd /etc/instorage {plugin}/log /tmp/answers 2>/dev/null
+for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
+  tr '\\0' '\\n' 2>/dev/null < $file | grep -q -F -f /tmp/markers && echo $file
 done
+find / -xdev -name 'core*' -newer /tmp/begun -type f 2>/dev/null | xargs -r grep -l -a -F -f /tmp/markers
 true
 """
+
+
+def searched(node: Machine, *markers: str) -> str:
+    """Return the files and processes of the node in which one of the words stands."""
+    node.put("/tmp/markers", "".join(f"{marker}\n" for marker in markers))
+    script = SEARCH.format(plugin=CONFIGURATION.rpartition("/config/")[0])
+    return node.run(script, timeout=120).stdout
 
 
 def test_no_password_in_journal_argv_environment_core_or_answer(
@@ -61,13 +64,12 @@ def test_no_password_in_journal_argv_environment_core_or_answer(
         "systemctl kill -s ABRT --kill-whom=main instorage-nodeagent; "
         "for i in $(seq 100); do systemctl is-active -q instorage-nodeagent && break; sleep 0.2; done"
     )
-    plugin = CONFIGURATION.rpartition("/config/")[0]
-    found = node.run(SEARCH.format(markers=f"{PASSWORD} {WRONG}", plugin=plugin), timeout=120).stdout
+    found = searched(node, PASSWORD, WRONG)
     product.password = PASSWORD
     product.configure()
     assert not found, f"a password is in {found}"
     node.put("/tmp/answers/planted", f"x{WRONG}x")
-    assert "planted" in node.run(SEARCH.format(markers=WRONG, plugin=plugin), timeout=120).stdout
+    assert "planted" in searched(node, WRONG)
 
 
 def test_a_name_with_line_breaks_makes_no_record_of_its_own(node: Machine) -> None:

@@ -140,12 +140,26 @@ def test_a_physical_volume_of_lvm_is_not_formatted(rig: Rig, volume: Volume) -> 
     rig.detach(volume)
 
 
+def test_a_disk_without_a_map_that_a_program_reads_is_left_alone(rig: Rig, volume: Volume) -> None:
+    disk = rig.attach(volume)["found"][0]
+    rig.sh(
+        f"multipath -f 3{volume.uid}; systemd-run -q --unit=reader sh -c 'exec 7</dev/{disk}; exec sleep 600'"
+    )
+    try:
+        with pytest.raises(HelperFault, match="a program that has sd") as refused:
+            rig.detach(volume)
+        assert refused.value.code == "device-busy"
+    finally:
+        rig.sh("systemctl stop reader")
+    assert len(rig.detach(volume)) == 2, "multipathd, which runs, is taken for a user of the disks"
+
+
 RACER = """
 import os, sys, time
 right, trap = sys.argv[1:]
 away = right + ".away"
 while True:
-    time.sleep(0.05)
+    time.sleep(0.003)
     os.rename(right, away)
     os.symlink(trap, right)
     os.unlink(right)
