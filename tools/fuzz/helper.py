@@ -67,6 +67,7 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
     }
     wires |= {(iscsi, "FAILED"): str(directory / "portals"), (supervisor, "journal"): Journal}
     wires |= {(one, "HOST_LOCK"): str(directory / "host.lock") for one in (hostlock, supervisor)}
+    wires[(child, "PRIVATE")] = set()
     before = {(where, name): getattr(where, name) for where, name in wires}
     for (where, name), value in wires.items():
         setattr(where, name, value)
