@@ -19,7 +19,7 @@ WWIDS = "/etc/multipath/wwids"
 _UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
 _LENGTH = struct.Struct("@N")  # a size_t before each text, whose last byte is NUL
 _UDEV = 3  # seconds for udev to show multipathd a disk or a map
-_IN_USE = 5  # seconds for others to let go of a map
+_IN_USE, _LAST = 5, 0.5  # seconds for others to let go of a map; that the last try has for its answer
 
 
 class Map(NamedTuple):
@@ -115,7 +115,7 @@ def flush(found: Map, uid: str, deadline: float) -> bool:
             run("multipath", "-f", found.label, deadline=deadline, accept=(0, 1))
         return find(uid) is None
 
-    return until(gone, min(deadline, time.monotonic() + _IN_USE), 0.05)
+    return until(gone, min(deadline - _LAST, time.monotonic() + _IN_USE), 0.05)
 
 
 def forget(uid: str, deadline: float) -> str:

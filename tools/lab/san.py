@@ -115,6 +115,7 @@ class San:
             if self._process.stdout is not None:
                 self._process.stdout.close()
             self._process = None
+            self._listen.unlink(missing_ok=True)  # else nobody after it can listen there
 
     @property
     def control(self) -> Control:
