@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from helper import child, device, mounts, multipath, scsi
+from helper import format as formatting
 from helper.settings import Settings
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
@@ -31,6 +32,8 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
         if volume.top is None:
             multipath.forget(request.uid, deadline)
             reached(Step.HELPER_DETACH_FORGOTTEN)
+            if request.vanished:
+                formatting.forget(request.uid)
             return DetachReply()
         _unused(volume, deadline)
         reached(Step.HELPER_DETACH_FLUSHED)

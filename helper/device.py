@@ -3,10 +3,13 @@
 import errno
 import functools
 import os
+import time
 from dataclasses import dataclass
 
 from helper import child, multipath, scsi
 from instorage.wire.fault import Code, Fault
+
+_TWICE = 0.5  # seconds for which what every disk says must hold
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,11 @@ def _ours(disk: scsi.Disk, uid: str) -> bool:
     return disk.uid == uid and disk.vendor == scsi.VENDOR
 
 
-def every() -> list[Volume]:
-    """Return every InStorage volume that this host has."""
+def every(also: list[str]) -> list[Volume]:
+    """Return every InStorage volume that this host has, and those in `also`."""
     disks = scsi.disks()
-    return [find(uid, disks) for uid in sorted({one.uid for one in disks if _ours(one, one.uid)} - {""})]
+    uids = {one.uid for one in disks if _ours(one, one.uid)} | set(also)
+    return [find(uid, disks) for uid in sorted(uids - {""})]
 
 
 def uid_of(number: str) -> str | None:
@@ -104,6 +108,17 @@ def verify(volume: Volume, size: int, deadline: float, proven: tuple[str, ...] =
     if volume.map and volume.map.size != size:
         text = f"The map of volume {volume.uid} has {volume.map.size} bytes, the array says {size}: grow it."
         raise Fault(Code.WRONG_DEVICE, text, uid=volume.uid, expected=size, found=volume.map.size)
+
+
+def unmapped(volume: Volume, deadline: float) -> bool:
+    """Return whether every disk says, twice, that the array has no such LUN for this host any more."""
+
+    def said() -> bool:
+        jobs = [functools.partial(scsi.page83, one.name) for one in volume.disks]
+        answers = child.gather(jobs, deadline, "A disk", volume.uid)
+        return all(isinstance(one, OSError) and one.errno == errno.ENODEV for one in answers)
+
+    return bool(volume.disks) and said() and not child.until(lambda: not said(), time.monotonic() + _TWICE)
 
 
 def demand_map(volume: Volume) -> None:

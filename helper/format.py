@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 
-from helper import child, content
+from helper import child, content, scsi
 from helper.content import Content
 from helper.program import run
 from instorage.wire.fault import Code, Fault
@@ -37,7 +37,7 @@ def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
     if found.kind and found.family != wanted.family:
         raise _not_empty(request, f"{found.kind} was found on it")
     if found.kind:
-        _forget(request.uid)  # if there is a record, mkfs had ended
+        forget(request.uid)  # if there is a record, mkfs had ended
         return found.kind, False
     if known:
         raise _not_empty(request, "a format was broken off here, and this request may not repeat it")
@@ -112,7 +112,7 @@ def _make(request: MountRequest, path: str, identity: str, *, again: bool = Fals
     _record(request, identity)
     reached(Step.HELPER_FORMAT_RECORDED)
     if not again and _examine(request, path, [content.edges(request.size, _EDGE_AGAIN)])[0] is not None:
-        _forget(request.uid)
+        forget(request.uid)
         raise _not_empty(request, "somebody wrote to it just now")
     options = [f"uuid={identity}" if request.fs_type == "xfs" else identity]
     options += ["-f"] if request.fs_type == "xfs" and again else []  # over what the broken-off one left
@@ -121,8 +121,13 @@ def _make(request: MountRequest, path: str, identity: str, *, again: bool = Fals
     if _superblock(request, path)[0] != identity:
         text = f"{request.fs_type} was made on volume {request.uid}, and is not there: see the kernel's log."
         raise Fault(Code.FILE_SYSTEM, text, uid=request.uid)
-    _forget(request.uid)
+    forget(request.uid)
     return True
+
+
+def recorded() -> list[str]:
+    """Return the UIDs of the volumes whose format was begun here and has not ended."""
+    return [name for name in scsi.names(RECORDS) if not name.startswith(".")]
 
 
 def _recorded(uid: str) -> str | None:
@@ -144,7 +149,8 @@ def _record(request: MountRequest, identity: str) -> None:
     _sync_records()
 
 
-def _forget(uid: str) -> None:
+def forget(uid: str) -> None:
+    """Remove the record of a format that has ended, or whose volume the array no longer has."""
     if os.path.exists(f"{RECORDS}/{uid}"):
         os.unlink(f"{RECORDS}/{uid}")
         _sync_records()

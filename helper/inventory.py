@@ -3,16 +3,17 @@
 import os
 
 from helper import device, mounts, scsi
+from helper import format as formatting
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from instorage.wire.verbs import InspectReply, InspectRequest, MountState, PathState
 
 
 def inspect(request: InspectRequest, *, more: bool) -> list[InspectReply]:
-    """Return one reply for the volume asked for, or one for each InStorage volume that is here."""
+    """Return one reply for the volume asked for, or for each that is here or whose format was broken off."""
     if request.uid is None and not more:
         raise Fault(Code.BAD_REQUEST, "Inspect without a uid gives several replies: call it with «more».")
-    found = device.every() if request.uid is None else [device.find(request.uid)]
+    found = device.every(formatting.recorded()) if request.uid is None else [device.find(request.uid)]
     rows, sessions = mounts.table(), {str(one.host): one for one in scsi.sessions()}
     return [_reply(volume, rows, sessions) for volume in found] or [InspectReply()]
 
@@ -32,4 +33,5 @@ def _reply(volume: device.Volume, rows: list[mounts.Row], sessions: dict[str, sc
         paths=tuple(paths),
         mounts=tuple(MountState(row.target, row.fs_type, row.read_only) for row in here),
         holders=tuple(volume.holders()),
+        formatting=volume.uid in formatting.recorded(),
     )

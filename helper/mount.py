@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from helper import child, device, mounts, scsi
+from helper import child, device, mounts, multipath, scsi
 from helper.format import prepare
 from helper.mounts import Row
 from helper.program import run
@@ -183,10 +183,19 @@ def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountR
             if found == "":
                 raise _not_ours(row)
             with hold(found or "gone", request.op, time.monotonic() + _WAIT):
+                if found:
+                    _end_queueing(found)
                 _call(place, lambda: mounts.unmount(place.parent, target.name), "unmount", found or "")
             reached(Step.HELPER_UNMOUNT_UNMOUNTED)
             uid = VolumeUid.parse(found) if found else uid
     return verbs.UnmountReply(uid)
+
+
+def _end_queueing(uid: str) -> None:
+    """Let what can never be written fail: no path will come back to a volume that was unmapped (fenced)."""
+    volume, deadline = device.find(uid), time.monotonic() + _ANSWER
+    if volume.map and device.unmapped(volume, deadline):
+        multipath.ask(f"disablequeueing map {volume.map.label}", deadline)
 
 
 def _not_ours(row: Row) -> Fault:

@@ -10,16 +10,8 @@ from typing import NamedTuple
 
 PROC = "/proc"
 RDONLY, NOSUID, NODEV, REMOUNT, BIND = 1, 2, 4, 32, 4096  # <sys/mount.h>
-OPTIONS = {
-    "noexec": 8,
-    "sync": 16,
-    "dirsync": 128,
-    "noatime": 1024,
-    "nodiratime": 2048,
-    "relatime": 1 << 21,
-    "strictatime": 1 << 24,
-    "lazytime": 1 << 25,
-}
+OPTIONS = {"noexec": 8, "sync": 16, "dirsync": 128, "noatime": 1024, "nodiratime": 2048}
+OPTIONS |= {"relatime": 1 << 21, "strictatime": 1 << 24, "lazytime": 1 << 25}
 _UMOUNT_NOFOLLOW = 8
 _CALLS = 428 + 5000 * os.uname().machine.startswith("mips")  # open_tree, move_mount; 442 mount_setattr
 _EMPTY_PATH = 0x1000

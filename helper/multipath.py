@@ -56,10 +56,8 @@ def ask(command: str, deadline: float) -> str | None:
                 daemon.settimeout(max(deadline - time.monotonic(), 0.001))
                 daemon.connect(address)
                 peer = daemon.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-                if (
-                    _UCRED.unpack(peer)[1] != os.geteuid()
-                ):  # while multipathd is away anybody may take the abstract name
-                    continue
+                if _UCRED.unpack(peer)[1] != os.geteuid():
+                    continue  # while multipathd is away anybody may take the abstract name
                 daemon.sendall(_LENGTH.pack(len(command) + 1) + command.encode() + b"\0")
                 (size,) = _LENGTH.unpack(_exactly(daemon, _LENGTH.size))
                 return _exactly(daemon, min(size, 1 << 20)).rstrip(b"\0").decode("utf-8", "replace").strip()

@@ -4,6 +4,7 @@ sysfs keeps what a device said when it was found: after a LUN number is re-used 
 (seen), so identity is never taken from there alone. Deadlines are monotonic seconds.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -20,6 +21,7 @@ _SG_IO = 0x2285
 _BLKROSET = 0x125D  # <linux/fs.h>
 _SG_HEADER = struct.Struct("@iiBBHIPPPIIiPBBBBHHiII0P")  # struct sg_io_hdr of <scsi/sg.h>
 _SG_MILLISECONDS = 5000
+_CHECK, _NO_SUCH_LUN, _NEVER_THERE = 2, 0x25, 3  # status, additional sense code, peripheral qualifier
 _OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
@@ -46,27 +48,23 @@ class Disk(NamedTuple):
 
 def read(path: str) -> str:
     """Return a sysfs attribute without white space around it, empty when it is not there."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as attribute:
-            return attribute.read().strip()
-    except OSError:
-        return ""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as attribute:
+        return attribute.read().strip()
+    return ""
 
 
 def names(path: str) -> list[str]:
     """Return what a directory holds, nothing when it is not there."""
-    try:
+    with contextlib.suppress(OSError):
         return sorted(os.listdir(path))
-    except OSError:
-        return []
+    return []
 
 
 def place(path: str) -> str:
     """Return where a link in sysfs leads, empty when it is not there: realpath(3) may lose it on the way."""
-    try:
+    with contextlib.suppress(OSError):
         return os.path.realpath(path)
-    except OSError:
-        return ""
+    return ""
 
 
 def sessions() -> list[Session]:
@@ -159,7 +157,10 @@ def forbid_writes(name: str) -> None:
 
 
 def page83(name: str) -> str:
-    """Ask a disk for its NAA type 6 identifier now; empty if it has none, OSError if it does not answer."""
+    """Ask a disk for its NAA type 6 identifier now; empty if it has none, OSError if it does not answer.
+
+    `OSError(ENODEV)` is the array's word that it has no such LUN for this host (SPC-4, 6.6.2 and annex E).
+    """
     data = ctypes.create_string_buffer(1024)
     sense = ctypes.create_string_buffer(64)
     command = ctypes.create_string_buffer(bytes((0x12, 1, 0x83, 4, 0, 0)), 6)  # INQUIRY, EVPD, 1024 bytes
@@ -171,6 +172,9 @@ def page83(name: str) -> str:
     finally:
         os.close(node)
     status, _, _, _, host, driver = _SG_HEADER.unpack(header)[13:19]
+    code = sense.raw[2 if sense.raw[0] & 0x7E == 0x72 else 12]  # descriptor or fixed format
+    if (status == _CHECK and code == _NO_SUCH_LUN) or (not status and data.raw[0] >> 5 == _NEVER_THERE):
+        raise OSError(errno.ENODEV, "the array has no such LUN for this host")
     if status or host or driver & 7:
         raise OSError(errno.EIO, f"INQUIRY failed: status {status}, host {host}, driver {driver}")
     return naa6(data.raw)

@@ -78,8 +78,9 @@ def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
     """Hold the parent of a target; `create` makes the last directory if it is missing.
 
     `Fault(NOT_ALLOWED)` when a part is a link or no directory; FileNotFoundError when one is missing, with
-    `create` a Fault as well.
+    `create` a Fault as well. What was made for nothing goes again: a failure leaves the target as it was.
     """
+    made = False
     held = [os.open(os.path.realpath(target.root), _DIRECTORY)]  # the root is the administrator's word
     try:
         for part in target.parts[:-1]:
@@ -87,8 +88,14 @@ def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
         if create:
             with contextlib.suppress(OSError):  # it is there, as kubelet makes it, or the next step says so
                 os.mkdir(target.name, 0o750, dir_fd=held[-1])
+                made = True
         os.close(_step(held[-1], target.name, target, must=create))
         yield Place(target, held[-1])
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                os.rmdir(target.name, dir_fd=held[-1])
+        raise
     finally:
         for descriptor in held:
             os.close(descriptor)

@@ -87,6 +87,7 @@ class InspectReply:
     """What the kernel has of a volume now. No path, map or mount: the volume is not here.
 
     `holders` name what else keeps it (another map, an open by a process), as far as it was cheap to see.
+    `formatting`: a format was begun by this host and has not ended.
     """
 
     uid: VolumeUid | None = None
@@ -96,6 +97,7 @@ class InspectReply:
     paths: tuple[PathState, ...] = ()
     mounts: tuple[MountState, ...] = ()
     holders: tuple[str, ...] = ()
+    formatting: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,11 +157,15 @@ class AttachReply:
 
 @dataclass(frozen=True)
 class DetachRequest:
-    """Flush, remove the map and every path of the volume; refused while anything uses it."""
+    """Flush, remove the map and every path of the volume; refused while anything uses it.
+
+    `vanished`: the array has it no more, so that nothing is to be finished: the record of a format goes too.
+    """
 
     op: RequestId
     uid: VolumeUid
     wait_ms: int
+    vanished: bool = False
 
 
 @dataclass(frozen=True)

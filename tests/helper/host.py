@@ -6,6 +6,7 @@ trouble can be made that a real host shows once a year. `events` holds everythin
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -114,11 +115,14 @@ class Host:
         path.chmod(0o755)
 
     def page83(self, name: str) -> str:
-        """What a disk says now."""
+        """What a disk says now; «unmapped»: that the array has no such LUN for this host."""
         try:
-            return (self.root / "page83" / name).read_text()
+            said = (self.root / "page83" / name).read_text()
         except FileNotFoundError:
             raise OSError(5, "Input/output error") from None
+        if said == "unmapped":
+            raise OSError(errno.ENODEV, "the array has no such LUN for this host")
+        return said
 
     def session(self, number: int, portal: str, target: str = TARGET) -> None:
         """Log in: SCSI host `number`, target id 0."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
@@ -187,15 +186,3 @@ def test_a_program_that_hangs_is_killed_with_its_children(
 def test_a_missing_program_is_named_with_its_package(tool: Path) -> None:
     with pytest.raises(Fault, match=r"multipath is not installed.*multipath-tools.*device-mapper-multipath"):
         program.run("multipath", "-v", deadline=soon())
-
-
-@pytest.mark.subprocess
-def test_a_program_keeps_the_lock_of_its_volume(tool: Path, tmp_path: Path) -> None:
-    tool.write_text(f"#!/bin/bash\nsleep 2 &\necho $! > {tmp_path}/pid\n exec >&- 2>&-\nwait\n")
-    uid = "6" + "1" * 31
-    with volume.hold(uid, "op1", soon()):
-        with pytest.raises(Fault):
-            program.run("blkid", deadline=soon(-1))
-        lock = os.open(f"{volume.LOCKS}/{uid}.lock", os.O_RDWR)
-    assert fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB) is None
-    os.close(lock)

@@ -8,11 +8,12 @@ import pytest
 
 from helper import device, scsi
 from helper.detach import detach
+from helper.inventory import inspect
 from helper.mount import unmount
 from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId, VolumeUid
-from instorage.wire.verbs import DetachRequest, UnmountRequest
+from instorage.wire.verbs import DetachRequest, InspectRequest, UnmountRequest
 from tests.helper.host import OTHER, UID, Host
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.subprocess
+
+OP = RequestId("test1")
 
 
 @pytest.fixture
@@ -40,8 +43,8 @@ def attached(host: Host) -> Host:
     return host
 
 
-def ask(wait_ms: int = 3000) -> tuple[str, ...]:
-    return detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), wait_ms), Settings()).removed
+def ask(wait_ms: int = 3000, *, vanished: bool = False) -> tuple[str, ...]:
+    return detach(DetachRequest(OP, VolumeUid.parse(UID), wait_ms, vanished), Settings()).removed
 
 
 def refused(wait_ms: int = 3000) -> str:
@@ -167,9 +170,25 @@ def test_no_session_is_ended(attached: Host) -> None:
     assert not [event for event in attached.events if event.startswith("iscsiadm")]
 
 
+def test_the_licence_of_a_broken_off_format_goes_with_the_volume_and_not_with_a_detach(
+    attached: Host,
+) -> None:
+    folder = attached.root / "format"
+    folder.mkdir()
+    (folder / UID).write_text("{}")
+    ask()
+    assert [(reply.uid, reply.formatting) for reply in inspect(InspectRequest(OP), more=True)] == [
+        (UID, True),
+        (OTHER, False),
+    ]
+    ask(vanished=True)
+    assert list(folder.iterdir()) == []
+    assert [reply.uid for reply in inspect(InspectRequest(OP), more=True)] == [OTHER]
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_unmounting_what_was_never_mounted_is_success(tmp_path: Path, there: bool) -> None:
     settings = Settings(roots=(str(tmp_path),))
     target = tmp_path / "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/pvc-1"
     (target if there else target.parent.parent).mkdir(parents=True)
-    assert unmount(UnmountRequest(RequestId("test1"), str(target)), settings).uid is None
+    assert unmount(UnmountRequest(OP, str(target)), settings).uid is None

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from helper import child, device, mounts, scsi
 from helper import mount as mounting
-from helper import mounts, scsi
 from helper.mounts import Row
 from helper.settings import Settings
 from helper.target import Place
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
-from instorage.wire.verbs import MountReply, MountRequest, Multipath
+from instorage.wire.verbs import MountReply, MountRequest, Multipath, UnmountRequest
 from tests.helper.host import GIB, OTHER, UID, Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.subprocess
 
@@ -97,6 +99,32 @@ def test_a_read_only_mount_is_not_repaired_first(rig: Rig) -> None:
     assert rig.did("mount") == ["mount ext4 ro"]
 
 
+def test_one_descriptor_of_the_device_is_held_over_check_format_and_mount(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name cannot become another volume's meanwhile."""
+    held: dict[str, set[str]] = {}
+
+    def note(what: str) -> None:
+        at = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+        open_now = {f"{one} {os.readlink(one)}" for one in at if os.path.exists(one)}
+        held[what] = {one for one in open_now if one.rsplit("/", 1)[1].startswith("dm-")}
+
+    def prepare(*_: object) -> tuple[str, bool]:
+        note("format")
+        return "ext4", False
+
+    def mount(request: object, place: object, volume: object, kind: object) -> None:
+        note("mount")
+
+    monkeypatch.setattr(mounting, "prepare", prepare)
+    monkeypatch.setattr(mounting, "_check", lambda *_: note("check"))
+    monkeypatch.setattr(mounting, "_mount", mount)
+    rig.ask()
+    assert len(held["format"]) == 1
+    assert held["format"] == held["check"] == held["mount"]
+
+
 def test_a_clones_xfs_is_mounted_beside_its_origin(rig: Rig) -> None:
     rig.prepared = ("xfs", False)
     rig.ask(fs_type=FsType.parse("xfs"))
@@ -118,6 +146,16 @@ def test_another_volume_that_came_up_is_taken_down_again(rig: Rig) -> None:
 def test_a_mount_that_came_up_read_only_is_no_success(rig: Rig) -> None:
     rig.rows[1] = MOUNTED._replace(super_options=["ro"])
     rig.refused(Code.FILE_SYSTEM)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_failed_mount_leaves_the_target_as_it_was(rig: Rig, there: bool) -> None:
+    target = Path(rig.request.target)
+    if not there:
+        target.rmdir()
+    rig.rows[1] = None
+    rig.refused(Code.FILE_SYSTEM)
+    assert target.exists() is there
 
 
 def test_a_failed_mount_is_never_answered_with_a_format(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +210,39 @@ def test_a_volume_that_is_used_elsewhere_is_not_mounted(rig: Rig, monkeypatch: p
     rig.host.mounted(NUMBER, "/mnt/by-hand")
     assert "/mnt/by-hand" in rig.refused(Code.DEVICE_BUSY)
     assert not rig.did("mount", "fsck")
+
+
+@pytest.mark.parametrize(
+    ("second", "ends"), [("unmapped", True), (UID, False), ("silent", False)], ids=["both", "one", "silent"]
+)
+def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_is_gone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, second: str, ends: bool
+) -> None:
+    rig.host.disk("sdb", "1:0:0:1", UID, says=second)
+    (rig.host.root / "page83/sda").write_text("unmapped")
+    if second == "silent":
+        (rig.host.root / "page83/sdb").unlink()
+    monkeypatch.setattr(device, "uid_of", lambda _: UID)
+    rig.rows = [MOUNTED, None]
+    mounting.unmount(UnmountRequest(rig.request.op, rig.request.target), rig.settings)
+    did = [event.partition(" map")[0] for event in rig.did("multipathd", "unmount")]
+    assert did == ["multipathd disablequeueing"] * ends + ["unmount pvc-1"]
+
+
+def test_a_lun_that_is_said_to_be_gone_for_an_instant_is_not_gone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = rig.host.root / "page83/sda"
+    true_gather = child.gather
+
+    def gather(*arguments: Any, **more: Any) -> list[Any]:
+        found = true_gather(*arguments, **more)
+        says.write_text(UID)
+        return found
+
+    says.write_text("unmapped")
+    monkeypatch.setattr(child, "gather", gather)
+    assert not device.unmapped(device.find(UID), time.monotonic() + 5)
 
 
 def test_the_kernel_refuses_writes_to_a_device_that_is_to_be_read_only(

@@ -221,7 +221,14 @@ def test_root_code_loads_nothing_that_is_not_listed_and_is_small() -> None:
 def _code_lines(path: Path) -> int:
     """Count the lines that hold code."""
     source = path.read_text(encoding="utf-8")
-    silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    silent = (
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    )
     held: set[int] = set()
     for token in tokenize.generate_tokens(iter(source.splitlines(keepends=True)).__next__):
         if token.type not in silent and not (
