@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test test-crash test-kube mutants soak demo lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-crash test-kube test-kube-node mutants soak demo demo-kube lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -29,7 +29,8 @@ unit: $(STAMP)
 test: $(STAMP) ## every test whose time on a quiet machine is known: native, the stub's three processors, the lab's
 	@tools/system-packages lab
 	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q -m 'lab or root' --durations=10 --ignore=tests/lab/crash --ignore=tests/lab/adversary
+	@$(PY) -m pytest -q -m 'lab or root' --durations=10 --ignore=tests/lab/crash --ignore=tests/lab/adversary \
+	  --ignore=tests/lab/kube
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
 	@tools/system-packages lab
@@ -38,7 +39,13 @@ test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the
 test-kube: $(STAMP) ## the provisioner against a real Kubernetes control plane, built from Debian's sources (5 min, once)
 	@tools/system-packages kube
 	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
-	@$(PY) -m pytest -q -m kube --durations=10
+	@$(PY) -m pytest -q -m 'kube and not lab' --durations=10
+
+test-kube-node: $(STAMP) ## pods on real kubelets in the lab's machines, with the control plane and the provisioner
+	@tools/system-packages lab
+	@tools/system-packages kube
+	@$(PY) -m tools.kube.build >/dev/null
+	@$(PY) -m pytest -q -m 'kube and lab' --durations=10 tests/lab/kube
 
 mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for it must fail (LAB=1: the lab's too)
 	@$(PY) -m tools.mutants
@@ -79,6 +86,11 @@ fuzz: $(STAMP) ## random input for every parser: make fuzz N=1000000 [SEED=1]
 demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1 leaves a shell)
 	@tools/system-packages lab
 	@$(PY) -m tools.demo
+
+demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a real kubelet (20 min from nothing, once)
+	@tools/system-packages lab
+	@tools/system-packages kube
+	@$(PY) -m tools.demo.kube
 
 lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b"
 	@tools/system-packages lab

@@ -10,11 +10,11 @@ import hashlib
 import json
 import os
 import sys
-import time
 import uuid
 from typing import TYPE_CHECKING
 
 from tools.demo import phases
+from tools.demo.telling import DemoFailed, say, show
 from tools.lab.fault import LabFault
 from tools.lab.kubelet import END, START, STUB, Kubelet
 from tools.lab.lab import Lab
@@ -28,18 +28,8 @@ if TYPE_CHECKING:
     from tools.lab.kubelet import Answer
     from tools.lab.machine import Machine
 
-BEGAN = time.monotonic()
 SIZE_GIB = 2
 OPTIONS = json.dumps({"inspur.com/volPoolName": "Pool0"})
-
-
-def say(text: str) -> None:
-    """Print a progress line with the seconds since the start."""
-    print(f"[{time.monotonic() - BEGAN:6.1f} s] {text}", flush=True)
-
-
-class DemoFailed(Exception):
-    """The product did not do what the demo shows; the text says what happened."""
 
 
 def tell(answers: Iterator[Answer]) -> list[Answer]:
@@ -62,8 +52,7 @@ def stub(node: Machine, *arguments: str) -> str:
 def first_life(node: Machine, kubelet: Kubelet) -> tuple[list[Answer], str]:
     """Start a pod, write a file, end the pod; return the answers and the file's digest."""
     answers = tell(kubelet.calls(*START))
-    for line in node.run(f"multipath -ll; df -h {kubelet.pod_directory} | tail -1").stdout.splitlines():
-        print(f"             {line}")
+    show(node.run(f"multipath -ll; df -h {kubelet.pod_directory} | tail -1").stdout)
     data = os.urandom(4 << 20)
     node.put(f"{kubelet.pod_directory}/table.db", data)
     node.run(["sync", "-f", kubelet.pod_directory])

@@ -1,4 +1,4 @@
-"""etcd, kube-apiserver and kube-controller-manager on loopback, as one thing that starts and ends.
+"""A control plane of etcd, API server, controller manager and scheduler on loopback.
 
 Every process runs on a leash (tools/lab/leash.py): it ends when this process does, in whatever way.
 """
@@ -40,18 +40,26 @@ AUDIT: Final = {
 
 
 class ControlPlane:
-    """`with ControlPlane() as plane: plane.kubeconfig("admin")`; RBAC is on, no node, no scheduler.
+    """`with ControlPlane() as plane: plane.kubeconfig("admin")`; RBAC is on.
 
     `requests`: calls per second that kube-controller-manager may make (upstream's default is 20).
+    `kubelets`: an HTTP proxy's unix socket, by which the API server reaches kubelets; with it there is a
+    scheduler, and `addresses` are the API server's as nodes see it. Without it, no node and no scheduler.
     """
 
-    def __init__(self, requests: int = 20) -> None:
+    def __init__(
+        self, requests: int = 20, *, kubelets: Path | None = None, addresses: tuple[str, ...] = ()
+    ) -> None:
         self._requests = requests
+        self._kubelets = kubelets
+        self._addresses = addresses
         self._directory = Path(tempfile.mkdtemp(prefix="instorage-kube-"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._etcd, self._peers, self._port, self._manager = _free_ports(4)
+        self._etcd, self._peers, self.port, self._manager, self._scheduler = _free_ports(5)
         self._authority = Authority(self._directory / "pki")
-        self.url = f"https://127.0.0.1:{self._port}"
+        self.pki = self._directory / "pki"
+        self.plugins = self._directory / "plugins"  # kube-controller-manager's FlexVolume drivers
+        self.url = f"https://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         try:
@@ -59,6 +67,8 @@ class ControlPlane:
             self._start_etcd()
             self.start_apiserver()
             self.start_manager()
+            if self._kubelets:
+                self._start_scheduler()
         except BaseException:
             self.stop()
             raise
@@ -68,8 +78,8 @@ class ControlPlane:
         self.stop()
 
     def kubeconfig(self, user: str, token: str | None = None) -> Path:
-        """Return the kubeconfig of `user`: with a certificate made here (admin, manager), or with `token`."""
-        pki = self._directory / "pki"
+        """Return the kubeconfig of `user`: with a certificate issued here, or with `token`."""
+        pki = self.pki
         login = (
             {"token": token}
             if token
@@ -88,12 +98,16 @@ class ControlPlane:
         path.write_text(json.dumps(document))
         return path
 
+    def issue(self, name: str, user: str, groups: tuple[str, ...] = (), hosts: tuple[str, ...] = ()) -> None:
+        """Issue NAME.crt and NAME.key in `pki` for a user of the cluster, or a server at `hosts`."""
+        self._authority.issue(name, user, groups, hosts)
+
     def start_apiserver(self) -> None:
         """Start the API server, on the same port each time, and wait until it is ready."""
-        pki = self._directory / "pki"
+        pki = self.pki
         self._start(
             "kube-apiserver", build.program("kube-apiserver"),
-            "--bind-address=127.0.0.1", f"--secure-port={self._port}", "--insecure-port=0",
+            "--bind-address=127.0.0.1", f"--secure-port={self.port}", "--insecure-port=0",
             "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
             f"--etcd-servers=http://127.0.0.1:{self._etcd}", f"--client-ca-file={pki}/ca.crt",
             f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
@@ -101,13 +115,13 @@ class ControlPlane:
             f"--service-account-issuer={ISSUER}", f"--service-cluster-ip-range={SERVICES}",
             "--authorization-mode=Node,RBAC", "--allow-privileged=true",
             f"--audit-policy-file={self._directory}/audit-policy",
-            f"--audit-log-path={self._directory}/audit.log",
+            f"--audit-log-path={self._directory}/audit.log", *self._way_to_kubelets(),
         )  # fmt: skip
         self._wait("kube-apiserver", lambda: self._answers(f"{self.url}/readyz"))
 
     def start_manager(self) -> None:
         """Start kube-controller-manager; it ends by itself when it loses the API server for long."""
-        pki = self._directory / "pki"
+        pki = self.pki
         mine = self.kubeconfig("manager")
         self._start(
             "kube-controller-manager", build.program("kube-controller-manager"),
@@ -117,13 +131,49 @@ class ControlPlane:
             f"--service-account-private-key-file={pki}/sa.key", f"--root-ca-file={pki}/ca.crt",
             "--use-service-account-credentials=true", f"--kube-api-qps={self._requests}",
             f"--kube-api-burst={self._requests * 3 // 2}",
-            f"--flex-volume-plugin-dir={self._directory}/plugins",
+            f"--flex-volume-plugin-dir={self.plugins}",
         )  # fmt: skip
-        health = f"https://127.0.0.1:{self._manager}/healthz"
-        self._wait("kube-controller-manager", lambda: self._answers(health))
+        self._wait("kube-controller-manager", lambda: self._answers(_health(self._manager)))
+
+    def _start_scheduler(self) -> None:
+        mine = self.kubeconfig("scheduler")
+        self._start(
+            "kube-scheduler", build.program("kube-scheduler"), f"--kubeconfig={mine}",
+            f"--authentication-kubeconfig={mine}", f"--authorization-kubeconfig={mine}",
+            "--bind-address=127.0.0.1", "--port=0", f"--secure-port={self._scheduler}",
+            f"--cert-dir={self.pki}", "--leader-elect=false",
+        )  # fmt: skip
+        self._wait("kube-scheduler", lambda: self._answers(_health(self._scheduler)))
+
+    def _way_to_kubelets(self) -> tuple[str, ...]:
+        if self._kubelets is None:
+            return ()
+        egress = {
+            "apiVersion": "apiserver.k8s.io/v1beta1",
+            "kind": "EgressSelectorConfiguration",
+            "egressSelections": [
+                {
+                    "name": "cluster",
+                    "connection": {
+                        "proxyProtocol": "HTTPConnect",
+                        "transport": {"uds": {"udsName": str(self._kubelets)}},
+                    },
+                }
+            ],
+        }
+        written = self._directory / "egress"
+        written.write_text(json.dumps(egress))
+        return (
+            f"--egress-selector-config-file={written}",
+            "--enable-admission-plugins=NodeRestriction",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--kubelet-certificate-authority={self.pki}/ca.crt",
+            f"--kubelet-client-certificate={self.pki}/kubelets.crt",
+            f"--kubelet-client-key={self.pki}/kubelets.key",
+        )
 
     def end(self, name: str) -> None:
-        """Kill one of etcd, kube-apiserver, kube-controller-manager."""
+        """Kill one of etcd, kube-apiserver, kube-controller-manager, kube-scheduler."""
         process = self._processes.pop(name)
         if process.stdin is not None and process.poll() is None:
             process.stdin.write(b".")
@@ -147,10 +197,13 @@ class ControlPlane:
 
     def _certificates(self) -> None:
         issue = self._authority.issue
-        issue("apiserver", "kube-apiserver", hosts=("127.0.0.1", "10.96.0.1", "localhost", "kubernetes"))
+        names = ("127.0.0.1", "10.96.0.1", "localhost", "kubernetes", *self._addresses)
+        issue("apiserver", "kube-apiserver", hosts=names)
         issue("admin", "admin", ("system:masters",))
         issue("manager", "system:kube-controller-manager")
-        signing_key(self._directory / "pki" / "sa.key")
+        issue("scheduler", "system:kube-scheduler")
+        issue("kubelets", "kube-apiserver-kubelet-client", ("system:masters",))
+        signing_key(self.pki / "sa.key")
         (self._directory / "audit-policy").write_text(json.dumps(AUDIT))
 
     def _start_etcd(self) -> None:
@@ -183,16 +236,20 @@ class ControlPlane:
 
     def _answers(self, url: str) -> bool:
         context = ssl.create_default_context(cafile=str(self._authority.certificate))
-        if url.startswith(f"https://127.0.0.1:{self._manager}/"):
+        if url in (_health(self._manager), _health(self._scheduler)):
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # its certificate is its own
         elif url.startswith("https"):
-            pki = self._directory / "pki"
+            pki = self.pki
             context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
         try:
             with urllib.request.urlopen(url, timeout=5, context=context) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _health(port: int) -> str:
+    return f"https://127.0.0.1:{port}/healthz"
 
 
 def _free_ports(count: int) -> list[int]:

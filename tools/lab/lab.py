@@ -3,16 +3,33 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tools.lab.machine import Machine
 from tools.lab.progress import Report, to_stderr
+from tools.lab.qemu import Boot
 from tools.lab.snapshots import snapshots
-from tools.lab.topology import ARRAY, MANAGEMENT, ROLES
+from tools.lab.topology import ARRAY, MANAGEMENT, ROLES, Role
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a machine is loaded from: its role, its disk with the snapshot, the image's kernel."""
+
+    role: Role
+    disk: Path
+    boot: Boot
+
+
+def ordinary(report: Report) -> dict[str, Saved]:
+    """Return the ordinary lab's machines by name; builds what the cache lacks."""
+    folder, boot = snapshots(report)
+    return {name: Saved(role, folder / f"{name}.qcow2", boot) for name, role in ROLES.items()}
 
 
 class Lab:
@@ -22,18 +39,25 @@ class Lab:
     """
 
     def __init__(
-        self, nodes: Sequence[str] = ("a",), directory: Path | None = None, report: Report = to_stderr
+        self,
+        nodes: Sequence[str] = ("a",),
+        directory: Path | None = None,
+        report: Report = to_stderr,
+        machines: Callable[[Report], Mapping[str, Saved]] = ordinary,
     ) -> None:
-        """Prepare a lab; builds images and snapshots if the cache lacks them (minutes, once)."""
+        """Prepare a lab; builds images and snapshots if the cache lacks them (minutes, once).
+
+        `machines` gives another kind of machines, as `tools.kube.machines.with_kubelet` does.
+        """
         self.nodes = tuple(nodes)
-        images, boot = snapshots(report)
+        saved = machines(report)
         self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix=f"lab-{os.getpid()}-"))
         self._machines: dict[str, Machine] = {}
         for name in (ARRAY, *self.nodes):
             own = self.directory / name
             litter = self.directory if self._temporary else own
-            self._machines[name] = Machine(ROLES[name], own, images / f"{name}.qcow2", boot, litter)
+            self._machines[name] = Machine(saved[name].role, own, saved[name].disk, saved[name].boot, litter)
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.lab.fault import LabFault
-from tools.lab.topology import FIRST_SLOT, MANAGEMENT, Role
+from tools.lab.topology import FIRST_SLOT, Role
 
 QEMU: Final = "/usr/bin/qemu-system-x86_64"
 # Its complaint, when nobody listens, would travel to the guest as if the array had said it.
@@ -56,8 +56,8 @@ def _network(role: Role, directory: Path) -> Iterator[str]:
         )
     if role.has_management:
         forwards = "".join(
-            f",guestfwd=tcp:{address}:22-cmd:{SOCAT} UNIX-CONNECT:{wires / socket}"
-            for address, socket in MANAGEMENT.items()
+            f",guestfwd=tcp:{service}-cmd:{SOCAT} UNIX-CONNECT:{wires / socket}"
+            for service, socket in role.services.items()
         )
         slot = FIRST_SLOT + len(role.wires)
         yield from ("-netdev", f"user,id=net-mgmt,restrict=on{forwards}")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -18,26 +19,36 @@ TAG: Final = "booted"
 # Their pages are then in memory: the first import of a test does not wait for the disk.
 WARM_UP: Final = f"{ENVIRONMENT}/bin/python3 -c 'import asyncio, logging, paramiko, pyroute2, yaml'"
 
+WARM_UP_LIMIT: Final = 300
+
 
 def snapshots(report: Report) -> tuple[Path, Boot]:
     """Return a folder with `ROLE.qcow2` for every role, and what to boot them with."""
-    disk = image(report)
+    return saved("snapshots", image(report), ROLES, report)
+
+
+def saved(
+    kind: str, disk: Path, roles: Mapping[str, Role], report: Report, warm_up: str = ""
+) -> tuple[Path, Boot]:
+    """Return a folder with `ROLE.qcow2` for each role, made from an image's folder `disk`.
+
+    `warm_up` is a further command for nodes, run before their memory is saved.
+    """
     version = Programs(Path(os.devnull)).output([QEMU, "--version"]).splitlines()[0]
     here = Path(__file__)
     sources = (here, here.with_name("qemu.py"), here.with_name("topology.py"))
-    hashed = cache.key(disk.name, version, *sources)
+    hashed = cache.key(disk.name, version, warm_up, repr(sorted(roles.items())), *sources)
     boot = Boot(disk / "vmlinux", disk / "initrd.gz")
-    folder = cache.layer("snapshots", hashed, lambda target: _make(target, disk, boot, report), report)
-    return folder, Boot(boot.kernel, boot.initrd, TAG)
+
+    def make(folder: Path) -> None:
+        with step(report, f"booting and saving {', '.join(roles)}"), ThreadPoolExecutor(len(roles)) as pool:
+            list(pool.map(lambda role: _save(role, folder, disk, boot, report, warm_up), roles.values()))
+        shutil.rmtree(folder / "m")
+
+    return cache.layer(kind, hashed, make, report), Boot(boot.kernel, boot.initrd, TAG)
 
 
-def _make(folder: Path, disk: Path, boot: Boot, report: Report) -> None:
-    with step(report, f"booting and saving {', '.join(ROLES)}"), ThreadPoolExecutor(len(ROLES)) as pool:
-        list(pool.map(lambda role: _save(role, folder, disk, boot, report), ROLES.values()))
-    shutil.rmtree(folder / "m")
-
-
-def _save(role: Role, folder: Path, disk: Path, boot: Boot, report: Report) -> None:
+def _save(role: Role, folder: Path, disk: Path, boot: Boot, report: Report, warm_up: str) -> None:
     overlay = folder / f"{role.name}.new.qcow2"
     backing = ("-b", disk / "disk.ext4", "-F", "raw")
     Programs(folder / "log").run("qemu-img", "create", "-q", "-f", "qcow2", *backing, overlay)
@@ -48,6 +59,7 @@ def _save(role: Role, folder: Path, disk: Path, boot: Boot, report: Report) -> N
         machine.settle()
         if role.has_management:
             machine.run(WARM_UP)
+            machine.run(warm_up, WARM_UP_LIMIT)
         machine.run("sync")
         machine.pause()
         said = machine.monitor(f"savevm {TAG}")

@@ -6,7 +6,8 @@ target portal group, so a portal per node would show a node portals it cannot re
 Fibre Channel over Ethernet. A PCI slot in decimal is the number in the guest's name of the device.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 LINKS: Final = ("iscsi0", "iscsi1", "fc0", "fc1")
@@ -46,6 +47,8 @@ class Role:
     has_management: bool
     has_dataplane: bool
     masked_units: tuple[str, ...]
+    services: Mapping[str, str] = field(default_factory=dict)
+    """`address:port` that it reaches on its management link, and the unix socket that answers there."""
 
     @property
     def initiator(self) -> str:
@@ -98,6 +101,7 @@ def _node(name: str) -> Role:
         has_management=True,
         has_dataplane=False,
         masked_units=(),
+        services={f"{address}:22": socket for address, socket in MANAGEMENT.items()},
     )
 
 

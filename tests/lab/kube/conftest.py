@@ -1,0 +1,202 @@
+"""A cluster over the lab: real kubelets on nodes a and b with the installed product, and the provisioner."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tools.kube import api
+from tools.kube.cluster import Cluster
+from tools.kube.container_images import BUSYBOX
+from tools.kube.machines import with_kubelet
+from tools.kube.provisioner import Provisioner
+from tools.lab import Lab, LabFault
+from tools.lab.product import Product
+from tools.lab.san import San
+from tools.lab.topology import NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CLASS = "instorage-thin"
+STORAGE_CLASS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": CLASS},
+    "provisioner": "inspur/instorage",
+    "parameters": {"volPoolName": "Pool1", "volThin": "true"},
+}
+KEEP_RUNNING = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
+CLEAN_LIMIT = 120.0  # seconds: kubelet, then the agent's 30 s of patience, on an emulated machine
+NUMBERS = itertools.count(1)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the caches lack before the first test, whose time limit is too short for it."""
+    wanted = any("kube" in item.keywords and "lab" in item.keywords for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        say: Callable[[str], None] = reporter.write_line if reporter else print
+        with contextlib.suppress(LabFault):  # the fixture meets it again and each test reports it
+            with_kubelet(say)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The array, and nodes a and b with a kubelet."""
+    with Lab(NODES, machines=with_kubelet) as lab:
+        lab.start()
+        yield lab
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_machines() -> None:
+    """The cluster stays: each test leaves it as it was, and proves it."""
+
+
+@pytest.fixture(scope="session")
+def san(lab: Lab) -> Iterator[San]:
+    with San(lab) as san:
+        yield san
+
+
+@pytest.fixture(scope="session")
+def products(lab: Lab, san: San) -> dict[str, Product]:
+    """The installed product by the machine's name; it starts with the machine."""
+    products = {name: Product(lab.node(name)) for name in NODES}
+    with ThreadPoolExecutor(len(products)) as pool:
+        list(pool.map(Product.install, products.values()))
+    for product in products.values():
+        product.machine.run("systemctl enable -q instorage-node.target")
+    return products
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Lab, san: San, products: dict[str, Product]) -> Iterator[Cluster]:
+    with Cluster(lab) as cluster:
+        cluster.join(*NODES)
+        with Provisioner(cluster, lab.management_socket(), lab.directory / "provisioner") as provisioner:
+            for product in products.values():
+                product.configure(volumeKey=[provisioner.key_line])
+            cluster.apply([STORAGE_CLASS])
+            yield cluster
+
+
+class World:
+    """What one test makes in the cluster: claims and pods, all removed at its end."""
+
+    def __init__(self, cluster: Cluster, products: dict[str, Product], san: San) -> None:
+        self.cluster = cluster
+        self.products = products
+        self.san = san
+        self.number = next(NUMBERS)
+        self._made: list[str] = []
+
+    def claim(self, size: str = "1Gi") -> str:
+        """Create a claim, wait until it is bound, and return its name."""
+        name = f"claim-{self.number}-{next(NUMBERS)}"
+        spec = {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": CLASS,
+            "resources": {"requests": {"storage": size}},
+        }
+        self._create("v1", "PersistentVolumeClaim", name, spec)
+        self.cluster.wait_bound(name)
+        return name
+
+    def pod(self, claim: str, node: str, *, read_only: bool = False, **spec: Any) -> str:
+        """Create a pod with the claim at /data on machine `node`, and return its name."""
+        name = f"pod-{self.number}-{next(NUMBERS)}"
+        container = {
+            "name": "main",
+            "image": BUSYBOX,
+            "imagePullPolicy": "Never",
+            "command": ["sh", "-c", KEEP_RUNNING],
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        }
+        source = {"claimName": claim, "readOnly": read_only}
+        fields = {
+            "terminationGracePeriodSeconds": 2,
+            "automountServiceAccountToken": False,
+            "nodeSelector": {"kubernetes.io/hostname": self.products[node].machine.role.hostname},
+            "containers": [container],
+            "volumes": [{"name": "data", "persistentVolumeClaim": source}],
+        }
+        self._create("v1", "Pod", name, fields | spec)
+        return name
+
+    def running(self, claim: str, node: str, **spec: Any) -> str:
+        """Create a pod and wait until it runs."""
+        name = self.pod(claim, node, **spec)
+        self.cluster.wait_running(name)
+        return name
+
+    def sh(self, pod: str, script: str) -> str:
+        """Run a script in the pod."""
+        return self.cluster.kubectl("exec", pod, "--", "sh", "-c", script).strip()
+
+    def remove(self, pod: str) -> None:
+        """Delete a pod as `kubectl delete` does; its object may stay up to a minute."""
+        self.cluster.kubectl("delete", "pod", pod, "--wait=false")
+
+    def mapped(self, claim: str) -> list[str]:
+        """The hosts to which the array maps the claim's volume."""
+        volume = self.cluster.wait_bound(claim)
+        (found,) = [one for one in self.san.control.do("volumes") if one["name"] == volume]
+        return [str(one) for one in found["maps"]]
+
+    def unmapped(self, claim: str) -> None:
+        """Wait until the claim's volume is mapped nowhere."""
+        until(lambda: not self.mapped(claim), f"the volume of {claim} is mapped nowhere")
+
+    def restarts(self, pod: str) -> int:
+        """How often the pod's container was started again."""
+        found = self.cluster.api.get(f"{api.PODS}/{pod}") or {}
+        return int(found["status"]["containerStatuses"][0]["restartCount"])
+
+    def clean(self) -> None:
+        """Remove what the test made, and fail unless nodes and array have nothing of it."""
+        pods = [name for name in self._made if name.startswith("pod/")]
+        claims = [name for name in self._made if not name.startswith("pod/")]
+        if pods:
+            self.cluster.kubectl(
+                "delete", *pods, "--force", "--grace-period=0", "--ignore-not-found", "--wait=false"
+            )
+        if claims:
+            self.cluster.kubectl("delete", *claims, "--ignore-not-found", "--wait=false")
+        until(lambda: not self.left(), lambda: f"clean; left: {self.left()}")
+
+    def left(self) -> dict[str, Any]:
+        """What there is of any volume, in the cluster, on the nodes, on the array."""
+        found = {name: product.residue() for name, product in self.products.items()}
+        found["volumes"] = self.san.control.do("volumes")
+        for kind, path in (("PVs", api.VOLUMES), ("claims", api.CLAIMS)):
+            found[kind] = [one["metadata"]["name"] for one in self.cluster.api.items(path)]
+        return {kind: what for kind, what in found.items() if what}
+
+    def _create(self, version: str, kind: str, name: str, spec: dict[str, Any]) -> None:
+        self._made.append(f"{'pod' if kind == 'Pod' else 'pvc'}/{name}")
+        self.cluster.apply([{"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}])
+
+
+def until(
+    met: Callable[[], Any], what: str | Callable[[], str], seconds: float = CLEAN_LIMIT, poll: float = 0.5
+) -> None:
+    """Poll until `met`; fail with `what` when the time is up."""
+    deadline = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds:.0f} s: {what if isinstance(what, str) else what()}")
+        time.sleep(poll)
+
+
+@pytest.fixture
+def world(cluster: Cluster, products: dict[str, Product], san: San) -> Iterator[World]:
+    world = World(cluster, products, san)
+    yield world
+    world.clean()

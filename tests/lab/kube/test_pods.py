@@ -1,0 +1,79 @@
+"""Pods with claims on real kubelets, as a user of the cluster sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.kube.conftest import until
+from tools.kube import api
+
+if TYPE_CHECKING:
+    from tests.lab.kube.conftest import World
+
+pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(600)]
+
+
+def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(world: World) -> None:
+    claim = world.claim()
+    volume = world.cluster.wait_bound(claim)
+    first = world.running(claim, "a")
+    assert len(world.mapped(claim)) == 1
+    world.sh(first, "echo written on a >/data/row; sync")
+    assert "ext4" in world.sh(first, "grep ' /data ' /proc/mounts")
+    world.remove(first)
+    world.unmapped(claim)
+
+    again = world.running(claim, "a")
+    assert world.sh(again, "cat /data/row") == "written on a"
+    world.remove(again)
+
+    moved = world.running(claim, "b")
+    assert world.sh(moved, "cat /data/row") == "written on a"
+    assert "nodeb" in str(world.mapped(claim))
+    assert "nodea" not in str(world.mapped(claim))
+    until(lambda: not world.products["a"].residue(), "node a is clean")
+
+    world.cluster.kubectl("delete", "pod", moved, "--force", "--grace-period=0")
+    world.cluster.kubectl("delete", "pvc", claim, "--wait=false")
+    world.cluster.wait_gone(f"{api.VOLUMES}/{volume}")
+    assert world.san.control.do("volumes") == []
+
+
+def test_two_pods_on_one_node_share_a_claim_and_the_last_one_takes_it_down(world: World) -> None:
+    claim = world.claim()
+    first, second = world.running(claim, "a"), world.running(claim, "a")
+    world.sh(first, "echo from the first >/data/row; sync")
+    assert world.sh(second, "cat /data/row") == "from the first"
+    world.remove(first)
+    world.cluster.wait_gone(f"{api.PODS}/{first}")
+    world.sh(second, "echo from the second >>/data/row; sync")
+    assert len(world.mapped(claim)) == 1
+    world.remove(second)
+    world.unmapped(claim)
+
+
+def test_a_first_use_read_only_is_refused_and_the_event_says_why(world: World) -> None:
+    pod = world.pod(world.claim(), "a", read_only=True)
+    until(lambda: "FailedMount" in world.cluster.said(pod), lambda: f"refused: {world.cluster.said(pod)}")
+    until(lambda: "MountDevice failed" in world.cluster.said(pod), lambda: world.cluster.said(pod))
+    said = world.cluster.said(pod)
+    assert "read-only" in said
+    assert "file system" in said
+
+
+def test_a_pod_on_another_node_waits_and_its_event_names_the_first(world: World) -> None:
+    claim = world.claim()
+    world.running(claim, "a")
+    second = world.pod(claim, "b")
+    until(lambda: "nodea" in world.cluster.said(second), lambda: world.cluster.said(second))
+    assert "nodeb" not in str(world.mapped(claim))
+
+
+def test_files_belong_to_the_pods_group(world: World) -> None:
+    pod = world.running(
+        world.claim(), "a", securityContext={"fsGroup": 2000, "runAsUser": 1000, "runAsGroup": 1000}
+    )
+    world.sh(pod, "echo mine >/data/row")
+    assert world.sh(pod, "stat -c %g /data/row") == "2000"

@@ -1,0 +1,174 @@
+"""A cluster whose nodes are machines of the lab: the control plane here, kubelets there.
+
+kube-controller-manager runs on this machine with the product's stub and without an agent: the stub itself
+answers attach and isattached, and a detach there has nothing left to do (the node has unmapped the volume).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from tools.install import PLUGIN, STUB
+from tools.kube import api, build
+from tools.kube.api import Api, condition, phase
+from tools.kube.control_plane import ControlPlane
+from tools.kube.machines import API_ADDRESS, API_PORT, API_SOCKET
+from tools.kube.relay import Relay
+from tools.lab.fault import LabFault
+from tools.lab.product import build_stub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tools.kube.api import Object
+    from tools.lab.lab import Lab
+    from tools.lab.machine import Machine
+
+KUBELET_PORT: Final = 10250
+KUBECTL_LIMIT: Final = 180.0  # seconds
+READY_LIMIT: Final = 120.0
+RUNNING_LIMIT: Final = 180.0
+GONE_LIMIT: Final = 150.0  # kubelet 1.20 keeps a pod until its sandbox is collected, once a minute
+PKI: Final = "/etc/kubernetes/pki"
+
+
+class Cluster:
+    """`with Cluster(lab) as cluster: cluster.join("a")`; everything ends with the block."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._proxy = lab.directory / "kubelets.sock"
+        self._ports: dict[str, int] = {}  # of this machine, by a kubelet's address and port
+        self.relay = Relay()
+        self.plane = ControlPlane(kubelets=self._proxy, addresses=(API_ADDRESS,))
+
+    def __enter__(self) -> Self:
+        build_stub()
+        place = self.plane.plugins / Path(PLUGIN).name
+        place.mkdir(parents=True)
+        shutil.copy(STUB, place)
+        self.relay.__enter__()
+        try:
+            self.relay.proxy(self._proxy, self._ports)
+            self.plane.__enter__()
+            self.relay.socket_to_port(self._lab.directory / API_SOCKET, self.plane.port)
+            self._kubeconfig = self.plane.kubeconfig("admin")
+            self.api = Api(self.plane.port, self.plane.pki)
+        except BaseException:
+            self.relay.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.api.__exit__()
+        self.plane.stop()
+        self.relay.__exit__()
+
+    def join(self, *names: str) -> None:
+        """Make nodes of machines: kubelet starts; returns when they are Ready."""
+        for name in names:
+            self._start_kubelet(self._lab.node(name))
+        for name in names:
+            self.wait_ready(self._lab.node(name))
+
+    def wait_ready(self, machine: Machine, seconds: float = READY_LIMIT) -> None:
+        """Wait until the machine's node is Ready; raises LabFault with kubelet's journal."""
+        node = machine.role.hostname
+        try:
+            self.api.until(
+                f"{api.NODES}/{node}", lambda found: condition(found, "Ready"), seconds, f"{node} is Ready"
+            )
+        except LabFault as fault:
+            said = machine.run("journalctl -b -u kubelet -u containerd -n 60 --no-pager", check=False).stdout
+            raise LabFault(fault.code, f"{fault}\n{said}") from None
+
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
+        """Run kubectl as administrator and return what it prints; raises LabFault when it fails."""
+        argv = [str(build.program("kubectl")), f"--kubeconfig={self._kubeconfig}", *arguments]
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, timeout=KUBECTL_LIMIT, check=False,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(self._kubeconfig.parent)},
+        )  # fmt: skip
+        if check and done.returncode:
+            raise LabFault("kubectl-failed", f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def apply(self, documents: str | Iterable[Object]) -> str:
+        """Apply YAML, or objects."""
+        text = documents if isinstance(documents, str) else "\n---\n".join(map(json.dumps, documents))
+        return self.kubectl("apply", "-f", "-", stdin=text)
+
+    def wait_bound(self, claim: str, seconds: float = 60) -> str:
+        """Wait until a claim is bound; return its volume's name."""
+        path = f"{api.CLAIMS}/{claim}"
+        self._until(path, lambda found: phase(found) == "Bound", seconds, f"claim {claim} is bound", claim)
+        return str((self.api.get(path) or {})["spec"]["volumeName"])
+
+    def wait_running(self, pod: str, seconds: float = RUNNING_LIMIT) -> Object:
+        """Wait until a pod is ready, and return it; raises LabFault with its events."""
+        path = f"{api.PODS}/{pod}"
+        self._until(path, lambda found: condition(found, "Ready"), seconds, f"pod {pod} runs", pod)
+        return self.api.get(path) or {}
+
+    def wait_gone(self, path: str, seconds: float = GONE_LIMIT) -> None:
+        """Wait until the API knows the object no longer."""
+        self.api.until(path, lambda found: found is None, seconds, f"{path} is gone")
+
+    def pods(self, selector: str) -> list[str]:
+        """Return the names of the pods of a label that are not being deleted."""
+        found = self.api.items(f"{api.PODS}?labelSelector={selector.replace('=', '%3D')}")
+        return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def said(self, name: str) -> str:
+        """Return what events say of the object of that name, oldest first."""
+        found = [one for one in self.api.items(api.EVENTS) if one["involvedObject"]["name"] == name]
+        return "\n".join(f"{one['type']} {one['reason']} {one['message']}" for one in found)
+
+    def _until(self, path: str, met: Any, seconds: float, what: str, name: str) -> None:  # noqa: ANN401
+        try:
+            self.api.until(path, met, seconds, what)
+        except LabFault as fault:
+            raise LabFault(fault.code, f"{fault}\n{self.said(name)}") from None
+
+    def _start_kubelet(self, machine: Machine) -> None:
+        node, address = machine.role.hostname, machine.role.address(0)
+        self.plane.issue(node, f"system:node:{node}", ("system:nodes",), (address, node))
+        pki = self.plane.pki
+        for source, target in {
+            "ca.crt": "ca.crt",
+            f"{node}.crt": "kubelet.crt",
+            f"{node}.key": "kubelet.key",
+        }.items():
+            machine.put(f"{PKI}/{target}", (pki / source).read_bytes(), 0o600)
+        machine.put("/etc/kubernetes/kubelet.env", f"NODE_IP={address}\n")
+        machine.put("/etc/kubernetes/kubelet.kubeconfig", json.dumps(_kubeconfig()), 0o600)
+        port = _free_port()
+        said = machine.monitor(f"hostfwd_add net-mgmt tcp:127.0.0.1:{port}-10.0.2.15:{KUBELET_PORT}")
+        if said.strip():
+            raise LabFault("kube-forward", f"{machine.name}: {said}")
+        self._ports[f"{address}:{KUBELET_PORT}"] = port
+        machine.run("systemctl start kubelet", timeout=READY_LIMIT)
+
+
+def _kubeconfig() -> Object:
+    """Return kubelet's own, as it lies on a node."""
+    cluster = {"server": f"https://{API_ADDRESS}:{API_PORT}", "certificate-authority": f"{PKI}/ca.crt"}
+    user = {"client-certificate": f"{PKI}/kubelet.crt", "client-key": f"{PKI}/kubelet.key"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "lab", "cluster": cluster}],
+        "users": [{"name": "kubelet", "user": user}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "kubelet"}}],
+        "current-context": "lab",
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
