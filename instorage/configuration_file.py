@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from instorage import shadow
 from instorage.configuration import Configuration, load
+from instorage.file_stamp import Stamp, stamp
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-Stamp = tuple[tuple[int, int, int, int], ...]
-_SETTLED = 2_000_000_000  # ns
 
 
 class ConfigurationFile:
@@ -35,32 +32,14 @@ class ConfigurationFile:
     def current(self) -> Configuration:
         """Return the configuration in force; raise its `Fault` only when there never was a good one."""
         with self._lock:
-            stamp = self._stamp_now()
-            if stamp != self._stamp:
+            now = stamp(self._path, self._key_file)  # the key opens the file's shadows
+            if now is None or now != self._stamp:
                 try:
                     self._held = load(self._path, need_host=self._need_host, key_file=self._key_file)
                     self.trouble = None
                 except Fault as fault:
                     self.trouble = fault
-                self._stamp = stamp if _settled(stamp) else None
+                self._stamp = now
             if self._held is not None:
                 return self._held
             raise self.trouble or AssertionError("neither a configuration nor a fault")
-
-    def _stamp_now(self) -> Stamp:
-        """Return the marks of the file and of the key that opens its shadows."""
-        return tuple(_marks(path) for path in (self._path, self._key_file))
-
-
-def _marks(path: Path) -> tuple[int, int, int, int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        return (-1, error.errno or 0, 0, 0)
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def _settled(stamp: Stamp) -> bool:
-    """Say whether a later change surely shows: time stamps are coarse (a jiffy; two seconds on FAT)."""
-    now = time.time_ns()
-    return all(now - changed > _SETTLED for _, _, *times in stamp for changed in times)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from instorage.grant import KEY_PREFIX, is_public_line
 from instorage.section import plugin_directory
 
 if TYPE_CHECKING:
@@ -30,8 +32,10 @@ _HOST_KEYS = (
     "objects",
     "fence",
     "volumeKey",
+    "directNames",
     "logout",
 )
+_NAME_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,63}", re.ASCII)
 
 
 class Link(StrEnum):
@@ -78,6 +82,8 @@ class HostSettings:
     objects: Mapping[str, str]  # node -> host object on the array
     fence: Fence
     logout: bool
+    direct_names: tuple[str, ...] = ("*",)
+    """Patterns (`*`, `?`) of the volume names that need no signature; names `pvc-*` with a key always do."""
 
 
 def read_host(top: Section, host: Section | None) -> HostSettings:
@@ -100,6 +106,7 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
         objects=_objects(host),
         fence=Fence(host.word("fence", Fence.NODE_LOST, list(Fence))),
         logout=host.flag("logout", default=False),
+        direct_names=_direct_names(host),
     )
 
 
@@ -124,6 +131,32 @@ def _objects(host: Section) -> dict[str, str]:
     return objects
 
 
+def _direct_names(host: Section) -> tuple[str, ...]:
+    if host.present("directNames") is None:
+        return ("*",)
+    patterns = host.texts("directNames")
+    for pattern in patterns:
+        if not _NAME_PATTERN.fullmatch(pattern):
+            host.fail(
+                "directNames",
+                f"has {pattern[:80]!r}: a pattern has 1 to 63 letters, digits, '.', '-', '_', '*' or '?'",
+            )
+    return patterns  # an empty list allows none
+
+
 def read_volume_keys(host: Section) -> tuple[str, ...]:
-    """Return the public lines of the provisioners that sign volumes (`host.volumeKey`), () for none."""
-    return host.texts("volumeKey")
+    """Return the public lines of the provisioners that sign volumes (`host.volumeKey`), () for none.
+
+    What is set and could verify nothing is refused: an empty list would leave every volume open unseen.
+    """
+    lines = host.texts("volumeKey")
+    if not lines and host.present("volumeKey") is not None:
+        host.fail("volumeKey", "is an empty list: add a provisioner's line, or remove the key")
+    for line in lines:
+        if not is_public_line(line):
+            host.fail(
+                "volumeKey",
+                f"has {line[:80]!r}, which is no public line: copy the one that the provisioner prints "
+                f"({KEY_PREFIX} and 44 characters)",
+            )
+    return lines

@@ -1,8 +1,7 @@
-"""The signature of a provisioned volume: whose namespace it belongs to (security.md, «Tenancy»).
+"""The signature of a volume's grant: Ed25519, made where a provisioner runs, checked on every node.
 
-With an inline volume the author of a pod chooses a volume's name, so a name alone gives no right to it. The
-provisioner signs name, UID, array and namespace with Ed25519; a node whose configuration lists the public
-line under `host.volumeKey` uses a volume `pvc-*` only with a valid signature, for pods of that namespace.
+A node whose configuration lists the public line under `host.volumeKey` uses a volume `pvc-*` only with a
+valid signature, and only for pods of the namespace in it (security.md, Tenancy).
 """
 
 from __future__ import annotations
@@ -10,10 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import json
 import os
 import tempfile
-from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,37 +18,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from instorage.grant import KEY_PREFIX
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-PREFIX = "ed25519:"
-UID_OPTION = "volumeUid"
-NAMESPACE_OPTION = "claimNamespace"
-SIGNATURE_OPTION = "signature"
-_PURPOSE = "inspur-instorage-volume-1"
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What is signed: this volume, of this array, may be used by pods of this namespace."""
-
-    volume: str
-    uid: str
-    storage_name: str
-    namespace: str
-
-    @classmethod
-    def from_options(cls, volume: str, options: Mapping[str, str]) -> Grant:
-        """Read what a PV's options say of the volume."""
-        found = (options.get(key, "") for key in (UID_OPTION, "storageName", NAMESPACE_OPTION))
-        return cls(volume, *found)
-
-    @property
-    def message(self) -> bytes:
-        """The signed bytes: a JSON list, so that no two grants have the same."""
-        return json.dumps([_PURPOSE, *astuple(self)], ensure_ascii=True, separators=(",", ":")).encode()
+    from instorage.grant import Grant
 
 
 class SigningKey:
@@ -61,10 +34,10 @@ class SigningKey:
         self._key = key
 
     @classmethod
-    def load(cls, path: Path) -> SigningKey:
-        """Read the key, made first (0600) when there is none; `Fault(BAD_CONFIGURATION)` names the file."""
+    def load(cls, path: Path, *, make: bool = True) -> SigningKey:
+        """Read the key, made first (0600) when there is none, if `make`; `Fault(BAD_CONFIGURATION)`."""
         try:
-            if not path.exists():
+            if make and not path.exists():
                 _make(path)
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (OSError, ValueError) as error:
@@ -85,7 +58,7 @@ class SigningKey:
     def public_line(self) -> str:
         """The line for `host.volumeKey` in `instorage.yaml` of every node."""
         raw = self._key.public_key().public_bytes_raw()
-        return PREFIX + base64.b64encode(raw).decode()
+        return KEY_PREFIX + base64.b64encode(raw).decode()
 
     def sign(self, grant: Grant) -> str:
         """Return the signature as text for a PV's options."""
@@ -106,7 +79,7 @@ def verified(lines: Iterable[str], grant: Grant, signature: str) -> bool:
 
 
 def _public(line: str) -> Ed25519PublicKey:
-    raw = base64.b64decode(line.strip().removeprefix(PREFIX), validate=True)
+    raw = base64.b64decode(line.strip().removeprefix(KEY_PREFIX), validate=True)
     return Ed25519PublicKey.from_public_bytes(raw)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.signature import UID_OPTION
+from instorage.grant import UID_OPTION
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeName
 from provisioner.cluster import VOLUMES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.signature import NAMESPACE_OPTION, SIGNATURE_OPTION, UID_OPTION, Grant
+from instorage.grant import NAMESPACE_OPTION, SIGNATURE_OPTION, STORAGE_OPTION, UID_OPTION, Grant
 from provisioner.claims import as_quantity, notes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Names:
 def built(wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: SigningKey) -> Object:
     """Return the PV for `volume`, signed; its finalizer keeps a PV that is deleted while bound."""
     claim, storage_class = wanted.claim["metadata"], wanted.storage_class
-    created = {"storageName": storage_name, UID_OPTION: str(volume.uid)}
+    created = {STORAGE_OPTION: storage_name, UID_OPTION: str(volume.uid)}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",

@@ -25,6 +25,7 @@ class Code(StrEnum):
     BAD_CONFIGURATION = "bad-configuration"
     NOT_SUPPORTED = "not-supported"  # not in this version
     NOT_ALLOWED = "not-allowed"  # a peer, target, portal or option outside of what is permitted
+    NOT_SIGNED = "not-signed"  # no valid signature gives this volume to whoever asks (host.volumeKey)
     # the array
     ARRAY_UNREACHABLE = "array-unreachable"
     ARRAY_AUTHENTICATION = "array-authentication"

@@ -16,6 +16,7 @@ from instorage.wire.fault import Code, Fault
 from tests.configuration.conftest import SMALL, refusal, written
 
 HERE = Path(__file__).parent
+LINE, OTHER_LINE = (f"ed25519:{letter * 43}=" for letter in "AE")
 
 
 def test_the_manuals_first_sample_loads_as_printed(file: Path) -> None:
@@ -116,18 +117,20 @@ host:
   namePrefix: east-
   objects: {node-1: old name, node-2: other}
   fence: always
-  volumeKey: [first, second]
+  volumeKey: [LINE, OTHER]
+  directNames: [db-*, web]
   logout: true
   scsiScanRetryTimes: 10
   scsiScanWaitInterval: 0.5
-"""
+""".replace("LINE", LINE).replace("OTHER", OTHER_LINE)
     found = load(written(file, SMALL.replace("host:\n  link: fc\n", host)))
     assert found.host is not None
     assert (found.host.node_name, found.host.name_prefix) == ("node-1.example", "east-")
     assert found.host.objects == {"node-1": "old name", "node-2": "other"}
     assert (found.host.fence, found.host.logout) == (Fence.ALWAYS, True)
     assert found.host.scsi_scan.total == 5
-    assert found.volume_keys == ("first", "second")
+    assert found.volume_keys == (LINE, OTHER_LINE)
+    assert found.host.direct_names == ("db-*", "web")
 
 
 def test_the_provisioner_asks_for_storage_alone(file: Path) -> None:
@@ -135,8 +138,8 @@ def test_the_provisioner_asks_for_storage_alone(file: Path) -> None:
     found = load(written(file, text), need_host=False)
     assert found.host is None
     assert found.storage[0].name == "a"
-    found = load(written(file, SMALL.replace("link: fc", "volumeKey: k\n  bogus: 1")), need_host=False)
-    assert (found.host, found.volume_keys) == (None, ("k",))
+    found = load(written(file, SMALL.replace("link: fc", f"volumeKey: {LINE}\n  bogus: 1")), need_host=False)
+    assert (found.host, found.volume_keys) == (None, (LINE,))
     assert "host is missing" in refusal(file, text)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.signature import Grant, SigningKey, verified
+from instorage.grant import Grant
+from instorage.signature import SigningKey, verified
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
