@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, takedown, targets
+from nodeagent import adoption, barrier, comparison, takedown, targets, vanished
 from nodeagent.steps import Step, reached
 from nodeagent.targets import DeviceTarget
 
@@ -95,6 +95,7 @@ class Reconciler:
         except Exception:
             _LOG.exception("The first look at this host failed")
         self._settled.set()
+        threading.Thread(target=self._compare, name="comparison", daemon=True).start()
         while (due := self._wait()) is not None:
             overlap([functools.partial(self._settle, uid) for uid in due])
             with self._changed:
@@ -116,11 +117,33 @@ class Reconciler:
                 for reply in helper.inspect_all():
                     if reply.uid is None or self._node.records.get(reply.uid) is not None:
                         continue
+                    if not (reply.paths or reply.device):
+                        continue  # of its format there is a record, of the volume nothing
                     mounts = [m.target for m in reply.mounts if targets.is_device_mount(m.target)]
                     if not mounts or not adoption.adopt(operation, reply.uid, DeviceTarget.parse(mounts[0])):
                         _LOG.warning("Volume UID %s is on this host without a record: left alone", reply.uid)
         except Fault as fault:
             _LOG.warning("Mounted volumes could not be compared with the records: %s", fault)
+
+    def _compare(self) -> None:
+        """Compare with every array, and ask them for the volumes whose format was broken off here."""
+        try:
+            with self._begin("comparing with the arrays", None) as operation, operation.helper() as helper:
+                arrays = [operation.array(one.name) for one in operation.configuration.storage]
+                jobs = [functools.partial(comparison.compare, operation, array) for array in arrays]
+                for reply in helper.inspect_all():
+                    if reply.uid and reply.formatting and self._node.records.get(reply.uid) is None:
+                        jobs.append(functools.partial(vanished.forget_format, operation, helper, reply.uid))
+                overlap([functools.partial(self._tried, job) for job in jobs])
+        except Fault as fault:
+            _LOG.warning("The arrays could not be compared with the records: %s", fault)
+
+    @staticmethod
+    def _tried(job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Fault as fault:
+            _LOG.warning("An array could not be compared with the records: %s", fault)
 
     def _wait(self) -> list[VolumeUid] | None:
         """Wait for volumes that are due; None: stop."""

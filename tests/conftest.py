@@ -20,6 +20,22 @@ settings.load_profile("project")
 MAY_START_PROGRAMS = ("subprocess", "lab", "root", "kube")
 
 
+LAB_SECONDS: dict[str, float] = {}
+"""Of each lab test, its fixtures included; gathered here, where the workers of xdist report to."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.nodeid.startswith("tests/lab/"):
+        LAB_SECONDS[report.nodeid] = LAB_SECONDS.get(report.nodeid, 0) + report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if LAB_SECONDS:
+        terminalreporter.section("seconds of each lab test")
+    for name, taken in LAB_SECONDS.items():
+        terminalreporter.write_line(f"{taken:7.1f}  {name}")
+
+
 class StrayProgramError(BaseException):
     """Not an Exception, so that the code under test cannot swallow it."""
 

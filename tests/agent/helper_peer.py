@@ -48,6 +48,7 @@ class HelperPeer:
         self.devices: dict[str, str] = {}
         self.mounts: dict[str, tuple[str, bool]] = {}
         self.formatted: set[str] = set()
+        self.formatting: set[str] = set()
         self.iqn: str | None = IQN
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.scripts: dict[str, deque[Script]] = {}
@@ -166,7 +167,8 @@ class HelperPeer:
     def do_inspect(self, asked: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
         if "uid" in asked:
             return self._state(asked["uid"])
-        return [self._state(uid) for uid in self.devices] or [{"paths": [], "mounts": [], "holders": []}]
+        known = sorted({*self.devices, *self.formatting})
+        return [self._state(uid) for uid in known] or [{"paths": [], "mounts": [], "holders": []}]
 
     def _state(self, uid: str) -> dict[str, Any]:
         device = self.devices.get(uid)
@@ -176,8 +178,11 @@ class HelperPeer:
             for target, (owner, read_only) in self.mounts.items()
             if owner == uid
         ]
-        return {"uid": uid, "paths": paths, "mounts": mounts, "holders": []} | (
-            {"device": device, "multipath": True} if device else {}
+        found = {"uid": uid, "paths": paths, "mounts": mounts, "holders": []}
+        return (
+            found
+            | {"formatting": uid in self.formatting}
+            | ({"device": device, "multipath": True} if device else {})
         )
 
     def do_lock(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -199,6 +204,8 @@ class HelperPeer:
             raise FaultError(
                 "device-busy", f"Volume {asked['uid']} is still used by a mount on {mounted[0]}."
             )
+        if asked["vanished"]:
+            self.formatting.discard(asked["uid"])
         return {"removed": ["dm-0"] if self.devices.pop(asked["uid"], None) else []}
 
     def do_mount(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeName
 from tests.agent.bench import Bench, device_target, until
 from tests.agent.helper_peer import FaultError
 
@@ -226,3 +228,59 @@ def test_one_failure_is_tried_again_after_the_usual_rest_and_each_further_one_la
         reconciler._later(record, Fault(Code.DEVICE_BUSY, "Held."))
         pauses.append(round(reconciler._due[uid] - began))
     assert pauses == [30, 60, 120]
+
+
+def test_what_an_array_maps_here_without_a_record_is_said_and_left(
+    node: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.create("boot-lun")
+    node.make_host("iscsi-node1")
+    node.map("boot-lun", "iscsi-node1")
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    node.restart()
+    until(lambda: "maps volume boot-lun to this host (iscsi-node1)" in caplog.text)
+    assert "vol1 to this host" not in caplog.text
+    assert node.maps("boot-lun") == ["iscsi-node1"]
+
+
+def test_a_recorded_volume_that_was_unmapped_from_outside_is_said(
+    node: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.create("vol1")
+    node.attach("vol1").success()
+    node.mount_device("vol1").success()
+    node.array.unmap_volume(VolumeName("vol1"), "iscsi-node1")
+    node.restart()
+    until(lambda: "no longer maps volume vol1 to this host" in caplog.text)
+    assert node.helper.mounts, "a running pod's mount is not touched"
+
+
+def test_the_record_of_a_format_goes_when_no_array_has_the_volume(node: Bench) -> None:
+    kept, gone = node.create("vol1"), "6" + "e" * 31
+    node.helper.formatting = {kept, gone}
+    node.restart()
+    until(lambda: node.helper.formatting == {kept})
+
+
+def test_the_record_of_a_format_stays_while_an_array_cannot_be_asked(
+    node: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = "6" + "e" * 31
+    node.helper.formatting = {gone}
+    node.do("fault", command="lsvdisk", times=0, error="CMMVC5802E")
+    node.restart()
+    until(lambda: "could not be compared" in caplog.text)
+    assert node.helper.formatting == {gone}
+
+
+def test_one_answer_that_a_volume_is_gone_is_not_enough(node: Bench) -> None:
+    kept = node.create("vol1")
+    node.helper.formatting = {kept}
+    node.do("fault", command="lsvdisk", times=2, empty=True)  # two: the client itself does not believe one
+    looks = len(node.helper.calls)
+    node.restart()
+    until(lambda: node.commands().count("lsvdisk") >= 3 and len(node.helper.calls) > looks)
+    until(lambda: not any(one.name == "comparison" for one in threading.enumerate()))
+    assert node.helper.formatting == {kept}

@@ -254,15 +254,6 @@ def test_the_barrier_file_stops_attach_and_detach(bench: Bench) -> None:
     bench.call("unmountdevice", device_target("vol1")).success()
 
 
-def test_a_key_for_signatures_that_cannot_be_checked_refuses_claims(bench: Bench) -> None:
-    bench.create("pvc-1")
-    bench.create("vol1")
-    bench.configure(host="  volumeKey: AAAA\n")
-    bench.attach("pvc-1").failure("host.volumeKey")
-    assert bench.maps("pvc-1") == []
-    bench.attach("vol1").success()
-
-
 def test_an_outcome_that_is_unknown_is_read_again(bench: Bench) -> None:
     bench.create("vol1")
     bench.do("fault", command="mkvdiskhostmap", after="connection")

@@ -39,6 +39,10 @@ NO_STEP = {
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
     ("helper/child.py", "abandoned"): "the list of children that ended",
+    (
+        "nodeagent/reconciliation.py",
+        "_compare",
+    ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     ("nodeagent/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
 JOURNAL_LINES = 60
 LAB = pytest.StashKey[Lab]()
-SECONDS = pytest.StashKey[dict[str, float]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,11 +72,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if item.get_closest_marker("lab"):
-        seconds = item.config.stash.setdefault(SECONDS, {})
-        seconds[item.nodeid] = seconds.get(item.nodeid, 0) + call.duration
-        if report.failed and (lab := item.config.stash.get(LAB, None)) is not None:
-            report.sections.extend(_what_machines_say(lab))
+    lab = item.config.stash.get(LAB, None)
+    if lab is not None and report.failed and item.get_closest_marker("lab"):
+        report.sections.extend(_what_machines_say(lab))
     return report
 
 
@@ -92,10 +89,3 @@ def _what_machines_say(lab: Lab) -> Iterator[tuple[str, str]]:
             yield f"{machine.name}: journal", shown.stdout
         except LabFault as fault:
             yield f"{machine.name}: journal", str(fault)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if seconds := config.stash.get(SECONDS, None):
-        terminalreporter.section("seconds of each lab test")
-        for name, taken in seconds.items():
-            terminalreporter.write_line(f"{taken:7.1f}  {name}")

@@ -65,7 +65,7 @@ def test_a_hanging_unmount_and_a_hanging_mount_stop_nobody_else(rig: Rig, make: 
     rig.unmount(mounted.device_mount)
     rig.sh(f"dmsetup message 3{unmounted.uid} 0 queue_if_no_path; sysctl -q vm.dirty_writeback_centisecs=0")
     rig.sh(f"dd if=/dev/zero of={unmounted.device_mount}/x bs=64k count=16 status=none")
-    rig.unmap(unmounted)  # all its paths are gone from now on, and its map waits for them
+    set_paths(rig, unmounted, "offline")  # all its paths are gone from now on, and its map waits for them
     rig.sh(f"dmsetup suspend --noflush --nolockfs 3{mounted.uid}")  # paths that answer, data that never comes
     usual = {"fs_type": "ext4", "read_only": False, "may_format": True, "multipath": "required"}
     unmount = Call(rig, "Unmount", target=unmounted.device_mount)
@@ -86,15 +86,27 @@ def test_a_hanging_unmount_and_a_hanging_mount_stop_nobody_else(rig: Rig, make: 
     shown = " ".join(abandoned(rig))
     assert unmounted.uid in shown
     assert mounted.uid in shown
-    time.sleep(0)
+    assert "D" in rig.sh("cd /run/instorage/abandoned; for p in *; do ps -o stat= -p $p; done")
     assert rig.sh("systemctl is-active instorage-helper.service") == "active"
-    rig.map(unmounted)
+    set_paths(rig, unmounted, "running")
     rig.sh(f"dmsetup resume 3{mounted.uid}")
     recover(rig, unmounted)
     rig.mount(mounted)
     for volume in (unmounted, mounted):
         rig.unmount(volume.device_mount)
         assert len(rig.detach(volume)) == 3
+    deadline = time.monotonic() + 10
+    while rig.sh("ls /run/instorage/abandoned"):
+        assert time.monotonic() < deadline, "a child that ended is still listed"
+        time.sleep(0.2)
+
+
+def set_paths(rig: Rig, volume: Volume, state: str) -> None:
+    """Take the volume's disks away from the kernel's I/O, or give them back."""
+    rig.sh(
+        f"for disk in $(ls /sys/block/$(basename $(readlink -f /dev/mapper/3{volume.uid}))/slaves); do "
+        f"echo {state} > /sys/block/$disk/device/state; done"
+    )
 
 
 def recover(rig: Rig, volume: Volume) -> None:
