@@ -11,7 +11,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from nodeagent.array_pool import ArrayPool
+from instorage.adopted import AdoptedFile
+from instorage.arrays.pool import ArrayPool, array_client
+from nodeagent import tenancy
 from nodeagent.attached import Attachments
 from nodeagent.dispatch import Dispatcher
 from nodeagent.flight import Flights, VolumeLocks
@@ -27,8 +29,7 @@ from nodeagent.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from instorage.arrays.protocol import Array
-    from instorage.configuration import LogSettings, StorageSettings
+    from instorage.configuration import Configuration, LogSettings
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -38,10 +39,16 @@ _LOG = logging.getLogger("nodeagent")
 
 def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
     """Put the agent's parts together; nothing is connected yet. `apply` takes changed log settings."""
+
+    def in_force(found: Configuration) -> None:
+        apply(found.log)
+        tenancy.announce(found)
+
     return Node(
         paths=paths,
-        settings=Settings(paths.configuration, lambda found: apply(found.log)),
-        arrays=ArrayPool(lambda entry: _array(entry, paths)),
+        settings=Settings(paths.configuration, in_force),
+        adopted=AdoptedFile(paths.adopted),
+        arrays=ArrayPool(lambda entry: array_client(entry, paths.state / "known_hosts")),
         records=Records(paths.records),
         portals=Portals(paths.sysfs),
         attachments=Attachments(),
@@ -49,14 +56,6 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
         flights=Flights(),
         boot_id=paths.boot_id.read_text().strip(),
     )
-
-
-def _array(entry: StorageSettings, paths: Paths) -> Array:
-    from instorage.arrays.as18000 import As18000  # paramiko is slow to import, READY=1 need not wait
-    from instorage.arrays.endpoint import Endpoint
-
-    endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
-    return As18000(endpoint, paths.state / "known_hosts")
 
 
 def inherited() -> list[socket.socket]:

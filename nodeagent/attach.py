@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
-from nodeagent import barrier, leftover, takedown
+from nodeagent import barrier, leftover, takedown, tenancy
 from nodeagent.connect import bring_up
 from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
@@ -40,10 +40,11 @@ _LOG = logging.getLogger(__name__)
 def attach(operation: Operation, options: Options) -> Attached:
     """Attach the volume, or verify that it is attached; what this call began is taken back when it fails."""
     barrier.refuse(operation)
-    _refuse_unsigned(operation, options)
+    grants = tenancy.admit(operation, options)
     array = operation.array(options.storage)
     operation.progress.say(f"asking array {array.name} for the volume")
     volume = usable(array, options)
+    tenancy.confirm(grants, options, array.name, volume.uid)
     with operation.helper() as helper:
         operation.progress.say("asking the helper for the initiator")
         host = own_host(operation, array, helper)
@@ -55,17 +56,6 @@ def attach(operation: Operation, options: Options) -> Attached:
             _record(operation, array, volume, host, options)
             return bring_up(operation, array, helper, volume, mapping)
         return _attach_anew(operation, array, helper, volume, host, options)
-
-
-def _refuse_unsigned(operation: Operation, options: Options) -> None:
-    """Fail closed: who set a key wants signatures checked, and this version cannot (security.md, Tenancy)."""
-    if operation.configuration.volume_keys and options.name.startswith("pvc-"):
-        raise Fault(
-            Code.NOT_SUPPORTED,
-            f"Volume {options.name} is refused: host.volumeKey is set, and this version cannot check the "
-            "signatures of volumes; remove the key to do without.",
-            volume=options.name,
-        )
 
 
 def usable(array: Array, options: Options) -> Volume:

@@ -87,8 +87,7 @@ def _options(text: str) -> dict[str, str]:
 @contextlib.contextmanager
 def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
     """Give a client of a configured array (None: the first); root becomes the agent's user for good."""
-    from instorage.arrays.as18000 import As18000  # paramiko: slow to import
-    from instorage.arrays.endpoint import Endpoint
+    from instorage.arrays.pool import array_client
     from instorage.configuration import load
     from nodeagent.paths import Paths
 
@@ -98,8 +97,7 @@ def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
         known = ", ".join(one.name for one in found.storage)
         raise Fault(Code.BAD_REQUEST, f"There is no array {name!r} in {configuration}: known are {known}.")
     _leave_root()
-    endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
-    array = As18000(endpoint, Paths.from_environment().state / "known_hosts")
+    array = array_client(entry, Paths.from_environment().state / "known_hosts")
     try:
         yield array
     finally:

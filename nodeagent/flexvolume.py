@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from instorage.arrays.model import Level
+from instorage.grant import STORAGE_OPTION, SignedGrant
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import FsType, VolumeName
 from nodeagent.targets import DeviceTarget, PodTarget
@@ -65,6 +66,8 @@ class Options:
     storage: str | None = None
     many_readers: bool = False
     level: Level | None = None
+    signed: SignedGrant | None = None
+    pod_namespace: str = ""  # named in mount alone
 
     @classmethod
     def parse(cls, text: str) -> Options:
@@ -88,7 +91,16 @@ class Options:
                 volume=name,
             )
         fs_type = FsType.parse(found.get("kubernetes.io/fsType") or "ext4")
-        return cls(name, fs_type, read_only, found.get("storageName") or None, many, _level(found))
+        return cls(
+            name=name,
+            fs_type=fs_type,
+            read_only=read_only,
+            storage=found.get(STORAGE_OPTION) or None,
+            many_readers=many,
+            level=_level(found),
+            signed=SignedGrant.from_options(name, found),
+            pod_namespace=found.get("kubernetes.io/pod.namespace", ""),
+        )
 
 
 def _access(text: str) -> bool:

@@ -10,10 +10,11 @@ from instorage.wire.fault import Code, Fault
 from nodeagent.helper_client import Helper
 
 if TYPE_CHECKING:
+    from instorage.adopted import AdoptedFile
+    from instorage.arrays.pool import ArrayPool
     from instorage.arrays.protocol import Array
     from instorage.configuration import Configuration, HostSettings
     from instorage.wire.values import RequestId
-    from nodeagent.array_pool import ArrayPool
     from nodeagent.attached import Attachments
     from nodeagent.flight import Flights, VolumeLocks
     from nodeagent.paths import Paths
@@ -29,6 +30,7 @@ class Node:
 
     paths: Paths
     settings: Settings
+    adopted: AdoptedFile
     arrays: ArrayPool
     records: Records
     portals: Portals

@@ -29,6 +29,11 @@ class Paths:
         return self.state / "volumes"
 
     @property
+    def adopted(self) -> Path:
+        """The signed lines of PVs that carry no signature, beside the configuration."""
+        return self.configuration.with_name("adopted")
+
+    @property
     def attach(self) -> bool:
         """Say whether kubelet makes its attach calls: not if `.attach` beside the stub says false."""
         try:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import BindRequest
-from nodeagent import targets
-from nodeagent.attach import attach
+from nodeagent import targets, tenancy
+from nodeagent.attach import attach, usable
 from nodeagent.device_mount import mount_device
 from nodeagent.device_unmount import unmount_device
 from nodeagent.steps import Step, reached
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.targets import PodTarget
+    from nodeagent.tenancy import Grants
 
 
 def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
     """Bind the device mount to the pod's directory; return a remark, often empty.
 
-    Read-write over a read-only device mount is refused.
+    A pod of another namespace than the volume's is refused; so is read-write over a read-only device mount.
     """
+    grants = tenancy.admit(operation, options, pod=True)
+    if grants is not None:
+        _confirm_mounted(operation, target, options, grants)
     with operation.helper() as helper:
         _refuse_writer(operation, helper, options)
         remark = "" if operation.node.paths.attach else _attach_whole(operation, helper, target, options)
@@ -37,6 +41,17 @@ def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
         helper.bind(BindRequest(operation.op, target.device_mount, target.path, options.read_only))
         reached(Step.AGENT_MOUNT_BOUND)
     return remark
+
+
+def _confirm_mounted(operation: Operation, target: PodTarget, options: Options, grants: Grants) -> None:
+    """Compare the grants with what is mounted: kubelet may have asked for that with another pod's options."""
+    mounted = [r for r in operation.node.records.by_name(options.name) if r.target == target.device_mount]
+    for record in mounted:
+        tenancy.confirm(grants, options, record.storage, record.uid)
+    if not mounted and operation.node.paths.attach:  # with attach:false the attach to come compares them
+        array = operation.array(options.storage)
+        operation.progress.say(f"asking array {array.name} for the volume")
+        tenancy.confirm(grants, options, array.name, usable(array, options).uid)
 
 
 def unmount_pod(operation: Operation, target: PodTarget) -> None:

@@ -1,4 +1,4 @@
-"""The arrays of the configuration, as it is now: one client each, made at the first use."""
+"""The arrays of the configuration, as it is now."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import As18000
-from instorage.arrays.endpoint import Endpoint
+from instorage.arrays.pool import ArrayPool, array_client
 from instorage.configuration_file import ConfigurationFile
-from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration import Configuration, StorageSettings
+    from instorage.configuration import Configuration
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,11 +22,9 @@ class Arrays:
     """Thread-safe. A changed file is used from the next call on; a broken one leaves the old in force."""
 
     def __init__(self, configuration: Path, known_hosts: Path) -> None:
-        self._path = configuration
         self._file = ConfigurationFile(configuration, need_host=False)
-        self._known_hosts = known_hosts
+        self._pool = ArrayPool(lambda entry: array_client(entry, known_hosts))
         self._guard = threading.Lock()
-        self._clients: dict[str, tuple[StorageSettings, Array]] = {}
         self._said: set[str] = set()
 
     def configuration(self) -> Configuration:
@@ -44,33 +40,11 @@ class Arrays:
 
     def get(self, name: str | None) -> Array:
         """Return the client of the array `name`, of the first one for None."""
-        configuration = self.configuration()
-        entry = configuration.array(name)
-        if entry is None:
-            known = ", ".join(storage.name for storage in configuration.storage)
-            raise Fault(
-                Code.BAD_CONFIGURATION,
-                f"Array {str(name)[:80]!r} is not in {self._path} (there: {known}): add it, or correct the "
-                "parameter storageName of the StorageClass.",
-                array=str(name)[:80],
-            )
-        with self._guard:
-            found = self._clients.get(entry.name)
-            if found is not None and found[0] == entry:
-                return found[1]
-            endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
-            client = As18000(endpoint, self._known_hosts)
-            self._clients[entry.name] = (entry, client)
-        if found is not None:
-            found[1].close()  # a command under way on it ends by its own rules
-        return client
+        return self._pool.get(self.configuration(), name)
 
     def close(self) -> None:
         """Close every connection."""
-        with self._guard:
-            clients, self._clients = list(self._clients.values()), {}
-        for _, client in clients:
-            client.close()
+        self._pool.close()
 
     def _say(self, sentence: str) -> None:
         with self._guard:

@@ -9,9 +9,19 @@ from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from instorage.arrays.protocol import Array
     from instorage.configuration import Configuration, StorageSettings
+
+
+def array_client(entry: StorageSettings, known_hosts: Path) -> Array:
+    """Return a client of the array of this entry; nothing is connected yet."""
+    from instorage.arrays.as18000 import As18000  # paramiko is slow to import: not before it is needed
+    from instorage.arrays.endpoint import Endpoint
+
+    endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
+    return As18000(endpoint, known_hosts)
 
 
 class ArrayPool:
@@ -29,8 +39,8 @@ class ArrayPool:
             known = ", ".join(storage.name for storage in configuration.storage)
             raise Fault(
                 Code.BAD_CONFIGURATION,
-                f"Array {name!r} is not in {configuration.path} (there: {known}): "
-                "add it, or correct storageName.",
+                f"Array {str(name)[:80]!r} is not in {configuration.path} (there: {known}): add it, or "
+                "correct storageName in the PV or StorageClass.",
                 array=str(name)[:80],
             )
         with self._guard:
