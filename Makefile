@@ -98,7 +98,8 @@ lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a
 
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools
-	@for lock in "requirements.lock --extra=dev --extra=provisioner" "requirements-node.lock -c requirements.lock"; do \
+	@for lock in "requirements.lock --extra=dev --extra=provisioner" "requirements-node.lock -c requirements.lock" \
+	  "requirements-provisioner.lock --extra=provisioner -c requirements.lock"; do \
 	  .venv/bin/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	    --no-emit-trusted-host --strip-extras -o $$lock pyproject.toml; done
 

@@ -19,7 +19,7 @@ from tools.demo.telling import BEGAN, DemoFailed, say, show
 from tools.kube import api
 from tools.kube.build import program
 from tools.kube.cluster import Cluster
-from tools.kube.machines import with_kubelet
+from tools.kube.machines import POOLS, with_kubelet
 from tools.kube.provisioner import Provisioner
 from tools.lab.fault import LabFault
 from tools.lab.lab import Lab
@@ -184,7 +184,7 @@ def prepare(cluster: Cluster, lab: Lab, san: San) -> Product:
 
 def run(lab: Lab) -> None:
     """Bring everything up, play the story, and with KEEP leave it running."""
-    with Cluster(lab) as cluster, San(lab) as san:
+    with Cluster(lab) as cluster, San(lab, *POOLS) as san:
         say("control plane is ready: etcd, API server, controller manager, scheduler; array answers")
         product = prepare(cluster, lab, san)
         say("node is Ready; agent and helper run under systemd")

@@ -17,6 +17,8 @@ API_ADDRESS: Final = "10.0.2.102"
 API_PORT: Final = 6443
 API_SOCKET: Final = "kube-api.sock"  # in the lab's directory
 MEMORY: Final = 2048  # MiB
+# For the simulator: its first pool lies on the site with portals, and the manual's classes name Pool1.
+POOLS: Final = ("--pools", "Pool1:100GiB,Pool0:100GiB")
 # A container has run, a kubelet has been read: their pages are in memory for the first pod.
 WARM_UP: Final = (
     "systemctl is-active containerd && kubelet --version && "
@@ -33,7 +35,7 @@ def roles() -> dict[str, Role]:
 
 
 def with_kubelet(report: Report) -> dict[str, Saved]:
-    """Return the machines by name; builds what the caches lacks: 6 minutes from nothing, once."""
+    """Return the machines by name; builds what the caches lack: 6 minutes from nothing, once."""
     array = ordinary(report)[ARRAY]
     folder, boot = saved("kubelet-snapshots", node_image.image(report), roles(), report, WARM_UP)
     nodes = {name: Saved(role, folder / f"{name}.qcow2", boot) for name, role in roles().items()}

@@ -95,6 +95,8 @@ async def _join(near: Streams, connect: Callable[[], Awaitable[Streams]], greeti
     near[1].write(greeting)
     try:
         await asyncio.gather(_pump(near[0], far[1]), _pump(far[0], near[1]))
+    except asyncio.CancelledError:
+        return  # the relay ends; asyncio's streams would report the cancellation as an error
     finally:
         for _, writer in (near, far):
             writer.close()

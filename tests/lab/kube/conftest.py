@@ -13,7 +13,7 @@ import pytest
 from tools.kube import api
 from tools.kube.cluster import Cluster
 from tools.kube.container_images import BUSYBOX
-from tools.kube.machines import with_kubelet
+from tools.kube.machines import POOLS, with_kubelet
 from tools.kube.provisioner import Provisioner
 from tools.lab import Lab, LabFault
 from tools.lab.product import Product
@@ -61,7 +61,7 @@ def fresh_machines() -> None:
 
 @pytest.fixture(scope="session")
 def san(lab: Lab) -> Iterator[San]:
-    with San(lab) as san:
+    with San(lab, *POOLS) as san:
         yield san
 
 
