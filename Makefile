@@ -13,7 +13,7 @@ $(STAMP): requirements.lock pyproject.toml tools/system-packages
 	@.venv/bin/pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-check: $(STAMP) ## lint, types, and the tests that need neither root nor the lab (under 60 s)
+check: $(STAMP) ## lint, types, and the tests that need neither root nor the lab nor long (under 60 s)
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(MAKE) --no-print-directory unit
 
@@ -24,13 +24,15 @@ types: $(STAMP)
 	@.venv/bin/mypy
 
 unit: $(STAMP)
-	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
+	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not slow'
 
-test: $(STAMP) ## every test whose time on a quiet machine is known: native, the stub's three processors, the lab's
+test: $(STAMP) ## every test but pods on kubelets: native, the stub's processors, a control plane, the lab's; two at once
 	@tools/system-packages lab
-	@$(MAKE) --no-print-directory check
-	@$(PY) -m pytest -q -m 'lab or root' --durations=10 --ignore=tests/lab/crash --ignore=tests/lab/adversary \
-	  --ignore=tests/lab/kube
+	@tools/system-packages kube
+	@$(MAKE) --no-print-directory -j2 lint types
+	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
+	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m 'root or lab and not kube or kube and not lab' --durations=10
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
 	@tools/system-packages lab

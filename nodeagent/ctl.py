@@ -1,5 +1,8 @@
 """`instoragectl`: the administrator's program for a node. `instoragectl pin` ties the helper to its arrays.
 
+`instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
+executed from there, if a provisioner is installed on this host too.
+
 Exit status 0, 1 for a failure (said on standard error), 2 for wrong usage.
 """
 
@@ -17,6 +20,8 @@ from nodeagent.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+PROVISIONERS = Path("/opt/inspur-instorage-provisioner/instoragectl")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,13 +41,29 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
     pin.add_argument("--file", type=Path, default=ctl_pin.HELPER_CONF, help="helper.conf")
+    commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
+
+
+def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
+    """Become the provisioner's `instoragectl`; say where to run it when there is none here."""
+    if not os.access(program, os.X_OK):
+        print(
+            f"instoragectl: {program} is not on this host: run adopt on the host of a provisioner, which has "
+            "the key, and bring what it prints to config/adopted here.",
+            file=sys.stderr,
+        )
+        return 1
+    os.execv(program, [str(program), "adopt", *arguments])  # noqa: S606  its own arguments, no shell
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     os.umask(0o022)
-    given = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["adopt"]:
+        return adopt(arguments[1:])
+    given = _parser().parse_args(arguments)
     try:
         for line in ctl_pin.pin(given.config, given.file, dry_run=given.dry_run):
             print(line)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import pwd
 import re
 from typing import TYPE_CHECKING
 
+from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, VolumeName
 
@@ -105,12 +104,4 @@ def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
 
 
 def _leave_root() -> None:
-    if os.geteuid() != 0:
-        return
-    try:
-        user = pwd.getpwnam(USER)
-    except KeyError:  # no agent is installed here
-        return
-    os.initgroups(user.pw_name, user.pw_gid)
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
+    leave_root(USER)

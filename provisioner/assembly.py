@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage.signature import SigningKey
+from provisioner import places
 from provisioner.arrays import Arrays
 from provisioner.cluster import Cluster
 from provisioner.controller import Controller, Work
@@ -25,7 +25,6 @@ from provisioner.service import Service, Systemd
 if TYPE_CHECKING:
     from provisioner.flags import Flags
 
-STATE = Path("/var/lib/instorage-provisioner")
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 LEASE_NAMESPACE = "kube-system"  # out of a pod
 OTHER_CONNECTIONS = 8  # watches, events, the lease
@@ -34,10 +33,9 @@ _LOG = logging.getLogger(__name__)
 
 def build(flags: Flags, configuration: Path) -> Service:
     """Return the service; nothing is connected yet. `Fault`: configuration, kubeconfig, key."""
-    state = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE)
     names = Names(flags.provisioner, flags.driver)
-    key = SigningKey.load(state / "volume.key")
-    arrays = Arrays(configuration, state / "known_hosts")
+    key = SigningKey.load(places.key_file())
+    arrays = Arrays(configuration, places.known_hosts())
     cluster = Cluster(flags.access, insecure=flags.insecure, connections=flags.threads + OTHER_CONNECTIONS)
     events = Events(cluster, "instorage-provisioner", socket.gethostname())
     work = Work(

@@ -1,6 +1,7 @@
-"""The files of the node part as they lie on a host, as a tar: `python -m tools.install DESTINATION | -`.
+"""The files of a part as they lie on a host, as a tar: `python -m tools.install DESTINATION|- [--part PART]`.
 
-Third-party packages live in a virtual environment at `PREFIX`; our packages lie beside them, compiled once
+The node's part and the provisioner's share no file, so that a host may have either or both. Third-party
+packages live in a virtual environment of the part; our packages lie beside them, compiled once
 here (a guest under emulation compiles twelve times slower). The programs are scripts of ours with a
 shebang, not `python -m`, so that SELinux can label them (security.md, systemd).
 """
@@ -22,24 +23,57 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
-PREFIX = "usr/lib/instorage"
-PACKAGES = f"{PREFIX}/lib/python3.11/site-packages"
 LIBEXEC = "usr/libexec/instorage"
 PLUGIN = "usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
+PROVISIONER = "opt/inspur-instorage-provisioner"
 STUB = ROOT / "build/flexvolume-stub/instorage-flexvolume"
-PROGRAMS = {
-    "instorage-nodeagent": "nodeagent.__main__",
-    "instorage-helper": "helper.__main__",
-    "instorage-helper-defaults": "nodeagent.helper_defaults",
-    "instorage-ext": "nodeagent.ext",
-}
-COMMANDS = {"instoragectl": "nodeagent.ctl"}  # for people: in their path
+SITE = "lib/python3.11/site-packages"
 SCRIPT = """#!/{prefix}/bin/python3 -I
 import sys
 from {module} import main
 
 sys.exit(main())
 """
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is installed by itself: `prefix` is its virtual environment, `programs` maps paths to modules."""
+
+    prefix: str
+    directories: tuple[str, ...]
+    programs: Mapping[str, str]
+    packages: tuple[str, ...]
+    stub: bool = False
+
+    def owns(self, unit: Path) -> bool:
+        """Say whether a file of systemd/ belongs to this part: all are the node's but the provisioner's."""
+        return (unit.stem == "instorage-provisioner") is (self is THE_PROVISIONER)
+
+
+NODE = Part(
+    prefix="usr/lib/instorage",
+    directories=(PLUGIN, f"{PLUGIN}/config", f"{PLUGIN}/log", "etc/instorage", LIBEXEC),
+    programs={
+        f"{LIBEXEC}/instorage-nodeagent": "nodeagent.__main__",
+        f"{LIBEXEC}/instorage-helper": "helper.__main__",
+        f"{LIBEXEC}/instorage-helper-defaults": "nodeagent.helper_defaults",
+        f"{LIBEXEC}/instorage-ext": "nodeagent.ext",
+        "usr/sbin/instoragectl": "nodeagent.ctl",
+    },
+    packages=("instorage", "helper", "nodeagent"),
+    stub=True,
+)
+THE_PROVISIONER = Part(
+    prefix=f"{PROVISIONER}/python",
+    directories=(PROVISIONER, f"{PROVISIONER}/config"),
+    programs={
+        f"{PROVISIONER}/instorage-provisioner": "provisioner.__main__",
+        f"{PROVISIONER}/instoragectl": "provisioner.ctl",
+    },
+    packages=("instorage", "provisioner"),
+)
+PARTS = {"node": NODE, "provisioner": THE_PROVISIONER}
 
 
 @dataclass(frozen=True)
@@ -51,19 +85,19 @@ class Item:
     content: bytes | None = None
 
 
-def items(replaced: Mapping[str, bytes] | None = None) -> Iterator[Item]:
-    """Every file and directory of the node part, parents first; `replaced` are sources of a tests' build."""
-    for directory in (PLUGIN, f"{PLUGIN}/config", f"{PLUGIN}/log", "etc/instorage", LIBEXEC):
+def items(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> Iterator[Item]:
+    """Every file and directory of a part, parents first; `replaced` are sources of a tests' build."""
+    for directory in part.directories:
         yield Item(directory, 0o755)
-    yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, STUB.read_bytes())
-    for folder, programs in ((LIBEXEC, PROGRAMS), ("usr/sbin", COMMANDS)):
-        for name, module in programs.items():
-            yield Item(f"{folder}/{name}", 0o755, SCRIPT.format(prefix=PREFIX, module=module).encode())
+    if part.stub:
+        yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, STUB.read_bytes())
+    for path, module in part.programs.items():
+        yield Item(path, 0o755, SCRIPT.format(prefix=part.prefix, module=module).encode())
     for unit in sorted((ROOT / "systemd").rglob("*.*")):
-        if unit.is_file():
+        if unit.is_file() and part.owns(unit):
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())
-    for package in ("instorage", "helper", "nodeagent"):
-        yield from _package(package, replaced or {})
+    for package in part.packages:
+        yield from _package(package, f"{part.prefix}/{SITE}", replaced or {})
 
 
 def _unit_path(unit: Path) -> str:
@@ -73,9 +107,9 @@ def _unit_path(unit: Path) -> str:
     return f"usr/lib/{directory}/{relative.name}"
 
 
-def _package(package: str, replaced: Mapping[str, bytes]) -> Iterator[Item]:
+def _package(package: str, site: str, replaced: Mapping[str, bytes]) -> Iterator[Item]:
     for source in sorted((ROOT / package).rglob("*")):
-        path = f"{PACKAGES}/{source.relative_to(ROOT)}"
+        path = f"{site}/{source.relative_to(ROOT)}"
         if source.is_file() and "__pycache__" not in source.parts:
             content = replaced.get(str(source.relative_to(ROOT)), source.read_bytes())
             yield Item(path, 0o644, content)
@@ -93,11 +127,11 @@ def _compiled(content: bytes, shown: str) -> bytes:
         return Path(target.name).read_bytes()
 
 
-def as_tar(replaced: Mapping[str, bytes] | None = None) -> bytes:
-    """Return the tree as an uncompressed tar, everything owned by root."""
+def as_tar(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> bytes:
+    """Return a part's tree as an uncompressed tar, everything owned by root."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for item in items(replaced):
+        for item in items(replaced, part):
             entry = tarfile.TarInfo(item.path)
             entry.mode = item.mode
             if item.content is None:
@@ -113,12 +147,14 @@ def main() -> int:
     """Write the tar to standard output, or unpack it below a directory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("destination", help="a directory («/» installs on this host), or «-» for a tar")
-    destination = parser.parse_args().destination
-    if destination == "-":
-        sys.stdout.buffer.write(as_tar())
+    parser.add_argument("--part", choices=PARTS, default="node", help="default: %(default)s")
+    given = parser.parse_args()
+    tree = as_tar(part=PARTS[given.part])
+    if given.destination == "-":
+        sys.stdout.buffer.write(tree)
         return 0
-    with tarfile.open(fileobj=io.BytesIO(as_tar())) as tar:
-        tar.extractall(destination)
+    with tarfile.open(fileobj=io.BytesIO(tree)) as tar:
+        tar.extractall(given.destination)
     return 0
 
 

@@ -1,0 +1,48 @@
+"""Signing PVs from before: the vendor's, and those that were written by hand (security.md, Tenancy)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.grant import STORAGE_OPTION, Grant, SignedGrant
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeName
+from provisioner.persistent_volume import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from instorage.signature import SigningKey
+    from provisioner.arrays import Arrays
+    from provisioner.cluster import Object
+
+
+def unsigned(volumes: Iterable[Object], driver: str) -> list[Object]:
+    """Return the PVs of our driver whose options carry no signature, by name."""
+    ours = [found for found in volumes if (found["spec"].get("flexVolume") or {}).get("driver") == driver]
+    without = [found for found in ours if SignedGrant.from_options("", options(found)) is None]
+    return sorted(without, key=lambda found: str(found["metadata"]["name"]))
+
+
+def namespace(volume: Object) -> str:
+    """Return the namespace of the claim that a PV belongs to, "" while it belongs to none."""
+    return str((volume["spec"].get("claimRef") or {}).get("namespace") or "")
+
+
+def signed(volume: Object, arrays: Arrays, key: SigningKey) -> SignedGrant:
+    """Sign the volume as its array has it now, for its claim's namespace.
+
+    `Fault`: the array cannot be asked, or has no volume of that name.
+    """
+    name = VolumeName.parse(volume["metadata"]["name"])
+    array = arrays.get(options(volume).get(STORAGE_OPTION) or None)
+    found = array.find_volume(name)
+    if found is None:
+        raise Fault(
+            Code.VOLUME_MISSING,
+            f"Array {array.name} has no volume {name}, of which there is a PV: correct its storageName, "
+            "or remove the PV.",
+            volume=name,
+        )
+    grant = Grant(name, found.uid, array.name, namespace(volume))
+    return SignedGrant(grant, key.sign(grant))

@@ -1,0 +1,103 @@
+"""`instoragectl` of a provisioner's host: `instoragectl adopt` signs the PVs that carry no signature.
+
+Lines go to standard output, remarks to standard error. Exit status 0, 1 when a PV was left out or nothing
+could be done, 2 for wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instorage.adopted import adopted_line
+from instorage.privilege import leave_root
+from instorage.wire.fault import Fault
+from provisioner import places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from instorage.signature import SigningKey
+    from provisioner.arrays import Arrays
+    from provisioner.cluster import Object
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="instoragectl", description="Administer a provisioner's host.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    adopt = commands.add_parser(
+        "adopt",
+        help="sign the PVs that carry no signature",
+        description="Prints a signed line for each PV of the driver whose options carry no signature (the "
+        "vendor's, hand-made ones). Put them into config/adopted beside instorage.yaml on every node.",
+    )
+    adopt.add_argument(
+        "--kubeconfig", type=Path, help=f"default: {places.KUBECONFIG}, without it the pod's account"
+    )
+    adopt.add_argument("--config", type=Path, default=places.CONFIGURATION, help="instorage.yaml")
+    adopt.add_argument("--key", type=Path, default=places.key_file(), help="the private key that signs")
+    adopt.add_argument("--driver", default="inspur/instorage-flexvolume", help="the driver's name in a PV")
+    adopt.add_argument("--insecure", action="store_true", help="do not check the API server's certificate")
+    return parser
+
+
+def adopt(given: argparse.Namespace) -> int:
+    """Print the lines; root reads key and PVs, and asks the arrays as the provisioner's user."""
+    from instorage.signature import SigningKey
+    from provisioner.adoption import unsigned
+    from provisioner.arrays import Arrays
+    from provisioner.cluster import VOLUMES, Away, Cluster, Refusal
+
+    key = SigningKey.load(given.key, make=False)
+    try:
+        volumes, _ = Cluster(_kubeconfig(given.kubeconfig), insecure=given.insecure).objects(VOLUMES)
+    except (Away, Refusal) as error:
+        print(f"instoragectl: the PVs cannot be read: {error}", file=sys.stderr)
+        return 1
+    leave_root(places.USER)
+    arrays = Arrays(given.config, places.known_hosts())
+    try:
+        arrays.configuration()
+        return _print(unsigned(volumes, given.driver), arrays, key)
+    finally:
+        arrays.close()
+
+
+def _print(volumes: Iterable[Object], arrays: Arrays, key: SigningKey) -> int:
+    from provisioner.adoption import namespace, signed
+
+    status = 0
+    for volume in volumes:
+        name = volume["metadata"]["name"]
+        if not namespace(volume):
+            print(f"PV {name} belongs to no claim yet: adopt it when it is bound.", file=sys.stderr)
+            continue
+        try:
+            print(adopted_line(signed(volume, arrays, key)), flush=True)
+        except Fault as fault:
+            print(f"PV {name} is left out: {fault.sentence}", file=sys.stderr)
+            status = 1
+    print(f"The lines hold where host.volumeKey has {key.public_line}", file=sys.stderr)
+    return status
+
+
+def _kubeconfig(named: Path | None) -> Path | None:
+    if named is not None:
+        return named
+    return places.KUBECONFIG if places.KUBECONFIG.exists() else None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    given = _parser().parse_args(argv)
+    try:
+        return adopt(given)
+    except Fault as fault:
+        print(f"instoragectl: {fault.sentence}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
