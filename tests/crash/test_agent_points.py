@@ -22,7 +22,7 @@ from tests.crash.table import Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 
 VOLUME = "vol1"
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 20_000
 SEED = 20260801
 KUBELET = "/var/lib/kubelet"

@@ -22,7 +22,7 @@ from instorage.wire.verbs import MountRequest, Multipath
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.subprocess, pytest.mark.usefixtures("run_directory")]
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess, pytest.mark.usefixtures("run_directory")]
 
 UID = "600507600089000" + "0" * 16 + "1"
 SIZE = 128 << 20

@@ -97,6 +97,19 @@ def test_attaches_that_are_never_repeated_leave_nothing(
     becomes_clean()
 
 
+def test_takedowns_that_are_never_repeated_leave_nothing(
+    node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    """As kubelet does once the directory is no mount point any more."""
+    chosen = [Kill(step, victim) for step in COMES_IN["unmountdevice"] for victim in victims(step)]
+    for kill in chosen if WHOLE else chosen[1::5]:
+        kubelet = Kubelet(node, make_volume())
+        for call in ("waitforattach", "mountdevice"):
+            repeat(kubelet, call)
+        killed(kubelet, "unmountdevice", kill)
+    becomes_clean()
+
+
 def test_devices_that_went_by_themselves_are_forgotten_and_unmapped(
     node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
