@@ -32,7 +32,7 @@ test: $(STAMP) ## every test but pods on kubelets: native, the stub's processors
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
-	@$(PY) -m pytest -q -n 2 --dist loadfile -m 'root or lab and not kube or kube and not lab' --durations=10
+	@$(PY) -m pytest -q -n 2 --dist loadgroup -m 'root or lab and not kube or kube and not lab' --durations=10
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
 	@tools/system-packages lab
