@@ -32,6 +32,12 @@ def test_the_sample_is_a_configuration_that_is_accepted(tmp_path: Path) -> None:
     path.write_text(run("-samplecfg").stdout)
     path.chmod(0o640)
     assert load(path).storage[0].name == "storage-01"
+    checked = subprocess.run(
+        [sys.executable, "-m", "nodeagent.ext", "ext-check-cfg", str(path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+    assert "storage-01 at 10.0.0.1 port 22" in checked.stdout
 
 
 def test_about_names_version_provisioner_and_driver() -> None:
