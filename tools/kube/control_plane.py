@@ -43,14 +43,21 @@ class ControlPlane:
     """`with ControlPlane() as plane: plane.kubeconfig("admin")`; RBAC is on.
 
     `requests`: calls per second that kube-controller-manager may make (upstream's default is 20).
+    `admission`: plugins beside those that are on by default.
     `kubelets`: an HTTP proxy's unix socket, by which the API server reaches kubelets; with it there is a
     scheduler, and `addresses` are the API server's as nodes see it. Without it, no node and no scheduler.
     """
 
     def __init__(
-        self, requests: int = 20, *, kubelets: Path | None = None, addresses: tuple[str, ...] = ()
+        self,
+        requests: int = 20,
+        *,
+        kubelets: Path | None = None,
+        addresses: tuple[str, ...] = (),
+        admission: tuple[str, ...] = (),
     ) -> None:
         self._requests = requests
+        self._admission = ",".join(admission)
         self._kubelets = kubelets
         self._addresses = addresses
         self._directory = Path(tempfile.mkdtemp(prefix="instorage-kube-"))
@@ -114,6 +121,7 @@ class ControlPlane:
             f"--service-account-key-file={pki}/sa.key", f"--service-account-signing-key-file={pki}/sa.key",
             f"--service-account-issuer={ISSUER}", f"--service-cluster-ip-range={SERVICES}",
             "--authorization-mode=Node,RBAC", "--allow-privileged=true",
+            f"--enable-admission-plugins={self._admission}",
             f"--audit-policy-file={self._directory}/audit-policy",
             f"--audit-log-path={self._directory}/audit.log", *self._way_to_kubelets(),
         )  # fmt: skip
