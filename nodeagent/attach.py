@@ -119,7 +119,8 @@ def elsewhere(volume: Volume, hosts: list[str]) -> Fault:
     named = ", ".join(hosts)
     return Fault(
         Code.VOLUME_MAPPED_ELSEWHERE,
-        f"Volume {volume.name} is mapped to host {named}: it can be used here when that node has let it go.",
+        f"Volume {volume.name} is mapped to host {named}: it can be used here when that node has let it "
+        f"go; if the node is gone for good: instoragectl release {volume.name} --from NODE.",
         volume=volume.name,
         hosts=named,
     )

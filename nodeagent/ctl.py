@@ -1,5 +1,6 @@
-"""`instoragectl`: the administrator's program for a node. `instoragectl pin` ties the helper to its arrays.
+"""`instoragectl`: the administrator's program.
 
+`pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone.
 `instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
 executed from there, if a provisioner is installed on this host too.
 
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
-from nodeagent import ctl_pin
+from instorage.wire.values import VolumeName
+from nodeagent import ctl_pin, ctl_release
 from nodeagent.paths import Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PROVISIONERS = Path("/opt/inspur-instorage-provisioner/instoragectl")
 
@@ -41,6 +43,22 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
     pin.add_argument("--file", type=Path, default=ctl_pin.HELPER_CONF, help="helper.conf")
+    release = commands.add_parser(
+        "release",
+        help="take a volume from a node that is gone",
+        description="Removes the volume's mapping to a node when the array says that the node is logged out, "
+        "so that the volume's pod can start on another one.",
+    )
+    release.add_argument("volume", metavar="VOLUME", help="the volume's name, as of its PV")
+    release.add_argument("--from", required=True, dest="node", metavar="NODE", help="the Kubernetes node")
+    release.add_argument(
+        "--although-logged-in",
+        action="store_true",
+        help="also from a node that is logged in: it loses what it has not written",
+    )
+    release.add_argument(
+        "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
+    )
     commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
 
@@ -57,6 +75,13 @@ def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
     os.execv(program, [str(program), "adopt", *arguments])  # noqa: S606  its own arguments, no shell
 
 
+def _lines(given: argparse.Namespace) -> Iterator[str]:
+    if given.command == "pin":
+        return ctl_pin.pin(given.config, given.file, dry_run=given.dry_run)
+    volume = VolumeName.parse(given.volume)
+    return ctl_release.release(given.config, volume, given.node, logged_in=given.although_logged_in)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     os.umask(0o022)
@@ -65,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return adopt(arguments[1:])
     given = _parser().parse_args(arguments)
     try:
-        for line in ctl_pin.pin(given.config, given.file, dry_run=given.dry_run):
+        for line in _lines(given):
             print(line)
     except Fault as fault:
         print(f"instoragectl: {fault.sentence}", file=sys.stderr)

@@ -44,7 +44,7 @@ def detach(operation: Operation, request: Detach) -> str:
     """
     barrier.refuse(operation)
     operation.progress.say("asking the arrays where the volume is mapped")
-    names = _host_objects(operation, request.node)
+    names = identity.host_objects(operation.host, request.node)
     findings = _ask_all(operation, request)
     held = [(f.array, m) for f in findings for m in f.mappings if m.host in names]
     if len(held) > 1:
@@ -61,12 +61,6 @@ def detach(operation: Operation, request: Detach) -> str:
             f"Volume {request.name} is mapped to {', '.join(others)}, not to {request.node}: left as it is."
         )
     return ""
-
-
-def _host_objects(operation: Operation, node: str) -> tuple[str, ...]:
-    """Return the host objects that the name rule and `host.objects` give to `node`; never a guess."""
-    given = operation.host.objects.get(node)
-    return (identity.host_name(operation.host, node), *([given] if given else []))
 
 
 def _ask_all(operation: Operation, request: Detach) -> list[Finding]:

@@ -27,6 +27,12 @@ def host_names(host: HostSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((host_name(host, host.node_name), host_name(host, socket.gethostname()))))
 
 
+def host_objects(host: HostSettings, node: str) -> tuple[str, ...]:
+    """Return the host objects that the name rule and `host.objects` give to any node; never a guess."""
+    given = host.objects.get(node)
+    return (host_name(host, node), *([given] if given else []))
+
+
 def assigned(host: HostSettings) -> str | None:
     """Return the host object that the configuration gives to this node (`host.objects`)."""
     return host.objects.get(host.node_name) or host.objects.get(socket.gethostname())
