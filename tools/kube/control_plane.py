@@ -57,7 +57,7 @@ class ControlPlane:
         admission: tuple[str, ...] = (),
     ) -> None:
         self._requests = requests
-        self._admission = ",".join(admission)
+        self._admission = ",".join((*admission, *(("NodeRestriction",) if kubelets else ())))
         self._kubelets = kubelets
         self._addresses = addresses
         self._directory = Path(tempfile.mkdtemp(prefix="instorage-kube-"))
@@ -173,7 +173,6 @@ class ControlPlane:
         written.write_text(json.dumps(egress))
         return (
             f"--egress-selector-config-file={written}",
-            "--enable-admission-plugins=NodeRestriction",
             "--kubelet-preferred-address-types=InternalIP",
             f"--kubelet-certificate-authority={self.pki}/ca.crt",
             f"--kubelet-client-certificate={self.pki}/kubelets.crt",

@@ -12,7 +12,7 @@ from tools.kube import api
 if TYPE_CHECKING:
     from tests.lab.kube.conftest import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
 def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(world: World) -> None:
@@ -65,10 +65,24 @@ def test_a_first_use_read_only_is_refused_and_the_event_says_why(world: World) -
 
 def test_a_pod_on_another_node_waits_and_its_event_names_the_first(world: World) -> None:
     claim = world.claim()
-    world.running(claim, "a")
+    first = world.running(claim, "a")
     second = world.pod(claim, "b")
-    until(lambda: "nodea" in world.cluster.said(second), lambda: world.cluster.said(second))
+    until(lambda: "Multi-Attach" in world.cluster.said(second), lambda: world.cluster.said(second))
+    assert first in world.cluster.said(second)
     assert "nodeb" not in str(world.mapped(claim))
+
+
+def test_a_volume_named_in_two_pods_serves_one_node_and_the_other_pod_says_which(world: World) -> None:
+    volume = world.array_volume("instorage-120-test04")
+    first = world.inline_pod(volume, "a")
+    world.cluster.wait_running(first)
+    world.sh(first, "echo by hand >/data/row; sync")
+    second = world.inline_pod(volume, "b")
+    until(lambda: "nodea" in world.cluster.said(second), lambda: world.cluster.said(second))
+    assert "nodeb" not in str(world.mapped_volume(volume))
+    world.remove(first)
+    world.cluster.wait_running(second)
+    assert world.sh(second, "cat /data/row") == "by hand"
 
 
 def test_files_belong_to_the_pods_group(world: World) -> None:

@@ -12,7 +12,7 @@ from tools.lab import LabFault
 if TYPE_CHECKING:
     from tests.lab.kube.conftest import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
 @pytest.mark.parametrize("unit", ["kubelet", "instorage-nodeagent", "instorage-helper", "containerd"])
