@@ -90,9 +90,9 @@ def free(state: State, pool: Pool, usage: Usage) -> int:
     return max(0, pool.capacity - taken)
 
 
-def require_space(state: State, pools: set[int], usage: Usage) -> None:
-    """Refuse with 8710E a state in which one of these pools has given away more extents than it has."""
+def require_space(state: State, pools: set[int], usage: Usage, code: str = "CMMVC8710E") -> None:
+    """Refuse with `code` a state in which one of these pools has given away more extents than it has."""
     for pool in (state.pools[i] for i in pools):
         taken = sum(allocated(v, c, pool.extent, usage) for v, c in copies_in(state, pool))
         if taken > pool.capacity:
-            raise ArrayError("CMMVC8710E")
+            raise ArrayError(code)

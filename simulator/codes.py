@@ -17,6 +17,8 @@ TEXTS = {
     "CMMVC5754E": "The specified object does not exist, or the name supplied does not meet the naming rules.",
     "CMMVC5786E": "The action failed because the cluster is not in a stable state.",
     "CMMVC5804E": "The action failed because an object that was specified in the command does not exist.",
+    "CMMVC5837E": "The action failed because the virtual disk (VDisk) is part of a LocalCopy mapping.",
+    "CMMVC5838E": "The action failed because the virtual disk (VDisk) is part of a Remote Copy mapping.",
     "CMMVC5840E": "The virtual disk (VDisk) was not deleted because it is mapped to a host or because it is"
     " part of a LocalCopy or Remote Copy mapping, or is involved in an image mode migrate.",
     "CMMVC5842E": "The action failed because an object that was specified in the command does not exist.",
@@ -27,6 +29,11 @@ TEXTS = {
     "CMMVC5878E": "The volume is already mapped to this host.",
     "CMMVC5879E": "The VDisk-to-host mapping was not created because a VDisk is already mapped to this host"
     " with this SCSI LUN.",
+    "CMMVC5924E": "The action failed because the virtual disks are different sizes.",
+    "CMMVC5959E": "The relationship was not created because a relationship already exists.",
+    "CMMVC5963E": "No direction has been defined.",
+    "CMMVC5982E": "The operation was not performed because it is not valid given the current relationship"
+    " state.",
     "CMMVC6017E": "The argument contains non-ASCII characters.",
     "CMMVC6035E": "The action failed as the object already exists.",
     "CMMVC6071E": "The VDisk-to-host mapping was not created because the VDisk is already mapped to a host.",
@@ -38,6 +45,7 @@ TEXTS = {
     " must not begin or end with a space.",
     "CMMVC6578E": "The command has failed because the iSCSI name is already assigned or is not valid.",
     "CMMVC7205E": "The command failed because it is not supported.",
+    "CMMVC8587E": "The command failed because the volume is fast formatting.",
     "CMMVC8710E": "The command failed because there is not enough space in the pool.",
     "CMMVC9328E": "The command has failed because the NQN is already assigned or is not valid.",
 }

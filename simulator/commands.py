@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from simulator import (
     copy_views,
+    growing,
     host_views,
     hostmaps,
     hosts,
     pool_views,
+    relationships,
     system_views,
     vdisk_views,
     vdisks,
@@ -51,14 +53,21 @@ QUERIES: dict[str, tuple[Syntax, Query]] = {
 
 OPERATIONS: dict[str, tuple[Syntax, Operation]] = {
     "addhostport": (hosts.ADDHOSTPORT, hosts.addhostport),
+    "addvdiskaccess": (relationships.VDISKACCESS, relationships.addvdiskaccess),
+    "chrcrelationship": (relationships.CHRCRELATIONSHIP, relationships.chrcrelationship),
+    "expandvdisksize": (growing.EXPANDVDISKSIZE, growing.expandvdisksize),
     "mkhost": (hosts.MKHOST, hosts.mkhost),
+    "mkrcrelationship": (relationships.MKRCRELATIONSHIP, relationships.mkrcrelationship),
     "mkvdisk": (vdisks.MKVDISK, vdisks.mkvdisk),
     "mkvdiskhostmap": (hostmaps.MKVDISKHOSTMAP, hostmaps.mkvdiskhostmap),
     "mkvolume": (volumes.MKVOLUME, volumes.mkvolume),
     "rmhost": (hosts.RMHOST, hosts.rmhost),
+    "rmrcrelationship": (relationships.RMRCRELATIONSHIP, relationships.rmrcrelationship),
     "rmvdisk": (vdisks.RMVDISK, vdisks.rmvdisk),
+    "rmvdiskaccess": (relationships.VDISKACCESS, relationships.rmvdiskaccess),
     "rmvdiskhostmap": (hostmaps.RMVDISKHOSTMAP, hostmaps.rmvdiskhostmap),
     "rmvolume": (volumes.RMVOLUME, volumes.rmvolume),
+    "startrcrelationship": (relationships.STARTRCRELATIONSHIP, relationships.startrcrelationship),
 }
 
 

@@ -19,6 +19,12 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     map-wrong-lun     host, volume, instead: other data behind a mapping, in the data plane only
     map-right-lun     host, volume: the cure
     shrink, resize    volume, size (bytes): behind the commands' back, in state and data plane
+    write             volume, data: as a host does, to both sites where a relationship is synchronised
+    compare           volume, other: are their contents equal, byte by byte -> equal, and both contents
+    replication       volume, state, [primary]: put an active-active relationship into another state
+    copied            volume: let its background copy end now
+    vdisk-status      volume, status: online, degraded or offline
+    snapshot          volume, target: a LocalCopy map between two vdisks
     logins            port (IQN or WWPN), nodes: say who is logged in where (FC, or no data plane)
     used              volume, bytes: say what a thin volume has written
     sessions          node ids by IQN, from the data plane

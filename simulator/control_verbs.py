@@ -3,9 +3,11 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from simulator.content import Contents
 from simulator.counters import Counters
-from simulator.engine import Engine, resized
+from simulator.engine import Engine
 from simulator.faults import Faults, fault
+from simulator.growing import resized
 from simulator.listener import SshServer
 from simulator.state import Host, HostMap, State, Vdisk, find
 
@@ -21,7 +23,7 @@ class Verbs:
         self._faults = faults
         self._counters = counters
         self._server = server
-        self._verbs: dict[str, Callable[..., Any]] = {
+        self._verbs: dict[str, Callable[..., Any]] = Contents(engine).verbs() | {
             "clear": faults.clear,
             "counters": counters.report,
             "dialect": self.dialect,
@@ -81,8 +83,7 @@ class Verbs:
 
     def resize(self, volume: str, size: int) -> None:
         """Give a volume another size in bytes behind the commands' back."""
-        uid = _vdisk(self._engine.state, volume).uid
-        self._engine.change(lambda context: resized(context, uid, size))
+        self._engine.change(lambda context: resized(context, _vdisk(context.state, volume), size))
 
     def shrink(self, volume: str, size: int) -> None:
         """Resize to less."""

@@ -1,5 +1,6 @@
 """Queries about copies between volumes: lslcmap, lsvdisklcmappings, lsrcrelationship."""
 
+from simulator import replication
 from simulator.arguments import Arguments, syntax
 from simulator.codes import ArrayError
 from simulator.operations import Context
@@ -63,8 +64,10 @@ def lsrcrelationship(context: Context, arguments: Arguments) -> Table | Detail:
 
 def _relationship(context: Context, r: Relationship) -> Row:
     vdisks, system = context.state.vdisks, (context.topology.system_id, context.topology.name)
+    synchronized = r.state == "consistent_synchronized"
+    changes = [("", "") if i is None else (i, vdisks[i].name) for i in (r.master_change, r.aux_change)]
     fields = (r.id, r.name, *system, r.master, vdisks[r.master].name, *system, r.aux, vdisks[r.aux].name, "",
-              "master", "", "consistent_synchronized", 50, "", "", "online", "in_sync", "activeactive",
-              "none", 300, r.master_change, vdisks[r.master_change].name, r.aux_change,
-              vdisks[r.aux_change].name)  # fmt: skip
+              r.primary, "", r.state, 50, replication.progress(r, context.sensors.now()), "", "online",
+              "in_sync" if synchronized else "out_of_sync", "activeactive", "none", 300, *changes[0],
+              *changes[1])  # fmt: skip
     return dict(zip(RELATIONSHIP, map(str, fields), strict=True))

@@ -13,7 +13,9 @@ class Dialect:
     address; hostmap_quirk: a `host_cluster_name` heading without a field;
     preferred_node: `id`, `empty` or `missing`; warning_status: exit status of `...W` (1: no stdout either);
     empty_header: lists without rows print their header; lun_reuse: `immediate` (as the array) or `rest`
-    (a freed LUN number is not given again); format_seconds: how long a new thick vdisk formats.
+    (a freed LUN number is not given again); format_seconds: how long a new thick vdisk formats;
+    copy_seconds: how long a synchronisation between two sites takes; rc_start: a relationship made without
+    -sync begins to copy by itself (`auto`) or when told (`command`); access_count: lsvdisk has that key.
     """
 
     columns: str = "mcs"
@@ -26,6 +28,9 @@ class Dialect:
     empty_header: bool = False
     lun_reuse: str = "immediate"
     format_seconds: float = 0.0
+    copy_seconds: float = 0.0
+    rc_start: str = "auto"
+    access_count: bool = True
 
     def changed(self, changes: dict[str, str]) -> "Dialect":
         """Return a dialect with these switches set from text; ValueError for an unknown switch or value."""
@@ -39,6 +44,7 @@ CHOICES = {
     "portip_state": ("configured", "online"),
     "preferred_node": ("id", "empty", "missing"),
     "lun_reuse": ("immediate", "rest"),
+    "rc_start": ("auto", "command"),
 }
 
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from simulator.arguments import parse
 from simulator.capacity import Usage
@@ -18,6 +17,7 @@ from simulator.commands import OPERATIONS, QUERIES, Named
 from simulator.dataplane import DataPlane, DataPlaneError, Lun, Target
 from simulator.dialect import Dialect
 from simulator.operations import Change, Context, Sensors, Step
+from simulator.replication import settled
 from simulator.state import State
 from simulator.store import Store
 from simulator.tables import render
@@ -49,7 +49,7 @@ class Engine:
     @property
     def state(self) -> State:
         """The state of this moment; never changes in place."""
-        return self._state
+        return settled(self._state, time.time())
 
     def run(self, command: Named) -> str:
         """Run one command and return its stdout; raises ArrayError."""
@@ -65,7 +65,7 @@ class Engine:
     def change(self, operation: Callable[[Context], Change]) -> str:
         """Carry an operation out as a whole or not at all; raises ArrayError, DataPlaneError."""
         with self._changing:
-            wanted = operation(self._context())
+            wanted = operation(self.context())
             self._perform(wanted.steps)
             self._store.save(wanted.state)
             self._state = wanted.state
@@ -103,12 +103,13 @@ class Engine:
     def _query(self, command: Named) -> str:
         accepted, query = QUERIES[command.name]
         arguments = parse(command.words, accepted)
-        context = self._context()
+        context = self.context()
         return render(query(context, arguments), arguments, empty_header=context.dialect.empty_header)
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """Return what a command sees at this moment."""
         sensors = Sensors(self._usage, self._sessions, time.time, self.closed)
-        return Context(self._state, self.topology, self.dialect, sensors)
+        return Context(self.state, self.topology, self.dialect, sensors)
 
     def _usage(self) -> Usage:
         return self.plane.usage() | self.written
@@ -140,10 +141,3 @@ class Engine:
             for iqn in state.hosts[m.host].names("iscsi") if groups & set(vdisk.access) else []:
                 wanted[Lun(iqn, m.lun, vdisk.uid)] = vdisk.size
         return wanted
-
-
-def resized(context: Context, uid: str, size: int) -> Change:
-    """Return the change that gives a volume another size, behind the commands' back (a fault)."""
-    vdisk = next(v for v in context.state.vdisks.values() if v.uid == uid)
-    step = Step(lambda plane: plane.resize(uid, size), lambda plane: plane.resize(uid, vdisk.size))
-    return Change(context.state.with_vdisk(replace(vdisk, size=size)), (step,))

@@ -49,7 +49,8 @@ class Vdisk:
     """A vdisk: plain, or one of the four of an active-active volume (`function` says which).
 
     `volume` is the vdisk id of the volume's master (its own id when plain), `access` the I/O groups through
-    which hosts reach it, `formatted_at` the wall clock second at which background formatting ends.
+    which hosts reach it, `formatted_at` the wall clock second at which background formatting ends. `content`
+    is the data as far as they matter here: what was written (control verb `write`), one after the other.
     """
 
     id: int
@@ -63,6 +64,8 @@ class Vdisk:
     access: tuple[int, ...] = ()
     sync_rate: int = 50
     formatted_at: float = 0.0
+    status: str = "online"
+    content: str = ""
 
     @property
     def change(self) -> bool:
@@ -116,14 +119,28 @@ class LocalCopyMap:
 
 @dataclass(frozen=True)
 class Relationship:
-    """An active-active relationship: its id is the master vdisk's; all members are vdisk ids."""
+    """An active-active relationship: its id is the master vdisk's; all members are vdisk ids.
+
+    `state` is one of `replication.STATES`; while it is copying, `begun` and `until` are the wall clock
+    seconds at which the background copy began and ends. A relationship just made has no change volumes.
+    """
 
     id: int
     name: str
     master: int
     aux: int
-    master_change: int
-    aux_change: int
+    master_change: int | None = None
+    aux_change: int | None = None
+    state: str = "consistent_synchronized"
+    primary: str = "master"
+    begun: float = 0.0
+    until: float = 0.0
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The vdisk ids of its two or four members, in the order of the functions."""
+        found = (self.master, self.aux, self.master_change, self.aux_change)
+        return tuple(member for member in found if member is not None)
 
 
 Record = TypeVar("Record", Pool, Vdisk, Host, LocalCopyMap, Relationship)
@@ -144,6 +161,10 @@ class State:
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""
         return replace(self, vdisks={**self.vdisks, vdisk.id: vdisk})
+
+    def with_relationship(self, relationship: Relationship) -> "State":
+        """Return a state in which this relationship is new or changed."""
+        return replace(self, relationships={**self.relationships, relationship.id: relationship})
 
     def with_host(self, host: Host) -> "State":
         """Return a state in which this host is new or changed."""

@@ -52,7 +52,7 @@ def _row(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
 
 
 def _detail(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
-    formatted = {"formatted": yes(not _formatting(context, vdisk)), "mdisk_id": "", "mdisk_name": ""}
+    formatted = {"formatted": yes(not formatting(context, vdisk)), "mdisk_id": "", "mdisk_name": ""}
     return (
         _head(context, vdisk, exact=exact)
         | formatted
@@ -65,7 +65,8 @@ def _detail(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
         | {"se_copy_count": str(sum(copy.thin for copy in vdisk.copies)), "filesystem": ""}
         | {"mirror_write_priority": "latency", "RC_change": yes(vdisk.change)}
         | {"compressed_copy_count": str(sum(copy.compressed for copy in vdisk.copies))}
-        | {"access_IO_group_count": str(len(vdisk.access)), "last_access_time": ""}
+        | ({"access_IO_group_count": str(len(vdisk.access))} if context.dialect.access_count else {})
+        | {"last_access_time": ""}
         | _parent_pool(context, vdisk)
         | _volume(context, vdisk)
     )
@@ -78,7 +79,7 @@ def _head(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
         "name": vdisk.name,
         "IO_group_id": str(vdisk.iogrp),
         "IO_group_name": IO_GROUPS[vdisk.iogrp],
-        "status": "online",
+        "status": vdisk.status,
         "mdisk_grp_id": pool_id,
         "mdisk_grp_name": pool_name,
         "capacity": shown(vdisk.size, exact=exact),
@@ -101,7 +102,7 @@ def _copy_map(context: Context, vdisk: Vdisk) -> Row:
 def _volume(context: Context, vdisk: Vdisk) -> Row:
     volume = context.state.vdisks.get(vdisk.volume, vdisk)
     return {
-        "formatting": yes(_formatting(context, vdisk)),
+        "formatting": yes(formatting(context, vdisk)),
         "encrypt": "no",
         "volume_id": str(vdisk.volume),
         "volume_name": volume.name,
@@ -130,7 +131,8 @@ def _preferred_node(context: Context, vdisk: Vdisk) -> Row:
     return {"preferred_node_id": str(context.topology.nodes_of(vdisk.iogrp)[0].id)}
 
 
-def _formatting(context: Context, vdisk: Vdisk) -> bool:
+def formatting(context: Context, vdisk: Vdisk) -> bool:
+    """Tell whether a thick vdisk is still being formatted."""
     return vdisk.formatted_at > context.sensors.now()
 
 

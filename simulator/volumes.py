@@ -6,6 +6,7 @@ four LocalCopy maps that the relationship controls: fact base, section 8 rule 3.
 
 from dataclasses import replace
 
+from simulator import replication
 from simulator.arguments import Arguments, syntax
 from simulator.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.codes import ArrayError
@@ -13,7 +14,6 @@ from simulator.operations import Change, Context
 from simulator.state import (
     THICK,
     Copy,
-    LocalCopyMap,
     Pool,
     Relationship,
     State,
@@ -38,7 +38,6 @@ MKVOLUME = syntax(
 RMVOLUME = syntax(
     "removehostmappings removercrelationships removelcmaps discardimage cancelbackup", needs_object=True
 )
-FUNCTIONS = ("master", "aux", "master_change", "aux_change")
 DEFAULT_BUFFER = "2%"
 
 
@@ -141,29 +140,19 @@ def _active_active(
     state = context.state
     before = set(state.vdisks)
     change = Copy(0, 0, real_size("0%", None, size), autoexpand=True, grain=DEFAULT_GRAIN)
-    for position, function in enumerate(FUNCTIONS):
+    for position, function in enumerate(replication.FUNCTIONS):
         side = position % 2
         kind = replace(change if function.endswith("_change") else copy, pool=pools[side].id)
         state = _with_new_vdisk(context, state, name if position == 0 else "", size, groups[side], (kind,))
-    ids = [i for i in state.vdisks if i not in before]  # in the order of FUNCTIONS
+    ids = [i for i in state.vdisks if i not in before]  # in the order of their functions
     master_id = ids[0]
-    for vdisk_id, function in zip(ids, FUNCTIONS, strict=True):
+    for vdisk_id, function in zip(ids, replication.FUNCTIONS, strict=True):
         access = tuple(sorted(set(groups))) if function == "master" else state.vdisks[vdisk_id].access
         member = replace(state.vdisks[vdisk_id], function=function, volume=master_id, access=access)
         state = state.with_vdisk(member)
-    relationship = Relationship(master_id, _rc_name(state), *ids)
-    state = replace(state, relationships={**state.relationships, master_id: relationship})
-    for source, target in ((0, 2), (2, 0), (1, 3), (3, 1)):
-        state = _with_lcmap(state, ids[source], ids[target])
+    master, aux, master_change, aux_change = ids
+    made = Relationship(master, replication.new_name(state), master, aux, master_change, aux_change)
+    state = state.with_relationship(made)
+    for side in (0, 1):
+        state = replication.with_change_maps(state, ids[side], ids[side + 2])
     return state
-
-
-def _rc_name(state: State) -> str:
-    taken = {r.name for r in state.relationships.values()}
-    return next(n for n in (f"rcrel{i}" for i in range(len(taken) + 1)) if n not in taken)
-
-
-def _with_lcmap(state: State, source: int, target: int) -> State:
-    map_id = free_id(state.lcmaps)
-    made = LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=True)
-    return replace(state, lcmaps={**state.lcmaps, map_id: made})
