@@ -132,9 +132,15 @@ class SanIdentity:
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool; `free` and `capacity` in bytes."""
+    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes."""
 
     name: str
     capacity: int
     free: int
     online: bool
+    extent: int = 0
+
+    def needed(self, before: int, after: int) -> int:
+        """Return what a thick copy takes from the pool when it grows from one size to another."""
+        extent = self.extent or 1
+        return (-(-after // extent) + before // -extent) * extent

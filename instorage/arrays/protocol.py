@@ -2,8 +2,8 @@
 
 Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
 ARRAY_ANSWER, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time), OUTCOME_UNKNOWN
-(only after reading the state again failed too, whatever it failed of), and those named below. Growth,
-snapshots and clones come with their own issues; their methods will stand beside these.
+(only after reading the state again failed too, whatever it failed of), and those named below. Snapshots and
+clones come with their own issues; their methods will stand beside these.
 """
 
 from __future__ import annotations
@@ -54,6 +54,15 @@ class Array(Protocol):
         """Delete; False when it was not there. Never by force.
 
         VOLUME_MAPPED names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) use it.
+        """
+
+    def grow_volume(self, name: VolumeName, size: int) -> Volume:
+        """Make a basic or mirrored volume at least `size` bytes, rounded up to the array's unit.
+
+        A size that it has already, or a smaller one, is success without a command: the volume as it is. The
+        array takes a difference: after a lost answer the size is read again, and nothing is added while the
+        lost command may still be carried out (OUTCOME_UNKNOWN). VOLUME_MISSING, POOL_FULL with the figures,
+        VOLUME_NOT_READY (formatting, LocalCopy maps), NOT_SUPPORTED for an active-active volume.
         """
 
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:

@@ -6,12 +6,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import creation, hosts, identity, mapping, ownership, targets, volumes
+from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, ownership, targets, volumes
 from instorage.arrays.as18000.call import call
 from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.ssh import Ssh
+from instorage.arrays.as18000.unsettled import Unsettled
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
 
@@ -44,6 +45,7 @@ class As18000:
         self._ssh = Ssh(endpoint, known_hosts, self.limits)
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
         self._resting = RestingLuns()
+        self._unsettled = Unsettled()
         self._host_lock = threading.Lock()  # held over the search: of 20 first attaches one searches
         self._hosts: dict[Claim, Host] = {}
         self._target_lock = threading.Lock()
@@ -83,6 +85,11 @@ class As18000:
     def delete_volume(self, name: VolumeName) -> bool:
         """See `Array`; VOLUME_NOT_READY when LocalCopy maps use the volume."""
         return creation.delete(self._cli, name)
+
+    @call
+    def grow_volume(self, name: VolumeName, size: int) -> Volume:
+        """See `Array`; rounded up to whole GiB. OUTCOME_UNKNOWN for a while after an answer was lost."""
+        return growth.grow(self._cli, self._unsettled, name, size, patience=self.limits.operation)
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:

@@ -39,6 +39,8 @@ MEANINGS: dict[str, tuple[Code, str]] = {
     "CMMVC7205E": (Code.NOT_SUPPORTED, "this array's platform does not support it"),
     IN_USE: (Code.VOLUME_MAPPED, "remove its host mappings and LocalCopy maps first"),
     MAPPED: (Code.VOLUME_MAPPED_ELSEWHERE, "unmap it from the other host first"),
+    "CMMVC5837E": (Code.VOLUME_NOT_READY, "delete its snapshots and clones first"),
+    "CMMVC5838E": (Code.VOLUME_NOT_READY, "it is in a remote copy relationship, and grows only without"),
     "CMMVC8587E": (Code.VOLUME_NOT_READY, "wait until the volume is formatted"),
 }
 _ERROR = re.compile(r"CMMVC[0-9]{4}E", re.ASCII)

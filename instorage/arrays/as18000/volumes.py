@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.answer import Row
     from instorage.arrays.as18000.cli import Cli
 
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 FUNCTIONS = frozenset({"master", "aux", "master_change", "aux_change"})
 OWN_MAPS = 2  # LocalCopy maps of an active-active vdisk to its own change volume
 
@@ -29,6 +29,13 @@ def whole_gib(size: int) -> int:
 def size_words(size: int) -> tuple[str, ...]:
     """Return the size of a new volume as the array's command line takes it."""
     return ("-size", str(whole_gib(size) // GIB), "-unit", "gb")
+
+
+def more_words(difference: int) -> tuple[str, ...]:
+    """Return what a volume is to grow by, exactly: in GiB, or in bytes if it was no whole number of GiB."""
+    if difference % GIB:
+        return ("-size", str(difference), "-unit", "b")
+    return ("-size", str(difference // GIB), "-unit", "gb")
 
 
 def missing(cli: Cli, name: str) -> Fault:
@@ -106,7 +113,9 @@ def pool(cli: Cli, name: str) -> Pool | None:
         if refused.cmmvc in NOT_FOUND:
             return None
         raise
-    return Pool(row["name"], row.number("capacity"), row.number("free_capacity"), row["status"] == "online")
+    online = row["status"] == "online"
+    extent = row.number("extent_size", "0") * MIB
+    return Pool(row["name"], row.number("capacity"), row.number("free_capacity"), online, extent)
 
 
 def _filtered(cli: Cli, condition: str, *, sure: bool) -> tuple[Row, ...]:
