@@ -115,10 +115,12 @@ def unmapped(volume: Volume, deadline: float) -> bool:
 
     def said() -> bool:
         jobs = [functools.partial(scsi.page83, one.name) for one in volume.disks]
-        answers = child.gather(jobs, deadline, "A disk", volume.uid)
+        answers = child.gather(jobs, deadline, "A disk", volume.uid, grace=_TWICE)
         return all(isinstance(one, OSError) and one.errno == errno.ENODEV for one in answers)
 
-    return bool(volume.disks) and said() and not child.until(lambda: not said(), time.monotonic() + _TWICE)
+    # One that is blocked cannot say so, and to ask it would only wait: its session is being made anew.
+    able = bool(volume.disks) and all(one.state == "running" for one in volume.disks)
+    return able and said() and not child.until(lambda: not said(), time.monotonic() + _TWICE)
 
 
 def demand_map(volume: Volume) -> None:

@@ -213,7 +213,7 @@ def test_a_volume_that_is_used_elsewhere_is_not_mounted(rig: Rig, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("second", "ends"), [("unmapped", True), (UID, False), ("silent", False)], ids=["both", "one", "silent"]
+    ("second", "ends"), [("unmapped", True), (UID, False), ("silent", False), ("blocked", False)]
 )
 def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_is_gone(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, second: str, ends: bool
@@ -222,6 +222,9 @@ def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_
     (rig.host.root / "page83/sda").write_text("unmapped")
     if second == "silent":
         (rig.host.root / "page83/sdb").unlink()
+    if second == "blocked":  # its session is being made anew: whoever asks it waits
+        (rig.host.root / "sys/bus/scsi/devices/1:0:0:1/state").write_text("blocked")
+        (rig.host.root / "page83/sdb").write_text("unmapped")
     monkeypatch.setattr(device, "uid_of", lambda _: UID)
     rig.rows = [MOUNTED, None]
     mounting.unmount(UnmountRequest(rig.request.op, rig.request.target), rig.settings)
