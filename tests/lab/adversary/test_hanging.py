@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,13 @@ from tests.lab.helper_rig import AS_AGENT, CLIENT, Rig, Volume
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not os.environ.get("SOAK"), reason="3 minutes: in make soak; a hanging sync is in test_points"
+    ),
+]
 
 OTHERS = 10
 UNMOUNT_LIMIT, MOUNT_LIMIT = 30, 90  # seconds: the helper's own for an unmount and for the reads of a proof

@@ -103,4 +103,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     with SOAK.open("a", encoding="utf-8") as file:
-        file.write(f"| {today} | {commit.stdout.strip()} | crash points × victims | {said} |\n")
+        file.write(f"| {today} | {commit.stdout.strip()} | crash points × victims, adversary | {said} |\n")
