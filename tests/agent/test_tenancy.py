@@ -13,12 +13,13 @@ from instorage.adopted import adopted_line
 from instorage.grant import Grant, SignedGrant
 from instorage.signature import SigningKey
 from tests.agent.bench import NODE, POD, Bench, device_target, options, pod_target, until
+from tests.agent.test_lifecycle import VOLUME, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-NAME = "pvc-716cd0bb-e993-4dd3-96e4-3f620a9eced8"
+NAME = VOLUME  # of the recorded calls
 TEAM, OTHER = "team-a", "team-b"
 SECOND = "531a7251-1df7-43a7-b81a-9e1d775a898e"
 
@@ -113,6 +114,16 @@ def test_a_name_of_a_claim_without_a_signature_is_refused_whoever_asks(tenants: 
     assert "instoragectl adopt" in tenants.bench.attach(NAME).message
     empty = tenants.options(None, signature="", claimNamespace=TEAM, pod=TEAM)
     tenants.refused(empty, "has no signature")
+
+
+def test_every_call_of_kubelet_that_has_options_is_refused_without_a_signature(tenants: Tenants) -> None:
+    tenants.grant()
+    tried = set()
+    for argv in recorded():
+        if any(argument.startswith("{") for argument in argv):
+            assert tenants.bench.call(*argv).answer["status"] != "Success", argv
+            tried.add(argv[0])
+    assert tried >= {"waitforattach", "mountdevice", "mount", "expandfs"}
 
 
 def test_a_refusal_has_its_own_code_in_the_journal(
