@@ -60,11 +60,13 @@ def test_the_units_programs_are_in_their_part() -> None:
         assert {program.decode() for program in programs} <= paths(part)
 
 
+@pytest.mark.root
 def test_the_installed_program_runs_from_its_directory(host: Installed) -> None:
     done = host.run(f"{FOLDER}/instorage-provisioner -about", PYTHONPATH="/nonexistent")
     assert done.stdout.startswith(f"instorage-provisioner {VERSION}\n"), done.stderr
 
 
+@pytest.mark.root
 def test_the_configuration_is_looked_for_beside_the_program(host: Installed) -> None:
     user = {"name": "u", "user": {"token": "t"}}
     cluster = {"name": "c", "cluster": {"server": "https://127.0.0.1:9"}}
@@ -76,6 +78,7 @@ def test_the_configuration_is_looked_for_beside_the_program(host: Installed) -> 
     assert f"{FOLDER}/config/instorage.yaml" in done.stderr
 
 
+@pytest.mark.root
 def test_its_instoragectl_says_that_there_is_no_key_and_makes_none(host: Installed) -> None:
     state = host.root / "var/lib/instorage-provisioner"
     shutil.rmtree(state, ignore_errors=True)
@@ -85,6 +88,7 @@ def test_its_instoragectl_says_that_there_is_no_key_and_makes_none(host: Install
     assert not state.exists()
 
 
+@pytest.mark.root
 def test_a_nodes_instoragectl_hands_adopt_on_with_its_arguments(host: Installed) -> None:
     program = f"{sys.executable} -m nodeagent.ctl"
     done = host.run(f"sh -c 'cd {ROOT} && {program} adopt --key /nonexistent/key'")

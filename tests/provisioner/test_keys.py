@@ -12,16 +12,18 @@ import pytest
 from instorage.adopted import parse_line
 from instorage.grant import Grant
 from instorage.signature import SigningKey, verified
-from provisioner.cluster import VOLUMES
-from tests.provisioner.conftest import ROOT
+from provisioner.cluster import VOLUMES, Refusal
+from tests.provisioner.conftest import ROOT, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioner.cluster import Cluster, Object
     from tests.provisioner.conftest import World
 
 pytestmark = pytest.mark.kube
 DRIVER = "inspur/instorage-flexvolume"
+PODS = "/api/v1/namespaces/default/pods?dryRun=All"
 
 
 def listed(world: World, *lines: str) -> None:
@@ -75,6 +77,22 @@ def test_a_provisioner_whose_line_is_listed_says_nothing(world: World) -> None:
     world.says(name, "ProvisioningSucceeded")
     assert "VolumeKeyNotListed" not in world.said(name)
     assert "That line is not under" not in program.log
+
+
+def pod(**options: str) -> Object:
+    volume = {"name": "v", "flexVolume": {"driver": DRIVER, "options": options}}
+    spec = {"containers": [{"name": "c", "image": "nginx"}], "volumes": [volume]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "author"}, "spec": spec}
+
+
+def test_no_pod_can_write_its_namespace_into_the_options(api: Cluster) -> None:
+    """The node believes this key of kubelet's, and an option of that name would win over kubelet's own."""
+    default = "/api/v1/namespaces/default/serviceaccounts/default"
+    until(lambda: (api.get(default) or {}).get("secrets"), what="the token of the pods' account")
+    assert api.create(PODS, pod(claimNamespace="team-a"))["spec"]["volumes"][0]["flexVolume"]
+    for key in ("kubernetes.io/pod.namespace", "Kubernetes.io/pod.namespace"):
+        with pytest.raises(Refusal, match="namespaces are reserved"):
+            api.create(PODS, pod(**{key: "team-a"}))
 
 
 class Before:
