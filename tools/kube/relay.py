@@ -55,9 +55,7 @@ class Relay:
         """Serve HTTP's CONNECT on the unix socket, for the `host:port` names of `ports` alone."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(b"\r\n\r\n")
-            words = head.split(maxsplit=2)
-            port = ports.get(words[1].decode()) if words[0] == b"CONNECT" else None
+            port = await _asked(reader, ports)
             if port is None:
                 writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
                 writer.close()
@@ -83,6 +81,16 @@ class Relay:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _asked(reader: asyncio.StreamReader, ports: Mapping[str, int]) -> int | None:
+    """Return the port of the name that a CONNECT asks for, None for anything else."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+        return None
+    method, name, *_ = [*head.split(), b"", b""]
+    return ports.get(name.decode(errors="replace")) if method == b"CONNECT" else None
 
 
 async def _join(near: Streams, connect: Callable[[], Awaitable[Streams]], greeting: bytes = b"") -> None:
