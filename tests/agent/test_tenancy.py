@@ -202,11 +202,12 @@ def test_a_signature_for_another_array_is_refused_here(tenants: Tenants) -> None
     tenants.refused(text, "is signed for array storage-02, not for storage-01", but="mountdevice")
 
 
-def test_an_unsigned_call_does_not_join_a_signed_one(tenants: Tenants) -> None:
+def test_a_call_with_another_signature_does_not_join_the_one_that_runs(tenants: Tenants) -> None:
     signed = tenants.signed(tenants.grant())
     tenants.bench.do("fault", command="mkvdiskhostmap", delay=0.5)
     running = tenants.bench.begin("waitforattach", NODE, tenants.options(signed))
-    tenants.bench.begin("waitforattach", NODE, tenants.options(None)).reply().failure("has no signature")
+    forged = tenants.options(SignedGrant(signed.grant, "A" * 88))
+    tenants.bench.begin("waitforattach", NODE, forged).reply().failure("made for something else")
     running.reply().success()
 
 
