@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from instorage.arrays.active_active import ActiveActive
+    from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.model import (
         Host,
         Initiator,
@@ -64,6 +66,31 @@ class Array(Protocol):
         lost command may still be carried out (OUTCOME_UNKNOWN). VOLUME_MISSING, POOL_FULL with the figures,
         VOLUME_NOT_READY (formatting, LocalCopy maps), NOT_SUPPORTED for an active-active volume.
         """
+
+    def active_active(self, name: VolumeName) -> ActiveActive:
+        """Return the four vdisks and their relationship. VOLUME_MISSING; VOLUME_NOT_READY unless whole."""
+
+    def expand_active_active(self, name: VolumeName, size: int, *, host: str, guard: Guard) -> ActiveActive:
+        """Make an active-active volume at least `size` bytes, and return the whole picture.
+
+        To be called under the exclusive host lock. `host` is the one host object that it may be mapped to.
+        A size that all four vdisks have is success without a command and without a record. VOLUME_NOT_READY
+        and POOL_FULL before the record is written, or after it was erased: nothing was done. After any
+        other fault the record stays with `guard`, thawed: `resume_expansion` finishes it. When the freeze
+        did not hold, the aux is synchronised in full in the background, which is no fault.
+        """
+
+    def expansion_plan(self, record: Expansion) -> Plan:
+        """Return what is left of a broken-off expansion, or the questions a person has to answer."""
+
+    def resume_expansion(self, record: Expansion, guard: Guard) -> ActiveActive:
+        """Do what is left, and erase the record; without `-sync`, unless nothing had been done at all.
+
+        Then it begins anew, frozen. VOLUME_NOT_READY with the questions. Nothing is done when it is whole.
+        """
+
+    def expansion_findings(self, name: VolumeName) -> tuple[str, ...]:
+        """Say, without a record, what can be seen and what a person must find out. VOLUME_MISSING."""
 
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
         """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone."""

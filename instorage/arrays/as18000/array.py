@@ -6,7 +6,20 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, ownership, targets, volumes
+from instorage.arrays.as18000 import (
+    creation,
+    expansion,
+    expansion_findings,
+    expansion_plan,
+    growth,
+    hosts,
+    identity,
+    mapping,
+    ownership,
+    picture,
+    targets,
+    volumes,
+)
 from instorage.arrays.as18000.call import call
 from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
@@ -19,7 +32,9 @@ from instorage.wire.fault import Code, Fault
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.endpoint import Endpoint
+    from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.model import (
         Host,
         Initiator,
@@ -90,6 +105,29 @@ class As18000:
     def grow_volume(self, name: VolumeName, size: int) -> Volume:
         """See `Array`; rounded up to whole GiB. OUTCOME_UNKNOWN for a while after an answer was lost."""
         return growth.grow(self._cli, self._unsettled, name, size, patience=self.limits.operation)
+
+    @call
+    def active_active(self, name: VolumeName) -> ActiveActive:
+        """See `Array`."""
+        return picture.read(self._cli, name)
+
+    def expand_active_active(self, name: VolumeName, size: int, *, host: str, guard: Guard) -> ActiveActive:
+        """See `Array`; no `call`: nine commands take longer, and each has its own deadline."""
+        return expansion.expand(self._cli, name, size, host=host, guard=guard, patience=self.limits.operation)
+
+    @call
+    def expansion_plan(self, record: Expansion) -> Plan:
+        """See `Array`."""
+        return expansion_plan.plan(record, picture.reread(self._cli, record.volume, record.members))
+
+    def resume_expansion(self, record: Expansion, guard: Guard) -> ActiveActive:
+        """See `Array`; waits first until a command whose answer was lost cannot be carried out any more."""
+        return expansion.resume(self._cli, record, guard, patience=self.limits.operation)
+
+    @call
+    def expansion_findings(self, name: VolumeName) -> tuple[str, ...]:
+        """See `Array`."""
+        return expansion_findings.findings(self._cli, name)
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:

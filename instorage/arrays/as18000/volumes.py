@@ -146,7 +146,7 @@ def _volume(cli: Cli, name: VolumeName, rows: Sequence[Row]) -> Volume | None:
         return _plain(name, rows[0])
     by_function = {row["function"]: row for row in rows}
     if len(rows) != len(FUNCTIONS) or by_function.keys() != FUNCTIONS:
-        raise _incomplete(cli, name, rows)
+        raise incomplete(cli, name, rows)
     return _active_active(name, by_function["master"], by_function["aux"])
 
 
@@ -155,8 +155,8 @@ def _plain(name: VolumeName, row: Row) -> Volume:
     return Volume(
         name=name,
         id=row["id"],
-        uid=_uid(row),
-        size=_size(row),
+        uid=uid_of(row),
+        size=size_of(row),
         level=Level.MIRROR if mirrored else Level.BASIC,
         online=_online(row),
         formatting=row.get("formatting") == "yes",
@@ -169,8 +169,8 @@ def _active_active(name: VolumeName, master: Row, aux: Row) -> Volume:
     return Volume(
         name=name,
         id=master["id"],
-        uid=_uid(master),
-        size=_size(master),
+        uid=uid_of(master),
+        size=size_of(master),
         level=Level.ACTIVE_ACTIVE,
         online=_online(master),
         formatting="yes" in (master.get("formatting"), aux.get("formatting")),
@@ -179,7 +179,8 @@ def _active_active(name: VolumeName, master: Row, aux: Row) -> Volume:
     )
 
 
-def _incomplete(cli: Cli, name: str, rows: Sequence[Row]) -> Fault:
+def incomplete(cli: Cli, name: str, rows: Sequence[Row]) -> Fault:
+    """Return VOLUME_NOT_READY: the array does not show all four vdisks of an active-active volume."""
     shown = ", ".join(f"{row['name']} ({row.get('function') or 'plain'})" for row in rows[:8])
     return Fault(
         Code.VOLUME_NOT_READY,
@@ -190,14 +191,16 @@ def _incomplete(cli: Cli, name: str, rows: Sequence[Row]) -> Fault:
     )
 
 
-def _uid(row: Row) -> VolumeUid:
+def uid_of(row: Row) -> VolumeUid:
+    """Return the UID of a row of lsvdisk."""
     try:
         return VolumeUid.parse(row["vdisk_UID"])
     except Fault as fault:
         raise row.source.misfit(fault.sentence.rstrip("."), column="vdisk_UID") from fault
 
 
-def _size(row: Row) -> Bytes:
+def size_of(row: Row) -> Bytes:
+    """Return the size of a row of lsvdisk -bytes."""
     try:
         return Bytes.parse(row.number("capacity"))
     except Fault as fault:

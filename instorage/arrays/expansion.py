@@ -1,0 +1,142 @@
+"""What is written down about an active-active expansion, and what it needs from its host (safety.md 18).
+
+After the first step nothing on the array says any more which four vdisks were one volume: the record does.
+It becomes JSON by `instorage.wire.record`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from instorage.arrays.active_active import Function, Member
+from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints are read at run time
+
+SCHEMA = 1
+
+
+class Step(StrEnum):
+    """The nine steps in order (array-as18000.md 7.6), and the one that some firmware needs after them."""
+
+    UNTIE = "rmrcrelationship"
+    GROW_MASTER = "expand-master"
+    GROW_AUX = "expand-aux"
+    GROW_MASTER_CHANGE = "expand-master-change"
+    GROW_AUX_CHANGE = "expand-aux-change"
+    TIE = "mkrcrelationship"
+    ACCESS = "addvdiskaccess"
+    MASTER_CHANGE = "master-change"
+    AUX_CHANGE = "aux-change"
+    START = "startrcrelationship"
+
+    @property
+    def number(self) -> int:
+        """Place in the sequence, from 1."""
+        return list(Step).index(self) + 1
+
+
+NINE = tuple(step for step in Step if step is not Step.START)
+GROWS = {
+    Step.GROW_MASTER: Function.MASTER,
+    Step.GROW_AUX: Function.AUX,
+    Step.GROW_MASTER_CHANGE: Function.MASTER_CHANGE,
+    Step.GROW_AUX_CHANGE: Function.AUX_CHANGE,
+}
+
+
+class Progress(StrEnum):
+    """RUNNING under the host lock only: who holds the lock and reads it knows that it was broken off."""
+
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The record of one expansion, written before step 1 and before every step.
+
+    `members`, `access` (number of I/O groups): the picture before step 1. `step` is the last one that was
+    sent, or may have been, at `sent` (ms of the wall clock) with at most `patience` (ms) for its answer;
+    `answered` says that the array's answer to it came. `alike`: the relationship that the array shows was
+    made while nothing could write, or with a full synchronisation; while false, the copies count as
+    different. `failure`: what went wrong, in the array's words.
+    """
+
+    array: str
+    volume: VolumeName
+    uid: VolumeUid
+    host: str
+    system: str
+    members: tuple[Member, ...]
+    access: int
+    target: Bytes
+    state: Progress = Progress.RUNNING
+    step: Step | None = None
+    sent: int = 0
+    patience: int = 0
+    answered: bool = True
+    alike: bool = False
+    failure: str = ""
+    schema: int = SCHEMA
+
+    def member(self, function: Function) -> Member:
+        """Return the vdisk as it was before step 1."""
+        return next(member for member in self.members if member.function is function)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A freeze: whether nothing has thawed it since it was asked for first, and until when it is leased.
+
+    `until`: seconds of this machine's monotonic clock, counted from before the lease was asked for.
+    """
+
+    intact: bool
+    until: float
+
+
+class Guard(Protocol):
+    """What the host does for an expansion; the calls raise `Fault`."""
+
+    def write(self, record: Expansion) -> None:
+        """Keep the record where it survives a reboot; return when it is on the disk."""
+
+    def erase(self) -> None:
+        """Forget the record: the picture on the array is whole."""
+
+    def freeze(self) -> Hold:
+        """Freeze the file system; asked again: say whether it was thawed meanwhile, and renew the lease.
+
+        Not intact as well when the first freeze cannot be vouched for any more (another connection).
+        """
+
+    def thaw(self) -> None:
+        """Let the file system be written again."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A command that is left, ready to paste, and why."""
+
+    step: Step
+    words: tuple[str, ...]
+    command: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is left to do: nothing while there are `questions`, which a person has to answer first.
+
+    `untouched`: the array is as before step 1. No commands and no questions: the picture is whole.
+    """
+
+    commands: tuple[Planned, ...] = ()
+    questions: tuple[str, ...] = ()
+    untouched: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """True when there is nothing to do and nothing to ask."""
+        return not self.commands and not self.questions

@@ -1,0 +1,119 @@
+"""What happens at whichever of the nine steps of an expansion, and how it is finished.
+
+Real SSH to the simulated array, which keeps two contents: a wrong `-sync` would be seen as different data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from instorage.arrays.expansion import NINE, Step
+from instorage.wire.fault import Fault
+from tests.arrays.conftest import GIB
+from tests.arrays.expanding import AA, COMMAND, Volume
+from tests.arrays.host import in_child, killed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from instorage.arrays.expansion import Plan
+    from tests.arrays.conftest import Rig
+
+pytestmark = pytest.mark.slow  # 63 whole expansions
+
+
+@pytest.fixture
+def volume(rig: Rig, tmp_path: Path) -> Volume:
+    return Volume(rig, tmp_path)
+
+
+def _told(plan: Plan) -> list[Step]:
+    assert plan.questions == ()
+    return [planned.step for planned in plan.commands]
+
+
+def _expected(step: Step, *, done: bool) -> list[Step]:
+    """What is left when the run ended at `step`, before or after the array did it."""
+    left = list(NINE[step.number if done else step.number - 1 :])
+    if step is Step.TIE and done:
+        return [Step.UNTIE, Step.TIE, *left]
+    return left
+
+
+@pytest.mark.parametrize("step", NINE)
+def test_a_step_that_the_array_refuses(volume: Volume, step: Step) -> None:
+    host = volume.host
+    host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5786E")
+    with pytest.raises(Fault, match=rf"step {step.number} of 9 \({step}\).*not in a stable state"):
+        volume.expand()
+    assert not host.frozen
+    assert host.calls[-1] == "thaw"
+    assert "not in a stable state" in volume.record.failure
+    assert _told(volume.plan()) == _expected(step, done=False)
+    _finish(volume, step)
+
+
+@pytest.mark.parametrize("step", NINE)
+def test_an_answer_that_is_lost_is_looked_for_and_the_expansion_goes_on(volume: Volume, step: Step) -> None:
+    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], after="connection")
+    volume.expand()
+    assert len(volume.operations()) == 9
+    volume.assert_whole()
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["after the work", "before the work"])
+@pytest.mark.parametrize("step", NINE)
+def test_an_array_that_is_lost_in_a_step(volume: Volume, step: Step, done: bool) -> None:
+    def lose() -> None:
+        volume.rig.fault(COMMAND[step], **{"after" if done else "before": "connection"})
+        volume.rig.fault("ls*", before="connection", times=0)
+
+    volume.host.before[step] = lose
+    with pytest.raises(Fault, match=rf"step {step.number} of 9"):
+        volume.expand()
+    assert not volume.host.frozen
+    volume.rig.do("clear")
+    assert _told(volume.plan()) == _expected(step, done=done)
+    _finish(volume, step, done=done)
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["after the work", "before the work"])
+@pytest.mark.parametrize("step", NINE)
+def test_a_process_that_is_killed_at_a_step(volume: Volume, step: Step, done: bool, tmp_path: Path) -> None:
+    def child() -> None:
+        host = volume.new_host(tmp_path)
+        (host.after if done else host.before)[step] = killed
+        volume.client().expand_active_active(AA, 2 * GIB, host=volume.host_object, guard=host)
+
+    assert in_child(child) == 9
+    volume.host.gone()
+    assert volume.record.state == "running"
+    assert _told(volume.plan()) == _expected(step, done=done)
+    _finish(volume, step, done=done)
+
+
+@pytest.mark.parametrize("step", NINE)
+def test_a_file_system_that_somebody_thaws_at_a_step(volume: Volume, step: Step) -> None:
+    volume.host.before[step] = volume.host.thawed_by_somebody
+    volume.expand()
+    assert len(volume.syncs()) == (0 if step.number < Step.TIE.number else 1)
+    volume.assert_whole()
+
+
+def _finish(volume: Volume, step: Step, *, done: bool = False) -> None:
+    """Resume: the original picture, both copies equal, and never -sync over different copies."""
+    record = volume.record
+    volume.write("before the resume.")
+    volume.rig.reset()
+    volume.resume()
+    untouched = step is Step.UNTIE and not done
+    proven = step.number > Step.TIE.number  # the relationship was made under the freeze
+    assert len(volume.syncs()) == (1 if untouched else 0)
+    assert len([o for o in volume.operations() if "mkrc" in o]) == (0 if proven else 1)
+    volume.assert_whole()
+    volume.rig.reset()
+    volume.resume(volume.host.last or record)
+    assert volume.operations() == []
+    volume.assert_whole()
