@@ -47,7 +47,7 @@ def stranger(world: World) -> str:
 def test_the_public_line_is_printed_at_the_first_start_and_at_each_later_one(world: World) -> None:
     world.array()
     for _ in range(2):
-        program = world.start()
+        program = world.start("-v=0")
         program.says("This provisioner works")
         assert f"the line for host.volumeKey on the nodes is {line_of(world)}" in program.log
         program.stop()
