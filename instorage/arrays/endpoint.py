@@ -36,8 +36,9 @@ class Limits:
     `call`: one call of an `Array`, its repetitions and second looks included (`operation.within` makes it
     shorter); no command is sent after that. `channels`: commands at the same time. `connect`: connecting, the
     login and repetitions included. `query`: one attempt of a query. `operation`: one changing command; less
-    than `call`, so that the state can be read again after it. `idle`: after this the connection is closed.
-    `spacing`: between new connections, so that there are at most two in a second (array-as18000.md 2.1).
+    than `call`, so that the state can be read again after it. `step`: one command of an active-active
+    expansion, while the file system is frozen: the freeze must be leased for longer. `idle`: after this the
+    connection is closed. `spacing`: between new connections, so that there are at most two in a second (array-as18000.md 2.1).
     """
 
     call: float = 60.0
@@ -45,5 +46,6 @@ class Limits:
     connect: float = 15.0
     query: float = 30.0
     operation: float = 40.0
+    step: float = 20.0
     idle: float = 60.0
     spacing: float = 0.55

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from instorage.arrays.active_active import Function, Member
+from instorage.wire.fault import Code, Fault
+from instorage.wire.record import from_json
 from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints are read at run time
 
 SCHEMA = 1
@@ -57,10 +59,10 @@ class Expansion:
     """The record of one expansion, written before step 1 and before every step.
 
     `members`, `access` (number of I/O groups): the picture before step 1. `step` is the last one that was
-    sent, or may have been, at `sent` (ms of the wall clock) with at most `patience` (ms) for its answer;
-    `answered` says that the array's answer to it came. `alike`: the relationship that the array shows was
-    made while nothing could write, or with a full synchronisation; while false, the copies count as
-    different. `failure`: what went wrong, in the array's words.
+    sent, or may have been, at `sent` (ms of the wall clock); `answered` says that the array's answer to it
+    came, else it may still be carried out within `patience` (ms). `alike`: the relationship that the array
+    shows was made while nothing could write, or with a full synchronisation; while false, the copies count
+    as different. `failure`: what went wrong, in the array's words.
     """
 
     array: str
@@ -83,6 +85,17 @@ class Expansion:
     def member(self, function: Function) -> Member:
         """Return the vdisk as it was before step 1."""
         return next(member for member in self.members if member.function is function)
+
+    @classmethod
+    def read(cls, found: object) -> Self:
+        """Take a record as it was written; `Fault(BAD_REQUEST)` when it is none, or from a newer version."""
+        if isinstance(found, dict) and found.get("schema") != SCHEMA:
+            raise Fault(
+                Code.BAD_REQUEST,
+                f"The record of an expansion has schema {str(found.get('schema'))[:20]!r}, this version "
+                f"knows {SCHEMA}: use the version that wrote it.",
+            )
+        return from_json(cls, found)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Volume:
         rig.reset()
 
     def client(self) -> As18000:
-        return self.rig.client(limits=replace(LIMITS, operation=PATIENCE))
+        return self.rig.client(limits=replace(LIMITS, operation=PATIENCE, step=PATIENCE))
 
     def new_host(self, directory: Path) -> Host:
         return Host(directory / "record", self.write)

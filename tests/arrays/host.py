@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from instorage.arrays.expansion import Expansion, Hold, Step
-from instorage.wire.record import from_json, to_json
+from instorage.wire.record import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ class Host:
         """What a new process finds on the disk."""
         if not self.path.exists():
             return None
-        return from_json(Expansion, json.loads(self.path.read_text()))
+        return Expansion.read(json.loads(self.path.read_text()))
 
     def write(self, record: Expansion) -> None:
         if self.steps and record.step is not self.steps[-1]:

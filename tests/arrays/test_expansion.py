@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instorage.arrays.active_active import Function
-from instorage.arrays.expansion import NINE, Step
+from instorage.arrays.expansion import NINE, Expansion, Step
 from instorage.arrays.model import Initiator, Provisioning
 from instorage.wire.fault import Code, Fault
+from instorage.wire.record import to_json
 from instorage.wire.values import Iqn, VolumeName
-from tests.arrays.conftest import GIB, settled, spec
+from tests.arrays.conftest import GIB, LIMITS, settled, spec
 from tests.arrays.expanding import AA, COMMAND, Volume
 from tests.arrays.host import in_child, killed
 
@@ -244,6 +245,7 @@ def test_a_thaw_during_the_sync_itself_undoes_it(volume: Volume) -> None:
     volume.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_sync_that_the_array_carries_out_late_is_undone(volume: Volume) -> None:
     volume.host.before[Step.TIE] = lambda: volume.rig.fault("mkrcrelationship", delay=3600)
     with pytest.raises(Fault, match="step 6 of 9") as caught:
@@ -262,16 +264,15 @@ def test_a_sync_that_the_array_carries_out_late_is_undone(volume: Volume) -> Non
     volume.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_growth_that_the_array_carries_out_late_is_not_added_twice(
     volume: Volume,
 ) -> None:
     volume.host.before[Step.GROW_AUX] = lambda: volume.rig.fault("expandvdisksize", delay=1.0)
-    quick = volume.client()
-    quick.limits = replace(quick.limits, operation=0.5)
-    quick._cli._limits = quick.limits
+    quick = volume.rig.client(limits=replace(LIMITS, step=0.5, operation=5))
     with pytest.raises(Fault, match="step 3 of 9"):
         quick.expand_active_active(AA, 2 * GIB, host=volume.host_object, guard=volume.host)
-    volume.resume(replace(volume.record, patience=5000), later=False)
+    volume.resume(later=False)  # waits, at most for Limits.operation from when it was sent
     volume.assert_whole()
 
 
@@ -306,6 +307,32 @@ def test_firmware_that_does_not_count_io_groups_is_asked_for_the_mapping(
     assert [planned.step for planned in volume.plan().commands] == list(NINE[6:])
     volume.resume()
     volume.assert_whole()
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(3600, 1), (0, 2)])
+def test_a_relationship_whose_answer_is_lost_counts_only_if_it_shows_that_it_copies(
+    volume: Volume, seconds: float, made: int
+) -> None:
+    """A `-sync` that was given up before and came late would look the same as one that has copied all."""
+    volume.rig.do("dialect", copy_seconds=seconds)
+    _broken_off(volume, Step.TIE)
+    volume.host.before[Step.TIE] = lambda: volume.rig.fault("mkrcrelationship", after="connection")
+    if seconds == 0:
+        with pytest.raises(Fault, match="step 6 of 9"):
+            volume.resume()
+    if volume.host.record is not None:
+        volume.resume()
+    assert len([line for line in volume.operations() if "mkrc" in line]) == made
+    assert volume.syncs() == []
+    volume.rig.do("copied", volume="aa")
+    volume.assert_whole()
+
+
+def test_a_record_of_a_newer_version_is_not_guessed_at(volume: Volume) -> None:
+    _broken_off(volume, Step.TIE)
+    assert Expansion.read(to_json(volume.record)) == volume.record
+    with pytest.raises(Fault, match="schema '2', this version knows 1"):
+        Expansion.read({**to_json(volume.record), "schema": 2})
 
 
 # --- finishing what was broken off

@@ -113,7 +113,7 @@ class As18000:
 
     def expand_active_active(self, name: VolumeName, size: int, *, host: str, guard: Guard) -> ActiveActive:
         """See `Array`; no `call`: nine commands take longer, and each has its own deadline."""
-        return expansion.expand(self._cli, name, size, host=host, guard=guard, patience=self.limits.operation)
+        return expansion.expand(self._cli, name, size, host=host, guard=guard, limits=self.limits)
 
     @call
     def expansion_plan(self, record: Expansion) -> Plan:
@@ -122,7 +122,7 @@ class As18000:
 
     def resume_expansion(self, record: Expansion, guard: Guard) -> ActiveActive:
         """See `Array`; waits first until a command whose answer was lost cannot be carried out any more."""
-        return expansion.resume(self._cli, record, guard, patience=self.limits.operation)
+        return expansion.resume(self._cli, record, guard, limits=self.limits)
 
     @call
     def expansion_findings(self, name: VolumeName) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.endpoint import Limits
     from instorage.arrays.expansion import Guard, Plan
     from instorage.wire.values import VolumeName
 
@@ -37,9 +38,7 @@ ROUNDS = 3  # of planning: what was left, what that led to, nothing
 log = logging.getLogger("instorage.arrays")
 
 
-def expand(
-    cli: Cli, name: VolumeName, size: int, *, host: str, guard: Guard, patience: float
-) -> ActiveActive:
+def expand(cli: Cli, name: VolumeName, size: int, *, host: str, guard: Guard, limits: Limits) -> ActiveActive:
     """Make all four vdisks at least `size` bytes; see `Array.expand_active_active`."""
     picture = pictures.read(cli, name)
     target = whole_gib(size)
@@ -57,10 +56,10 @@ def expand(
         access=picture.access,
         target=Bytes(target),
     )
-    return _begin(cli, record, picture, guard, patience)
+    return _begin(cli, record, picture, guard, limits)
 
 
-def resume(cli: Cli, record: Expansion, guard: Guard, *, patience: float) -> ActiveActive:
+def resume(cli: Cli, record: Expansion, guard: Guard, *, limits: Limits) -> ActiveActive:
     """Finish a broken-off expansion; see `Array.resume_expansion`."""
     picture = settle(cli, record)
     left = plan(record, picture)
@@ -68,8 +67,8 @@ def resume(cli: Cli, record: Expansion, guard: Guard, *, patience: float) -> Act
     if left.untouched:
         guard.erase()  # the array is as it was: this begins anew, with everything looked at again
         record = replace(record, state=Progress.RUNNING, step=None, answered=True, failure="")
-        return _begin(cli, record, picture, guard, patience)
-    sequence = _Sequence(cli, record, picture, guard, patience)
+        return _begin(cli, record, picture, guard, limits)
+    sequence = _Sequence(cli, record, picture, guard, limits)
     sequence.attempt(lambda: sequence.follow(left))
     return sequence.finish()
 
@@ -85,9 +84,9 @@ def settle(cli: Cli, record: Expansion) -> ActiveActive:
         time.sleep(min(POLL, left))
 
 
-def _begin(cli: Cli, record: Expansion, picture: ActiveActive, guard: Guard, patience: float) -> ActiveActive:
+def _begin(cli: Cli, record: Expansion, picture: ActiveActive, guard: Guard, limits: Limits) -> ActiveActive:
     require_ready(cli, picture, record.host, record.target)
-    sequence = _Sequence(cli, record, picture, guard, patience)
+    sequence = _Sequence(cli, record, picture, guard, limits)
     guard.write(record)
     try:
         sequence.freeze()
@@ -114,13 +113,14 @@ class _Sequence:
     """One run through steps: each is recorded before it is sent, and the first failure ends the run."""
 
     def __init__(
-        self, cli: Cli, record: Expansion, picture: ActiveActive, guard: Guard, patience: float
+        self, cli: Cli, record: Expansion, picture: ActiveActive, guard: Guard, limits: Limits
     ) -> None:
         self._cli = cli
         self._record = record
         self._picture = picture
         self._guard = guard
-        self._patience = patience
+        self._patience = limits.step
+        self._settling = limits.operation
         self._frozen = False
 
     def freeze(self) -> None:
@@ -216,7 +216,7 @@ class _Sequence:
             state=Progress.RUNNING,
             step=step,
             sent=int(time.time() * 1000),
-            patience=int(self._patience * 1000),
+            patience=int(self._settling * 1000),
             answered=False,
             alike=self._record.alike and step is not Step.UNTIE,
             failure="",
@@ -226,21 +226,26 @@ class _Sequence:
             with operation.within(self._patience):
                 self._cli.operate(*words(self._record, self._picture, step, sync=sync))
         except OutcomeUnknown:
-            if not self._seen(step):
+            if not self._seen(step, sync=sync):
                 raise
         except Fault:  # refused, or not sent at all
             self._record = replace(self._record, answered=True)
             raise
         self._record = replace(self._record, answered=True)
 
-    def _seen(self, step: Step) -> bool:
-        """Look whether a step was done whose answer is lost."""
+    def _seen(self, step: Step, *, sync: bool) -> bool:
+        """Look whether a step was done whose answer is lost.
+
+        A relationship without `-sync` must show it: a `-sync` of before, given up and late, looks the same.
+        """
         try:
             with operation.within(LOOK):
                 found = pictures.reread(self._cli, self._record.volume, self._record.members)
         except Fault as fault:
             log.warning("volume %s: %s", self._record.volume, fault.sentence)
             return False
+        if step is Step.TIE and not sync:
+            return found.relationship is not None and found.relationship.copied_in_full
         return done(self._record, found, step)
 
     def _fail(self, fault: Fault) -> None:
