@@ -38,7 +38,8 @@ class Limits:
     login and repetitions included. `query`: one attempt of a query. `operation`: one changing command; less
     than `call`, so that the state can be read again after it. `step`: one command of an active-active
     expansion, while the file system is frozen: the freeze must be leased for longer. `idle`: after this the
-    connection is closed. `spacing`: between new connections, so that there are at most two in a second (array-as18000.md 2.1).
+    connection is closed. `spacing`: between new connections, so that there are at most two in a second
+    (array-as18000.md 2.1).
     """
 
     call: float = 60.0

@@ -273,6 +273,8 @@ def test_a_growth_that_the_array_carries_out_late_is_not_added_twice(
     with pytest.raises(Fault, match="step 3 of 9"):
         quick.expand_active_active(AA, 2 * GIB, host=volume.host_object, guard=volume.host)
     volume.resume(later=False)  # waits, at most for Limits.operation from when it was sent
+    assert settled(lambda: volume.rig.do("counters")["running"]["now"] == 0)
+    assert len([line for line in volume.operations() if line.endswith(f"gb {volume.names['aux']}")]) == 1
     volume.assert_whole()
 
 
