@@ -448,6 +448,15 @@ def test_a_relationship_that_somebody_made_by_hand_is_made_again_unless_all_is_b
     assert [planned.step for planned in volume.plan().commands][:2] == [Step.UNTIE, Step.TIE]
 
 
+def test_what_becomes_of_a_volume_after_its_expansion_is_not_asked_about(volume: Volume) -> None:
+    volume.expand()
+    assert volume.host.last is not None
+    volume.rig.do("replication", volume="aa", state="consistent_stopped", primary="aux")
+    assert volume.array.expansion_plan(volume.host.last).whole
+    unproven = volume.array.expansion_plan(replace(volume.host.last, alike=False))
+    assert "runs from the aux to the master" in " ".join(unproven.questions)
+
+
 def test_without_a_record_it_is_said_what_can_be_seen_and_what_is_to_be_found_out(volume: Volume) -> None:
     whole = " ".join(volume.array.expansion_findings(AA))
     assert "has its four vdisks" in whole

@@ -24,6 +24,8 @@ STOPPED = "inconsistent_stopped"  # without -sync some firmware waits for the or
 
 def plan(record: Expansion, picture: ActiveActive) -> Plan:
     """Return the commands that are left, in order, or the questions that stand in the way of any."""
+    if _complete(record, picture):
+        return Plan()  # what became of it since then is no business of this expansion
     questions = tuple(_questions(record, picture))
     if questions:
         return Plan(questions=questions)
@@ -77,6 +79,12 @@ def done(record: Expansion, picture: ActiveActive, step: Step) -> bool:
     if step is Step.AUX_CHANGE:
         return bool(relationship.aux_change)
     return step is Step.TIE or relationship.state != STOPPED
+
+
+def _complete(record: Expansion, picture: ActiveActive) -> bool:
+    grown = all(member.size == record.target for member in picture.members)
+    steps = (Step.ACCESS, Step.START)
+    return record.alike and picture.tied and grown and all(done(record, picture, step) for step in steps)
 
 
 def _left(record: Expansion, picture: ActiveActive) -> Iterator[Planned]:
