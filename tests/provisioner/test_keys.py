@@ -16,6 +16,7 @@ from provisioner.cluster import VOLUMES, Refusal
 from tests.provisioner.conftest import ROOT, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from provisioner.cluster import Cluster, Object
@@ -100,6 +101,11 @@ class Before:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._made: list[Object] = []
+
+    def remove(self) -> None:
+        for made in self._made:
+            self.world.api.delete(f"{VOLUMES}/{made['metadata']['name']}", made["metadata"]["uid"])
 
     def volume(self, name: str, namespace: str | None, driver: str = DRIVER, **options: str) -> str:
         """Write a PV by hand, with its volume on the array; return the volume's UID."""
@@ -119,7 +125,7 @@ class Before:
                 "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": namespace, "name": name,
             }  # fmt: skip
         body = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
-        self.world.api.create(VOLUMES, body)
+        self._made.append(self.world.api.create(VOLUMES, body))
 
     def uid(self, name: str) -> str:
         (uid,) = [row["uid"].lower() for row in self.world.do("volumes") if row["name"] == name]
@@ -137,12 +143,20 @@ class Before:
         )  # fmt: skip
 
 
-def test_adopt_prints_a_signed_line_for_each_pv_without_a_signature(world: World, kubeconfig: Path) -> None:
+@pytest.fixture
+def before(world: World) -> Iterator[Before]:
     world.array()
+    made = Before(world)
+    yield made
+    made.remove()
+
+
+def test_adopt_prints_a_signed_line_for_each_pv_without_a_signature(
+    world: World, before: Before, kubeconfig: Path
+) -> None:
     driver = f"inspur/driver-{world.number}"
     world.start("-flex-volume-driver-name", driver).says("Array storage-01 has 0 volume(s)")
     world.bound(world.claim(world.storage_class()))  # signed: not to be adopted
-    before = Before(world)
     vendors = before.volume(f"pvc-vendors-{world.number}", "team-a", driver, volPoolName="Pool0")
     by_hand = before.volume(f"by-hand-{world.number}", "team-b", driver, storageName="storage-01")
     before.volume(f"others-{world.number}", "team-a", "example/other")
@@ -160,11 +174,11 @@ def test_adopt_prints_a_signed_line_for_each_pv_without_a_signature(world: World
     assert before.adopt(kubeconfig, "--driver", driver).stdout == done.stdout, "the same again"
 
 
-def test_adopt_leaves_out_what_the_array_does_not_have_and_goes_on(world: World, kubeconfig: Path) -> None:
-    world.array()
+def test_adopt_leaves_out_what_the_array_does_not_have_and_goes_on(
+    world: World, before: Before, kubeconfig: Path
+) -> None:
     driver = f"inspur/driver-{world.number}"
     SigningKey.load(world.directory / "state" / "volume.key")
-    before = Before(world)
     before.pv(f"gone-{world.number}", "team-a", driver)
     before.pv(f"nowhere-{world.number}", "team-a", driver, storageName="storage-09")
     before.volume(f"there-{world.number}", "team-a", driver)
@@ -175,9 +189,8 @@ def test_adopt_leaves_out_what_the_array_does_not_have_and_goes_on(world: World,
     assert "'storage-09' is not in" in done.stderr
 
 
-def test_adopt_needs_the_key_and_the_cluster(world: World, kubeconfig: Path) -> None:
-    world.array()
-    done = Before(world).adopt(kubeconfig)
+def test_adopt_needs_the_key_and_the_cluster(world: World, before: Before, kubeconfig: Path) -> None:
+    done = before.adopt(kubeconfig)
     assert done.returncode == 1
     assert "volume.key that signs volumes cannot be used" in done.stderr
     assert not (world.directory / "state").exists()
@@ -185,7 +198,7 @@ def test_adopt_needs_the_key_and_the_cluster(world: World, kubeconfig: Path) -> 
     away = world.directory / "kubeconfig"
     text = kubeconfig.read_text()
     away.write_text(text.replace(text.split("https://127.0.0.1:")[1].split('"')[0], "9"))
-    done = Before(world).adopt(away)
+    done = before.adopt(away)
     assert done.returncode == 1
     assert "the PVs cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
