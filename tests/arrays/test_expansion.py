@@ -448,6 +448,18 @@ def test_a_relationship_that_somebody_made_by_hand_is_made_again_unless_all_is_b
     assert [planned.step for planned in volume.plan().commands][:2] == [Step.UNTIE, Step.TIE]
 
 
+def test_a_proof_ends_with_the_relationship_that_it_was_for(volume: Volume) -> None:
+    _broken_off(volume, Step.MASTER_CHANGE)
+    assert volume.record.alike
+    volume.rig.do("shrink", volume=volume.names["aux_change"], size=GIB)
+    seen: list[bool] = []
+    volume.host.before[Step.UNTIE] = lambda: seen.append(volume.record.alike)
+    volume.resume()
+    assert seen == [False]
+    assert volume.syncs() == []
+    volume.assert_whole()
+
+
 def test_what_becomes_of_a_volume_after_its_expansion_is_not_asked_about(volume: Volume) -> None:
     volume.expand()
     assert volume.host.last is not None
