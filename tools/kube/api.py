@@ -52,6 +52,17 @@ class Api:
         found: Object = json.loads(body)
         return found
 
+    def answers(self, path: str) -> bool:
+        """Whether the path is answered with 200, whatever the body; one try of at most 30 s."""
+        try:
+            self._connection.request("GET", path)
+            answer = self._connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return False
+        return answer.status == OK
+
     def items(self, path: str) -> list[Object]:
         """Return the objects of a list."""
         found = self.get(path)

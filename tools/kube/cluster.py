@@ -10,6 +10,7 @@ import json
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -88,13 +89,25 @@ class Cluster:
             said = machine.run("journalctl -b -u kubelet -u containerd -n 60 --no-pager", check=False).stdout
             raise LabFault(fault.code, f"{fault}\n{said}") from None
 
+    def wait_kubelet(self, machine: Machine, seconds: float = READY_LIMIT) -> None:
+        """Wait until the machine's kubelet answers, through the API server; its node may look Ready before."""
+        path = f"{api.NODES}/{machine.role.hostname}/proxy/healthz"
+        deadline = time.monotonic() + seconds
+        while not self.api.answers(path):
+            if time.monotonic() > deadline:
+                raise LabFault("kube-wait", f"kubelet of {machine.name} does not answer")
+            time.sleep(api.POLL)
+
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run kubectl as administrator and return what it prints; raises LabFault when it fails."""
         argv = [str(build.program("kubectl")), f"--kubeconfig={self._kubeconfig}", *arguments]
-        done = subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, timeout=KUBECTL_LIMIT, check=False,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(self._kubeconfig.parent)},
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                argv, input=stdin, capture_output=True, text=True, timeout=KUBECTL_LIMIT, check=False,
+                env={"PATH": "/usr/bin:/bin", "HOME": str(self._kubeconfig.parent)},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise LabFault("kubectl-hangs", f"kubectl {' '.join(arguments)}: {KUBECTL_LIMIT:.0f} s") from None
         if check and done.returncode:
             raise LabFault("kubectl-failed", f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout

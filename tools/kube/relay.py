@@ -5,7 +5,6 @@ egress selector); the provisioner's way to the array is a port on loopback.
 """
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._servers: list[asyncio.Server] = []
+        self._joined: set[asyncio.Task[None]] = set()  # asyncio itself holds tasks weakly
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -38,7 +38,7 @@ class Relay:
         """Pass what comes to the unix socket on to a port of this machine's loopback."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await _join((reader, writer), lambda: asyncio.open_connection("127.0.0.1", port))
+            await self._join((reader, writer), lambda: asyncio.open_connection("127.0.0.1", port))
 
         self._serve(lambda: asyncio.start_unix_server(serve, path))
 
@@ -46,7 +46,7 @@ class Relay:
         """Return a port of loopback; what comes to it is passed on to the unix socket."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await _join((reader, writer), lambda: asyncio.open_unix_connection(path))
+            await self._join((reader, writer), lambda: asyncio.open_unix_connection(path))
 
         server = self._serve(lambda: asyncio.start_server(serve, "127.0.0.1", 0))
         return int(server.sockets[0].getsockname()[1])
@@ -61,9 +61,16 @@ class Relay:
                 writer.close()
                 return
             greeting = b"HTTP/1.1 200 OK\r\n\r\n"
-            await _join((reader, writer), lambda: asyncio.open_connection("127.0.0.1", port), greeting)
+            await self._join((reader, writer), lambda: asyncio.open_connection("127.0.0.1", port), greeting)
 
         self._serve(lambda: asyncio.start_unix_server(serve, path))
+
+    async def _join(
+        self, near: Streams, connect: Callable[[], Awaitable[Streams]], greeting: bytes = b""
+    ) -> None:
+        task = asyncio.ensure_future(_join(near, connect, greeting))
+        self._joined.add(task)
+        task.add_done_callback(self._joined.discard)
 
     def _serve(self, start: Callable[[], Awaitable[asyncio.Server]]) -> asyncio.Server:
         async def started() -> asyncio.Server:
@@ -102,7 +109,7 @@ async def _join(near: Streams, connect: Callable[[], Awaitable[Streams]], greeti
         return
     near[1].write(greeting)
     try:
-        await asyncio.gather(_pump(near[0], far[1]), _pump(far[0], near[1]))
+        await asyncio.gather(_pump(near[0], far[1], near[1]), _pump(far[0], near[1], far[1]))
     except asyncio.CancelledError:
         return  # the relay ends; asyncio's streams would report the cancellation as an error
     finally:
@@ -110,10 +117,15 @@ async def _join(near: Streams, connect: Callable[[], Awaitable[Streams]], greeti
             writer.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter
+) -> None:
+    try:
         while data := await reader.read(CHUNK):
             writer.write(data)
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
+    except OSError:
+        writer.close()  # the other way then ends as well
+        back.close()

@@ -24,7 +24,8 @@ def test_a_restarted_service_leaves_the_pod_alone_and_the_volume_goes_with_the_p
     pod = world.running(claim, "a")
     world.sh(pod, "echo before >/data/row; sync")
     machine.run(f"systemctl restart {unit}", timeout=120)
-    world.cluster.wait_ready(machine)
+    world.cluster.wait_kubelet(machine)
+    until(lambda: _content(world, pod) == "before", lambda: f"data: {world.cluster.said(pod)}", 120)
     assert world.sh(pod, "cat /data/row; echo after >>/data/row; cat /data/row").split() == [
         "before", "before", "after",
     ]  # fmt: skip
@@ -40,7 +41,7 @@ def test_after_the_machine_came_back_the_pod_has_its_data(world: World, *, hard:
     world.sh(pod, "echo before >/data/row; sync")
     machine.reboot(hard=hard)
     machine.set_clock()
-    world.cluster.wait_ready(machine)
+    world.cluster.wait_kubelet(machine)
     until(lambda: world.restarts(pod) == 1, lambda: f"started again: {world.cluster.said(pod)}", 240)
     until(lambda: _content(world, pod) == "before", lambda: f"data: {world.cluster.said(pod)}", 120)
     world.sh(pod, "echo after >>/data/row; sync")
