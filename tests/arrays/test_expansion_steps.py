@@ -5,6 +5,9 @@ Real SSH to the simulated array, which keeps two contents: a wrong `-sync` would
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +21,11 @@ from tests.arrays.host import in_child, killed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from instorage.arrays.expansion import Plan
+    from instorage.arrays.expansion import Expansion, Plan
     from tests.arrays.conftest import Rig
+    from tests.arrays.host import Host
 
-pytestmark = pytest.mark.slow  # 63 whole expansions
+pytestmark = pytest.mark.slow  # 79 whole expansions
 
 
 @pytest.fixture
@@ -100,6 +104,49 @@ def test_a_file_system_that_somebody_thaws_at_a_step(volume: Volume, step: Step)
     volume.expand()
     assert len(volume.syncs()) == (0 if step.number < Step.TIE.number else 1)
     volume.assert_whole()
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_several_things_one_after_the_other_in_the_expansion_and_in_each_resume(
+    volume: Volume, seed: int, tmp_path: Path
+) -> None:
+    dice = random.Random(seed)
+    for attempt in range(4):
+        found = volume.host.record
+        seeds = dice.random()
+
+        def child(attempt: int = attempt, found: Expansion | None = found, seeds: float = seeds) -> None:
+            host = volume.new_host(tmp_path)
+            _arm(volume, host, random.Random(seeds))
+            if found is not None:
+                volume.client().resume_expansion(replace(found, sent=0), host)
+            elif attempt == 0 or volume.sizes() == {GIB}:
+                volume.client().expand_active_active(AA, 2 * GIB, host=volume.host_object, guard=host)
+
+        in_child(child)
+        volume.host.gone()
+        volume.rig.do("clear")
+    if volume.host.record is not None:
+        volume.resume()
+    volume.expand()  # if nothing was done at all
+    volume.assert_whole()
+
+
+def _arm(volume: Volume, host: Host, dice: random.Random) -> None:
+    """Let two things happen at random steps, and say nothing about which."""
+    for step in dice.sample(NINE, 2):
+        fault = partial(volume.rig.fault, COMMAND[step])
+        host.before[step] = dice.choice(
+            [
+                partial(fault, error="CMMVC5786E"),
+                partial(fault, before="connection"),
+                partial(fault, after="connection"),
+                host.thawed_by_somebody,
+                killed,
+            ]
+        )
+        if dice.random() < 0.3:
+            host.after[step] = killed
 
 
 def _finish(volume: Volume, step: Step, *, done: bool = False) -> None:
