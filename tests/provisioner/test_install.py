@@ -91,8 +91,9 @@ def test_its_instoragectl_says_that_there_is_no_key_and_makes_none(host: Install
 @pytest.mark.root
 def test_a_nodes_instoragectl_hands_adopt_on_with_its_arguments(host: Installed) -> None:
     program = f"{sys.executable} -m nodeagent.ctl"
-    done = host.run(f"sh -c 'cd {ROOT} && {program} adopt --key /nonexistent/key'")
-    assert "The key /nonexistent/key that signs volumes cannot be used" in done.stderr
+    key = host.root / "no-key"
+    done = host.run(f"sh -c 'cd {ROOT} && {program} adopt --key {key}'")
+    assert f"The key {key} that signs volumes cannot be used" in done.stderr
     away = host.folder.rename(host.folder.with_name("away"))
     done = host.run(f"sh -c 'cd {ROOT} && {program} adopt'")
     away.rename(host.folder)
