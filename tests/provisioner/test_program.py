@@ -21,10 +21,11 @@ UNIT = ROOT / "systemd/instorage-provisioner.service"
 pytestmark = pytest.mark.subprocess
 
 
-def run(*flags: str) -> subprocess.CompletedProcess[str]:
+def run(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "provisioner", *flags], cwd=ROOT, capture_output=True, text=True, timeout=30
-    )
+        [sys.executable, "-m", "provisioner", *flags],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, env=os.environ | environment,
+    )  # fmt: skip
 
 
 def test_the_sample_is_a_configuration_that_is_accepted(tmp_path: Path) -> None:
@@ -55,9 +56,11 @@ def test_help_is_on_standard_error() -> None:
 
 
 def test_a_missing_configuration_is_named_and_ends_the_program(tmp_path: Path) -> None:
-    done = run("-strconfig", str(tmp_path / "none.yaml"), "-kubeconfig", str(tmp_path / "none"))
+    Elsewhere(tmp_path)
+    flags = ("-strconfig", str(tmp_path / "none.yaml"), "-kubeconfig", str(tmp_path / "kubeconfig"))
+    done = run(*flags, STATE_DIRECTORY=str(tmp_path))
     assert done.returncode == 1
-    assert "none" in done.stderr
+    assert str(tmp_path / "none.yaml") in done.stderr
     assert "Traceback" not in done.stderr
 
 
