@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tools.install import PLUGIN, STUB
 from tools.kube import api, build
 from tools.kube.api import Api, condition, phase
-from tools.kube.control_plane import ControlPlane
+from tools.kube.control_plane import ControlPlane, free_ports
 from tools.kube.machines import API_ADDRESS, API_PORT, API_SOCKET
 from tools.kube.relay import Relay
 from tools.lab.fault import LabFault
@@ -90,7 +89,7 @@ class Cluster:
             raise LabFault(fault.code, f"{fault}\n{said}") from None
 
     def wait_kubelet(self, machine: Machine, seconds: float = READY_LIMIT) -> None:
-        """Wait until the machine's kubelet answers, through the API server; its node may look Ready before."""
+        """Wait until the machine's kubelet answers the API server; its node may look Ready before."""
         path = f"{api.NODES}/{machine.role.hostname}/proxy/healthz"
         deadline = time.monotonic() + seconds
         while not self.api.answers(path):
@@ -161,7 +160,7 @@ class Cluster:
             machine.put(f"{PKI}/{target}", (pki / source).read_bytes(), 0o600)
         machine.put("/etc/kubernetes/kubelet.env", f"NODE_IP={address}\n")
         machine.put("/etc/kubernetes/kubelet.kubeconfig", json.dumps(_kubeconfig()), 0o600)
-        port = _free_port()
+        (port,) = free_ports(1)
         said = machine.monitor(f"hostfwd_add net-mgmt tcp:127.0.0.1:{port}-10.0.2.15:{KUBELET_PORT}")
         if said.strip():
             raise LabFault("kube-forward", f"{machine.name}: {said}")
@@ -181,8 +180,3 @@ def _kubeconfig() -> Object:
         "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "kubelet"}}],
         "current-context": "lab",
     }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])

@@ -3,7 +3,9 @@
 Every process runs on a leash (tools/lab/leash.py): it ends when this process does, in whatever way.
 """
 
+import contextlib
 import json
+import random
 import shutil
 import socket
 import ssl
@@ -23,6 +25,7 @@ from tools.lab.fault import LabFault
 
 LEASH: Final = Path(__file__).parents[1] / "lab" / "leash.py"
 ETCD: Final = "/usr/bin/etcd"
+PORTS: Final = (20000, 32000)  # below those of outgoing connections (net.ipv4.ip_local_port_range)
 START_SECONDS: Final = 60.0  # a deadline, not the usual time
 SERVICES: Final = "10.96.0.0/24"
 ISSUER: Final = "https://kubernetes.default.svc"
@@ -62,7 +65,7 @@ class ControlPlane:
         self._addresses = addresses
         self._directory = Path(tempfile.mkdtemp(prefix="instorage-kube-"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._etcd, self._peers, self.port, self._manager, self._scheduler = _free_ports(5)
+        self._etcd, self._peers, self.port, self._manager, self._scheduler = free_ports(5)
         self._authority = Authority(self._directory / "pki")
         self.pki = self._directory / "pki"
         self.plugins = self._directory / "plugins"  # kube-controller-manager's FlexVolume drivers
@@ -259,10 +262,11 @@ def _health(port: int) -> str:
     return f"https://127.0.0.1:{port}/healthz"
 
 
-def _free_ports(count: int) -> list[int]:
-    """Return ports that are free now; a race with another process shows at the start."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(held.getsockname()[1]) for held in sockets]
-    for held in sockets:
-        held.close()
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now and that no outgoing connection is given before they are used."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(*PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
     return ports
