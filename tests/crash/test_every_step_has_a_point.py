@@ -43,6 +43,10 @@ NO_STEP = {
         "nodeagent/reconciliation.py",
         "_compare",
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
+    (
+        "nodeagent/ctl_release.py",
+        "_release",
+    ): "an administrator's one command to the array, which he repeats himself; nothing follows it",
     ("nodeagent/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""
