@@ -264,9 +264,9 @@ def _health(port: int) -> str:
 
 def free_ports(count: int) -> list[int]:
     """Return ports that are free now and that no outgoing connection is given before they are used."""
-    ports: list[int] = []
-    while len(ports) < count:
+    found: set[int] = set()
+    while len(found) < count:
         port = random.randrange(*PORTS)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            ports.append(port)
-    return ports
+            found.add(port)
+    return list(found)
