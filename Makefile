@@ -54,7 +54,9 @@ mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for i
 
 soak: $(STAMP) ## kill everybody at every step, and what else is too long for every day; figures go to docs/soak.md
 	@tools/system-packages lab
-	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadgroup -m lab --timeout 3600 tests/lab/crash tests/lab/adversary
+	@tools/system-packages kube
+	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
+	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadgroup --timeout 3600 tests/lab/crash tests/lab/adversary tests/provisioner/test_idle.py
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub

@@ -250,6 +250,21 @@ def test_a_dead_array_does_not_hold_up_the_others(world: World) -> None:
         assert "storage-02" in world.said(lost[0]).partition("ProvisioningFailed")[2]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_array_that_answers_nothing_for_a_minute_is_said_and_made_up_for(served: World) -> None:
+    served.do("fault", command="*", times=0, before="silence")
+    start = time.monotonic()
+    name = served.claim(served.storage_class())
+    served.says(name, "Warning ProvisioningFailed", 90)
+    assert "storage-01" in served.said(name).partition("ProvisioningFailed")[2]
+    until(lambda: time.monotonic() - start > 60, 65, "a minute without an answer")
+    served.do("clear")
+    served.do("drop-connections")
+    volume = served.bound(name, 60)["metadata"]["name"]
+    assert served.names() == [volume]
+
+
 def test_two_arrays_serve_their_own_classes(world: World) -> None:
     world.array("storage-01")
     world.array("storage-02", pools="Gold:50GiB")
