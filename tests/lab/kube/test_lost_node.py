@@ -15,14 +15,19 @@ if TYPE_CHECKING:
     from tools.kube.cluster import Cluster
     from tools.lab import Lab
     from tools.lab.product import Product
+    from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture
-def node_b_dies(cluster: Cluster, lab: Lab, products: dict[str, Product]) -> Iterator[None]:
-    """A fresh machine takes its place in the end."""
+def node_b_dies(cluster: Cluster, lab: Lab, products: dict[str, Product], san: San) -> Iterator[None]:
+    """A fresh machine takes its place in the end, which has no volume even if the test failed."""
     yield
+    for volume in san.control.do("volumes"):
+        if "nodeb" in str(volume["maps"]):
+            release = f"instoragectl release {volume['name']} --from nodeb --although-logged-in"
+            products["a"].machine.run(release, 120)
     lab.node("b").reload()
     products["b"].install()
     products["b"].machine.run("systemctl enable -q instorage-node.target")
