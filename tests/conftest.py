@@ -20,6 +20,7 @@ settings.load_profile("project")
 MAY_START_PROGRAMS = ("subprocess", "lab", "root", "kube")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist itself reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one worker, and all of the control plane's: it exists once."""
     for item in items:
