@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test test-crash test-kube test-kube-node mutants soak demo demo-kube lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-lab test-crash test-kube test-kube-node mutants soak demo demo-kube lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -30,9 +30,12 @@ test: $(STAMP) ## every test but pods on kubelets: native, the stub's processors
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(MAKE) --no-print-directory -j2 lint types
-	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
-	@$(PY) -m pytest -q -n 2 --dist loadgroup -m 'root or lab and not kube or kube and not lab' --durations=10
+	@$(MAKE) --no-print-directory -j2 -Otarget test-lab test-kube
+
+test-lab: $(STAMP) ## the lab's tests and those that need root: two workers, each with a lab
+	@tools/system-packages lab
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m '(root or lab) and not kube' --durations=10
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
 	@tools/system-packages lab
@@ -56,7 +59,7 @@ soak: $(STAMP) ## kill everybody at every step, and what else is too long for ev
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
-	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadgroup --timeout 3600 tests/lab/crash tests/lab/adversary tests/provisioner/test_idle.py
+	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadfile --timeout 3600 tests/lab/crash tests/lab/adversary tests/provisioner/test_idle.py
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub

@@ -20,22 +20,13 @@ settings.load_profile("project")
 MAY_START_PROGRAMS = ("subprocess", "lab", "root", "kube")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist itself reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one worker, and all of the control plane's: it exists once."""
-    for item in items:
-        group = "kube" if item.get_closest_marker("kube") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 LAB_SECONDS: dict[str, float] = {}
 """Of each lab test, its fixtures included; gathered here, where the workers of xdist report to."""
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.nodeid.startswith("tests/lab/"):
-        name = report.nodeid.partition("@")[0]  # xdist adds the group
-        LAB_SECONDS[name] = LAB_SECONDS.get(name, 0) + report.duration
+        LAB_SECONDS[report.nodeid] = LAB_SECONDS.get(report.nodeid, 0) + report.duration
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -38,7 +38,6 @@ PATHS = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before groups are given by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that wants the control plane is of the marker kube, whoever writes it."""
     for item in items:
