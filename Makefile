@@ -94,7 +94,7 @@ demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1
 	@tools/system-packages lab
 	@$(PY) -m tools.demo
 
-demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a real kubelet (20 min from nothing, once)
+demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a real kubelet (8 min from nothing, then 80 s)
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(PY) -m tools.demo.kube
