@@ -7,14 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Fault
+from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from nodeagent import identity
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
-    from instorage.arrays.model import Mapping, Volume
+    from instorage.arrays.model import IscsiTarget, Mapping, Volume
     from instorage.arrays.protocol import Array
+    from instorage.wire.values import Lun
     from instorage.wire.verbs import AttachReply
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
@@ -47,7 +48,7 @@ def _connect(
 ) -> Attached:
     luns = dict(mapping.luns)
     operation.progress.say("looking for the array's portals")
-    targets = [target for target in array.iscsi_targets() if target.io_group in luns]
+    targets = _targets(array, volume, luns)
     report = operation.node.portals.report(target.portal for target in targets)
     paths = tuple(
         IscsiPath(target.portal, target.iqn, luns[target.io_group])
@@ -72,6 +73,21 @@ def _connect(
     if remark:
         _LOG.warning("Volume %s: %s", volume.name, remark)
     return Attached(reply.device, remark)
+
+
+def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTarget]:
+    """Return the portals of the volume's I/O groups; a volume is seen behind no other."""
+    portals = array.iscsi_targets()
+    targets = [target for target in portals if target.io_group in luns]
+    if portals and not targets:
+        raise Fault(
+            Code.PORTAL_UNREACHABLE,
+            f"Volume {volume.name} is in I/O group {' and '.join(luns)} of array {array.name}, whose nodes "
+            "have no iSCSI portal: configure one there, or make the volume in another I/O group or pool.",
+            volume=volume.name,
+            array=array.name,
+        )
+    return targets
 
 
 def multipath(operation: Operation) -> Multipath:

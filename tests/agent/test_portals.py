@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.arrays.model import VolumeSpec
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Portal
+from instorage.wire.values import Bytes, Portal, VolumeName
 from nodeagent.portals import Portals, sessions
 from tests.agent.bench import Bench
 
@@ -83,6 +84,17 @@ def test_without_any_portal_all_are_named_and_the_mapping_is_taken_back(
     assert reply.seconds < 3
     assert bench.maps("vol1") == []
     assert bench.records() == {}
+
+
+def test_a_volume_whose_io_group_has_no_portal_says_so(
+    node: Callable[..., Bench], portal: Callable[[], str]
+) -> None:
+    bench = node(portal(), portal())  # nodes 1 and 2, which are I/O group 0
+    spec = VolumeSpec(VolumeName("vol1"), Bytes(1 << 30), ("Pool1",))  # on the other site
+    bench.array.create_volume(spec)
+    message = bench.attach("vol1").failure("is in I/O group 1 of array storage-01")
+    assert "configure one there" in message
+    assert bench.maps("vol1") == []
 
 
 def test_a_portal_that_refuses_is_out_at_once(portal: Callable[[], str], tmp_path: Path) -> None:

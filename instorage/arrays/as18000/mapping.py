@@ -131,7 +131,8 @@ def _alone(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
         raise Fault(
             Code.VOLUME_MAPPED_ELSEWHERE,
             f"Volume {volume} on array {cli.array} is mapped to {', '.join(others)}: it cannot be given to "
-            f"{host} before it is unmapped there. The node that has it unmaps it when its last pod is gone.",
+            f"{host} before it is unmapped there. The node that has it unmaps it when its last pod is gone; "
+            f"if that node is gone for good: instoragectl release {volume} --from NODE.",
             array=cli.array,
             volume=volume,
             hosts=", ".join(others),
