@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from tests.arrays.conftest import Rig
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 

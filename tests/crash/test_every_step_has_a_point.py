@@ -17,6 +17,8 @@ from tests.crash.table import Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 RAW = {
     "mounts.mount", "mounts.bind", "mounts.unmount", "scsi.scan", "scsi.delete",
