@@ -26,16 +26,17 @@ types: $(STAMP)
 unit: $(STAMP)
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not slow'
 
-test: $(STAMP) ## every test but pods on kubelets: native, the stub's processors, a control plane, the lab's; two at once
+test: $(STAMP) ## every test but pods on kubelets: native, the stub's processors, a control plane, the lab's
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
-	@$(MAKE) --no-print-directory -j2 -Otarget test-lab test-kube
+	@$(MAKE) --no-print-directory test-kube
+	@$(MAKE) --no-print-directory test-lab
 
-test-lab: $(STAMP) ## the lab's tests and those that need root: two workers, each with a lab
+test-lab: $(STAMP) ## the lab's tests and those that need root; one lab at a time, two make paths late (seen)
 	@tools/system-packages lab
-	@$(PY) -m pytest -q -n 2 --dist loadfile -m '(root or lab) and not kube' --durations=10
+	@$(PY) -m pytest -q -m '(root or lab) and not kube' --durations=10
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
 	@tools/system-packages lab
