@@ -128,12 +128,14 @@ class Reconciler:
     def _compare(self) -> None:
         """Compare with every array, and ask them for the volumes whose format was broken off here."""
         try:
-            with self._begin("comparing with the arrays", None) as operation, operation.helper() as helper:
+            with self._begin("comparing with the arrays", None) as operation:
                 arrays = [operation.array(one.name) for one in operation.configuration.storage]
                 jobs = [functools.partial(comparison.compare, operation, array) for array in arrays]
-                for reply in helper.inspect_all():
+                with operation.helper() as helper:
+                    replies = helper.inspect_all()
+                for reply in replies:
                     if reply.uid and reply.formatting and self._node.records.get(reply.uid) is None:
-                        jobs.append(functools.partial(vanished.forget_format, operation, helper, reply.uid))
+                        jobs.append(functools.partial(vanished.forget_format, operation, reply.uid))
                 overlap([functools.partial(self._tried, job) for job in jobs])
         except Fault as fault:
             _LOG.warning("The arrays could not be compared with the records: %s", fault)

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
     from instorage.arrays.protocol import Array
     from instorage.wire.values import VolumeUid
-    from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
 
 PAUSE_SECONDS = 1.0  # an array's hiccup must not cost a node the right to finish its format
 _LOG = logging.getLogger(__name__)
 
 
-def forget_format(operation: Operation, helper: Helper, uid: VolumeUid) -> None:
+def forget_format(operation: Operation, uid: VolumeUid) -> None:
     """Have the record of a volume's format removed when every configured array says twice that it is gone.
 
     Raises what an array raises that cannot be asked: unknown is not «gone».
@@ -35,7 +34,8 @@ def forget_format(operation: Operation, helper: Helper, uid: VolumeUid) -> None:
     time.sleep(PAUSE_SECONDS)  # the pause is the point: the two answers must not share one moment
     if _known(arrays, uid):
         return
-    helper.detach(DetachRequest(operation.op, uid, WAIT_MS, vanished=True))
+    with operation.helper() as helper:  # its own: a connection answers one call at a time
+        helper.detach(DetachRequest(operation.op, uid, WAIT_MS, vanished=True))
     _LOG.warning("Volume UID %s, whose format was broken off here, is on no array any more: forgotten", uid)
 
 

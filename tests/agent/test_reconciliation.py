@@ -258,8 +258,8 @@ def test_a_recorded_volume_that_was_unmapped_from_outside_is_said(
 
 
 def test_the_record_of_a_format_goes_when_no_array_has_the_volume(node: Bench) -> None:
-    kept, gone = node.create("vol1"), "6" + "e" * 31
-    node.helper.formatting = {kept, gone}
+    kept, gone = node.create("vol1"), {"6" + digit * 31 for digit in "abcdef"}
+    node.helper.formatting = {kept, *gone}
     node.restart()
     until(lambda: node.helper.formatting == {kept})
 
