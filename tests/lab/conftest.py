@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.helper_rig import Rig, Volume, prepare
 from tools.lab import Lab, LabFault
 from tools.lab.snapshots import snapshots
 from tools.lab.topology import NODES
@@ -65,6 +66,33 @@ def node(lab: Lab) -> Machine:
     """The machine of node a, the array beside it."""
     lab.start("array", "a")
     return lab.node("a")
+
+
+@pytest.fixture(scope="module")
+def installed(lab: Lab) -> Iterator[Rig]:
+    """The helper's units on node a, a SAN beside it, without an agent."""
+    rig = prepare(lab)
+    yield rig
+    rig.plane.close()
+    print("\n".join(f"{verb:10} {ms:6} ms" for verb, ms in rig.milliseconds))
+
+
+@pytest.fixture
+def rig(installed: Rig) -> Rig:
+    """The rig, on which nothing of any volume is left."""
+    installed.assert_clean()
+    return installed
+
+
+@pytest.fixture
+def volume(rig: Rig) -> Iterator[Volume]:
+    """A volume mapped to node a; the test must leave nothing of it."""
+    volume = rig.volume()
+    yield volume
+    try:
+        rig.assert_clean()
+    finally:
+        rig.clear(volume)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,43 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.helper_rig import AS_AGENT, DEVICE_MOUNTS, GIB, TARGETS, HelperFault, Rig, Volume, prepare
+from tests.lab.helper_rig import AS_AGENT, DEVICE_MOUNTS, GIB, TARGETS, HelperFault, Rig, Volume
 from tools.lab.topology import PORTALS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tools.lab import Lab
-
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def installed(lab: Lab) -> Iterator[Rig]:
-    rig = prepare(lab)
-    yield rig
-    rig.plane.close()
-    print("\n".join(f"{verb:10} {ms:6} ms" for verb, ms in rig.milliseconds))
-
-
-@pytest.fixture
-def rig(installed: Rig) -> Rig:
-    installed.assert_clean()
-    return installed
-
-
-@pytest.fixture
-def volume(rig: Rig) -> Iterator[Volume]:
-    volume = rig.volume()
-    yield volume
-    try:
-        rig.assert_clean()
-    finally:
-        rig.clear(volume)
 
 
 def test_a_volume_goes_through_its_life_and_every_step_may_be_repeated(rig: Rig, volume: Volume) -> None:
