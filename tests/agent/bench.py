@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -288,10 +289,12 @@ class Bench:
         return [served["name"] for served in self.do("log")]
 
     def records(self) -> dict[str, dict[str, Any]]:
+        """What the agent has written; a record that goes between the listing and the reading is gone."""
         found = {}
         for path in (self.directory / "state/volumes").iterdir():
-            if not path.name.startswith("."):
-                found[path.name] = json.loads(path.read_text())
+            with suppress(FileNotFoundError):
+                if not path.name.startswith("."):
+                    found[path.name] = json.loads(path.read_text())
         return found
 
     def _verb(self, verb: str) -> None:
