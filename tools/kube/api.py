@@ -52,6 +52,18 @@ class Api:
         found: Object = json.loads(body)
         return found
 
+    def patch_status(self, path: str, status: Object) -> None:
+        """Merge fields into an object's status, as its controller may."""
+        body = json.dumps({"status": status})
+        header = {"Content-Type": "application/merge-patch+json"}
+        self._connection.request("PATCH", f"{path}/status", body, header)
+        answer = self._connection.getresponse()
+        said = answer.read()
+        if answer.status != OK:
+            raise LabFault(
+                "kube-api", f"{path}/status: {answer.status} {said[-2000:].decode(errors='replace')}"
+            )
+
     def answers(self, path: str) -> bool:
         """Whether the path is answered with 200, whatever the body; one try of at most 30 s."""
         try:

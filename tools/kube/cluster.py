@@ -1,7 +1,8 @@
 """A cluster whose nodes are machines of the lab: the control plane here, kubelets there.
 
-kube-controller-manager runs on this machine with the product's stub and without an agent: the stub itself
-answers attach and isattached, and a detach there has nothing left to do (the node has unmapped the volume).
+kube-controller-manager runs on this machine, in a root of its own, with the product's stub, which itself answers
+attach and isattached. Without an agent a detach there has nothing left to do: the node has unmapped the volume.
+`tools.kube.control_agent` puts an agent beside it.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ class Cluster:
         self._ports: dict[str, int] = {}  # of this machine, by a kubelet's address and port
         self.relay = Relay()
         self.plane = ControlPlane(kubelets=self._proxy, addresses=(API_ADDRESS,))
+        self.plugin = self.plane.plugins / Path(PLUGIN).name  # as kube-controller-manager sees it
 
     def __enter__(self) -> Self:
         build_stub()
-        place = self.plane.plugins / Path(PLUGIN).name
-        place.mkdir(parents=True)
-        shutil.copy(STUB, place)
+        self.plugin.mkdir(parents=True)
+        shutil.copy(STUB, self.plugin)
         self.relay.__enter__()
         try:
             self.relay.proxy(self._proxy, self._ports)
@@ -136,6 +137,10 @@ class Cluster:
         """Return the names of the pods of a label that are not being deleted."""
         found = self.api.items(f"{api.PODS}?labelSelector={selector.replace('=', '%3D')}")
         return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def forget_mounts(self, machine: Machine) -> None:
+        """Say for a node that cannot that it mounts nothing; kube-controller-manager would wait 6 minutes."""
+        self.api.patch_status(f"{api.NODES}/{machine.role.hostname}", {"volumesInUse": None})
 
     def said(self, name: str) -> str:
         """Return what events say of the object of that name, oldest first."""

@@ -25,6 +25,7 @@ from tools.lab.fault import LabFault
 
 LEASH: Final = Path(__file__).parents[1] / "lab" / "leash.py"
 ETCD: Final = "/usr/bin/etcd"
+BWRAP: Final = "/usr/bin/bwrap"
 PORTS: Final = (20000, 32000)  # below those of outgoing connections (net.ipv4.ip_local_port_range)
 START_SECONDS: Final = 60.0  # a deadline, not the usual time
 SERVICES: Final = "10.96.0.0/24"
@@ -131,14 +132,21 @@ class ControlPlane:
         self._wait("kube-apiserver", lambda: self._answers(f"{self.url}/readyz"))
 
     def start_manager(self) -> None:
-        """Start kube-controller-manager; it ends by itself when it loses the API server for long."""
+        """Start kube-controller-manager; it ends by itself when it loses the API server for long.
+
+        As kubeadm has it, in a root of its own: of this machine it sees its keys and the plugin directory.
+        """
         pki = self.pki
         mine = self.kubeconfig("manager")
+        program = build.program("kube-controller-manager")
+        self.plugins.mkdir(exist_ok=True)
         self._start(
-            "kube-controller-manager", build.program("kube-controller-manager"),
+            "kube-controller-manager", BWRAP, "--die-with-parent", "--ro-bind", program, "/manager",
+            *(word for path in (pki, mine) for word in ("--ro-bind", path, path)),
+            "--bind", self.plugins, self.plugins, "--dir", "/certificates", "--chdir", "/", "/manager",
             f"--kubeconfig={mine}", f"--authentication-kubeconfig={mine}",
             f"--authorization-kubeconfig={mine}", "--bind-address=127.0.0.1", "--port=0",
-            f"--secure-port={self._manager}", f"--cert-dir={pki}", "--leader-elect=false",
+            f"--secure-port={self._manager}", "--cert-dir=/certificates", "--leader-elect=false",
             f"--service-account-private-key-file={pki}/sa.key", f"--root-ca-file={pki}/ca.crt",
             "--use-service-account-credentials=true", f"--kube-api-qps={self._requests}",
             f"--kube-api-burst={self._requests * 3 // 2}",

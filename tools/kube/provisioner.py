@@ -93,20 +93,24 @@ class Provisioner:
             self._process = None
 
     def _configure(self) -> None:
-        port = self._cluster.relay.port_to_socket(self._array)
-        storage = {
-            "name": "storage-01",
-            "type": "AS18000",
-            "host": f"127.0.0.1:{port}",
-            "username": USER,
-            "password": PASSWORD,
-        }
+        storage = array_entry(self._cluster.relay.port_to_socket(self._array))
         path = self._directory / "instorage.yaml"
         path.touch(mode=0o600)
         path.write_text(json.dumps({"storage": [storage]}))
         plane = self._cluster.plane
         with Api(plane.port, plane.pki) as api:
             self._kubeconfig = plane.kubeconfig(ACCOUNT, _token(api))
+
+
+def array_entry(port: int) -> dict[str, str]:
+    """Return the configuration's entry of the lab's array, whose command line is at a port of loopback."""
+    return {
+        "name": "storage-01",
+        "type": "AS18000",
+        "host": f"127.0.0.1:{port}",
+        "username": USER,
+        "password": PASSWORD,
+    }
 
 
 def _token(api: Api) -> str:

@@ -13,6 +13,7 @@ import pytest
 from tools.kube import api
 from tools.kube.cluster import Cluster
 from tools.kube.container_images import BUSYBOX
+from tools.kube.control_agent import ControlAgent
 from tools.kube.machines import POOLS, with_kubelet
 from tools.kube.provisioner import Provisioner
 from tools.lab import Lab, LabFault
@@ -207,9 +208,22 @@ class World:
         until(lambda: not self.mapped_volume(volume), f"{volume} is mapped nowhere")
         self.san.command(f"mcsop rmvdisk {volume}")
 
+    def create(self, document: dict[str, Any]) -> str:
+        """Create an object as it stands, and return its name."""
+        name = str(document["metadata"]["name"])
+        self._made.append(f"{document['kind'].lower()}/{name}")
+        self.cluster.apply([document])
+        return name
+
     def _create(self, version: str, kind: str, name: str, spec: dict[str, Any]) -> None:
-        self._made.append(f"{'pod' if kind == 'Pod' else 'pvc'}/{name}")
-        self.cluster.apply([{"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}])
+        self.create({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+
+
+@pytest.fixture
+def control_agent(cluster: Cluster, lab: Lab) -> Iterator[ControlAgent]:
+    """An agent on the control plane's host, for this test."""
+    with ControlAgent(cluster, lab.management_socket(), lab.directory / "control-agent") as agent:
+        yield agent
 
 
 def until(
