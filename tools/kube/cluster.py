@@ -1,7 +1,8 @@
 """A cluster whose nodes are machines of the lab: the control plane here, kubelets there.
 
-kube-controller-manager runs on this machine, in a root of its own, with the product's stub, which itself answers
-attach and isattached. Without an agent a detach there has nothing left to do: the node has unmapped the volume.
+kube-controller-manager runs on this machine, in a root of its own, with the product's stub, which itself
+answers attach and isattached. Without an agent a detach there has nothing left to do: the node has unmapped
+the volume.
 `tools.kube.control_agent` puts an agent beside it.
 """
 
