@@ -14,6 +14,7 @@ FOLDERS: Final = ("bin", "etc", "tmp", "proc", "sys", "dev", "var", "data")
 COMMANDS: Final = (
     *("sh", "sleep", "ls", "cat", "echo", "df", "mount", "touch", "id", "stat", "wc", "date", "dd", "sync"),
     *("true", "false", "tail", "head", "ps", "rm", "mv", "sha256sum", "hostname", "test", "httpd"),
+    *("cp", "cmp", "chmod", "mkdir"),  # for deploy/stub-daemonset.yaml
 )
 WAIT: Final = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
 CREATED: Final = "2021-01-01T00:00:00Z"  # fixed: an image's digest follows its content alone

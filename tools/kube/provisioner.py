@@ -62,6 +62,11 @@ class Provisioner:
         """The line for `host.volumeKey` of every node."""
         return SigningKey.load(self._directory / "state/volume.key").public_line
 
+    @property
+    def key(self) -> bytes:
+        """Its signing key, for another host's provisioner."""
+        return (self._directory / "state/volume.key").read_bytes()
+
     def start(self) -> None:
         """Start the program and wait until it has its signing key and the lease."""
         argv = [
@@ -99,7 +104,8 @@ class Provisioner:
         path.write_text(json.dumps({"storage": [storage]}))
         plane = self._cluster.plane
         with Api(plane.port, plane.pki) as api:
-            self._kubeconfig = plane.kubeconfig(ACCOUNT, _token(api))
+            self.token = _token(api)
+            self._kubeconfig = plane.kubeconfig(ACCOUNT, self.token)
 
 
 def array_entry(port: int) -> dict[str, str]:

@@ -78,14 +78,26 @@ def products(lab: Lab, san: San) -> dict[str, Product]:
 
 
 @pytest.fixture(scope="session")
-def cluster(lab: Lab, san: San, products: dict[str, Product]) -> Iterator[Cluster]:
+def joined(lab: Lab, products: dict[str, Product]) -> Iterator[Cluster]:
+    """The cluster with both nodes in it."""
     with Cluster(lab) as cluster:
         cluster.join(*NODES)
-        with Provisioner(cluster, lab.management_socket(), lab.directory / "provisioner") as provisioner:
-            for product in products.values():
-                product.configure(volumeKey=[provisioner.key_line])
-            cluster.apply([STORAGE_CLASS])
-            yield cluster
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def provisioner(joined: Cluster, lab: Lab) -> Iterator[Provisioner]:
+    with Provisioner(joined, lab.management_socket(), lab.directory / "provisioner") as provisioner:
+        yield provisioner
+
+
+@pytest.fixture(scope="session")
+def cluster(joined: Cluster, provisioner: Provisioner, products: dict[str, Product]) -> Cluster:
+    """The cluster, ready for claims."""
+    for product in products.values():
+        product.configure(volumeKey=[provisioner.key_line])
+    joined.apply([STORAGE_CLASS])
+    return joined
 
 
 class World:
