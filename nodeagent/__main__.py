@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from instorage.adopted import AdoptedFile
 from instorage.arrays.pool import ArrayPool, array_client
-from nodeagent import tenancy
+from instorage.wire.fault import Fault
+from nodeagent import barrier, tenancy
 from nodeagent.attached import Attachments
 from nodeagent.dispatch import Dispatcher
 from nodeagent.flight import Flights, VolumeLocks
+from nodeagent.host_lock import Expansions
 from nodeagent.journal import Log
 from nodeagent.node import Node
 from nodeagent.paths import Paths
@@ -54,6 +56,7 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
         attachments=Attachments(),
         locks=VolumeLocks(),
         flights=Flights(),
+        expansions=Expansions(),
         boot_id=paths.boot_id.read_text().strip(),
     )
 
@@ -85,6 +88,7 @@ class Agent:
         if not self._reconciler.wait_settled(READY_SECONDS):
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
+        self._notify(f"STATUS={self._status()}")
         self._notify("READY=1")
         threading.Thread(target=preload, name="preload", daemon=True).start()
         self.server.serve(self._tick, watchdog_seconds())
@@ -94,6 +98,18 @@ class Agent:
             _LOG.warning("%d calls had no answer when the agent stopped", self.server.calls)
         self.server.close()
         self._node.arrays.close()
+
+    def _status(self) -> str:
+        """Say in one line whether this host attaches and detaches, and why not."""
+        try:
+            found = barrier.present(self._node.settings.current())
+        except Fault as fault:
+            return fault.sentence
+        if found is None:
+            return "Ready"
+        sentence = barrier.broken_off(found).sentence
+        _LOG.warning("%s", sentence, extra={"code": "barrier"})
+        return sentence
 
     def stop(self) -> None:
         """End `run`, from a signal handler or another thread."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
-from nodeagent import barrier, leftover, takedown, tenancy
+from nodeagent import host_lock, leftover, takedown, tenancy
 from nodeagent.connect import bring_up
 from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
@@ -39,17 +39,16 @@ _LOG = logging.getLogger(__name__)
 
 def attach(operation: Operation, options: Options) -> Attached:
     """Attach the volume, or verify that it is attached; what this call began is taken back when it fails."""
-    barrier.refuse(operation)
     grants = tenancy.admit(operation, options)
     array = operation.array(options.storage)
-    operation.progress.say(f"asking array {array.name} for the volume")
-    volume = usable(array, options)
-    tenancy.confirm(grants, options, array.name, volume.uid)
     with operation.helper() as helper:
+        host_lock.look(operation, helper)
+        operation.progress.say(f"asking array {array.name} for the volume")
+        volume = usable(array, options)
+        tenancy.confirm(grants, options, array.name, volume.uid)
         operation.progress.say("asking the helper for the initiator")
         host = own_host(operation, array, helper)
-        operation.progress.say("waiting for the host lock")
-        helper.lock(operation.left)
+        host_lock.share(operation, helper)
         here = helper.inspect(volume.uid)
         mapping = _mapping_before(operation, array, helper, volume, host, here, options)
         if mapping is not None:
@@ -60,7 +59,7 @@ def attach(operation: Operation, options: Options) -> Attached:
 
 def usable(array: Array, options: Options) -> Volume:
     """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says."""
-    volume = array.find_volume(options.name)
+    volume = _found(array, options)
     if volume is None:
         raise Fault(
             Code.VOLUME_MISSING,
@@ -78,10 +77,25 @@ def usable(array: Array, options: Options) -> Volume:
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"Volume {volume.name} is {volume.level} on array {array.name}, its PV says {options.level}: "
-            "an expansion may have been broken off; see the plan in the barrier file.",
+            f"an expansion may have been broken off; {plan_of(volume.name)}.",
             volume=volume.name,
         )
     return volume
+
+
+def plan_of(name: str) -> str:
+    """Say where the plan of a broken-off expansion is to be had."""
+    return f"see «instoragectl barrier plan {name}» on the node that had it last"
+
+
+def _found(array: Array, options: Options) -> Volume | None:
+    try:
+        return array.find_volume(options.name)
+    except Fault as fault:
+        if fault.code is not Code.VOLUME_NOT_READY:
+            raise
+        sentence = f"{fault.sentence} If so, {plan_of(options.name)}."
+        raise Fault(fault.code, sentence, **fault.fields) from None
 
 
 def _mapping_before(
@@ -178,7 +192,7 @@ def _rolled_back(operation: Operation, array: Array, record: Record, fault: Faul
     operation.progress.say("taking the failed attach back")
     try:
         with operation.helper() as helper:
-            helper.lock(operation.left)
+            host_lock.share(operation, helper)
             helper.detach(DetachRequest(operation.op, record.uid, takedown.WAIT_MS))
             reached(Step.AGENT_ATTACH_TAKEN_BACK)
             takedown.unmap(operation, array, helper, record)

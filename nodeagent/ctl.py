@@ -1,6 +1,7 @@
 """`instoragectl`: the administrator's program.
 
-`pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone.
+`pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone, `barrier`
+explains and finishes an active-active expansion that was broken off.
 `instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
 executed from there, if a provisioner is installed on this host too.
 
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
 from instorage.wire.values import VolumeName
-from nodeagent import ctl_pin, ctl_release
+from nodeagent import ctl_barrier, ctl_pin, ctl_release
 from nodeagent.paths import Paths
 
 if TYPE_CHECKING:
@@ -59,8 +60,30 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
+    _add_barrier(commands)
     commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
+
+
+def _add_barrier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    stopped = commands.add_parser(
+        "barrier",
+        help="an active-active expansion that was broken off on this node",
+        description="While the barrier file is there nothing is attached to this node or detached from it.",
+    )
+    actions = stopped.add_subparsers(dest="action", required=True)
+    actions.add_parser("show", help="which barrier files and records are here")
+    for name, what in (
+        ("plan", "what is left, as commands for the array; without a record: what can be seen of VOLUME"),
+        ("resume", "do what is left, and remove barrier and record"),
+    ):
+        one = actions.add_parser(name, help=what, description=what)
+        one.add_argument("volume", metavar="VOLUME", nargs="?", help="the volume's name, as of its PV")
+    actions.add_parser("clear", help="remove the barrier file; what is known stays until the volume is whole")
+    for one in actions.choices.values():
+        one.add_argument(
+            "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
+        )
 
 
 def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
@@ -78,8 +101,21 @@ def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
 def _lines(given: argparse.Namespace) -> Iterator[str]:
     if given.command == "pin":
         return ctl_pin.pin(given.config, given.file, dry_run=given.dry_run)
+    if given.command == "barrier":
+        return _barrier(given)
     volume = VolumeName.parse(given.volume)
     return ctl_release.release(given.config, volume, given.node, logged_in=given.although_logged_in)
+
+
+def _barrier(given: argparse.Namespace) -> Iterator[str]:
+    if given.action == "show":
+        return ctl_barrier.show(given.config)
+    if given.action == "clear":
+        return ctl_barrier.clear(given.config)
+    volume = VolumeName.parse(given.volume) if given.volume else None
+    if given.action == "plan":
+        return ctl_barrier.plan(given.config, volume)
+    return ctl_barrier.resume(given.config, volume, lambda phase: print(f"  {phase}", flush=True))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         for line in _lines(given):
-            print(line)
+            print(line, flush=True)
     except Fault as fault:
         print(f"instoragectl: {fault.sentence}", file=sys.stderr)
         return 1

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration import Fence
 from instorage.wire.fault import Code, Fault
-from nodeagent import barrier, identity
+from nodeagent import barrier, host_lock, identity
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Mapping
     from instorage.arrays.protocol import Array
     from nodeagent.flexvolume import Detach
+    from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
 
 SILENT_SECONDS = 8.0
@@ -40,16 +41,24 @@ class Finding:
 def detach(operation: Operation, request: Detach) -> str:
     """Make sure that `request.node` no longer has the volume; return a remark, often empty.
 
-    All arrays are asked at once. A mapping is removed only as `host.fence` allows.
+    All arrays are asked at once. A mapping is removed only as `host.fence` allows. A barrier stops calls for
+    this host: it says nothing of other nodes.
     """
-    barrier.refuse(operation)
-    operation.progress.say("asking the arrays where the volume is mapped")
     names = identity.host_objects(operation.host, request.node)
+    with operation.helper() as helper:
+        if identity.is_own(operation.host, names):
+            host_lock.share(operation, helper)
+        return _detached(operation, helper, request, names)
+
+
+def _detached(operation: Operation, helper: Helper, request: Detach, names: tuple[str, ...]) -> str:
+    operation.progress.say("asking the arrays where the volume is mapped")
     findings = _ask_all(operation, request)
     held = [(f.array, m) for f in findings for m in f.mappings if m.host in names]
     if len(held) > 1:
         raise _several(request, held)
     if held:
+        _refuse_unfinished(helper, request)
         _fence(operation, request, *held[0])
         return ""
     silent = next((finding.fault for finding in findings if finding.fault is not None), None)
@@ -61,6 +70,17 @@ def detach(operation: Operation, request: Detach) -> str:
             f"Volume {request.name} is mapped to {', '.join(others)}, not to {request.node}: left as it is."
         )
     return ""
+
+
+def _refuse_unfinished(helper: Helper, request: Detach) -> None:
+    """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is."""
+    if any(record.volume == request.name for record in barrier.records(helper.barrier())):
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"The active-active expansion of volume {request.name} was broken off: it stays mapped until "
+            "«instoragectl barrier resume» has finished it.",
+            volume=request.name,
+        )
 
 
 def _ask_all(operation: Operation, request: Detach) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import MountRequest
-from nodeagent import barrier, tenancy
+from nodeagent import tenancy
 from nodeagent.attach import elsewhere, usable
 from nodeagent.connect import multipath
 from nodeagent.host_object import own_host
@@ -28,7 +28,6 @@ _LOG = logging.getLogger(__name__)
 
 def mount_device(operation: Operation, target: DeviceTarget, options: Options) -> None:
     """Mount the attached volume on `target`; the helper verifies the device again by UID and size."""
-    barrier.refuse(operation)
     grants = tenancy.admit(operation, options)
     array = operation.array(options.storage)
     with operation.helper() as helper:

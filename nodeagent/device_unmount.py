@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, takedown
+from nodeagent import adoption, host_lock, takedown
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def unmount_device(operation: Operation, target: DeviceTarget) -> None:
 
     The volume is known by its mount; when that is gone already, by its ownership record.
     """
-    barrier.refuse(operation)
-    operation.progress.say("unmounting")
     with operation.helper() as helper:
+        host_lock.share(operation, helper)  # before the unmount: what is refused has changed nothing
+        operation.progress.say("unmounting")
         mounted = helper.unmount(target.path).uid
         reached(Step.AGENT_DETACH_UNMOUNTED)
         for record in _ours(operation, target, mounted):

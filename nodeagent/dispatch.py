@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
-from nodeagent import attach, detach, device_mount, device_unmount, flexvolume, journal, pod_mount
+from nodeagent import attach, detach, device_mount, device_unmount, flexvolume, growth, journal, pod_mount
 from nodeagent.flexvolume import Answer, Status
 from nodeagent.node import Operation
 from nodeagent.progress import Progress
@@ -106,7 +106,7 @@ class Dispatcher:
         return answer
 
     def _tell(self, request: Request, answer: Answer) -> None:
-        ignored = ("mount", "unmount", "detach") if self._node.paths.attach else ("detach",)
+        ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))
         if self._reconciler is None or request.call in ignored:
             return
         if request.call != "waitforattach" and answer.status is Status.SUCCESS:
@@ -129,6 +129,8 @@ def perform(operation: Operation, request: Request) -> Answer:
             pod_mount.unmount_pod(operation, pod)
         case flexvolume.UnmountDevice(target):
             device_unmount.unmount_device(operation, target)
+        case flexvolume.ExpandFs():
+            return Answer(Status.SUCCESS, fields={"volumeNewSize": growth.expand(operation, request)})
         case flexvolume.Detach():
             return Answer(Status.SUCCESS, detach.detach(operation, request))
     return Answer(Status.SUCCESS)

@@ -11,13 +11,13 @@ from instorage.arrays.model import Level
 from instorage.grant import STORAGE_OPTION, SignedGrant
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import FsType, VolumeName
-from nodeagent.targets import DeviceTarget, PodTarget
+from nodeagent.targets import DeviceTarget, PodTarget, is_device_mount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MESSAGE_LIMIT = 4000  # characters
-Targeted = TypeVar("Targeted", "MountDevice", "Mount")
+Targeted = TypeVar("Targeted", "MountDevice", "Mount", "ExpandFs")
 
 
 class Status(StrEnum):
@@ -185,7 +185,17 @@ class Detach:
     call: ClassVar[str] = "detach"
 
 
-Request = WaitForAttach | MountDevice | Mount | Unmount | UnmountDevice | Detach
+@dataclass(frozen=True)
+class ExpandFs(_AtTarget):
+    """Make volume and file system at least `size` bytes; the device argument is ignored, it may be empty."""
+
+    target: DeviceTarget | PodTarget
+    options: Options
+    size: int
+    call: ClassVar[str] = "expandfs"
+
+
+Request = WaitForAttach | MountDevice | Mount | Unmount | UnmountDevice | Detach | ExpandFs
 """Equal requests are one operation: the request is the key of the single flight."""
 CAPABILITIES = {
     "attach": True,
@@ -201,9 +211,9 @@ def parse(argv: Sequence[str]) -> Request | Answer:
     call, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
     if call == "init":
         return Answer(Status.SUCCESS, fields={"capabilities": dict(CAPABILITIES)})
-    if call in ("expandfs", "expandvolume"):
-        # «Not supported» would make kubelet resize the file system by itself
-        raise Fault(Code.NOT_SUPPORTED, "Growing a volume is not in this version of the driver.", call=call)
+    if call == "expandvolume":  # no Kubernetes calls it (flexvolume.md 7)
+        sentence = "A volume is grown by expandfs, on the node that has it mounted: enlarge its claim."
+        raise Fault(Code.NOT_SUPPORTED, sentence, call=call)
     if call not in _PARSERS:
         return Answer(Status.NOT_SUPPORTED)
     count, parser = _PARSERS[call]
@@ -218,6 +228,7 @@ _PARSERS: dict[str, tuple[int, Callable[[list[str]], Request]]] = {
     "mount": (2, lambda a: _same(Mount(PodTarget.parse(a[0]), Options.parse(a[1])))),
     "unmount": (1, lambda a: Unmount(PodTarget.parse(a[0]))),
     "unmountdevice": (1, lambda a: UnmountDevice(DeviceTarget.parse(a[0]))),
+    "expandfs": (4, lambda a: _same(ExpandFs(_target(a[2]), Options.parse(a[0]), _size(a[3])))),
     "detach": (2, lambda a: Detach(VolumeName.parse(a[0]), a[1])),
 }
 
@@ -230,3 +241,13 @@ def _same(request: Targeted) -> Targeted:
             volume=request.options.name,
         )
     return request
+
+
+def _target(text: str) -> DeviceTarget | PodTarget:
+    return DeviceTarget.parse(text) if is_device_mount(text) else PodTarget.parse(text)
+
+
+def _size(text: str) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text[:20]) < 1 << 60:
+        return int(text[:20])
+    raise Fault(Code.BAD_REQUEST, f"The new size {text[:40]!r} is not a number of bytes.", value=text[:40])

@@ -15,11 +15,17 @@ from instorage.wire.verbs import (
     VERBS,
     AttachReply,
     AttachRequest,
+    BarrierReply,
+    BarrierRequest,
     BindReply,
     BindRequest,
     DetachReply,
     DetachRequest,
     Empty,
+    FreezeReply,
+    FreezeRequest,
+    GrowFilesystemReply,
+    GrowFilesystemRequest,
     InitiatorReply,
     InitiatorRequest,
     InspectReply,
@@ -29,6 +35,10 @@ from instorage.wire.verbs import (
     LockRequest,
     MountReply,
     MountRequest,
+    RescanReply,
+    RescanRequest,
+    ThawReply,
+    ThawRequest,
     UnlockRequest,
     UnmountReply,
     UnmountRequest,
@@ -47,7 +57,7 @@ T = TypeVar("T", bound="DataclassInstance")
 LOOK = "look at «systemctl status instorage-helper.socket» and «journalctl -u instorage-helper»"
 CONNECT_SECONDS = 10.0  # a cold helper under load
 ANSWER_SECONDS = 30.0
-MOUNT_SECONDS = 1800.0  # mkfs and fsck of a large volume have their own deadlines inside the helper
+MOUNT_SECONDS = 1800.0  # mkfs, fsck and the growth of a large volume have their own deadlines in the helper
 GRACE_SECONDS = 60.0  # beyond the patience that a request carries
 LEASE_SECONDS = 180.0
 _LOG = logging.getLogger(__name__)
@@ -66,6 +76,9 @@ class Helper:
         self._path = path
         self._stream: Stream | None = None
         self._lease_until: float | None = None
+        self._mode = LockMode.SHARED
+        self.connections = 0
+        """How often it was connected: what the helper held for one connection is lost with it."""
 
     def __enter__(self) -> Helper:
         return self
@@ -95,12 +108,12 @@ class Helper:
         replies = self._calls(InspectRequest(self.op), InspectReply, ANSWER_SECONDS, more=True)
         return tuple(reply for reply in replies if reply.uid is not None)
 
-    def lock(self, wait: float) -> None:
-        """Take (or renew) the shared host lock, waiting at most `wait` seconds."""
+    def lock(self, wait: float, mode: LockMode = LockMode.SHARED) -> None:
+        """Take (or renew) the host lock, waiting at most `wait` seconds."""
         until = time.monotonic() + LEASE_SECONDS  # the lease begins later, so this is never too long
-        request = LockRequest(self.op, LockMode.SHARED, int(LEASE_SECONDS * 1000), int(wait * 1000))
+        request = LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
         reply = self.call(request, LockReply, wait + ANSWER_SECONDS)
-        self._lease_until = until
+        self._lease_until, self._mode = until, mode
         for path in reply.not_locked:
             _LOG.debug("Other programs are not kept out by a lock of %s", path)
 
@@ -113,7 +126,7 @@ class Helper:
         if self._stream is None or self._lease_until is None:
             raise Fault(Code.LOCK_LOST, "The host lock went with the helper's connection; try again.")
         if self._lease_until - time.monotonic() < seconds:
-            self.lock(0)
+            self.lock(0, self._mode)
 
     def unlock(self) -> None:
         """Give the host lock up."""
@@ -139,6 +152,29 @@ class Helper:
     def unmount(self, target: str) -> UnmountReply:
         """Sync and unmount a target."""
         return self.call(UnmountRequest(self.op, target), UnmountReply, 2 * GRACE_SECONDS)
+
+    def rescan(self, request: RescanRequest) -> RescanReply:
+        """Have every path and the map read their size again."""
+        return self.call(request, RescanReply, request.wait_ms / 1000 + GRACE_SECONDS)
+
+    def grow_filesystem(self, uid: VolumeUid, target: str) -> GrowFilesystemReply:
+        """Make the mounted file system as large as its volume."""
+        return self.call(GrowFilesystemRequest(self.op, uid, target), GrowFilesystemReply, MOUNT_SECONDS)
+
+    def freeze(self, uid: VolumeUid, target: str, lease: float) -> FreezeReply:
+        """Stop writes for at most `lease` seconds; asked again, renew."""
+        request = FreezeRequest(self.op, uid, target, int(lease * 1000))
+        return self.call(request, FreezeReply, lease)  # an answer after the lease is worth nothing
+
+    def thaw(self, uid: VolumeUid, target: str) -> ThawReply:
+        """Let the volume be written again."""
+        return self.call(ThawRequest(self.op, uid, target), ThawReply)
+
+    def barrier(
+        self, uid: VolumeUid | None = None, text: str = "", *, record: str = "", erase: bool = False
+    ) -> tuple[str, ...]:
+        """Keep or forget the record of an expansion; return every one that is kept."""
+        return self.call(BarrierRequest(self.op, uid, record, text, erase), BarrierReply).records
 
     def call(self, request: DataclassInstance, reply: type[T], seconds: float = ANSWER_SECONDS) -> T:
         """Send one request and return its one reply."""
@@ -184,6 +220,7 @@ class Helper:
     def _connected(self) -> Stream:
         if self._stream is None:
             self._stream = Stream(_connect(self._path))
+            self.connections += 1
         return self._stream
 
 

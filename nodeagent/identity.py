@@ -38,6 +38,11 @@ def assigned(host: HostSettings) -> str | None:
     return host.objects.get(host.node_name) or host.objects.get(socket.gethostname())
 
 
+def is_own(host: HostSettings, names: tuple[str, ...]) -> bool:
+    """Say whether one of these host objects is this node's, as far as names tell."""
+    return not {*host_names(host), assigned(host)}.isdisjoint(names)
+
+
 def patience(host: HostSettings) -> float:
     """Return the longest wait in seconds for path, device and map together; one look is always taken."""
     return host.iscsi_path.total + host.scsi_scan.total + host.multipath_search.total

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from instorage.wire.values import RequestId
     from nodeagent.attached import Attachments
     from nodeagent.flight import Flights, VolumeLocks
+    from nodeagent.host_lock import Expansions
     from nodeagent.paths import Paths
     from nodeagent.portals import Portals
     from nodeagent.progress import Progress
@@ -37,6 +38,7 @@ class Node:
     attachments: Attachments
     locks: VolumeLocks
     flights: Flights
+    expansions: Expansions
     boot_id: str
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, comparison, takedown, targets, vanished
+from nodeagent import adoption, barrier, comparison, interrupted, takedown, targets, vanished
 from nodeagent.steps import Step, reached
 from nodeagent.targets import DeviceTarget
 
@@ -103,6 +103,7 @@ class Reconciler:
 
     def _look_around(self) -> None:
         """Adopt what is mounted in our directories, settle what an earlier boot left, schedule the rest."""
+        self._tried(self._settle_expansions)
         self._adopt()
         records = self._node.records.all()
         old = [record for record in records if record.boot_id != self._node.boot_id]
@@ -110,6 +111,10 @@ class Reconciler:
             if record not in old:
                 self._schedule(record.uid, self._rest)
         overlap([functools.partial(self._settle, record.uid) for record in old])
+
+    def _settle_expansions(self) -> None:
+        with self._begin("looking for a broken-off expansion", None) as operation:
+            interrupted.settle(operation)
 
     def _adopt(self) -> None:
         try:
@@ -145,7 +150,7 @@ class Reconciler:
         try:
             job()
         except Fault as fault:
-            _LOG.warning("An array could not be compared with the records: %s", fault)
+            _LOG.warning("The records could not be compared with what is there: %s", fault)
 
     def _wait(self) -> list[VolumeUid] | None:
         """Wait for volumes that are due; None: stop."""

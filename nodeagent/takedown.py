@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
+from nodeagent import host_lock
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 def take_down(operation: Operation, helper: Helper, record: Record) -> None:
     """Remove map and paths, unmap on the array, drop the record. Refused by the helper while in use."""
-    operation.progress.say("waiting for the host lock")
-    helper.lock(operation.left)
+    host_lock.share(operation, helper)
     operation.progress.say("removing the device")
     removed = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS)).removed
     reached(Step.AGENT_DETACH_REMOVED)

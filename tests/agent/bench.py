@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
-from instorage.arrays.model import Initiator, Provisioning, VolumeSpec
+from instorage.arrays.model import Initiator, Level, Provisioning, VolumeSpec
+from instorage.arrays.pool import ArrayPool
 from instorage.wire.values import Bytes, Iqn, VolumeName
 from nodeagent.__main__ import Agent, build
 from nodeagent.paths import Paths
@@ -26,9 +27,17 @@ from tests.agent.helper_peer import IQN, HelperPeer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from instorage.arrays.endpoint import Limits as Patience
+    from instorage.configuration import StorageSettings
+
 GIB = 1 << 30
 KUBELET = "/var/lib/kubelet"
 NODE = "node1"
+ACTIVE_ACTIVE: dict[str, Any] = {
+    "level": Level.ACTIVE_ACTIVE,
+    "pools": ("Pool0", "Pool1"),
+    "io_groups": ("0", "1"),
+}
 POD = "431a7251-1df7-43a7-b81a-9e1d775a898e"
 RECORDED = Path(__file__).resolve().parents[1] / "data/kubelet-1.20-calls.jsonl"
 
@@ -140,6 +149,7 @@ class Bench:
     directory: Path
     portals: dict[int, str]
     rest: float = 30.0
+    patience: Patience | None = None
     simulator: Simulator = field(init=False)
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
@@ -158,6 +168,7 @@ class Bench:
             )
         ).start()
         self.helper = HelperPeer(self.directory / "helper.sock", self._verb)
+        self.helper.capacity = self.size
         self.helper.start()
         self.configure()
         self.array = As18000(
@@ -218,11 +229,18 @@ class Bench:
         self.socket.unlink(missing_ok=True)
         listener.bind(str(self.socket))
         listener.listen(64)
-        agent = Agent(build(self.paths, lambda _: None), [listener], uid=os.getuid(), rest=self.rest)
+        node = build(self.paths, lambda _: None)
+        if self.patience is not None:
+            node = replace(node, arrays=ArrayPool(self._client))
+        agent = Agent(node, [listener], uid=os.getuid(), rest=self.rest)
         thread = threading.Thread(target=agent.run, daemon=True)
         thread.start()
         self._agents.append((agent, thread))
         return agent
+
+    def _client(self, entry: StorageSettings) -> As18000:
+        endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
+        return As18000(endpoint, self.paths.state / "known_hosts", self.patience)
 
     @property
     def agent(self) -> Agent:
@@ -260,10 +278,29 @@ class Bench:
     def mount_device(self, volume: str, text: str = "") -> Reply:
         return self.call("mountdevice", device_target(volume), "/dev/ignored", text or options(volume))
 
-    def create(self, name: str, *, thin: bool = True, size: int = GIB) -> str:
+    def expandfs(self, volume: str, size: int, *, target: str = "", text: str = "") -> Reply:
+        return self.begin_expandfs(volume, size, target=target, text=text).reply(90)
+
+    def begin_expandfs(self, volume: str, size: int, *, target: str = "", text: str = "") -> Stub:
+        """Call as kubelet does while a pod runs; `target` is another directory than the pod's."""
+        directory = target or pod_target(volume)
+        return self.begin("expandfs", text or options(volume), "/dev/x", directory, str(size), str(GIB))
+
+    def create(self, name: str, *, thin: bool = True, size: int = GIB, **kind: Any) -> str:
         """Make a volume on the array; return its UID."""
-        spec = VolumeSpec(VolumeName(name), Bytes(size), ("Pool0",), provisioning=Provisioning(thin=thin))
+        fields = {"pools": ("Pool0",), "provisioning": Provisioning(thin=thin)} | kind
+        spec = VolumeSpec(VolumeName(name), Bytes(size), **fields)
         return str(self.array.create_volume(spec).uid)
+
+    def use(self, name: str, text: str = "") -> None:
+        """Attach the volume and mount it for a pod."""
+        self.attach(name, text).success()
+        self.mount_device(name, text).success()
+        self.call("mount", pod_target(name), text or options(name)).success()
+
+    def size(self, uid: str) -> int:
+        """The array's size of a volume, bytes."""
+        return int(next(row["size"] for row in self.do("volumes") if row["uid"].lower() == uid))
 
     def make_host(self, name: str, iqn: str = IQN) -> None:
         self.array.ensure_host(Initiator(Iqn(iqn)), link="iscsi", names=(name,))

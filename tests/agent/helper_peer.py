@@ -10,9 +10,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from tests.agent.growing_peer import FaultError, GrowingPeer, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +24,6 @@ if TYPE_CHECKING:
 
 INTERFACE = "io.inspur.instorage.Helper"
 IQN = "iqn.1993-08.org.debian:01:node1"
-
-
-class FaultError(Exception):
-    """An error reply."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.parameters = {"code": code, "sentence": sentence, "fields": {}}
 
 
 @dataclass
@@ -40,10 +36,11 @@ class Script:
     reached: threading.Event = field(default_factory=threading.Event)
 
 
-class HelperPeer:
+class HelperPeer(GrowingPeer):
     """`devices` maps UIDs to device names, `mounts` targets to (UID, read-only)."""
 
     def __init__(self, path: Path, seen: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(path.parent / "plugin/aa-extend-failure.barrier")
         self.path = path
         self.devices: dict[str, str] = {}
         self.mounts: dict[str, tuple[str, bool]] = {}
@@ -52,7 +49,6 @@ class HelperPeer:
         self.iqn: str | None = IQN
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.scripts: dict[str, deque[Script]] = {}
-        self.locks = 0
         self._seen = seen
         self._guard = threading.Lock()
         self._listener: socket.socket | None = None
@@ -74,7 +70,17 @@ class HelperPeer:
             self._listener = None
             self.path.unlink(missing_ok=True)
         for connection in list(self._connections):
-            connection.close()
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def restart(self) -> None:
+        """Die and be started anew by systemd: what was locked or frozen for a connection is so no more."""
+        self.stop()
+        deadline = time.monotonic() + 10
+        while self._connections:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        self.start()
 
     def script(self, verb: str, **what: Any) -> Script:
         """Put something in the way of the next call of `verb`."""
@@ -102,7 +108,8 @@ class HelperPeer:
 
     def _serve(self, connection: socket.socket) -> None:
         self._connections.add(connection)
-        locked = False
+        session = Session()
+        self._enter(session)
         pending = b""
         try:
             while True:
@@ -114,16 +121,17 @@ class HelperPeer:
                 text, _, pending = pending.partition(b"\0")
                 message = json.loads(text)
                 verb = message["method"].removeprefix(f"{INTERFACE}.")
-                locked = self._answer(connection, verb, message, locked=locked)
+                self._answer(connection, verb, message, session)
         except OSError:
             return
         finally:
-            if locked:
-                self._unlock()
+            self._leave(session)
             self._connections.discard(connection)
             connection.close()
 
-    def _answer(self, connection: socket.socket, verb: str, message: dict[str, Any], *, locked: bool) -> bool:
+    def _answer(
+        self, connection: socket.socket, verb: str, message: dict[str, Any], session: Session
+    ) -> None:
         parameters = message["parameters"]
         with self._guard:
             self.calls.append((verb, parameters))
@@ -139,27 +147,16 @@ class HelperPeer:
         try:
             if script is not None and script.fault is not None:
                 raise script.fault
-            reply = getattr(self, f"do_{verb.lower()}")(parameters)
+            own = (session,) if verb in ("Lock", "Unlock", "Freeze", "Thaw") else ()
+            reply = getattr(self, f"do_{verb.lower()}")(parameters, *own)
         except FaultError as error:
             body: dict[str, Any] = {"error": f"{INTERFACE}.Fault", "parameters": error.parameters}
             connection.sendall(json.dumps(body).encode() + b"\0")
-            return locked
-        if verb == "Lock" and not locked:
-            with self._guard:
-                self.locks += 1
-            locked = True
-        elif verb == "Unlock" and locked:
-            self._unlock()
-            locked = False
+            return
         replies = reply if isinstance(reply, list) else [reply]
         for number, one in enumerate(replies, 1):
             body = {"parameters": one} | ({"continues": True} if number < len(replies) else {})
             connection.sendall(json.dumps(body).encode() + b"\0")
-        return locked
-
-    def _unlock(self) -> None:
-        with self._guard:
-            self.locks -= 1
 
     def do_initiator(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"wwpns": []} | ({"iqn": self.iqn} if self.iqn else {})
@@ -172,7 +169,8 @@ class HelperPeer:
 
     def _state(self, uid: str) -> dict[str, Any]:
         device = self.devices.get(uid)
-        paths = [{"name": "sda", "hctl": "0:0:0:0", "state": "running", "size": 1 << 30}] if device else []
+        size = self.sizes.get(uid, 1 << 30)
+        paths = [{"name": "sda", "hctl": "0:0:0:0", "state": "running", "size": size}] if device else []
         mounts = [
             {"target": target, "fs_type": "ext4", "read_only": read_only}
             for target, (owner, read_only) in self.mounts.items()
@@ -184,12 +182,6 @@ class HelperPeer:
             | {"formatting": uid in self.formatting}
             | ({"device": device, "multipath": True} if device else {})
         )
-
-    def do_lock(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"not_locked": ["/config: Permission denied"]}
-
-    def do_unlock(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {}
 
     def do_attach(self, asked: dict[str, Any]) -> dict[str, Any]:
         if not asked["paths"]:

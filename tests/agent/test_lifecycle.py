@@ -34,10 +34,11 @@ def test_recorded_calls_of_a_pod_all_succeed(bench: Bench) -> None:
         if argv[0] in ("getvolumename", "attach", "isattached"):
             assert reply.answer["status"] == "Not supported"
         elif argv[0] == "expandfs":
-            reply.failure("not in this version")
+            assert reply.success().answer["volumeNewSize"] == int(argv[4])
         else:
             reply.success()
     assert {"init", "waitforattach", "mountdevice", "mount", "unmount", "unmountdevice", "detach"} <= seen
+    assert "expandfs" in seen
     assert bench.maps(VOLUME) == []
     assert bench.records() == {}
     assert bench.helper.mounts == {}
@@ -86,7 +87,7 @@ def test_devices_are_gone_before_the_array_unmaps(bench: Bench) -> None:
     order: list[tuple[str, bool]] = []
     bench.helper._seen = lambda verb: order.append((verb, bool(bench.maps(VOLUME))))
     bench.call("unmountdevice", device_target(VOLUME)).success()
-    assert [verb for verb, _ in order] == ["Unmount", "Lock", "Detach", "Unlock"]
+    assert [verb for verb, _ in order] == ["Lock", "Unmount", "Lock", "Detach", "Unlock"]
     assert dict(order) == {"Unmount": True, "Lock": True, "Detach": True, "Unlock": False}
     assert uid not in bench.helper.devices
     assert bench.helper.locks == 0

@@ -269,9 +269,10 @@ def test_nonsense_is_answered_with_a_sentence(bench: Bench) -> None:
     bench.call("mountdevice", "/etc", "x", options("vol1")).failure("/etc")
     bench.call("unmountdevice", device_target("a/../../b")).failure("is not the path")
     bench.call("mount", pod_target("vol1"), options("vol2")).failure("vol2")
-    bench.call("expandvolume", options("vol1"), device_target("vol1"), "2", "1").failure(
-        "not in this version"
-    )
+    bench.call("expandvolume", options("vol1"), device_target("vol1"), "2", "1").failure("enlarge its claim")
+    for size in ("", "0", "-1", "1.5", "1Gi", "９", "9" * 30):
+        call = ("expandfs", options("vol1"), "", device_target("vol1"), size, "1")
+        bench.call(*call).failure("is not a number of bytes")
 
 
 def test_secrets_in_the_options_are_in_no_record_and_no_answer(bench: Bench) -> None:
