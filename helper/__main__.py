@@ -17,6 +17,7 @@ import time
 import sdnotify
 
 from helper import child, settings, worker
+from helper.freeze import thaw_recorded
 from helper.hostlock import HOST_LOCK, Claim, HostLock
 from instorage.wire.fault import Code, Fault
 from instorage.wire.varlink import decode, encode
@@ -174,17 +175,20 @@ def users() -> frozenset[int]:
 
 
 def main() -> int:
-    """Run on the listening socket that systemd passed."""
+    """Run on the listening socket that systemd passed; with `--thaw` only end what freezes are left."""
     os.umask(0o077)
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-        print("The helper is started by instorage-helper.socket, not by hand.", file=sys.stderr)
-        return 2
     configured: settings.Settings | Fault
     try:
         configured = settings.load()
     except Fault as fault:
         configured = fault
-    Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
+    serving = sys.argv[1:] != ["--thaw"]
+    if serving and (os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1"):
+        print("The helper is started by instorage-helper.socket, not by hand.", file=sys.stderr)
+        return 2
+    thaw_recorded(settings.Settings() if isinstance(configured, Fault) else configured)
+    if serving:
+        Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
     return 0
 
 

@@ -89,15 +89,20 @@ def collect(
     return answers, running
 
 
-def _work(job: Job[object], writing: int) -> NoReturn:
+def enter() -> None:
+    """Become a child that keeps nothing of its parent's alive and is a process group of its own."""
     global inside
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.setpgid(0, 0)
+    inside = True
+    for descriptor in PRIVATE:
+        os.close(descriptor)
+
+
+def _work(job: Job[object], writing: int) -> NoReturn:
     answer: dict[str, object] = {}
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.setpgid(0, 0)
-        inside = True
-        for descriptor in PRIVATE:
-            os.close(descriptor)
+        enter()
         answer = {"value": job()}
     except Fault as fault:
         answer = {"fault": fault.to_wire()}
@@ -122,12 +127,17 @@ def _understood(data: bytes, what: str) -> Any | Exception:  # noqa: ANN401  # w
     return Fault.from_wire(answer.get("fault", {"code": "internal", "sentence": f"{what}: a child died."}))
 
 
-def give_up(pid: int, what: str, volume: str) -> None:
+def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL) -> None:
     """Wait a moment for a child of ours that must end now; list it as abandoned when it does not."""
-    if not until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + _AFTER_KILL, 0.001):
-        os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
-        with open(f"{ABANDONED}/{pid}", "w", encoding="utf-8") as record:
-            json.dump({"pid": pid, "start": started(pid), "what": what, "volume": volume}, record)
+    if not until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + seconds, 0.001):
+        enlist(pid, what, volume)
+
+
+def enlist(pid: int, what: str, volume: str) -> None:
+    """List a child that must not be left alone while it lives."""
+    os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
+    with open(f"{ABANDONED}/{pid}", "w", encoding="utf-8") as record:
+        json.dump({"pid": pid, "start": started(pid), "what": what, "volume": volume}, record)
 
 
 def started(pid: int) -> str:

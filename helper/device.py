@@ -71,7 +71,12 @@ def uid_of(number: str) -> str | None:
     return uid if uid and member is None else member.uid if member and member.vendor == scsi.VENDOR else ""
 
 
-def check(name: str, uid: str, size: int) -> None:
+def size_of(number: str) -> int:
+    """Return the bytes of a device."""
+    return scsi.size(os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{number}")))
+
+
+def check(name: str, uid: str, size: int | None = None) -> None:
     """Raise unless a disk says now, and sysfs remembers, that it is this volume with this size; may hang."""
     try:
         live, disk = scsi.page83(name), scsi.disk(name)
@@ -85,7 +90,7 @@ def check(name: str, uid: str, size: int) -> None:
         text = f"Disk {name} ({disk.hctl}) should be volume {uid}, but is {live or 'without a UID'}, and was "
         text += f"{disk.uid or 'without one'} when it was found: nothing was done with it."
         raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=uid, found=live, remembered=disk.uid)
-    if disk.size != size:
+    if size not in (None, disk.size):
         text = f"Disk {name} of volume {uid} has {disk.size} bytes, the array says {size}: detach or grow it."
         raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=size, found=disk.size)
 

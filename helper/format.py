@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 
-from helper import child, content, scsi
+from helper import child, content, store
 from helper.content import Content
 from helper.program import run
 from instorage.wire.fault import Code, Fault
@@ -127,37 +127,20 @@ def _make(request: MountRequest, path: str, identity: str, *, again: bool = Fals
 
 def recorded() -> list[str]:
     """Return the UIDs of the volumes whose format was begun here and has not ended."""
-    return [name for name in scsi.names(RECORDS) if not name.startswith(".")]
+    return store.names(RECORDS)
 
 
 def _recorded(uid: str) -> str | None:
-    try:
-        with open(f"{RECORDS}/{uid}", encoding="utf-8") as file:
-            return str(uuid.UUID(json.load(file)["uuid"]))
-    except FileNotFoundError:
-        return None
+    text = store.get(RECORDS, uid)
+    return None if text is None else str(uuid.UUID(json.loads(text)["uuid"]))
 
 
 def _record(request: MountRequest, identity: str) -> None:
-    os.makedirs(RECORDS, mode=0o700, exist_ok=True)
     facts = {"schema": 1, "uid": request.uid, "size": request.size, "uuid": identity}
-    with open(f"{RECORDS}/.{request.uid}", "w", encoding="utf-8") as file:
-        json.dump(facts, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(f"{RECORDS}/.{request.uid}", f"{RECORDS}/{request.uid}")
-    _sync_records()
+    store.put(RECORDS, request.uid, json.dumps(facts))
 
 
 def forget(uid: str) -> None:
     """Remove the record of a format that has ended, or whose volume the array no longer has."""
-    if os.path.exists(f"{RECORDS}/{uid}"):
-        os.unlink(f"{RECORDS}/{uid}")
-        _sync_records()
+    if store.drop(RECORDS, uid):
         reached(Step.HELPER_FORMAT_FORGOTTEN)
-
-
-def _sync_records() -> None:
-    folder = os.open(RECORDS, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)

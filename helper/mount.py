@@ -5,20 +5,24 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from helper import child, device, mounts, multipath, scsi
 from helper.format import prepare
 from helper.mounts import Row
 from helper.program import run
 from helper.settings import Settings
-from helper.target import Place, parse, walk
+from helper.target import Place, Target, parse, walk
 from helper.volume import hold
 from instorage.wire import verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.values import VolumeUid
 
+T = TypeVar("T")
+
 _WAIT = 30  # seconds for a volume's lock, a mount, an unmount
+_LOCKED = 10  # seconds for the lock of a volume that grows
 _ANSWER = 15  # seconds for the disks to say who they are
 _FSCK = 900
 
@@ -99,7 +103,7 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
         for one in (*volume.disks, volume.top):
             scsi.forbid_writes(one.name)
     extra = ",".join(data)
-    _call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, extra), "mount", volume.uid)
+    call(place, lambda: _mount_at(place, f"{scsi.DEV}/{source}", kind, flags, extra), "mount", volume.uid)
     reached(Step.HELPER_MOUNT_MOUNTED)
     row = place.seen()
     wanted = (volume.top.number, request.read_only)
@@ -109,7 +113,7 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
 def _prove(place: Place, uid: str, *, good: bool) -> None:
     """Leave the target as it was unless what is there now is what was wanted."""
     if not good:
-        _call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", uid)
+        call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", uid)
         text = f"What came up on {place.target.text} is not volume {uid} as asked for: unmounted again."
         raise Fault(Code.FILE_SYSTEM, text, uid=uid, target=place.target.text)
 
@@ -132,14 +136,7 @@ def bind(request: verbs.BindRequest, settings: Settings) -> verbs.BindReply:
         text = f"{request.source} is not the device mount that belongs to {request.target}."
         raise Fault(Code.NOT_ALLOWED, text, target=request.target)
     with contextlib.ExitStack() as stack:
-        row = None
-        with contextlib.suppress(FileNotFoundError):
-            origin = stack.enter_context(walk(source))
-            row = origin.row()
-        uid = device.uid_of(row.number) if row and row.root == "/" else None
-        if row is None or not uid:
-            text = f"No volume is mounted on {request.source}."
-            raise Fault(Code.NOT_OURS, text, source=request.source)
+        origin, row, uid = volume_on(source, stack)
         if row.read_only and not request.read_only:
             text = f"{request.target} is asked for read-write, but volume {uid} is mounted read-only on "
             text += f"{request.source}, for the pod that came first: let both ask for the same."
@@ -165,12 +162,38 @@ def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -
         if not whole:
             _mount_at(place, "", "", flags)
 
-    _call(place, both, "bind", uid)
+    call(place, both, "bind", uid)
     reached(Step.HELPER_BIND_RESTRICTED)
     found = place.seen()
     wanted = (row.number, read_only)
     _prove(place, uid, good=found is not None and (found.number, "ro" in found.options) == wanted)
     return verbs.BindReply(already=there is not None)
+
+
+def volume_on(target: Target, stack: contextlib.ExitStack, uid: str = "") -> tuple[Place, Row, str]:
+    """Hold a target on which the whole of a volume (`uid`) is mounted, with that mount and the UID."""
+    with contextlib.suppress(FileNotFoundError):
+        place = stack.enter_context(walk(target))
+        row = place.row()
+        found = device.uid_of(row.number) if row and row.root == "/" else None
+        if row and found and uid in ("", found):
+            return place, row, found
+    text = (
+        f"Volume {uid} is not mounted on {target.text}." if uid else f"No volume is mounted on {target.text}."
+    )
+    raise Fault(Code.NOT_OURS, text, target=target.text)
+
+
+@contextlib.contextmanager
+def mounted(
+    request: verbs.GrowFilesystemRequest | verbs.FreezeRequest, settings: Settings
+) -> Iterator[tuple[Place, Row]]:
+    """Hold the target on which the volume asked for is mounted, and the volume's lock."""
+    settings.check(request.uid)
+    target = parse(request.target, settings)
+    with hold(request.uid, request.op, time.monotonic() + _LOCKED), contextlib.ExitStack() as stack:
+        place, row, _ = volume_on(target, stack, request.uid)
+        yield place, row
 
 
 def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountReply:
@@ -185,7 +208,7 @@ def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountR
             with hold(found or "gone", request.op, time.monotonic() + _WAIT):
                 if found:
                     _end_queueing(found)
-                _call(place, lambda: mounts.unmount(place.parent, target.name), "unmount", found or "")
+                call(place, lambda: mounts.unmount(place.parent, target.name), "unmount", found or "")
             reached(Step.HELPER_UNMOUNT_UNMOUNTED)
             uid = VolumeUid.parse(found) if found else uid
     return verbs.UnmountReply(uid)
@@ -203,10 +226,10 @@ def _not_ours(row: Row) -> Fault:
     return Fault(Code.NOT_OURS, text, target=row.target, source=row.source)
 
 
-def _call(place: Place, job: Callable[[], None], what: str, uid: str) -> None:
+def call(place: Place, job: Callable[[], T], what: str, uid: str, seconds: float = _WAIT) -> T:
     """Do system calls in a child; their error becomes a sentence."""
     try:
-        child.apart(job, time.monotonic() + _WAIT, f"{what} on {place.target.text}", uid)
+        return child.apart(job, time.monotonic() + seconds, f"{what} on {place.target.text}", uid)
     except OSError as error:
         code = Code.DEVICE_BUSY if error.errno == errno.EBUSY else Code.FILE_SYSTEM
         text = f"{what} on {place.target.text} failed ({error.strerror}): see the kernel's log."

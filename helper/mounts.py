@@ -8,12 +8,14 @@ import re
 import struct
 from typing import NamedTuple
 
+from helper.scsi import MIPS
+
 PROC = "/proc"
 RDONLY, NOSUID, NODEV, REMOUNT, BIND = 1, 2, 4, 32, 4096  # <sys/mount.h>
 OPTIONS = {"noexec": 8, "sync": 16, "dirsync": 128, "noatime": 1024, "nodiratime": 2048}
 OPTIONS |= {"relatime": 1 << 21, "strictatime": 1 << 24, "lazytime": 1 << 25}
 _UMOUNT_NOFOLLOW = 8
-_CALLS = 428 + 5000 * os.uname().machine.startswith("mips")  # open_tree, move_mount; 442 mount_setattr
+_CALLS = 428 + 5000 * MIPS  # open_tree, move_mount; 442 mount_setattr
 _EMPTY_PATH = 0x1000
 _CLONE = _EMPTY_PATH | os.O_CLOEXEC | 1  # OPEN_TREE_CLONE
 _libc = ctypes.CDLL(None, use_errno=True)

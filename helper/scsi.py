@@ -18,7 +18,8 @@ SYS = "/sys"
 DEV = "/dev"
 VENDOR = "INSPUR"
 _SG_IO = 0x2285
-_BLKROSET = 0x125D  # <linux/fs.h>
+MIPS = os.uname().machine.startswith("mips")  # numbers of its own for system calls, and directions of ioctls
+_BLKROSET = 0x2000125D if MIPS else 0x125D  # <linux/fs.h>
 _SG_HEADER = struct.Struct("@iiBBHIPPPIIiPBBBBHHiII0P")  # struct sg_io_hdr of <scsi/sg.h>
 _SG_MILLISECONDS = 5000
 _CHECK, _NO_SUCH_LUN, _NEVER_THERE = 2, 0x25, 3  # status, additional sense code, peripheral qualifier
@@ -126,6 +127,11 @@ def opens(name: str) -> bool:
 def scan(session: Session, lun: int) -> None:
     """Make the kernel look for one LUN behind one session; may hang."""
     _write(f"{SYS}/class/scsi_host/host{session.host}/scan", f"0 {session.target_id} {lun}")
+
+
+def rescan(name: str) -> None:
+    """Make the kernel read the size of a disk again; may hang."""
+    _write(f"{SYS}/block/{name}/device/rescan", "1")
 
 
 def delete(name: str, deadline: float) -> bool:

@@ -5,11 +5,15 @@ import signal
 import socket
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from helper import child, iscsi
 from helper.attach import attach
+from helper.barrier import barrier
 from helper.detach import detach
+from helper.freeze import Freezer
+from helper.growth import grow_filesystem, rescan
 from helper.inventory import inspect
 from helper.mount import bind, mount, unmount
 from helper.settings import Settings
@@ -27,6 +31,11 @@ _INFO = {
     "url": "https://github.com/inspur/instorage-k8s",
     "interfaces": [SERVICE, INTERFACE],
 }
+_Verb = Callable[[Any, Settings], Any]
+_VERBS: dict[str, _Verb] = {
+    **{"Attach": attach, "Detach": detach, "Mount": mount, "Bind": bind, "Unmount": unmount},
+    **{"Rescan": rescan, "GrowFilesystem": grow_filesystem, "Barrier": barrier},
+}
 _SEND = 10  # seconds for the agent to take an answer
 _IDLE = 86400  # seconds
 _RECORD = 4000  # characters
@@ -42,7 +51,8 @@ class Worker:
 
     def __init__(self, connection: socket.socket, channel: socket.socket, settings: Settings) -> None:
         self._stream, self._channel = Stream(connection), Stream(channel)
-        self._settings = settings
+        self._settings, self._freezer = settings, Freezer(settings)
+        self._verbs: dict[str, _Verb] = {**_VERBS, "Freeze": self._freezer.freeze, "Thaw": self._freezer.thaw}
         self._lock_until: float | None = None  # monotonic seconds; None without the host lock
         self._busy = self._stopping = False
         child.PRIVATE.update((connection.fileno(), channel.fileno()))
@@ -52,6 +62,7 @@ class Worker:
         """End after the verb that is under way: a broken-off mkfs helps nobody."""
         self._stopping = True
         if not self._busy:
+            self._freezer.end()
             os._exit(0)
 
     def serve(self) -> None:
@@ -63,6 +74,8 @@ class Worker:
                 self._busy = False
         except Fault as fault:  # no message: whatever follows cannot be understood either
             self._send(_error(fault))
+        finally:
+            self._freezer.end()
 
     def _send(self, message: dict[str, object]) -> None:
         self._stream.send(message, time.monotonic() + _SEND)
@@ -131,8 +144,7 @@ class Worker:
                 self._channel.send({"unlock": True}, time.monotonic() + _SEND)
                 self._lock_until = None
                 return [Empty()]
-        verbs = {"Attach": attach, "Detach": detach, "Mount": mount, "Bind": bind, "Unmount": unmount}
-        return [verbs[verb](request, self._settings)]  # type: ignore[operator]
+        return [self._verbs[verb](request, self._settings)]
 
     def _lock(self, request: LockRequest) -> LockReply:
         deadline = int(time.monotonic() * 1000) + request.wait_ms

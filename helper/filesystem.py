@@ -1,0 +1,51 @@
+"""A mounted file system through the kernel's own ioctls: whether it takes writes, and its size.
+
+Not by resize2fs or xfs_growfs: so no program reads the array's data as root, nothing on a path can be swapped
+between the look and the deed, and no version of a program differs from another.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+
+from helper.scsi import MIPS
+from instorage.wire.fault import Code, Fault
+
+FREEZE = 0xC0045877, errno.EBUSY  # FIFREEZE and FITHAW of <linux/fs.h>; what they say when it is so already
+THAW = 0xC0045878, errno.EINVAL
+_READ, _WRITE = (2 << 29, 4 << 29) if MIPS else (2 << 30, 1 << 30)  # _IOR, _IOW of <asm/ioctl.h>
+_EXT4_RESIZE = _WRITE | 8 << 16 | ord("f") << 8 | 16  # EXT4_IOC_RESIZE_FS: blocks
+_XFS_GEOMETRY = _READ | 112 << 16 | ord("X") << 8 | 100  # XFS_IOC_FSGEOMETRY_V1
+_XFS_GROW = _WRITE | 16 << 16 | ord("X") << 8 | 110  # XFS_IOC_FSGROWFSDATA: blocks, percentage for inodes
+
+
+def order(node: int, what: tuple[int, int]) -> bool:
+    """Stop writes (`FREEZE`) or let them go on (`THAW`); return whether that changed anything. May hang."""
+    number, already = what
+    try:
+        fcntl.ioctl(node, number, 0)
+    except OSError as error:
+        if error.errno != already:
+            raise
+        return False
+    return True
+
+
+def grow(node: int, fs_type: str, size: int) -> int:
+    """Have a file system fill its device of `size` bytes; return its own as statvfs(3) has it. May hang.
+
+    Never smaller: the kernel refuses that for a mounted ext3 or ext4, and is not asked for it with xfs.
+    """
+    if fs_type == "xfs":
+        geometry = bytearray(112)
+        fcntl.ioctl(node, _XFS_GEOMETRY, geometry)
+        block, percentage, blocks = struct.unpack_from("=I24xIQ", geometry)
+        if size // block > blocks:
+            fcntl.ioctl(node, _XFS_GROW, struct.pack("=QI4x", size // block, percentage))
+    elif fs_type in ("ext3", "ext4"):
+        fcntl.ioctl(node, _EXT4_RESIZE, struct.pack("=Q", size // os.fstatvfs(node).f_bsize))
+    else:
+        raise Fault(Code.FILE_SYSTEM, f"A file system of type {fs_type} is not grown.", fs_type=fs_type)
+    now = os.fstatvfs(node)
+    return now.f_blocks * now.f_frsize

@@ -1,0 +1,169 @@
+"""Freeze and Thaw: a freeze is a lease, kept by a guardian process that ends it when nobody else does.
+
+The guardian is forked by the worker and holds the volume's lock. It thaws when it is told to, when the lease
+ends, and when its channel does: then worker or agent are gone. For the case that it is killed itself there is
+a record, written before the freeze: the worker, `ExecStopPost=` and the helper's next start thaw by it.
+"""
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+import sys
+import time
+
+from helper import child, filesystem, store
+from helper.mount import mounted, volume_on
+from helper.settings import Settings
+from helper.target import parse
+from helper.volume import hold
+from instorage.wire import verbs
+from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
+from instorage.wire.varlink import Stream
+
+RECORDS = "/run/instorage/frozen"
+ANSWER = 20.0  # seconds for a freeze or a thaw
+_LONGEST = 120_000  # milliseconds
+_GUARDIAN = "The guardian of a freeze"
+
+
+class Freezer:
+    """The freeze of one connection; once its guardian has ended by itself, nothing is intact any more."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._uid, self._pid = settings, "", 0
+
+    def freeze(self, request: verbs.FreezeRequest, _: Settings) -> verbs.FreezeReply:
+        """Freeze, or renew the lease; `Fault(TIMEOUT)` when the kernel does not come back from it."""
+        parse(request.target, self._settings)
+        if not 0 < request.lease_ms <= _LONGEST or self._uid not in ("", request.uid):
+            text = f"One volume is frozen at a time, for 1 to {_LONGEST} ms: {self._uid or request.lease_ms}."
+            raise Fault(Code.BAD_REQUEST, text, field="lease_ms")
+        begun = not self._uid and self._begin(request)
+        return verbs.FreezeReply(self._ask(None if begun else {"lease_ms": request.lease_ms}))
+
+    def thaw(self, request: verbs.ThawRequest, _: Settings) -> verbs.ThawReply:
+        """Thaw what this connection has frozen, whatever has become of it."""
+        parse(request.target, self._settings)
+        intact = request.uid == self._uid and self._ask({"thaw": True})
+        self.end()
+        return verbs.ThawReply(intact)
+
+    def _begin(self, request: verbs.FreezeRequest) -> bool:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        child.PRIVATE.add(self._channel.fileno())
+        if (pid := os.fork()) == 0:
+            try:
+                child.enter()
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its channel ends, when that is meant
+                _guard(Stream(theirs), request, self._settings)
+            finally:
+                os._exit(0)
+        theirs.close()
+        self._uid, self._pid, self._stream = request.uid, pid, Stream(self._channel)
+        child.enlist(pid, _GUARDIAN, request.uid)  # the supervisor does not leave before it
+        return True
+
+    def _ask(self, question: dict[str, object] | None) -> bool:
+        """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
+        answer, deadline = None, time.monotonic() + ANSWER
+        try:
+            if question:
+                self._stream.send(question, deadline)
+            answer = self._stream.receive(deadline)
+        except TimeoutError:
+            self._close()  # when the kernel comes back to the guardian, that thaws at once
+            text = f"Volume {self._uid} was not frozen or thawed within {ANSWER:.0f} s: see its paths."
+            raise Fault(Code.TIMEOUT, text, uid=self._uid) from None
+        except OSError:
+            pass
+        if answer and "code" in answer:
+            self.end()
+            raise Fault.from_wire(answer)
+        return answer is not None and answer["intact"] is True
+
+    def _close(self) -> None:
+        child.PRIVATE.discard(self._channel.fileno())
+        self._channel.close()
+
+    def end(self) -> None:
+        """Have the guardian thaw and end; do it by the record when that was killed."""
+        if not self._uid:
+            return
+        self._close()
+        child.give_up(self._pid, _GUARDIAN, self._uid, ANSWER)
+        uid, self._uid = self._uid, ""
+        if uid in store.names(RECORDS):
+            with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + 1):
+                thaw_recorded(self._settings, uid)  # who has the lock knows that no guardian lives
+
+
+def _guard(stream: Stream, request: verbs.FreezeRequest, settings: Settings) -> None:
+    try:
+        with mounted(request, settings) as (place, row):
+            _keep_frozen(stream, place.real(row), request)
+    except OSError as error:
+        text = f"Volume {request.uid} cannot be frozen ({error.strerror}): see the kernel's log."
+        fault = Fault(Code.FILE_SYSTEM, text, uid=request.uid)
+    except Fault as refused:
+        fault = refused
+    else:
+        return
+    stream.send(fault.to_wire(), time.monotonic() + ANSWER)
+
+
+def _keep_frozen(stream: Stream, node: int, request: verbs.FreezeRequest) -> None:
+    """Freeze; answer until told to thaw, or until the lease or the channel ends; thaw."""
+    if request.uid in store.names(RECORDS):
+        _thaw(node, request.uid)  # of a guardian that was killed: the lock is ours now
+    store.put(RECORDS, request.uid, request.target)
+    reached(Step.HELPER_FREEZE_RECORDED)
+    if not filesystem.order(node, filesystem.FREEZE):
+        _forget(request.uid)
+        text = f"Volume {request.uid} is frozen by somebody else: thaw {request.target} first."
+        raise Fault(Code.DEVICE_BUSY, text, uid=request.uid)
+    asked: dict[str, int] | None = {"lease_ms": request.lease_ms}
+    intact = True
+    try:
+        reached(Step.HELPER_FREEZE_FROZEN)
+        while asked and "lease_ms" in asked:
+            until = time.monotonic() + asked["lease_ms"] / 1000
+            stream.send({"intact": intact}, until)
+            asked = stream.receive(until)
+            intact = intact and not (asked and filesystem.order(node, filesystem.FREEZE))
+    except OSError:
+        asked = None  # the lease is over, or nobody listens any more: no answer, which means no
+    finally:
+        intact = _thaw(node, request.uid) and intact
+    if asked:
+        stream.send({"intact": intact}, time.monotonic() + ANSWER)
+
+
+def _thaw(node: int, uid: str) -> bool:
+    thawed = filesystem.order(node, filesystem.THAW)
+    reached(Step.HELPER_FREEZE_THAWED)
+    _forget(uid)
+    return thawed
+
+
+def _forget(uid: str) -> None:
+    store.drop(RECORDS, uid)
+    reached(Step.HELPER_FREEZE_FORGOTTEN)
+
+
+def thaw_recorded(settings: Settings, *uids: str) -> None:
+    """Thaw what the records name, none of whose guardians lives, and say what could not be thawed."""
+
+    def thaw(uid: str) -> None:
+        with contextlib.ExitStack() as stack:
+            target = parse(store.get(RECORDS, uid) or "", settings)
+            place, row, _ = volume_on(target, stack, uid)
+            _thaw(place.real(row), uid)
+
+    names = uids or store.names(RECORDS)
+    jobs = [functools.partial(thaw, uid) for uid in names]
+    for uid, answer in zip(names, child.gather(jobs, time.monotonic() + ANSWER, "A thaw"), strict=True):
+        if isinstance(answer, Exception):
+            print(f"Volume {uid} may still be frozen: {answer}", file=sys.stderr)

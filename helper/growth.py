@@ -1,0 +1,91 @@
+"""Growth after the array's: every path read again, the map resized, the file system grown (safety.md 16)."""
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable
+
+from helper import child, device, filesystem, multipath, scsi
+from helper.mount import call, mounted
+from helper.settings import Settings
+from helper.volume import hold
+from instorage.wire import verbs
+from instorage.wire.fault import Code, Fault
+from instorage.wire.steps import Step, reached
+
+_SOON = 0.8  # share of the patience after which a disk or the map is said to have another size
+_PAUSE = 0.3  # seconds between two rescans: the second controller of an array may be late
+_GROW = 90  # seconds for a file system to grow
+
+
+def rescan(request: verbs.RescanRequest, settings: Settings) -> verbs.RescanReply:
+    """Have every path, then the map, take the size that the array says; refused unless all paths are up."""
+    settings.check(request.uid)
+    deadline = time.monotonic() + request.wait_ms / 1000
+    soon = time.monotonic() + request.wait_ms / 1000 * _SOON
+    with hold(request.uid, request.op, soon):
+        volume = device.find(request.uid)
+        if settings.demanded(verbs.Multipath.PREFERRED):
+            device.demand_map(volume)
+        _each(volume, functools.partial(_up, volume, request.size), deadline)
+        _each(volume, functools.partial(_take, request.uid, request.size, soon), deadline)
+        reached(Step.HELPER_GROWTH_RESCANNED)
+        if volume.map and volume.map.size != request.size:
+            multipath.resize(volume.map, request.uid, request.size, soon)
+            reached(Step.HELPER_GROWTH_MAP_RESIZED)
+    return verbs.RescanReply(volume.link, tuple(disk.name for disk in volume.disks))
+
+
+def _each(volume: device.Volume, job: Callable[[scsi.Disk], None], deadline: float) -> None:
+    """Do the same with every disk at once; raise what went wrong with the first of them."""
+    jobs = [functools.partial(job, disk) for disk in volume.disks]
+    for answer in child.gather(jobs, deadline, f"A disk of volume {volume.uid}", volume.uid):
+        if isinstance(answer, Exception):
+            raise answer
+    if not volume.disks:
+        raise Fault(Code.NO_PATH, f"This host has no disk of volume {volume.uid}.", uid=volume.uid)
+
+
+def _up(volume: device.Volume, size: int, disk: scsi.Disk) -> None:
+    """Raise unless a disk works: one that does not would keep its old size in a map that grew."""
+    largest = max(disk.size, volume.map.size if volume.map else 0)
+    try:
+        if disk.state != "running":
+            raise Fault(Code.NO_PATH, f"Disk {disk.name} is {disk.state}.", disk=disk.name)
+        device.check(disk.name, volume.uid)
+    except Fault as fault:
+        text = f"Not all paths of volume {volume.uid} are up, so it does not grow: {fault}"
+        raise Fault(fault.code, text, **fault.fields) from None
+    if size < largest:
+        text = (
+            f"Volume {volume.uid} has {largest} bytes here, the array says {size}: nothing is made smaller."
+        )
+        raise Fault(Code.WRONG_DEVICE, text, uid=volume.uid, expected=size, found=largest)
+
+
+def _take(uid: str, size: int, deadline: float, disk: scsi.Disk) -> None:
+    def has() -> bool:
+        if scsi.size(disk.name) != size:
+            with contextlib.suppress(OSError):
+                scsi.rescan(disk.name)
+        return scsi.size(disk.name) == size
+
+    if not child.until(has, deadline, _PAUSE):
+        found = scsi.size(disk.name)
+        text = f"Disk {disk.name} of volume {uid} has {found} bytes, the array says {size}: see its path."
+        raise Fault(Code.WRONG_DEVICE, text, disk=disk.name, expected=size, found=found)
+
+
+def grow_filesystem(request: verbs.GrowFilesystemRequest, settings: Settings) -> verbs.GrowFilesystemReply:
+    """Have the file system that is mounted on a target fill its device; it may be that large already."""
+    with mounted(request, settings) as (place, row):
+        if row.read_only:
+            text = f"Volume {request.uid} is mounted read-only on {request.target}: it is not grown."
+            raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
+        size = device.size_of(row.number)
+        what = f"growth of the {row.fs_type} of volume {request.uid}"
+        grown = call(
+            place, lambda: filesystem.grow(place.real(row), row.fs_type, size), what, request.uid, _GROW
+        )
+        reached(Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
+    return verbs.GrowFilesystemReply(row.fs_type, grown)

@@ -1,0 +1,68 @@
+"""Small files that must outlive a crash: written beside, fsynced, renamed, the directory fsynced as well."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+
+from helper import scsi
+from instorage.wire.fault import Code, Fault
+
+_LONGEST = 65536  # characters that are read of a file
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+
+
+def put(path: str, name: str, text: str, mode: int = 0o600) -> None:
+    """Have a file with this text; when this returns it is on the disk."""
+    try:
+        with _folder(path) as folder:
+            new = os.open(f".{name}", _NEW, mode, dir_fd=folder)
+            with open(new, "w", encoding="utf-8", errors="replace") as file:
+                os.fchmod(new, mode)  # whatever the umask takes away
+                file.write(text)
+                file.flush()
+                os.fsync(new)
+            os.rename(f".{name}", name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+    except OSError as error:
+        said = f"{path}/{name} cannot be written ({error.strerror}): mend that first."
+        raise Fault(Code.BAD_CONFIGURATION, said, file=f"{path}/{name}") from None
+
+
+def get(path: str, name: str) -> str | None:
+    """Return the text of a file, None when there is no such file; a link, a pipe or a folder is none."""
+    with contextlib.suppress(OSError), _folder(path) as folder:
+        found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        with open(found, encoding="utf-8", errors="replace", newline="") as file:
+            return file.read(_LONGEST) if stat.S_ISREG(os.fstat(found).st_mode) else None
+    return None
+
+
+def drop(path: str, name: str) -> bool:
+    """Have no file of that name; return whether there was one."""
+    there = name in names(path)
+    if there:
+        with _folder(path) as folder:
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+    return there
+
+
+def names(path: str) -> list[str]:
+    """Return the names of the files in order, without those that are only being written."""
+    return [name for name in scsi.names(path) if not name.startswith(".")]
+
+
+@contextlib.contextmanager
+def _folder(path: str) -> Iterator[int]:
+    """Hold a directory, made if it is missing, that is root's alone to write and no link."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        facts = os.fstat(folder)
+        if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
+            raise OSError(errno.EPERM, f"others than root may write to {path}")
+        yield folder
+    finally:
+        os.close(folder)
