@@ -13,10 +13,11 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from helper import child, iscsi, mounts, multipath, program, scsi, volume
+from helper import barrier, child, freeze, iscsi, mounts, multipath, program, scsi, volume
 from helper import format as formatting
+from helper.target import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +37,12 @@ echo "${{0##*/}} $*" >> {events}
 
 @dataclass
 class Host:
-    """`luns`: what the array shows, (host, target id, LUN) -> (UID, bytes)."""
+    """`luns`: what the array shows, (host, target id, LUN) -> (UID, bytes); `answers`: multipathd's word."""
 
     root: Path
     luns: dict[tuple[int, int, int], tuple[str, int]] = field(default_factory=dict)
     busy_maps: set[str] = field(default_factory=set)
+    answers: str = "ok"
 
     def __post_init__(self) -> None:
         classes = [f"sys/class/{name}" for name in ("iscsi_session", "iscsi_connection", "scsi_host")]
@@ -82,6 +84,8 @@ class Host:
         monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
         monkeypatch.setattr(formatting, "RECORDS", str(self.root / "format"))
+        monkeypatch.setattr(barrier, "RECORDS", str(self.root / "aa"))
+        monkeypatch.setattr(freeze, "RECORDS", str(self.root / "frozen"))
         monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
         monkeypatch.setattr(child, "ABANDONED", str(self.root / "abandoned"))
@@ -137,7 +141,7 @@ class Host:
     def disk(self, name: str, hctl: str, uid: str, size: int = GIB, *, says: str | None = None) -> None:
         """A disk that the kernel has found; `says` is what page 0x83 gives now."""
         device = self.root / f"sys/bus/scsi/devices/{hctl}"
-        self._write(device, state="running", vendor=scsi.VENDOR, wwid=f"naa.{uid}", delete="")
+        self._write(device, state="running", vendor=scsi.VENDOR, wwid=f"naa.{uid}", delete="", rescan="")
         (device / "block" / name).mkdir(parents=True)
         block = self.root / f"sys/block/{name}"
         self._write(block, dev=f"8:{next(self._numbers)}", size=str(size // 512))
@@ -160,6 +164,18 @@ class Host:
         (self.root / "dev" / name).touch()
         (self.root / "wwids").write_text(f"/3{uid}/\n")
         return name
+
+    def mount(self, monkeypatch: pytest.MonkeyPatch, device: str, **changed: Any) -> str:
+        """Have the root of a block device's file system on a device mount, of which the path is returned."""
+        target = self.root / "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/pvc-1"
+        target.mkdir(parents=True)
+        number = f"{os.major(target.stat().st_dev)}:{os.minor(target.stat().st_dev)}"
+        (self.root / f"sys/block/{device}/dev").write_text(number)
+        (self.root / "sys/dev/block").mkdir(parents=True)
+        (self.root / f"sys/dev/block/{number}").symlink_to(self.root / f"sys/block/{device}")
+        row = mounts.Row(9, number, "/", str(target), ["rw"], "ext4", "/dev/x", ["rw"])._replace(**changed)
+        monkeypatch.setattr(Place, "row", lambda place: row if place.target.text == str(target) else None)
+        return str(target)
 
     def mounted(self, number: str, target: str, process: str = "77") -> None:
         """A mount that one process sees, in a mount namespace of its own."""
@@ -184,9 +200,20 @@ class Host:
                     scan.write_text("")
                     self.note(f"scan {scan.parent.name} «{asked}»")
                     self._found(int(scan.parent.name[4:]), asked)
+            for rescan in list(self.root.glob("sys/bus/scsi/devices/*/rescan")):
+                if rescan.read_text():
+                    rescan.write_text("")
+                    self._read_again(rescan.parent)
             for delete in list(self.root.glob("sys/bus/scsi/devices/*/delete")):
                 if delete.read_text():
                     self._lost(delete.parent)
+
+    def _read_again(self, device: Path) -> None:
+        (name,) = os.listdir(device / "block")
+        self.note(f"rescan {name}")
+        host, _, target, lun = map(int, device.name.split(":"))
+        _, size = self.luns.get((host, target, lun), ("", scsi.size(name)))
+        (self.root / f"sys/block/{name}/size").write_text(str(size // 512))
 
     def _found(self, host: int, asked: str) -> None:
         channel, target, lun = (int(word) if word.isdigit() else -1 for word in asked.split())
@@ -224,10 +251,15 @@ class Host:
         if asked.startswith("add map 3"):
             uid = asked[9:]
             self.map(uid, *(one.name for one in scsi.disks() if one.uid == uid))
+        if asked.startswith("resize map 3") and asked[11:] not in self.busy_maps:
+            for at in (self.root / "sys/block").glob("dm-*"):
+                if (at / "dm/name").read_text() == asked[11:]:
+                    size = min(scsi.size(disk) for disk in os.listdir(at / "slaves"))
+                    (at / "size").write_text(str(size // 512))
         if asked.startswith("del map 3") and asked[8:] not in self.busy_maps:
             for at in (self.root / "sys/block").glob("dm-*"):
                 if (at / "dm/name").read_text() == asked[8:]:
                     for disk in os.listdir(at / "slaves"):
                         (self.root / f"sys/block/{disk}/holders/{at.name}").unlink()
                     shutil.rmtree(at)
-        return "ok"
+        return self.answers
