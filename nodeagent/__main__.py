@@ -88,7 +88,8 @@ class Agent:
         if not self._reconciler.wait_settled(READY_SECONDS):
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
-        self._notify(f"STATUS={self._status()}")
+        status = "".join(c if " " <= c <= "~" else "'" for c in self._status())  # sdnotify writes Latin-1
+        self._notify(f"STATUS={status}")
         self._notify("READY=1")
         threading.Thread(target=preload, name="preload", daemon=True).start()
         self.server.serve(self._tick, watchdog_seconds())

@@ -78,7 +78,9 @@ def _left(record: Expansion, plan: Plan | None) -> str:
     if plan.questions:
         asked = "".join(f"    - {question}\n" for question in plan.questions)
         return f"What a person has to find out before anything can be done:\n{asked}"
-    return f"What is left on array {record.array} (host {record.host}):\n{commands(plan)}"
+    left = {one.step for one in plan.commands}
+    done = ", ".join(step.value for step in NINE if step not in left) or "nothing"
+    return f"Done:    {done}\nWhat is left on array {record.array}:\n{commands(plan)}"
 
 
 def _facts(record: Expansion) -> str:

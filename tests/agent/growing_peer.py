@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -41,7 +42,8 @@ class GrowingPeer:
 
     `capacity` says how large the array makes a volume now, `sizes` and `filesystems` what the kernel has of
     it. `kept` are records of expansions by UID, `barrier` the file in the plugin directory. `writes` is the
-    application: called with the UID when a volume may be written again.
+    application: called with the UID whenever a volume may be written. `before` is called once when a step of
+    an expansion is recorded and not yet sent.
     """
 
     devices: dict[str, str]
@@ -56,6 +58,7 @@ class GrowingPeer:
         self.kept: dict[str, str] = {}
         self.barriers: list[str] = []
         """Texts that were written to the barrier file."""
+        self.before: dict[str, Callable[[], object]] = {}
         self._sessions: set[Session] = set()
         self._free = threading.Condition()
 
@@ -162,4 +165,13 @@ class GrowingPeer:
                 temporary.write_text(asked["text"])
                 temporary.rename(self.barrier)
                 self.barriers.append(asked["text"])
+            self._recorded(uid, json.loads(asked["record"]))
         return {"records": list(self.kept.values())}
+
+    def _recorded(self, uid: str, record: dict[str, Any]) -> None:
+        if not self.frozen(uid):
+            self.writes(uid)
+        if record["state"] == "running" and not record["answered"]:
+            action = self.before.pop(record["step"], None)
+            if action is not None:
+                action()

@@ -73,6 +73,12 @@ class HelperPeer(GrowingPeer):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def drop(self) -> None:
+        """Die, and be there again at once for who connects anew, as a socket unit makes it."""
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def restart(self) -> None:
         """Die and be started anew by systemd: what was locked or frozen for a connection is so no more."""
         self.stop()

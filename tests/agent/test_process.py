@@ -69,8 +69,13 @@ class Service:
         return process
 
     def hear(self, wanted: str) -> None:
-        while self.notified.recv(256).decode() != wanted:
-            pass
+        self.heard: list[str] = []
+        while not self.heard or self.heard[-1] != wanted:
+            self.heard.append(self.notified.recv(4096).decode())
+
+    def hear_status(self, part: str) -> None:
+        """Look for a STATUS among what was notified until the last READY=1."""
+        assert any(part in text for text in self.heard), self.heard
 
     def log(self) -> str:
         return (self.bench.directory / "log").read_text()

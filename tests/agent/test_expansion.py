@@ -1,0 +1,368 @@
+"""expandfs of an active-active volume: recorded, frozen, nine commands, thawed, whatever happens at each.
+
+The array is simulated behind real SSH and keeps two contents; the helper is scripted, its leases are real.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from instorage.arrays.expansion import NINE, Step
+from nodeagent import dispatch, host_guard
+from tests.agent.bench import GIB, Bench, device_target, options, pod_target, until
+from tests.agent.expanding import COMMAND, PATIENCE, VOLUME, Pair, left_of
+from tests.agent.helper_peer import FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.agent.bench import Stub
+
+pytestmark = pytest.mark.slow
+HINT = "an active-active expansion of volume vol1 is under way on this host"
+
+
+@pytest.fixture
+def pair(directory: Path, portal: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    """A pod's active-active volume; `instoragectl` finds this node by its environment."""
+    made = Bench(directory, {1: portal(), 2: portal()}, patience=PATIENCE)
+    monkeypatch.setenv("INSTORAGE_HELPER_SOCKET", str(directory / "helper.sock"))
+    monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
+    monkeypatch.setattr("nodeagent.ctl_barrier.leave_root", lambda _: None)
+    made.start()
+    yield Pair(made)
+    made.do("clear")
+    made.close()
+
+
+def test_it_is_locked_recorded_frozen_and_grown_in_this_order(pair: Pair) -> None:
+    bench = pair.bench
+    order: list[str] = []
+    bench.helper._seen = order.append
+    assert pair.expand(3 * GIB // 2).success().answer["volumeNewSize"] == 2 * GIB
+    assert order == [
+        "Inspect", "Lock", "Barrier", "Rescan", "Barrier", "Freeze", *["Barrier"] * 5, "Freeze", "Barrier",
+        "Freeze", *["Barrier"] * 3, "Thaw", "Barrier", "Rescan", "GrowFilesystem", "Unlock",
+    ]  # fmt: skip
+    assert [name for name in bench.commands() if not name.startswith("ls")] == [
+        COMMAND[step] for step in NINE
+    ]
+    assert pair.syncs() == 1
+    pair.assert_whole()
+    assert bench.helper.filesystems[pair.uid] == 2 * GIB
+    assert bench.records()[pair.uid]["size"] == 2 * GIB
+
+
+def test_the_barrier_is_there_from_before_the_first_command_until_after_the_last(pair: Pair) -> None:
+    bench = pair.bench
+    seen: list[str] = []
+    for step in NINE:
+        bench.helper.before[step] = lambda: seen.append(bench.helper.barrier.read_text())
+    pair.expand().success()
+    assert len(seen) == 9
+    assert bench.helper.barriers == [seen[0]], "each event there makes kubelet run init"
+    assert set(seen) == {seen[0]}
+    assert "An active-active expansion of volume vol1 is under way" in seen[0]
+    assert not bench.helper.barrier.exists()
+
+
+def test_the_file_system_is_frozen_for_little_more_than_the_nine_commands(
+    pair: Pair, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in {*COMMAND.values(), "lsrcrelationship"}:  # slow as an array is
+        pair.bench.do("fault", command=command, delay=0.3, times=0)
+    with caplog.at_level("INFO", "nodeagent"):
+        pair.expand().success()
+    (said,) = [record for record in caplog.records if "was frozen for" in record.getMessage()]
+    frozen, commands = said.args if isinstance(said.args, tuple) else (0.0, 0.0)
+    with capsys.disabled():
+        print(f"\nfrozen {frozen:.3f} s, nine commands {commands:.3f} s: {frozen / commands:.3f}")
+    assert commands > 9 * 0.3
+    assert frozen <= 1.15 * commands
+
+
+@pytest.mark.parametrize("size", [GIB // 2, GIB])
+def test_a_size_that_it_has_costs_no_command_and_no_freeze(pair: Pair, size: int) -> None:
+    assert pair.expand(size).success().answer["volumeNewSize"] == GIB
+    assert all(name.startswith("ls") for name in pair.bench.commands())
+    assert "Freeze" not in pair.bench.helper.verbs()
+    pair.assert_whole(GIB)
+
+
+def test_what_must_hold_before_is_asked_before_anything_is_written_or_frozen(pair: Pair) -> None:
+    bench = pair.bench
+    bench.helper.script("Rescan", fault=FaultError("no-path", "sdb does not answer."))
+    pair.expand().failure("sdb does not answer.")
+    bench.do("dialect", copy_seconds=3600)
+    bench.do("replication", volume=VOLUME, state="consistent_copying")
+    pair.expand().failure("not synchronised")
+    bench.do("replication", volume=VOLUME, state="consistent_synchronized")
+    assert bench.helper.barriers == []
+    assert "Freeze" not in bench.helper.verbs()
+    pair.assert_whole(GIB)
+
+
+def test_a_link_that_breaks_just_before_the_first_command_leaves_everything_as_it_was(pair: Pair) -> None:
+    bench = pair.bench
+    script = bench.helper.script("Freeze", gate=threading.Event())
+    call = pair.begin()
+    assert script.reached.wait(10)
+    bench.do("replication", volume=VOLUME, state="consistent_stopped")
+    assert script.gate is not None
+    script.gate.set()
+    call.reply().failure("consistent_stopped")
+    assert not bench.helper.kept
+    assert not bench.helper.barrier.exists()
+    assert not bench.helper.frozen(pair.uid)
+    assert all(name.startswith("ls") for name in bench.commands())
+
+
+# --- what happens at each of the nine steps
+
+
+def array_refuses(pair: Pair, step: Step) -> None:
+    pair.bench.do("fault", command=COMMAND[step], error="CMMVC5786E")
+
+
+def array_is_lost(pair: Pair, step: Step) -> None:
+    pair.bench.do("fault", command=COMMAND[step], before="connection")
+    pair.bench.do("fault", command="ls*", before="connection", times=0)
+
+
+def helper_dies(pair: Pair, step: Step) -> None:
+    raise ConnectionError  # the record is on the disk, its answer does not come
+
+
+def helper_dies_in_the_command(pair: Pair, step: Step) -> None:
+    pair.bench.do("fault", command=COMMAND[step], delay=0.4)
+    threading.Timer(0.2, pair.bench.helper.drop).start()
+
+
+TROUBLES = (array_refuses, array_is_lost, helper_dies, helper_dies_in_the_command)
+EVERY = [(step, trouble) for step in NINE for trouble in TROUBLES]
+COVERING = [
+    (step, trouble)
+    for step, trouble in EVERY
+    if step is Step.TIE or trouble is TROUBLES[step.number % len(TROUBLES)]
+]
+
+
+@pytest.mark.parametrize(
+    ("step", "trouble"),
+    [
+        pytest.param(step, trouble, id=f"{step}-{trouble.__name__}")
+        for step, trouble in (EVERY if os.environ.get("SOAK") else COVERING)
+    ],
+)
+def test_trouble_at_a_step_is_explained_and_finished_by_one_command(
+    pair: Pair, step: Step, trouble: Callable[[Pair, Step], None]
+) -> None:
+    bench = pair.bench
+    bench.helper.before[step] = partial(trouble, pair, step)
+    if (step, trouble) == (NINE[-1], helper_dies_in_the_command):  # all was done, and is proven
+        pair.expand().failure("try again")
+        assert pair.expand().success().answer["volumeNewSize"] == 2 * GIB
+        return pair.assert_whole()
+    said = pair.expand().failure("broke off at")
+    assert "instoragectl barrier plan" in said
+    until(lambda: not bench.helper.frozen(pair.uid), 2)
+    bench.do("clear")
+    reached = step.number + (trouble is helper_dies_in_the_command)
+    assert pair.record.state == "failed"
+    assert (
+        f"step {pair.record.step.number if pair.record.step else 0} of 9" in bench.helper.barrier.read_text()
+    )
+    told = pair.left()
+    if told[0] is not Step.UNTIE or reached == 1:
+        assert told == left_of(NINE[reached - 1])
+    else:  # the relationship was made, and nobody can vouch for the copies
+        assert Step.TIE in told
+        assert trouble is helper_dies_in_the_command
+        assert step is Step.TIE
+    bench.create("other")
+    bench.attach("other").failure(str(bench.helper.barrier))
+    bench.call("unmountdevice", device_target(VOLUME)).failure(str(bench.helper.barrier))
+    pair.expand().failure("instoragectl barrier plan")
+    for command in bench.array.expansion_plan(pair.record).commands:
+        assert command.command in pair.plan()
+    _ends_whole(pair)
+
+
+def _ends_whole(pair: Pair) -> None:
+    untouched = pair.bench.array.expansion_plan(pair.record).untouched
+    pair.age()
+    pair.bench.reset()
+    said = pair.resume()
+    assert "kubelet's next try grows the file system" in said
+    assert pair.syncs() == (1 if untouched else 0)
+    pair.bench.reset()
+    assert "nothing is to be done" in pair.resume()
+    assert all(name.startswith("ls") for name in pair.bench.commands())
+    assert pair.expand().success().answer["volumeNewSize"] == 2 * GIB
+    assert pair.bench.helper.filesystems[pair.uid] == 2 * GIB
+    pair.assert_whole()
+
+
+def test_the_barrier_says_to_a_person_what_was_done_what_failed_and_what_is_left(pair: Pair) -> None:
+    bench = pair.bench
+    bench.helper.before[Step.GROW_MASTER_CHANGE] = partial(array_refuses, pair, Step.GROW_MASTER_CHANGE)
+    pair.expand().failure()
+    text = bench.helper.barrier.read_text()
+    for part in (
+        "The active-active expansion of volume vol1 was broken off.",
+        f"UID {pair.uid}",
+        "array storage-01",
+        "step 4 of 9 (expand-master-change)",
+        "sent before: rmrcrelationship, expand-master, expand-aux",
+        "CMMVC5786E",
+        f"    mcsop expandvdisksize -size 1 -unit gb {pair.names['master_change']}\n",
+        "instoragectl barrier resume vol1",
+        "never with -sync",
+    ):
+        assert part in text
+    assert bench.helper.barriers[1:] == [text], "written once more, at its end"
+
+
+@pytest.mark.parametrize("step", NINE)
+def test_a_thaw_by_somebody_else_never_leads_to_a_sync_over_different_copies(pair: Pair, step: Step) -> None:
+    pair.bench.helper.before[step] = lambda: pair.bench.helper.thaw_by_hand(pair.uid)
+    pair.expand().success()
+    assert pair.syncs() == (0 if step.number < Step.TIE.number else 1)
+    pair.assert_whole()
+
+
+def test_a_lease_that_runs_out_counts_as_a_thaw(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_guard, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(host_guard, "STEP_SECONDS", 0.0)
+    pair.bench.do("fault", command="expandvdisksize", delay=0.5)
+    pair.expand().success()
+    assert pair.syncs() == 0
+    pair.assert_whole()
+
+
+def test_a_slow_array_does_not_outlast_the_lease(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_guard, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(host_guard, "STEP_SECONDS", 2.5)
+    pair.bench.do("fault", command="expandvdisksize", delay=0.8, times=4)
+    pair.expand().success()
+    assert pair.syncs() == 1
+    pair.assert_whole()
+
+
+def test_a_lost_answer_to_the_sync_is_looked_for_and_the_copies_are_equal(pair: Pair) -> None:
+    pair.bench.helper.before[Step.TIE] = lambda: pair.bench.do(
+        "fault", command="mkrcrelationship", after="connection"
+    )
+    pair.expand().success()
+    pair.assert_whole()
+
+
+# --- other calls meanwhile
+
+
+@pytest.fixture
+def busy(pair: Pair) -> Iterator[tuple[Pair, Stub, threading.Event]]:
+    """An expansion that stands at step 3 until the event is set."""
+    bench = pair.bench
+    for name in ("vol2", "vol3", "vol4"):
+        bench.create(name)
+    bench.use("vol3")
+    bench.call("unmount", pod_target("vol3")).success()
+    bench.use("vol4")
+    gate, at = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        at.set()
+        assert gate.wait(30)
+
+    bench.helper.before[Step.GROW_AUX] = hold
+    call = pair.begin()
+    assert at.wait(10)
+    bench.reset()
+    yield pair, call, gate
+    gate.set()
+
+
+def waits(call: Stub) -> bool:
+    return any(HINT in line for line in call.progress)
+
+
+def test_calls_that_attach_or_detach_wait_for_it_and_say_so(
+    busy: tuple[Pair, Stub, threading.Event],
+) -> None:
+    pair, call, gate = busy
+    bench = pair.bench
+    calls = [
+        bench.begin("waitforattach", "", options("vol2")),
+        bench.begin("unmountdevice", device_target("vol3")),
+        bench.begin("detach", "vol5", "node1"),
+    ]
+    for waiting in calls:
+        until(partial(waits, waiting))
+    assert bench.maps("vol2") == []
+    assert device_target("vol3") in bench.helper.mounts, "unmounted although it has to wait"
+    assert bench.commands() == []
+    gate.set()
+    for waiting in (call, *calls):
+        waiting.reply(30).success()
+    assert bench.maps("vol2") == ["iscsi-node1"]
+    assert bench.maps("vol3") == []
+    pair.assert_whole()
+
+
+def test_calls_that_neither_attach_nor_detach_go_on_meanwhile(
+    busy: tuple[Pair, Stub, threading.Event],
+) -> None:
+    pair, call, gate = busy
+    bench = pair.bench
+    bench.call("unmount", pod_target("vol4")).success()
+    bench.call("mount", pod_target("vol4"), options("vol4")).success()
+    bench.mount_device("vol4").success()
+    assert bench.expandfs("vol4", 2 * GIB).success().answer["volumeNewSize"] == 2 * GIB
+    bench.make_host("iscsi-node2", "iqn.1993-08.org.debian:01:node2")
+    bench.map("vol2", "iscsi-node2")
+    bench.do("logins", port="iqn.1993-08.org.debian:01:node2", nodes=[])
+    bench.call("detach", "vol2", "node2").success()
+    assert bench.maps("vol2") == []
+    gate.set()
+    call.reply(30).success()
+    pair.assert_whole()
+
+
+def test_a_call_that_has_waited_long_enough_names_the_expansion(
+    busy: tuple[Pair, Stub, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, call, gate = busy
+    monkeypatch.setitem(dispatch.PATIENCE, "waitforattach", 0.3)
+    began = time.monotonic()
+    said = pair.bench.attach("vol2").failure("The host lock is held by another connection")
+    assert f"An{HINT[2:]}" in said
+    assert time.monotonic() - began < 10
+    gate.set()
+    call.reply(30).success()
+
+
+def test_who_waited_for_one_that_breaks_off_is_refused_and_has_changed_nothing(
+    busy: tuple[Pair, Stub, threading.Event],
+) -> None:
+    pair, call, gate = busy
+    bench = pair.bench
+    attach = bench.begin("waitforattach", "", options("vol2"))
+    unmount = bench.begin("unmountdevice", device_target("vol3"))
+    for waiting in (attach, unmount):
+        until(partial(waits, waiting))
+    array_refuses(pair, Step.GROW_AUX)
+    gate.set()
+    call.reply(30).failure("step 3 of 9")
+    for waiting in (attach, unmount):
+        waiting.reply(30).failure(str(bench.helper.barrier))
+    assert bench.maps("vol2") == []
+    assert device_target("vol3") in bench.helper.mounts
+    assert bench.maps("vol3") == ["iscsi-node1"]
