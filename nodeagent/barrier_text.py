@@ -43,7 +43,7 @@ def broken_off(record: Expansion, plan: Plan | None) -> str:
     """Return the text of an expansion that was broken off; no `plan`: the array could not be asked."""
     return _whole(
         f"The active-active expansion of volume {record.volume} was broken off.\n\n{_facts(record)}"
-        f"{reached(record)}\nFailed:  {record.failure or 'not said'}\n\n{_STOPS}\n{_left(record, plan)}\n"
+        f"{how_far(record)}\nFailed:  {record.failure or 'not said'}\n\n{_STOPS}\n{_left(record, plan)}\n"
         f"To finish it, as root on this node:\n    instoragectl barrier resume {record.volume}\n"
         "By hand: give the array what is left, in that order, never with -sync (the copies may differ); then "
         "remove\nthis file. Removing it ends the stop, not what is known: plan and resume still work.\n",
@@ -51,7 +51,7 @@ def broken_off(record: Expansion, plan: Plan | None) -> str:
     )
 
 
-def reached(record: Expansion) -> str:
+def how_far(record: Expansion) -> str:
     """Return how far an expansion came, in a line."""
     step = record.step
     if step is None:

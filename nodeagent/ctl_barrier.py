@@ -85,7 +85,7 @@ def show(configuration: Path) -> Iterator[str]:
         for record in records:
             yield (
                 f"Volume {record.volume} on array {record.array}, from {record.members[0].size} to "
-                f"{record.target} bytes: {record.state}. {barrier_text.reached(record)}. "
+                f"{record.target} bytes: {record.state}. {barrier_text.how_far(record)}. "
                 f"{record.failure}".rstrip()
             )
         if not records:
@@ -97,7 +97,7 @@ def plan(configuration: Path, volume: VolumeName | None) -> Iterator[str]:
     with site(configuration) as here:
         records = here.records(volume)
         for record in records:
-            yield f"Volume {record.volume} on array {record.array}. {barrier_text.reached(record)}."
+            yield f"Volume {record.volume} on array {record.array}. {barrier_text.how_far(record)}."
             with here.array(record.array) as array:
                 left = array.expansion_plan(record)
             if left.whole:

@@ -62,7 +62,25 @@ LIVES = {
     Step.AGENT_DETACH_FORGOTTEN: "unmountdevice",
 }
 """Steps of a pod's usual life, and the call in which each comes."""
+GROWS = (
+    Step.AGENT_EXPAND_GROWN,
+    Step.AGENT_EXPAND_RESCANNED,
+    Step.AGENT_EXPAND_FILESYSTEM,
+    Step.AGENT_EXPAND_RECORDED,
+)
+"""Steps of the growth of any volume: tests/crash/test_growth_points.py."""
+EXPANDS = (
+    Step.AGENT_EXPAND_BARRIER,
+    Step.AGENT_EXPAND_FROZEN,
+    Step.AGENT_EXPAND_THAWED,
+    Step.AGENT_EXPAND_ERASED,
+    Step.AGENT_EXPAND_PAIR_GROWN,
+)
+"""Steps of the expansion of an active-active volume: there too."""
 SPECIAL = {
+    *GROWS,
+    *EXPANDS,
+    Step.AGENT_EXPAND_BROKEN_OFF,
     Step.AGENT_ATTACH_WITHDRAWN,
     Step.AGENT_ATTACH_TAKEN_BACK,
     Step.AGENT_LEFTOVER_UNMOUNTED,
@@ -71,7 +89,7 @@ SPECIAL = {
     Step.AGENT_ADOPT_RECORDED,
     Step.AGENT_SETTLE_UNMOUNTED,
 }
-"""Steps that need trouble first; each has a test below."""
+"""Steps that need more than a usual life; each has a test below, or in tests/crash/test_growth_points.py."""
 
 
 @dataclass

@@ -25,6 +25,8 @@ RAW = {
     "os.mkdir", "os.rename", "os.unlink",
     "array.map_volume", "array.unmap_volume", "array.ensure_host", "records.put", "records.remove",
     "helper.attach", "helper.detach", "helper.mount", "helper.bind", "helper.unmount",
+    "array.grow_volume", "array.expand_active_active", "array.resume_expansion",
+    "_helper.barrier", "_helper.freeze", "_helper.thaw", "helper.grow_filesystem",
 }  # fmt: skip
 """Calls that change something, by the last two names of what is called."""
 PROGRAMS = {
@@ -49,6 +51,10 @@ NO_STEP = {
         "nodeagent/ctl_release.py",
         "_release",
     ): "an administrator's one command to the array, which he repeats himself; nothing follows it",
+    (
+        "nodeagent/ctl_barrier.py",
+        "_resume",
+    ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
     ("nodeagent/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""
