@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
 
 from helper import child, filesystem, store
 from helper.mount import mounted, volume_on
@@ -35,23 +36,24 @@ class Freezer:
     def __init__(self, settings: Settings) -> None:
         self._settings, self._uid, self._pid = settings, "", 0
 
-    def freeze(self, request: verbs.FreezeRequest, _: Settings) -> verbs.FreezeReply:
+    def freeze(self, request: verbs.FreezeRequest, settings: Settings) -> verbs.FreezeReply:
         """Freeze, or renew the lease; `Fault(TIMEOUT)` when the kernel does not come back from it."""
-        parse(request.target, self._settings)
+        parse(request.target, settings)
         if not 0 < request.lease_ms <= _LONGEST or self._uid not in ("", request.uid):
             text = f"One volume is frozen at a time, for 1 to {_LONGEST} ms: {self._uid or request.lease_ms}."
             raise Fault(Code.BAD_REQUEST, text, field="lease_ms")
-        begun = not self._uid and self._begin(request)
-        return verbs.FreezeReply(self._ask(None if begun else {"lease_ms": request.lease_ms}))
+        if not self._uid:
+            self._begin(request)
+        return verbs.FreezeReply(self._ask(lease_ms=request.lease_ms))
 
-    def thaw(self, request: verbs.ThawRequest, _: Settings) -> verbs.ThawReply:
+    def thaw(self, request: verbs.ThawRequest, settings: Settings) -> verbs.ThawReply:
         """Thaw what this connection has frozen, whatever has become of it."""
-        parse(request.target, self._settings)
-        intact = request.uid == self._uid and self._ask({"thaw": True})
+        parse(request.target, settings)
+        intact = request.uid == self._uid and self._ask(thaw=1)
         self.end()
         return verbs.ThawReply(intact)
 
-    def _begin(self, request: verbs.FreezeRequest) -> bool:
+    def _begin(self, request: verbs.FreezeRequest) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         child.PRIVATE.add(self._channel.fileno())
         if (pid := os.fork()) == 0:
@@ -64,17 +66,15 @@ class Freezer:
         theirs.close()
         self._uid, self._pid, self._stream = request.uid, pid, Stream(self._channel)
         child.enlist(pid, _GUARDIAN, request.uid)  # the supervisor does not leave before it
-        return True
 
-    def _ask(self, question: dict[str, object] | None) -> bool:
+    def _ask(self, **question: int) -> bool:
         """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
         answer, deadline = None, time.monotonic() + ANSWER
         try:
-            if question:
-                self._stream.send(question, deadline)
+            self._stream.send(question, deadline)
             answer = self._stream.receive(deadline)
         except TimeoutError:
-            self._close()  # when the kernel comes back to the guardian, that thaws at once
+            self._channel.shutdown(socket.SHUT_RDWR)  # once the kernel lets the guardian go, that thaws
             text = f"Volume {self._uid} was not frozen or thawed within {ANSWER:.0f} s: see its paths."
             raise Fault(Code.TIMEOUT, text, uid=self._uid) from None
         except OSError:
@@ -82,61 +82,57 @@ class Freezer:
         if answer and "code" in answer:
             self.end()
             raise Fault.from_wire(answer)
-        return answer is not None and answer["intact"] is True
-
-    def _close(self) -> None:
-        child.PRIVATE.discard(self._channel.fileno())
-        self._channel.close()
+        return answer == {"intact": True}
 
     def end(self) -> None:
         """Have the guardian thaw and end; do it by the record when that was killed."""
-        if not self._uid:
-            return
-        self._close()
-        child.give_up(self._pid, _GUARDIAN, self._uid, ANSWER)
-        uid, self._uid = self._uid, ""
-        if uid in store.names(RECORDS):
-            with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + 1):
-                thaw_recorded(self._settings, uid)  # who has the lock knows that no guardian lives
+        if uid := self._uid:
+            child.PRIVATE.discard(self._channel.fileno())
+            self._channel.close()
+            child.give_up(self._pid, _GUARDIAN, uid, ANSWER)
+            self._uid = ""
+            if uid in store.names(RECORDS):
+                with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + 1):
+                    thaw_recorded(self._settings, uid)  # who has the lock knows that no guardian lives
 
 
 def _guard(stream: Stream, request: verbs.FreezeRequest, settings: Settings) -> None:
+    asked = stream.receive(time.monotonic() + ANSWER)
     try:
         with mounted(request, settings) as (place, row):
-            _keep_frozen(stream, place.real(row), request)
+            return _keep_frozen(stream, place.real(row), request, asked)
     except OSError as error:
         text = f"Volume {request.uid} cannot be frozen ({error.strerror}): see the kernel's log."
         fault = Fault(Code.FILE_SYSTEM, text, uid=request.uid)
     except Fault as refused:
         fault = refused
-    else:
-        return
     stream.send(fault.to_wire(), time.monotonic() + ANSWER)
 
 
-def _keep_frozen(stream: Stream, node: int, request: verbs.FreezeRequest) -> None:
+def _keep_frozen(
+    stream: Stream, node: int, request: verbs.FreezeRequest, asked: dict[str, Any] | None
+) -> None:
     """Freeze; answer until told to thaw, or until the lease or the channel ends; thaw."""
-    if request.uid in store.names(RECORDS):
-        _thaw(node, request.uid)  # of a guardian that was killed: the lock is ours now
-    store.put(RECORDS, request.uid, request.target)
+    uid, intact = request.uid, True
+    if uid in store.names(RECORDS):
+        _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
+    store.put(RECORDS, uid, request.target)
     reached(Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
-        _forget(request.uid)
-        text = f"Volume {request.uid} is frozen by somebody else: thaw {request.target} first."
-        raise Fault(Code.DEVICE_BUSY, text, uid=request.uid)
-    asked: dict[str, int] | None = {"lease_ms": request.lease_ms}
-    intact = True
+        store.drop(RECORDS, uid)
+        text = f"Volume {uid} is frozen by somebody else: thaw {request.target} first."
+        raise Fault(Code.DEVICE_BUSY, text, uid=uid)
     try:
         reached(Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
+            intact = intact and not filesystem.order(node, filesystem.FREEZE)
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)
-            intact = intact and not (asked and filesystem.order(node, filesystem.FREEZE))
     except OSError:
         asked = None  # the lease is over, or nobody listens any more: no answer, which means no
     finally:
-        intact = _thaw(node, request.uid) and intact
+        intact = _thaw(node, uid) and intact
     if asked:
         stream.send({"intact": intact}, time.monotonic() + ANSWER)
 
@@ -144,13 +140,9 @@ def _keep_frozen(stream: Stream, node: int, request: verbs.FreezeRequest) -> Non
 def _thaw(node: int, uid: str) -> bool:
     thawed = filesystem.order(node, filesystem.THAW)
     reached(Step.HELPER_FREEZE_THAWED)
-    _forget(uid)
-    return thawed
-
-
-def _forget(uid: str) -> None:
     store.drop(RECORDS, uid)
     reached(Step.HELPER_FREEZE_FORGOTTEN)
+    return thawed
 
 
 def thaw_recorded(settings: Settings, *uids: str) -> None:
@@ -158,8 +150,7 @@ def thaw_recorded(settings: Settings, *uids: str) -> None:
 
     def thaw(uid: str) -> None:
         with contextlib.ExitStack() as stack:
-            target = parse(store.get(RECORDS, uid) or "", settings)
-            place, row, _ = volume_on(target, stack, uid)
+            place, row, _ = volume_on(parse(store.get(RECORDS, uid) or "", settings), stack, uid)
             _thaw(place.real(row), uid)
 
     names = uids or store.names(RECORDS)

@@ -48,15 +48,11 @@ def _each(volume: device.Volume, job: Callable[[scsi.Disk], None], deadline: flo
 
 def _up(volume: device.Volume, size: int, disk: scsi.Disk) -> None:
     """Raise unless a disk works: one that does not would keep its old size in a map that grew."""
-    largest = max(disk.size, volume.map.size if volume.map else 0)
-    try:
-        if disk.state != "running":
-            raise Fault(Code.NO_PATH, f"Disk {disk.name} is {disk.state}.", disk=disk.name)
-        device.check(disk.name, volume.uid)
-    except Fault as fault:
-        text = f"Not all paths of volume {volume.uid} are up, so it does not grow: {fault}"
-        raise Fault(fault.code, text, **fault.fields) from None
-    if size < largest:
+    if disk.state != "running":
+        text = f"Not all paths of volume {volume.uid} are up: disk {disk.name} is {disk.state}."
+        raise Fault(Code.NO_PATH, text, uid=volume.uid, disk=disk.name)
+    device.check(disk.name, volume.uid)
+    if size < (largest := max(disk.size, volume.map.size if volume.map else 0)):
         text = (
             f"Volume {volume.uid} has {largest} bytes here, the array says {size}: nothing is made smaller."
         )

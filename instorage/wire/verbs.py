@@ -39,10 +39,24 @@ class IscsiPath:
 
 
 @dataclass(frozen=True)
-class InitiatorRequest:
-    """Ask for the names under which this machine logs in to arrays."""
+class _Request:
+    """`op`: the request id of the journal."""
 
     op: RequestId
+
+
+@dataclass(frozen=True)
+class _OfVolume(_Request):
+    uid: VolumeUid
+
+
+@dataclass(frozen=True)
+class _OnTarget(_OfVolume):
+    target: str
+
+
+class InitiatorRequest(_Request):
+    """Ask for the names under which this machine logs in to arrays."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +68,9 @@ class InitiatorReply:
 
 
 @dataclass(frozen=True)
-class InspectRequest:
+class InspectRequest(_Request):
     """Ask what the kernel has of one volume, or of every InStorage volume (one reply each, `more`)."""
 
-    op: RequestId
     uid: VolumeUid | None = None
 
 
@@ -101,10 +114,9 @@ class InspectReply:
 
 
 @dataclass(frozen=True)
-class LockRequest:
+class LockRequest(_Request):
     """Take or renew the host lock for this connection; dropped when the connection or the lease ends."""
 
-    op: RequestId
     mode: LockMode
     lease_ms: int
     wait_ms: int
@@ -117,19 +129,14 @@ class LockReply:
     not_locked: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class UnlockRequest:
+class UnlockRequest(_Request):
     """Give the host lock up."""
 
-    op: RequestId
-
 
 @dataclass(frozen=True)
-class AttachRequest:
+class AttachRequest(_OfVolume):
     """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
 
-    op: RequestId
-    uid: VolumeUid
     size: Bytes
     paths: tuple[IscsiPath, ...]
     multipath: Multipath
@@ -156,14 +163,12 @@ class AttachReply:
 
 
 @dataclass(frozen=True)
-class DetachRequest:
+class DetachRequest(_OfVolume):
     """Flush, remove the map and every path of the volume; refused while anything uses it.
 
     `vanished`: the array has it no more, so that nothing is to be finished: the record of a format goes too.
     """
 
-    op: RequestId
-    uid: VolumeUid
     wait_ms: int
     vanished: bool = False
 
@@ -176,7 +181,7 @@ class DetachReply:
 
 
 @dataclass(frozen=True)
-class MountRequest:
+class MountRequest(_OfVolume):
     """Mount the volume on a device-mount target, formatting it first if it is proven new.
 
     `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
@@ -185,8 +190,6 @@ class MountRequest:
     `copied` says that another volume may be copied to it: then not even a broken-off format is repeated.
     """
 
-    op: RequestId
-    uid: VolumeUid
     size: Bytes
     target: str
     fs_type: FsType
@@ -209,10 +212,9 @@ class MountReply:
 
 
 @dataclass(frozen=True)
-class BindRequest:
+class BindRequest(_Request):
     """Bind a volume's device mount to a pod's directory of the same volume name."""
 
-    op: RequestId
     source: str
     target: str
     read_only: bool
@@ -226,10 +228,9 @@ class BindReply:
 
 
 @dataclass(frozen=True)
-class UnmountRequest:
+class UnmountRequest(_Request):
     """Sync and unmount a target of either shape. Success when nothing of ours is mounted there."""
 
-    op: RequestId
     target: str
 
 
@@ -241,14 +242,12 @@ class UnmountReply:
 
 
 @dataclass(frozen=True)
-class RescanRequest:
+class RescanRequest(_OfVolume):
     """Read the size of every path again, then have the map take it: `size` is what the array says now.
 
     With the size of before it proves that every path is up. Refused when a path does not answer.
     """
 
-    op: RequestId
-    uid: VolumeUid
     size: Bytes
     wait_ms: int
 
@@ -261,13 +260,8 @@ class RescanReply:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class GrowFilesystemRequest:
+class GrowFilesystemRequest(_OnTarget):
     """Make the file system that is mounted on a target as large as its volume."""
-
-    op: RequestId
-    uid: VolumeUid
-    target: str
 
 
 @dataclass(frozen=True)
@@ -279,15 +273,12 @@ class GrowFilesystemReply:
 
 
 @dataclass(frozen=True)
-class FreezeRequest:
+class FreezeRequest(_OnTarget):
     """Stop writes to the volume mounted on a target until the lease ends; asked again, renew the lease.
 
     Thawed as well when this connection, or the helper, ends. At most 120 s at a time.
     """
 
-    op: RequestId
-    uid: VolumeUid
-    target: str
     lease_ms: int
 
 
@@ -298,13 +289,8 @@ class FreezeReply:
     intact: bool
 
 
-@dataclass(frozen=True)
-class ThawRequest:
+class ThawRequest(_OnTarget):
     """Let the volume be written again."""
-
-    op: RequestId
-    uid: VolumeUid
-    target: str
 
 
 @dataclass(frozen=True)
@@ -315,14 +301,13 @@ class ThawReply:
 
 
 @dataclass(frozen=True)
-class BarrierRequest:
+class BarrierRequest(_Request):
     """Keep, or with `erase` forget, the record of a volume's active-active expansion; no `uid`: only look.
 
     `record` (JSON, at most 8 KiB) is on the disk when the answer comes. `text` (at most 24 KiB) is for the
     barrier file in the plugin directory; empty: that file is left as it is.
     """
 
-    op: RequestId
     uid: VolumeUid | None = None
     record: str = ""
     text: str = ""
