@@ -16,8 +16,7 @@ import time
 
 import sdnotify
 
-from helper import child, settings, worker
-from helper.freeze import thaw_recorded
+from helper import child, freeze, settings, store, worker
 from helper.hostlock import HOST_LOCK, Claim, HostLock
 from instorage.wire.fault import Code, Fault
 from instorage.wire.varlink import decode, encode
@@ -140,6 +139,18 @@ class Supervisor:
                     with contextlib.suppress(KeyError):
                         self._selector.unregister(channel)
                     channel.close()
+                    self._thaw_left()
+
+    def _thaw_left(self) -> None:
+        """Have a process thaw what a guardian has left that was killed with its worker."""
+        if store.names(freeze.RECORDS) and isinstance(self._configured, settings.Settings):
+            with contextlib.suppress(OSError):
+                if os.fork() == 0:
+                    try:
+                        child.enter()
+                        freeze.thaw_left(self._configured)
+                    finally:
+                        os._exit(0)
 
     def _hear(self, pid: int) -> None:
         """Take what a worker asks of the host lock; an end of its channel is its end, and `_reap` follows."""
@@ -186,7 +197,7 @@ def main() -> int:
     if serving and (os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1"):
         print("The helper is started by instorage-helper.socket, not by hand.", file=sys.stderr)
         return 2
-    thaw_recorded(settings.Settings() if isinstance(configured, Fault) else configured)
+    freeze.thaw_recorded(settings.Settings() if isinstance(configured, Fault) else configured)
     if serving:
         Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
     return 0

@@ -2,7 +2,7 @@
 
 The guardian is forked by the worker and holds the volume's lock. It thaws when it is told to, when the lease
 ends, and when its channel does: then worker or agent are gone. For the case that it is killed itself there is
-a record, written before the freeze: the worker, `ExecStopPost=` and the helper's next start thaw by it.
+a record, written before the freeze: worker, supervisor, `ExecStopPost=` and the next start thaw by it.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from instorage.wire.varlink import Stream
 RECORDS = "/run/instorage/frozen"
 ANSWER = 20.0  # seconds for a freeze or a thaw
 _LONGEST = 120_000  # milliseconds
+_LET_GO = 5  # seconds for a guardian that lives to come to its end
 _GUARDIAN = "The guardian of a freeze"
 
 
@@ -91,9 +92,7 @@ class Freezer:
             self._channel.close()
             child.give_up(self._pid, _GUARDIAN, uid, ANSWER)
             self._uid = ""
-            if uid in store.names(RECORDS):
-                with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + 1):
-                    thaw_recorded(self._settings, uid)  # who has the lock knows that no guardian lives
+            thaw_left(self._settings, uid)
 
 
 def _guard(stream: Stream, request: verbs.FreezeRequest, settings: Settings) -> None:
@@ -143,6 +142,14 @@ def _thaw(node: int, uid: str) -> bool:
     store.drop(RECORDS, uid)
     reached(Step.HELPER_FREEZE_FORGOTTEN)
     return thawed
+
+
+def thaw_left(settings: Settings, *uids: str) -> None:
+    """Thaw what killed guardians have left: who gets the lock of a volume knows that none of it lives."""
+    for uid in uids or store.names(RECORDS):
+        with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + _LET_GO):
+            if uid in store.names(RECORDS):
+                thaw_recorded(settings, uid)
 
 
 def thaw_recorded(settings: Settings, *uids: str) -> None:

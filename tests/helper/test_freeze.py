@@ -205,6 +205,20 @@ def test_a_guardian_that_was_killed_leaves_a_record_by_which_a_thaw_succeeds(
     assert not rig.kept
 
 
+def test_when_worker_and_guardian_are_killed_the_helper_thaws_though_others_are_connected(
+    frozen: tuple[Rig, Client],
+) -> None:
+    rig, client = frozen
+    other = rig.connect()
+    assert rig.thaw(other) is False
+    worker = rig.worker()
+    os.kill(rig.guardian(), signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
+    rig.thaws()
+    assert rig.thaw(other) is False, "it still serves"
+    assert client.receive() is None
+
+
 def test_the_guardian_does_not_heed_a_signal_that_is_meant_for_the_helper(
     frozen: tuple[Rig, Client],
 ) -> None:
