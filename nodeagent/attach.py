@@ -59,7 +59,7 @@ def attach(operation: Operation, options: Options) -> Attached:
 
 def usable(array: Array, options: Options) -> Volume:
     """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says."""
-    volume = _found(array, options)
+    volume = array.find_volume(options.name)
     if volume is None:
         raise Fault(
             Code.VOLUME_MISSING,
@@ -77,25 +77,11 @@ def usable(array: Array, options: Options) -> Volume:
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"Volume {volume.name} is {volume.level} on array {array.name}, its PV says {options.level}: "
-            f"an expansion may have been broken off; {plan_of(volume.name)}.",
+            f"an expansion may have been broken off; see «instoragectl barrier plan {volume.name}» on the "
+            "node that had it last.",
             volume=volume.name,
         )
     return volume
-
-
-def plan_of(name: str) -> str:
-    """Say where the plan of a broken-off expansion is to be had."""
-    return f"see «instoragectl barrier plan {name}» on the node that had it last"
-
-
-def _found(array: Array, options: Options) -> Volume | None:
-    try:
-        return array.find_volume(options.name)
-    except Fault as fault:
-        if fault.code is not Code.VOLUME_NOT_READY:
-            raise
-        sentence = f"{fault.sentence} If so, {plan_of(options.name)}."
-        raise Fault(fault.code, sentence, **fault.fields) from None
 
 
 def _mapping_before(

@@ -12,6 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from instorage.arrays.model import Level
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, VolumeName
@@ -36,7 +37,9 @@ def create(arguments: Sequence[str], configuration: Path) -> str:
     name, size = VolumeName.parse(arguments[0]), _size(arguments[1])
     wanted = VolumeClass.parse(_options(arguments[2]))
     with open_array(configuration, wanted.storage_name) as array:
-        volume = array.create_volume(wanted.spec(name, size))
+        spec = wanted.spec(name, size)
+        _refuse_interrupted(array, name, spec.level)
+        volume = array.create_volume(spec)
     return _success(
         f"volume {name} with {volume.size // GIB} GiB is on array {array.name}",
         volumeName=name,
@@ -53,10 +56,34 @@ def delete(arguments: Sequence[str], configuration: Path) -> str:
         )
     name = VolumeName.parse(arguments[0])
     options = _options(arguments[1]) if arguments[1:] else {}
+    stopped = _stopped(configuration, name)
     with open_array(configuration, options.get("storageName") or None) as array:
+        _refuse_interrupted(array, name, Level.ACTIVE_ACTIVE if stopped else options.get("volLevel"))
         done = array.delete_volume(name)
     what = "is deleted from" if done else "was not on"
     return _success(f"volume {name} {what} array {array.name}", volumeName=name)
+
+
+def _stopped(configuration: Path, name: VolumeName) -> bool:
+    """Say whether a barrier file on this host is about the volume: it is active-active then, whole or not."""
+    from instorage.configuration import load
+    from nodeagent import barrier
+
+    there = barrier.all_present(load(configuration, need_host=False))
+    return any(one.record is not None and one.record.volume == name for one in there)
+
+
+def _refuse_interrupted(array: Array, name: VolumeName, level: str | None) -> None:
+    """Raise when an active-active volume looks like another on the array: an expansion was broken off."""
+    there = array.find_volume(name) if level == Level.ACTIVE_ACTIVE else None
+    if there is not None and there.level is not Level.ACTIVE_ACTIVE:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {name} is {there.level} on array {array.name} and should be aa: nothing was done. An "
+            "expansion may have been broken off: see «instoragectl barrier plan "
+            f"{name}» on the node that had it last.",
+            volume=name,
+        )
 
 
 def _success(message: str, **fields: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.arrays.model import Level
 from instorage.grant import UID_OPTION
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeName
@@ -71,8 +72,9 @@ class Deletion:
         given = options(volume)
         array = self._arrays.get(given.get("storageName") or None)
         expected = given.get(UID_OPTION)
-        there = array.find_volume(name) if expected else None
-        if there is not None and there.uid != expected:
+        pair = given.get("volLevel") == Level.ACTIVE_ACTIVE
+        there = array.find_volume(name) if expected or pair else None
+        if there is not None and expected and there.uid != expected:
             raise Fault(
                 Code.NOT_OURS,
                 f"Volume {name} on array {array.name} is not deleted: it has UID {there.uid}, the PV was "
@@ -80,7 +82,15 @@ class Deletion:
                 f"the PV's finalizer {FINALIZER} by hand.",
                 volume=name,
             )
-        deleted = array.delete_volume(name) if there is not None or not expected else False
+        if there is not None and pair and there.level is not Level.ACTIVE_ACTIVE:
+            raise Fault(
+                Code.VOLUME_NOT_READY,
+                f"Volume {name} on array {array.name} is not deleted: its PV says aa, the array shows "
+                f"{there.level}. An expansion was broken off, and three of its four vdisks would stay: see "
+                f"«instoragectl barrier plan {name}» on the node that had it last, and finish it first.",
+                volume=name,
+            )
+        deleted = array.delete_volume(name) if there is not None or not (expected or pair) else False
         what = "is deleted" if deleted else "was deleted before"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")
 

@@ -247,6 +247,21 @@ def test_a_lease_that_runs_out_counts_as_a_thaw(pair: Pair, monkeypatch: pytest.
     pair.assert_whole()
 
 
+def test_a_lease_counts_from_before_it_was_asked_for(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_guard, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(host_guard, "STEP_SECONDS", 0.0)
+    gate = threading.Event()
+    pair.bench.helper.script("Freeze")
+    late = pair.bench.helper.script("Freeze", gate=gate)  # its answer comes when a command has no time left
+    call = pair.begin()
+    assert late.reached.wait(10)
+    assert not gate.wait(1.5)
+    gate.set()
+    call.reply(30).success()
+    assert pair.syncs() == 0
+    pair.assert_whole()
+
+
 def test_a_slow_array_does_not_outlast_the_lease(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_guard, "LEASE_SECONDS", 3.0)
     monkeypatch.setattr(host_guard, "STEP_SECONDS", 2.5)

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instorage.arrays.as18000 import As18000
+from instorage.arrays.endpoint import Endpoint
+from instorage.arrays.expansion import Expansion, Progress, Step
+from instorage.wire.values import Bytes, VolumeName
+from nodeagent import barrier_text
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:
@@ -70,6 +75,51 @@ def test_a_mapped_volume_is_not_deleted(array: Simulator, tmp_path: Path) -> Non
     status, refused = run(tmp_path, "delete", "vol-1", "{}")
     assert (status, refused["status"]) == (1, "Failure")
     assert "iscsi-node1" in refused["message"]
+
+
+AA = json.dumps(
+    {"volPoolName": "Pool0", "volAuxPoolName": "Pool1", "volLevel": "aa", "volIOGrp": "0", "volAuxIOGrp": "1"}
+)
+
+
+@pytest.fixture
+def interrupted(array: Simulator, tmp_path: Path) -> Path:
+    """The directory of a node with an active-active volume vol-1 whose expansion was broken off at once."""
+    status, made = run(tmp_path, "create", "vol-1", "1", AA)
+    assert status == 0, made
+    host, _, port = array.address.rpartition(":")
+    client = As18000(
+        Endpoint("storage-01", host, int(port), "superuser", lambda: "passw0rd"), tmp_path / "state/known"
+    )
+    seen = client.active_active(VolumeName("vol-1"))
+    client.close()
+    record = Expansion(
+        "storage-01", seen.volume, seen.members[0].uid, "iscsi-node1", "mcs1", seen.members, seen.access,
+        Bytes(2 << 30), state=Progress.FAILED, step=Step.UNTIE, failure="Lost.",
+    )  # fmt: skip
+    (tmp_path / "aa-extend-failure.barrier").write_text(barrier_text.broken_off(record, None))
+    command(array, tmp_path, f"mcsop rmrcrelationship {seen.members[0].id}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "barrier"),
+    [
+        (["delete", "vol-1", AA], False),
+        (["delete", "vol-1", "{}"], True),
+        (["delete", "vol-1"], True),
+        (["create", "vol-1", "1", AA], False),
+    ],
+)
+def test_an_active_active_volume_that_is_not_whole_is_refused_with_the_way_to_its_plan(
+    array: Simulator, interrupted: Path, arguments: list[str], barrier: bool
+) -> None:
+    if not barrier:
+        (interrupted / "aa-extend-failure.barrier").unlink()
+    status, refused = run(interrupted, *arguments)
+    assert (status, refused["status"]) == (1, "Failure")
+    assert "instoragectl barrier plan vol-1" in refused["message"]
+    assert len(array.control.do("volumes")) == 4
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,8 @@ def incomplete(cli: Cli, name: str, rows: Sequence[Row]) -> Fault:
     return Fault(
         Code.VOLUME_NOT_READY,
         f"Volume {name} on array {cli.array} is not whole: an active-active volume has a master, an aux and "
-        f"two change volumes, the array shows {shown}. Was an expansion interrupted (barrier file)?",
+        f"two change volumes, the array shows {shown}. Was an expansion broken off? See «instoragectl "
+        f"barrier plan {name}» on the node that had it last.",
         array=cli.array,
         volume=name,
     )
