@@ -148,6 +148,7 @@ def _attach_anew(
     try:
         return bring_up(operation, array, helper, volume, mapping)
     except Fault as fault:
+        helper.close()  # its lock too: an expansion that waits for it comes before the next who asks
         raise _rolled_back(operation, array, record, fault) from None
 
 

@@ -92,7 +92,7 @@ def _fault(found: Barrier, sentence: str) -> Fault:
 def records(texts: Iterable[str]) -> tuple[Expansion, ...]:
     """Read the records that the helper keeps; one that is not understood is said and left alone."""
     found = []
-    for text in texts:
+    for text in filter(None, texts):
         try:
             found.append(Expansion.read(json.loads(text)))
         except (Fault, ValueError, RecursionError) as error:

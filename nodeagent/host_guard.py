@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.arrays.expansion import NINE, Hold, Progress
-from instorage.wire.fault import Fault
+from instorage.wire.fault import Code, Fault
 from nodeagent import barrier_text
 from nodeagent.steps import Step, reached
 
@@ -75,7 +75,13 @@ class HostGuard:
         if text:
             self._write_others(text, record)
         told = self._files.for_helper(text, anew=self._anew) if text else ""
-        self._helper.barrier(self._uid, told, record=barrier_text.line(record))
+        try:
+            self._helper.barrier(self._uid, told, record=barrier_text.line(record))
+        except Fault as fault:
+            if record.state is Progress.RUNNING or fault.code is not Code.LOCK_LOST:
+                raise
+            self._helper.close()  # what went wrong is kept without the lock: no command follows it
+            self._helper.barrier(self._uid, told, record=barrier_text.line(record))
         reached(Step.AGENT_EXPAND_BARRIER)
         self._told = True
         if record.state is Progress.RUNNING and record.step is not None:
@@ -125,7 +131,11 @@ class HostGuard:
             return
         began, self._frozen_at = self._frozen_at, None
         self._connection, self._intact, self._until = 0, True, 0.0
-        self._helper.thaw(self._uid, self._target)
+        try:
+            self._helper.thaw(self._uid, self._target)
+        except Fault:
+            self._helper.close()  # with its connection a freeze ends as well
+            raise
         reached(Step.AGENT_EXPAND_THAWED)
         if began is not None:
             frozen, commands = time.monotonic() - began, self._commands

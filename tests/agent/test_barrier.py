@@ -217,6 +217,26 @@ def test_resume_waits_for_nobody_who_works_on_it(pair: Pair, monkeypatch: pytest
     pair.assert_whole()
 
 
+def test_resume_begins_only_when_nothing_is_attached_or_detached(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_off(pair)
+    pair.age()
+    pair.bench.helper.barrier.unlink()
+    pair.bench.create("other")
+    gate = threading.Event()
+    script = pair.bench.helper.script("Attach", gate=gate)
+    call = pair.bench.begin("waitforattach", "", options("other"))
+    assert script.reached.wait(10)
+    monkeypatch.setattr(ctl_barrier, "WAIT_SECONDS", 0.2)
+    run(pair, "resume", status=1)
+    assert "The host lock is held" in said(capsys)
+    gate.set()
+    call.reply().success()
+    run(pair, "resume")
+    pair.assert_whole()
+
+
 def test_resume_that_breaks_off_is_resumed(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     break_off(pair)
     pair.bench.do("fault", command="mkrcrelationship", error="CMMVC5786E")

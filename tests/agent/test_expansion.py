@@ -210,6 +210,27 @@ def _ends_whole(pair: Pair) -> None:
     pair.assert_whole()
 
 
+@pytest.mark.parametrize("verb", ["Thaw", "Barrier"])
+def test_a_lost_lock_leaves_nothing_frozen_and_what_went_wrong_recorded(pair: Pair, verb: str) -> None:
+    bench = pair.bench
+    lost = FaultError("lock-lost", "The lease of the host lock is over.")
+
+    def trouble() -> None:
+        array_refuses(pair, Step.GROW_AUX)
+        bench.helper.script(verb, fault=lost)
+
+    bench.helper.before[Step.GROW_AUX] = trouble
+    seen: list[bool] = []
+    bench.helper._seen = lambda name: (
+        seen.append(bench.helper.frozen(pair.uid)) if name == "Barrier" else None
+    )
+    pair.expand().failure("step 3 of 9")
+    until(lambda: not bench.helper.frozen(pair.uid), 2)
+    assert not seen[-1], "still frozen when the failure is written"
+    assert pair.record.state == "failed"
+    assert "was broken off" in bench.helper.barrier.read_text()
+
+
 def test_the_barrier_says_to_a_person_what_was_done_what_failed_and_what_is_left(pair: Pair) -> None:
     bench = pair.bench
     bench.helper.before[Step.GROW_MASTER_CHANGE] = partial(array_refuses, pair, Step.GROW_MASTER_CHANGE)
