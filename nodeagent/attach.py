@@ -10,7 +10,7 @@ from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent import host_lock, leftover, takedown, tenancy
-from nodeagent.connect import bring_up
+from nodeagent.connect import bring_up, rescan_request
 from nodeagent.host_object import own_host
 from nodeagent.records import SCHEMA, Record
 from nodeagent.steps import Step, reached
@@ -53,6 +53,11 @@ def attach(operation: Operation, options: Options) -> Attached:
         mapping = _mapping_before(operation, array, helper, volume, host, here, options)
         if mapping is not None:
             _record(operation, array, volume, host, options)
+            if (
+                0 < here.size < volume.size
+            ):  # its growth was broken off, and the pod that it was for may be gone
+                operation.progress.say("resizing the device")
+                helper.rescan(rescan_request(operation, volume.uid, volume.size))
             return bring_up(operation, array, helper, volume, mapping)
         return _attach_anew(operation, array, helper, volume, host, options)
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
+from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath, RescanRequest
 from nodeagent import identity
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import IscsiTarget, Mapping, Volume
     from instorage.arrays.protocol import Array
-    from instorage.wire.values import Lun
+    from instorage.wire.values import Bytes, Lun, VolumeUid
     from instorage.wire.verbs import AttachReply
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
@@ -93,6 +93,12 @@ def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTa
 def multipath(operation: Operation) -> Multipath:
     """Return what the configuration demands."""
     return Multipath.REQUIRED if operation.host.force_multipath else Multipath.PREFERRED
+
+
+def rescan_request(operation: Operation, uid: VolumeUid, size: Bytes) -> RescanRequest:
+    """Return the request to have every path and the map take a size (bytes), with the node's patience."""
+    patience = identity.patience(operation.host) + operation.host.resize_delay
+    return RescanRequest(operation.op, uid, size, int(patience * 1000))
 
 
 def _degraded(report: Report, reply: AttachReply) -> str:

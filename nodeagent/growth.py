@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import RescanRequest
-from nodeagent import expansion, identity, tenancy
+from nodeagent import expansion, tenancy
 from nodeagent.attach import usable
+from nodeagent.connect import rescan_request
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
-    from instorage.wire.values import Bytes, VolumeUid
+    from instorage.wire.values import Bytes
     from nodeagent.flexvolume import ExpandFs, Options
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
@@ -59,13 +59,13 @@ def expand(operation: Operation, request: ExpandFs) -> int:
 def require_paths(operation: Operation, helper: Helper, volume: Volume) -> None:
     """Have the helper prove that every path is up and has the size of now, before anything changes."""
     operation.progress.say("looking at every path")
-    helper.rescan(_rescan(operation, volume.uid, volume.size))
+    helper.rescan(rescan_request(operation, volume.uid, volume.size))
 
 
 def _finish(operation: Operation, helper: Helper, record: Record, target: str, size: Bytes) -> int:
     """Bring device, file system and ownership record up to the array's size."""
     operation.progress.say("resizing the device")
-    helper.rescan(_rescan(operation, record.uid, size))
+    helper.rescan(rescan_request(operation, record.uid, size))
     reached(Step.AGENT_EXPAND_RESCANNED)
     operation.progress.say("growing the file system")
     grown = helper.grow_filesystem(record.uid, target)
@@ -75,11 +75,6 @@ def _finish(operation: Operation, helper: Helper, record: Record, target: str, s
     reached(Step.AGENT_EXPAND_RECORDED)
     _LOG.info("Volume %s has %d bytes, its %s %d", record.name, size, grown.fs_type, grown.size)
     return size
-
-
-def _rescan(operation: Operation, uid: VolumeUid, size: Bytes) -> RescanRequest:
-    patience = identity.patience(operation.host) + operation.host.resize_delay
-    return RescanRequest(operation.op, uid, size, int(patience * 1000))
 
 
 def _refuse_reader(options: Options) -> None:

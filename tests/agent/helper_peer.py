@@ -186,12 +186,16 @@ class HelperPeer(GrowingPeer):
         return (
             found
             | {"formatting": uid in self.formatting}
-            | ({"device": device, "multipath": True} if device else {})
+            | ({"device": device, "multipath": True, "size": size} if device else {})
         )
 
     def do_attach(self, asked: dict[str, Any]) -> dict[str, Any]:
         if not asked["paths"]:
             raise FaultError("no-path", "No path.")
+        if self.sizes.setdefault(asked["uid"], self.capacity(asked["uid"])) != asked["size"]:
+            raise FaultError(
+                "wrong-device", f"sda has {self.sizes[asked['uid']]} bytes, not {asked['size']}."
+            )
         self.devices[asked["uid"]] = f"/dev/disk/by-id/dm-uuid-mpath-3{asked['uid']}"
         found = [f"sd{number}" for number, _ in enumerate(asked["paths"])]
         return {"device": self.devices[asked["uid"]], "multipath": True, "found": found, "refused": []}
@@ -204,6 +208,7 @@ class HelperPeer(GrowingPeer):
             )
         if asked["vanished"]:
             self.formatting.discard(asked["uid"])
+        self.sizes.pop(asked["uid"], None)
         return {"removed": ["dm-0"] if self.devices.pop(asked["uid"], None) else []}
 
     def do_mount(self, asked: dict[str, Any]) -> dict[str, Any]:

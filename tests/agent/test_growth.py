@@ -130,6 +130,18 @@ def test_a_new_agent_finishes_what_the_last_one_began(bench: Bench, volume: str)
     assert additions(bench) == 1
 
 
+def test_another_pod_on_the_node_is_not_locked_out_by_a_growth_that_stopped_half_way(
+    bench: Bench, volume: str
+) -> None:
+    bench.helper.script("Rescan")
+    bench.helper.script("Rescan", fault=FaultError("no-path", "sdb does not answer."))
+    bench.expandfs("vol1", 2 * GIB).failure("sdb does not answer.")
+    assert bench.helper.sizes[volume] == GIB
+    bench.attach("vol1").success()
+    assert bench.helper.sizes[volume] == 2 * GIB
+    grown(bench, volume, bench.expandfs("vol1", 2 * GIB), 2 * GIB)
+
+
 def test_the_same_call_twice_at_once_is_one_growth(bench: Bench, volume: str) -> None:
     bench.do("fault", command="expandvdisksize", delay=0.5)
     calls = [bench.begin_expandfs("vol1", 2 * GIB) for _ in range(4)]
