@@ -118,13 +118,13 @@ def _keep_frozen(
     store.put(RECORDS, uid, request.target)
     reached(Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
-        store.drop(RECORDS, uid)
+        _forget(uid)
         text = f"Volume {uid} is frozen by somebody else: thaw {request.target} first."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)
     try:
         reached(Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
-            intact = intact and not filesystem.order(node, filesystem.FREEZE)
+            intact = intact and filesystem.still_frozen(node)
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)
@@ -139,9 +139,13 @@ def _keep_frozen(
 def _thaw(node: int, uid: str) -> bool:
     thawed = filesystem.order(node, filesystem.THAW)
     reached(Step.HELPER_FREEZE_THAWED)
+    _forget(uid)
+    return thawed
+
+
+def _forget(uid: str) -> None:
     store.drop(RECORDS, uid)
     reached(Step.HELPER_FREEZE_FORGOTTEN)
-    return thawed
 
 
 def thaw_left(settings: Settings, *uids: str) -> None:

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = {
-    "mounts.mount", "mounts.bind", "mounts.unmount", "scsi.scan", "scsi.delete",
+    "mounts.mount", "mounts.bind", "mounts.unmount", "scsi.scan", "scsi.delete", "scsi.rescan",
+    "filesystem.grow", "filesystem.order", "store.put", "store.drop",
     "os.mkdir", "os.rename", "os.unlink",
     "array.map_volume", "array.unmap_volume", "array.ensure_host", "records.put", "records.remove",
     "helper.attach", "helper.detach", "helper.mount", "helper.bind", "helper.unmount",
@@ -33,7 +34,7 @@ PROGRAMS = {
     "iscsiadm": "login", "multipath": "map", "mkfs": "format", "fsck.ext4": "check", "blkid": "",
 }  # fmt: skip
 """What `run` starts, and what it changes; an empty word: nothing."""
-ORDERS = ("add path", "add map", "del map", "disablequeueing")
+ORDERS = ("add path", "add map", "resize map", "del map", "disablequeueing")
 """What multipathd is asked to do; everything else is a question."""
 NO_STEP = {
     (

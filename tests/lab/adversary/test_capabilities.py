@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.helper_rig import POD, HelperFault, Rig, Volume
+from tests.lab.helper_rig import GIB, POD, HelperFault, Rig, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,9 +59,18 @@ def a_directory_that_root_does_not_own(rig: Rig, volume: Volume) -> None:
         rig.sh(f"chown 0 {POD}; chmod 0755 {POD}")
 
 
+def growth_while_mounted(rig: Rig, volume: Volume) -> None:
+    rig.attach(volume)
+    rig.mount(volume)
+    rig.plane.resize(volume.uid, 2 * GIB)
+    rig.call("Rescan", uid=volume.uid, size=2 * GIB, wait_ms=40000)
+    rig.call("GrowFilesystem", uid=volume.uid, target=volume.device_mount)
+
+
 SHOWN: dict[str, tuple[Callable[[Rig, Volume], None], str]] = {
     "CAP_SYS_ADMIN": (a_volumes_life, "Operation not permitted"),
     "CAP_SYS_PTRACE": (a_holder_in_another_namespace_is_named, "a mount that no process sees"),
+    "CAP_SYS_RESOURCE": (growth_while_mounted, "Operation not permitted"),
     "CAP_DAC_READ_SEARCH": (a_directory_that_root_does_not_own, "Permission denied"),
 }
 

@@ -1,0 +1,46 @@
+"""Runs in the guest: writes numbered blocks to a file, each fsynced, and at the end reads every one again.
+
+Arguments: the file, a file whose appearance ends it. Prints as JSON how many blocks were written, how many of
+them were wrong when read back past the page cache, and the longest time that one took in milliseconds.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+
+BLOCK = 16384
+MOST = 2000  # blocks in the file, which are then written over
+
+
+def main() -> None:
+    """Write until told to stop, then check."""
+    path, stop = sys.argv[1:]
+    written, longest = 0, 0.0
+    with open(path, "wb", buffering=0) as file:
+        while not os.path.exists(stop):
+            begun = time.monotonic()
+            os.pwrite(file.fileno(), block(written), written % MOST * BLOCK)
+            os.fsync(file.fileno())
+            longest = max(longest, time.monotonic() - begun)
+            written += 1
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    print(
+        json.dumps({"written": written, "wrong": wrong(path, written), "longest_ms": round(longest * 1000)})
+    )
+
+
+def block(number: int) -> bytes:
+    """Return the block of a number."""
+    return hashlib.sha256(str(number).encode()).digest() * (BLOCK // 32)
+
+
+def wrong(path: str, written: int) -> int:
+    """Return how many of the last blocks are not what was written."""
+    with open(path, "rb") as file:
+        numbers = range(max(written - MOST, 0), written)
+        return sum(os.pread(file.fileno(), BLOCK, one % MOST * BLOCK) != block(one) for one in numbers)
+
+
+main()

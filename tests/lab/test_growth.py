@@ -1,0 +1,203 @@
+"""Growth, freeze and barrier in root code, with a real kernel, multipathd and SAN (safety.md 16 and 18)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.growing import (
+    LARGE,
+    Writer,
+    file_system_size,
+    freezing,
+    grow,
+    put_programs,
+    recorded,
+    rescan,
+    sizes,
+    takes_writes,
+    wait,
+)
+from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
+from tools.install import PLUGIN
+from tools.lab.topology import PORTALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def programs(installed: Rig) -> None:
+    put_programs(installed)
+
+
+@pytest.fixture
+def mounted(programs: None, rig: Rig, volume: Volume) -> Iterator[Volume]:
+    """A volume that is mounted; taken down after the test."""
+    rig.attach(volume)
+    rig.mount(volume)
+    yield volume
+    rig.sh(f"fsfreeze -u {volume.device_mount}", check=False)
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "ext3", "xfs"])
+def test_a_volume_grows_while_it_is_written_to(programs: None, rig: Rig, volume: Volume, kind: str) -> None:
+    rig.attach(volume)
+    rig.mount(volume, fs_type=kind)
+    rig.bind(volume)
+    with Writer(rig, f"{volume.pod_directory}/data") as writer:
+        grow(rig, volume)
+        writer.goes_on()
+        assert sizes(rig, volume) == {LARGE}
+        grown = rig.call("GrowFilesystem", uid=volume.uid, target=volume.pod_directory)
+        assert grown["fs_type"] == kind
+        figures = writer.ends()
+    print(f"{kind}: {figures}")
+    assert figures["wrong"] == 0
+    rig.unmount(volume.pod_directory)
+    rig.unmount(volume.device_mount)
+    check = f"xfs_repair -n {rig.device(volume)}" if kind == "xfs" else f"e2fsck -fn {rig.device(volume)}"
+    rig.sh(check)
+    assert len(rig.detach(volume)) == 3
+    assert rig.attach(volume, size=LARGE)["multipath"] is True
+    assert rig.mount(volume, fs_type=kind, size=LARGE)["formatted"] is False
+    rig.unmount(volume.device_mount)
+    rig.detach(volume)
+
+
+def test_growth_that_is_repeated_changes_nothing(rig: Rig, mounted: Volume) -> None:
+    grow(rig, mounted)
+    before = file_system_size(rig, mounted)
+    rescan(rig, mounted, LARGE)
+    rig.call("GrowFilesystem", uid=mounted.uid, target=mounted.device_mount)
+    assert file_system_size(rig, mounted) == before
+    with pytest.raises(HelperFault, match="nothing is made smaller"):
+        rescan(rig, mounted, GIB)
+    assert sizes(rig, mounted) == {LARGE}
+
+
+def test_a_volume_grows_by_a_single_path_without_a_map(rig: Rig, volume: Volume) -> None:
+    rig.sh("systemctl stop multipathd.socket multipathd")
+    try:
+        rig.attach(volume, multipath="preferred", paths=volume.paths[:1])
+        rig.mount(volume, multipath="preferred")
+        grow(rig, volume)
+        assert sizes(rig, volume) == {LARGE}
+        rig.unmount(volume.device_mount)
+        rig.detach(volume)
+    finally:
+        rig.sh("systemctl start multipathd.socket multipathd")
+
+
+def test_with_a_path_down_nothing_is_touched(rig: Rig, mounted: Volume) -> None:
+    second = [path for path in rig.call("Inspect", uid=mounted.uid)["paths"] if PORTALS[1] in path["portal"]]
+    rig.plane.resize(mounted.uid, LARGE)
+    rig.sh(
+        "nft add table inet dead; nft 'add chain inet dead out { type filter hook output priority 0; }'; "
+        f"nft add rule inet dead out ip daddr {PORTALS[1]} drop"
+    )
+    try:
+        with pytest.raises(HelperFault) as refused:
+            rescan(rig, mounted, LARGE)
+        print(refused.value)
+        assert refused.value.code in ("no-path", "timeout")
+        assert sizes(rig, mounted) == {GIB}
+    finally:
+        rig.sh("nft delete table inet dead")
+    name = second[0]["name"]
+    running = f"cat /sys/block/{name}/device/state"
+    wait(lambda: rig.sh(running) == "running", "the path does not come back", 120)
+    rescan(rig, mounted, LARGE)
+    assert sizes(rig, mounted) == {LARGE}
+
+
+def test_a_freeze_stops_a_writer_until_the_thaw(rig: Rig, mounted: Volume) -> None:
+    with Writer(rig, f"{mounted.device_mount}/data") as writer:
+        with freezing(rig, mounted, "Freeze") as holder:
+            assert [one["intact"] for one in holder.answers(2)] == [True, True]
+            before = writer.changed()
+            with pytest.raises(HelperFault) as busy:
+                rig.unmount(mounted.device_mount)
+            assert busy.value.code == "lock-timeout"
+            assert writer.changed() == before, "written while it was frozen"
+        writer.goes_on()
+        figures = writer.ends()
+    print(figures)
+    assert figures["wrong"] == 0
+    assert not recorded(rig, mounted)
+
+
+def test_freeze_and_thaw_on_one_connection_are_intact(rig: Rig, mounted: Volume) -> None:
+    with freezing(rig, mounted, "Freeze", "Thaw", "Thaw") as holder:
+        assert [one["intact"] for one in holder.answers(4)] == [True, True, True, False]
+        assert takes_writes(rig, mounted)
+
+
+def test_the_end_of_the_lease_thaws(rig: Rig, mounted: Volume) -> None:
+    with freezing(rig, mounted, lease_ms=3000) as holder:
+        assert holder.answers(1)[0]["intact"] is True
+        assert takes_writes(rig, mounted, 30)
+        wait(lambda: not recorded(rig, mounted), "the record stays", 10)
+
+
+def test_somebody_elses_thaw_is_told(rig: Rig, mounted: Volume) -> None:
+    """The administrator thaws between two questions of the agent."""
+    rig.sh("rm -f /run/thawed")
+    with freezing(rig, mounted, "Freeze", "/run/thawed", "Freeze", "Thaw") as holder:
+        holder.answers(2)
+        rig.sh(f"fsfreeze -u {mounted.device_mount}; touch /run/thawed")
+        assert [one.get("intact") for one in holder.answers(5)] == [True, True, None, False, False]
+        assert takes_writes(rig, mounted)
+
+
+@pytest.mark.parametrize("victims", ["the whole helper", "guardian and worker", "the agent"])
+def test_whoever_is_killed_it_is_thawed(rig: Rig, mounted: Volume, victims: str) -> None:
+    with freezing(rig, mounted) as holder:
+        assert holder.answers(1)[0]["intact"] is True
+        assert recorded(rig, mounted)
+        begun = time.monotonic()
+        if victims == "the whole helper":
+            rig.sh("systemctl kill -s KILL instorage-helper.service")
+        elif victims == "the agent":
+            rig.sh(f"systemctl kill -s KILL {holder.name}")
+        else:
+            lock = rig.sh(f"cat /run/instorage/volumes/{mounted.uid}.lock")
+            guardian = lock.partition("process ")[2].partition(",")[0]
+            rig.sh(f"worker=$(ps -o ppid= -p {guardian}); kill -9 {guardian} $worker")
+        assert takes_writes(rig, mounted, 40), "it is still frozen"
+        print(f"{victims} killed: thawed within {time.monotonic() - begun:.1f} s")
+        wait(lambda: not recorded(rig, mounted), "the record stays", 10)
+    rig.call("Initiator")
+
+
+def test_nothing_but_volumes_is_frozen(rig: Rig, mounted: Volume) -> None:
+    for target, code in (("/", "not-allowed"), (f"{mounted.device_mount}x", "not-ours")):
+        with pytest.raises(HelperFault) as refused:
+            rig.call("Freeze", uid=mounted.uid, target=target, lease_ms=1000)
+        assert refused.value.code == code
+
+
+def test_the_agent_keeps_a_barrier_where_it_may_not_write(rig: Rig) -> None:
+    uid = "6" + "0" * 31
+    file = f"/{PLUGIN}/aa-extend-failure.barrier"
+    record = json.dumps({"state": "running", "step": 1})
+    try:
+        kept = rig.call("Barrier", uid=uid, record=record, text=f"Volume {uid} is not whole.\n")
+        assert kept["records"] == [record]
+        assert rig.sh(f"setpriv --reuid instorage-agent --clear-groups cat {file}").startswith("Volume")
+        assert rig.sh(f"stat -c '%a %U' {file} /var/lib/instorage-helper/aa/{uid}") == "644 root\n600 root"
+        rig.sh("systemctl kill -s KILL instorage-helper.service")
+        assert rig.call("Barrier")["records"] == [record]
+    finally:
+        with contextlib.suppress(HelperFault):
+            rig.call("Barrier", uid=uid, erase=True)
+    assert rig.call("Barrier")["records"] == []
+    assert rig.node.run(f"test -e {file}", check=False).exit_status != 0
