@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.bench import Bench
+from tests.agent.expanding import PATIENCE, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,4 +79,17 @@ def bench(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
     made = Bench(directory, {1: portal(), 2: portal()})
     made.start()
     yield made
+    made.close()
+
+
+@pytest.fixture
+def pair(directory: Path, portal: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    """A pod's active-active volume; `instoragectl` finds this node by its environment."""
+    made = Bench(directory, {1: portal(), 2: portal()}, patience=PATIENCE)
+    monkeypatch.setenv("INSTORAGE_HELPER_SOCKET", str(directory / "helper.sock"))
+    monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
+    monkeypatch.setattr("nodeagent.ctl_barrier.leave_root", lambda _: None)
+    made.start()
+    yield Pair(made)
+    made.do("clear")
     made.close()

@@ -14,7 +14,7 @@ from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, options
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeName
-    from tests.agent.bench import Reply, Stub
+    from tests.agent.call import Reply, Stub
 
 VOLUME = "vol1"
 AA = options(VOLUME, volLevel="aa")

@@ -12,26 +12,12 @@ import pytest
 from instorage.arrays.expansion import Step
 from nodeagent import ctl, ctl_barrier
 from tests.agent.bench import GIB, Bench, device_target, options
-from tests.agent.expanding import AA, COMMAND, PATIENCE, VOLUME, Pair
+from tests.agent.expanding import AA, COMMAND, VOLUME, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def pair(directory: Path, portal: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    """A pod's active-active volume; `instoragectl` finds this node by its environment."""
-    made = Bench(directory, {1: portal(), 2: portal()}, patience=PATIENCE)
-    monkeypatch.setenv("INSTORAGE_HELPER_SOCKET", str(directory / "helper.sock"))
-    monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
-    monkeypatch.setattr("nodeagent.ctl_barrier.leave_root", lambda _: None)
-    made.start()
-    yield Pair(made)
-    made.do("clear")
-    made.close()
 
 
 def break_off(pair: Pair, step: Step = Step.GROW_AUX) -> None:

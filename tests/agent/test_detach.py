@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import NODE, Stub, options, until
+from tests.agent.bench import NODE, options, until
+from tests.agent.call import Stub
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench

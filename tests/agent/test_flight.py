@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tests.agent.bench import NODE, Stub, device_target, options, pod_target, until
+from tests.agent.bench import NODE, device_target, options, pod_target, until
+from tests.agent.call import Stub
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench

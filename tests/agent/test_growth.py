@@ -12,7 +12,7 @@ from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, device_target, options,
 from tests.agent.helper_peer import FaultError
 
 if TYPE_CHECKING:
-    from tests.agent.bench import Reply
+    from tests.agent.call import Reply
 
 KINDS: dict[str, dict[str, Any]] = {
     "thick": {"thin": False},
