@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.bench import NODE, options, until
-from tests.agent.call import Stub
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
+    from tests.agent.call import Stub
 
 IQN = "iqn.1993-08.org.debian:01:node2"
 

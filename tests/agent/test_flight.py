@@ -6,10 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.agent.bench import NODE, device_target, options, pod_target, until
-from tests.agent.call import Stub
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
+    from tests.agent.call import Stub
 
 
 def waiting_attach(bench: Bench, volume: str) -> tuple[Stub, threading.Event]:
