@@ -2,6 +2,7 @@
 
 SIGKILL does not end a wait in the kernel. At its deadline such a child is abandoned and listed below
 `ABANDONED`; it has inherited the lock of its volume, which stays locked for as long as the child lives.
+The guardian of a freeze is listed from its beginning: the helper does not leave before any of them.
 All deadlines are monotonic seconds.
 """
 
@@ -131,6 +132,8 @@ def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL) -> N
     """Wait a moment for a child of ours that must end now; list it as abandoned when it does not."""
     if not until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + seconds, 0.001):
         enlist(pid, what, volume)
+    elif os.path.exists(f"{ABANDONED}/{pid}"):
+        os.unlink(f"{ABANDONED}/{pid}")
 
 
 def enlist(pid: int, what: str, volume: str) -> None:

@@ -44,6 +44,7 @@ NO_STEP = {
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
     ("helper/child.py", "abandoned"): "the list of children that ended",
+    ("helper/child.py", "give_up"): "the list of children that ended",
     (
         "nodeagent/reconciliation.py",
         "_compare",

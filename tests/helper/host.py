@@ -204,9 +204,8 @@ class Host:
                 if rescan.read_text():
                     rescan.write_text("")
                     self._read_again(rescan.parent)
-            for delete in list(self.root.glob("sys/bus/scsi/devices/*/delete")):
-                if delete.read_text():
-                    self._lost(delete.parent)
+                if rescan.with_name("delete").read_text():
+                    self._lost(rescan.parent)
 
     def _read_again(self, device: Path) -> None:
         (name,) = os.listdir(device / "block")
