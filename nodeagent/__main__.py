@@ -76,6 +76,7 @@ class Agent:
     ) -> None:
         self._node = node
         self._notify = notifier()
+        self._status = ""
         dispatcher = Dispatcher(node)
         self._reconciler = Reconciler(node, dispatcher.begin, rest)
         dispatcher.use(self._reconciler)
@@ -88,8 +89,7 @@ class Agent:
         if not self._reconciler.wait_settled(READY_SECONDS):
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
-        status = "".join(c if " " <= c <= "~" else "'" for c in self._status())  # sdnotify writes Latin-1
-        self._notify(f"STATUS={status}")
+        self._tell_status()
         self._notify("READY=1")
         threading.Thread(target=preload, name="preload", daemon=True).start()
         self.server.serve(self._tick, watchdog_seconds())
@@ -100,17 +100,22 @@ class Agent:
         self.server.close()
         self._node.arrays.close()
 
-    def _status(self) -> str:
-        """Say in one line whether this host attaches and detaches, and why not."""
+    def _tell_status(self) -> None:
+        """Say to systemd and the journal whether this host attaches and detaches, and why not."""
+        status = "Ready"
         try:
             found = barrier.present(self._node.settings.current())
+            if found is not None and self._node.expansions.volume is None:
+                raise barrier.broken_off(found)
         except Fault as fault:
-            return fault.sentence
-        if found is None:
-            return "Ready"
-        sentence = barrier.broken_off(found).sentence
-        _LOG.warning("%s", sentence, extra={"code": "barrier"})
-        return sentence
+            status = fault.sentence
+        if status == self._status:
+            return
+        if status != "Ready":
+            _LOG.warning("%s", status, extra={"code": "barrier"})
+        self._status = status
+        said = "".join(c if " " <= c <= "~" else "'" for c in status)  # sdnotify writes Latin-1
+        self._notify(f"STATUS={said}")
 
     def stop(self) -> None:
         """End `run`, from a signal handler or another thread."""
@@ -120,6 +125,7 @@ class Agent:
     def _tick(self) -> None:
         """Feed the watchdog, if neither an operation nor the records hang (the latter would block here)."""
         self._node.records.all()
+        self._tell_status()
         if self._node.flights.oldest() < STUCK_SECONDS:
             self._notify("WATCHDOG=1")
         else:

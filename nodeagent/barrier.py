@@ -55,7 +55,11 @@ def present(configuration: Configuration) -> Barrier | None:
 
 def all_present(configuration: Configuration) -> tuple[Barrier, ...]:
     """Return every barrier that is there."""
-    return tuple(_read(path) for path in paths(configuration) if path.exists())
+    try:
+        return tuple(_read(path) for path in paths(configuration) if path.exists())
+    except OSError as error:
+        sentence = f"The place of the barrier file cannot be looked at: {error}. Correct it, or barrierPath."
+        raise Fault(Code.BARRIER, sentence) from None
 
 
 def paths(configuration: Configuration) -> tuple[Path, ...]:
@@ -65,7 +69,7 @@ def paths(configuration: Configuration) -> tuple[Path, ...]:
 
 
 def refuse(operation: Operation) -> None:
-    """Raise `Fault(BARRIER)` naming the file while one is there."""
+    """Raise `Fault(BARRIER)` naming the file while one is there, for who does not hold the host lock."""
     found = present(operation.configuration)
     if found is None:
         return

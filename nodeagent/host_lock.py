@@ -78,7 +78,8 @@ def _take(operation: Operation, helper: Helper, mode: LockMode, own: VolumeName 
         if fault.code is not Code.LOCK_TIMEOUT or not (what := what or _under_way(operation, own)):
             raise
         raise Fault(fault.code, f"{what[0].upper()}{what[1:]}: {fault.sentence}", **fault.fields) from None
-    barrier.refuse(operation)
+    if (found := barrier.present(operation.configuration)) is not None:
+        raise barrier.broken_off(found)
 
 
 def _under_way(operation: Operation, own: VolumeName | None) -> str:

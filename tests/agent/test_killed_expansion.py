@@ -107,3 +107,12 @@ def test_a_barrier_that_a_person_removed_does_not_come_back(service: Service) ->
     assert not bench.helper.barrier.exists()
     assert pair.expand().success().answer["volumeNewSize"] == 2 * GIB
     pair.assert_whole()
+
+
+def test_the_status_follows_the_barrier(service: Service) -> None:
+    barrier = service.bench.helper.barrier
+    barrier.write_text("")
+    service.start(WATCHDOG_USEC="600000")
+    service.hear_status(str(barrier))
+    barrier.unlink()
+    service.hear("STATUS=Ready")
