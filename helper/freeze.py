@@ -50,7 +50,9 @@ class Freezer:
     def thaw(self, request: verbs.ThawRequest, settings: Settings) -> verbs.ThawReply:
         """Thaw what this connection has frozen, whatever has become of it."""
         parse(request.target, settings)
-        intact = request.uid == self._uid and self._ask(thaw=1)
+        if request.uid != self._uid:
+            return verbs.ThawReply(intact=False)
+        intact = self._ask(thaw=1)
         self.end()
         return verbs.ThawReply(intact)
 

@@ -17,7 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helper import __main__ as supervisor
-from helper import attach, child, detach, hostlock, iscsi, mount, settings, volume, worker
+from helper import (
+    attach,
+    barrier,
+    child,
+    detach,
+    freeze,
+    growth,
+    hostlock,
+    iscsi,
+    mount,
+    settings,
+    volume,
+    worker,
+)
 from instorage.wire.fault import Code, Fault
 from tools.fuzz import mutation, oracle
 from tools.fuzz.result import FoundError, Result, Watch, descriptors
@@ -27,7 +40,10 @@ if TYPE_CHECKING:
     from random import Random
 
 TRIPPED = "The tripwire was met."
-VERBS = ("Initiator", "Inspect", "Lock", "Unlock", "Attach", "Detach", "Mount", "Bind", "Unmount")
+VERBS = (
+    *("Initiator", "Inspect", "Lock", "Unlock", "Attach", "Detach", "Mount", "Bind", "Unmount"),
+    *("Rescan", "GrowFilesystem", "Freeze", "Thaw", "Barrier"),
+)
 SENTINEL = b'\0{"method":"org.varlink.service.GetInfo"}\0'
 MOST = 150_000  # bytes that a socket takes without a reader
 PATIENCE = 30.0
@@ -60,6 +76,7 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
     """Put tripwires in the place of work, and everything of /run/instorage below a directory."""
     tripwire, kubelet = Tripwire(), directory / "kubelet"
     wires: dict[tuple[Any, str], object] = {(attach, "hold"): tripwire, (detach, "hold"): tripwire}
+    wires |= {(growth, "hold"): tripwire, (barrier, "hold"): tripwire, (freeze.Freezer, "_begin"): tripwire}
     wires |= {(mount, "hold"): tripwire, (mount, "walk"): tripwire, (worker, "journal"): Journal}
     wires |= {
         (child, "ABANDONED"): str(directory / "abandoned"),

@@ -166,6 +166,11 @@ def _parameters(verb: str, root: str, random: Random) -> dict[str, Any]:
             "multipath": "preferred",
             "options": ["noatime"],
         },
+        "Rescan": {"uid": UID, "size": 1 << 30, "wait_ms": 0},
+        "GrowFilesystem": {"uid": UID, "target": random.choice((device, pod))},
+        "Freeze": {"uid": UID, "target": device, "lease_ms": 60000},
+        "Thaw": {"uid": UID, "target": device},
+        "Barrier": {"uid": UID, "record": '{"step": 1}', "text": "A volume is not whole.", "erase": False},
     }
     return {"op": "fuzz1", **found[verb]}
 

@@ -90,6 +90,18 @@ _EFFECTS: dict[str, tuple[dict[str, Callable[[Any], bool]], tuple[str, ...]]] = 
     ),
     "Bind": ({"source": _text(".*"), "target": _text(".*"), "read_only": _flag}, ()),
     "Unmount": ({"target": _text(".*")}, ()),
+    "Rescan": ({"uid": _UID, "size": _SIZE, "wait_ms": _TIME}, ()),
+    "GrowFilesystem": ({"uid": _UID, "target": _text(".*")}, ()),
+    "Freeze": ({"uid": _UID, "target": _text(".*"), "lease_ms": _number(1, 120_000)}, ()),
+    "Barrier": (
+        {
+            "uid": lambda one: one is None or _UID(one),
+            "record": _text(r"[\s\S]*"),
+            "text": _text(r"[\s\S]*"),
+            "erase": _flag,
+        },
+        ("uid", "record", "text", "erase"),
+    ),
 }
 
 
@@ -117,7 +129,7 @@ def _targets(verb: str, given: dict[str, Any], root: str) -> bool:
             return _device(given["target"], root) is not None and not writes
         case "Bind":
             return _device(given["source"], root) == (_pod(given["target"], root) or 0)
-        case "Unmount":
+        case "Unmount" | "GrowFilesystem" | "Freeze":
             return bool(_device(given["target"], root) or _pod(given["target"], root))
     return True
 
