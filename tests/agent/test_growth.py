@@ -14,6 +14,7 @@ from tests.agent.helper_peer import FaultError
 if TYPE_CHECKING:
     from tests.agent.call import Reply
 
+pytestmark = pytest.mark.slow
 KINDS: dict[str, dict[str, Any]] = {
     "thick": {"thin": False},
     "thin": {"thin": True},

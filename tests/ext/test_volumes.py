@@ -102,6 +102,7 @@ def interrupted(array: Simulator, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "barrier"),
     [

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from provisioner.cluster import Cluster
     from provisioner.events import Events
 
+pytestmark = pytest.mark.slow
 NAME = "pvc-aa"
 
 
