@@ -53,10 +53,10 @@ def _checked(request: BarrierRequest) -> VolumeUid:
 
 
 def _change(request: BarrierRequest, uid: VolumeUid, settings: Settings) -> None:
+    there = store.get(settings.plugin_directory, FILE)
     if request.record:
         store.put(RECORDS, uid, request.record)
         reached(Step.HELPER_BARRIER_RECORDED)
-    there = store.get(settings.plugin_directory, FILE)
     if request.text and request.text != there:  # each event in that directory has kubelet run init
         store.put(settings.plugin_directory, FILE, request.text, 0o644)
         reached(Step.HELPER_BARRIER_SHOWN)

@@ -1,7 +1,6 @@
 """Small files that must outlive a crash: written beside, fsynced, renamed, the directory fsynced as well."""
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -62,7 +61,8 @@ def _folder(path: str) -> Iterator[int]:
     try:
         facts = os.fstat(folder)
         if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
-            raise OSError(errno.EPERM, f"others than root may write to {path}")
+            text = f"In {path} others than root may write: chown root, chmod go-w."
+            raise Fault(Code.BAD_CONFIGURATION, text, file=path)
         yield folder
     finally:
         os.close(folder)

@@ -174,6 +174,12 @@ def test_a_directory_that_others_may_write_is_not_used(rig: Rig) -> None:
     rig.plugin.chmod(0o777)
     assert "others than root" in rig.refused(Code.BAD_CONFIGURATION, record="{}", text=TEXT)
     assert list(rig.plugin.iterdir()) == []
+    assert rig.ask(None) == [], "there is no record of what cannot begin"
+    rig.plugin.chmod(0o755)
+    rig.ask(record="{}", text=TEXT)
+    rig.plugin.chmod(0o777)
+    rig.refused(Code.BAD_CONFIGURATION, erase=True)
+    assert rig.ask(None) == [{}], "a file that was not removed keeps its record"
 
 
 def test_a_link_in_the_place_of_the_file_is_replaced_and_never_written_through(rig: Rig) -> None:
