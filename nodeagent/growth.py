@@ -96,6 +96,13 @@ def _ours(operation: Operation, volume: Volume) -> Record:
             "that has it mounted.",
             volume=volume.name,
         )
+    if record.kind == Level.ACTIVE_ACTIVE and volume.level is not Level.ACTIVE_ACTIVE:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} was active-active when it was attached and is {volume.level} now: an "
+            f"expansion may have been broken off; see «instoragectl barrier plan {volume.name}».",
+            volume=volume.name,
+        )
     return record
 
 

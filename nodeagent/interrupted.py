@@ -58,7 +58,10 @@ def _broken_off(operation: Operation, helper: Helper, record: Expansion) -> None
         array = operation.array(record.array)
         operation.progress.say(f"asking array {record.array} what is left of the expansion")
         text = barrier_text.broken_off(failed, planned(array.expansion_plan, failed))
-        files.write(text, anew=False)
+        try:
+            files.write(text, anew=False)
+        except Fault as fault:
+            _LOG.error("%s", fault)
     told = files.for_helper(text, anew=False)
     helper.barrier(record.uid, told, record=barrier_text.line(failed))
     reached(Step.AGENT_EXPAND_BROKEN_OFF)

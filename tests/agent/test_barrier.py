@@ -268,6 +268,14 @@ def test_an_interrupted_volume_is_not_attached_by_another_node(pair: Pair) -> No
     assert "instoragectl barrier plan vol1" in message
 
 
+def test_a_pv_that_does_not_say_its_kind_is_not_grown_as_another(pair: Pair) -> None:
+    break_off(pair)
+    pair.bench.helper.barrier.unlink()
+    said = pair.bench.expandfs(VOLUME, 2 * GIB).failure("was active-active when it was attached")
+    assert "instoragectl barrier plan vol1" in said
+    assert "GrowFilesystem" not in pair.bench.helper.verbs()
+
+
 def test_a_relationship_that_a_person_made_with_sync_is_no_proof_of_equal_copies(pair: Pair) -> None:
     break_off(pair, Step.TIE)
     bench = pair.bench
