@@ -34,21 +34,19 @@ def barrier(request: BarrierRequest, settings: Settings) -> BarrierReply:
 
 
 def _checked(request: BarrierRequest) -> VolumeUid:
-    record = request.record.encode("utf-8", "surrogatepass")
-    if request.uid is None or (request.record and request.erase):
-        raise Fault(Code.BAD_REQUEST, "A barrier is some volume's, and is kept or erased.", field="uid")
-    size = len(request.text.encode("utf-8", "replace"))
-    if len(record) > _RECORD or len(json.dumps(request.record)) > _ESCAPED or size > _TEXT:
-        text = f"A record has at most {_RECORD} bytes, a barrier file {_TEXT}."
-        raise Fault(Code.BAD_REQUEST, text, field="record")
+    record, text = (one.encode("utf-8", "surrogatepass") for one in (request.record, request.text))
+    large = len(record) > _RECORD or len(json.dumps(request.record)) > _ESCAPED or len(text) > _TEXT
+    if request.uid is None or large or (record and request.erase):
+        said = f"A barrier is one volume's, kept or erased, of {_RECORD} bytes, its file of {_TEXT} at most."
+        raise Fault(Code.BAD_REQUEST, said, field="record")
     try:
         decode(record or b"{}")
     except Fault as fault:
         raise Fault(Code.BAD_REQUEST, f"The record is no JSON object: {fault}", field="record") from None
     kept = store.names(RECORDS)
     if request.record and request.uid not in kept and len(kept) >= _MOST:
-        text = f"{_MOST} active-active expansions are broken off on this host: finish one of them first."
-        raise Fault(Code.BARRIER, text, uid=request.uid)
+        said = f"{_MOST} active-active expansions are broken off on this host: finish one of them first."
+        raise Fault(Code.BARRIER, said, uid=request.uid)
     return request.uid
 
 

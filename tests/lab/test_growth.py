@@ -171,7 +171,7 @@ def test_whoever_is_killed_it_is_thawed(rig: Rig, mounted: Volume, victims: str)
         else:
             lock = rig.sh(f"cat /run/instorage/volumes/{mounted.uid}.lock")
             guardian = lock.partition("process ")[2].partition(",")[0]
-            rig.sh(f"worker=$(ps -o ppid= -p {guardian}); kill -9 {guardian} $worker")
+            rig.sh(f"worker=$(cut -d' ' -f4 /proc/{guardian}/stat); kill -9 {guardian} $worker")
         assert takes_writes(rig, mounted, 40), "it is still frozen"
         print(f"{victims} killed: thawed within {time.monotonic() - begun:.1f} s")
         wait(lambda: not recorded(rig, mounted), "the record stays", 10)
