@@ -56,6 +56,13 @@ class Pair:
     def expand(self, size: int = 2 * GIB) -> Reply:
         return self.bench.expandfs(VOLUME, size, text=AA)
 
+    def break_off(self, step: Step = Step.GROW_AUX) -> None:
+        """Have the array refuse a step of an expansion."""
+        self.bench.helper.before[step] = lambda: self.bench.do(
+            "fault", command=COMMAND[step], error="CMMVC5786E"
+        )
+        self.expand().failure("broke off at")
+
     @property
     def record(self) -> Expansion:
         return Expansion.read(json.loads(self.bench.helper.kept[self.uid]))

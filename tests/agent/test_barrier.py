@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,18 +11,12 @@ import pytest
 from instorage.arrays.expansion import Step
 from nodeagent import ctl, ctl_barrier
 from tests.agent.bench import GIB, Bench, device_target, options
-from tests.agent.expanding import AA, COMMAND, VOLUME, Pair
+from tests.agent.expanding import VOLUME, Pair
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
-
-
-def break_off(pair: Pair, step: Step = Step.GROW_AUX) -> None:
-    fault = partial(pair.bench.do, "fault", command=COMMAND[step], error="CMMVC5786E")
-    pair.bench.helper.before[step] = fault
-    pair.expand().failure("broke off at")
 
 
 def run(pair: Pair, *arguments: str, status: int = 0) -> None:
@@ -107,7 +100,7 @@ def configure_elsewhere(pair: Pair) -> Path:
 def test_a_directory_of_the_agents_own_gets_the_same_text_and_loses_it_in_the_end(pair: Pair) -> None:
     own = configure_elsewhere(pair)
     own.parent.mkdir()
-    break_off(pair)
+    pair.break_off()
     assert own.read_text() == pair.bench.helper.barrier.read_text()
     assert "was broken off" in own.read_text()
     assert [path.name for path in own.parent.iterdir()] == [own.name]
@@ -132,7 +125,7 @@ def test_show_and_plan_tell_file_record_and_commands(pair: Pair, capsys: pytest.
     run(pair, "show")
     assert "No barrier file is here" in (text := said(capsys))
     assert "No record of a broken-off active-active expansion is kept" in text
-    break_off(pair)
+    pair.break_off()
     run(pair, "show")
     text = said(capsys)
     assert f"Barrier file {pair.bench.helper.barrier}: an active-active expansion of volume vol1" in text
@@ -150,7 +143,7 @@ def test_show_and_plan_tell_file_record_and_commands(pair: Pair, capsys: pytest.
 def test_without_a_record_the_plan_says_what_it_sees_and_what_is_to_be_found_out(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    break_off(pair)
+    pair.break_off()
     pair.bench.helper.kept.clear()
     pair.bench.helper.barrier.unlink()
     run(pair, "plan", VOLUME)
@@ -161,7 +154,7 @@ def test_without_a_record_the_plan_says_what_it_sees_and_what_is_to_be_found_out
 
 
 def test_a_record_that_only_the_barrier_file_has_is_enough(pair: Pair) -> None:
-    break_off(pair)
+    pair.break_off()
     pair.age()
     pair.bench.helper.kept.clear()
     assert "expandvdisksize" in pair.plan()
@@ -173,7 +166,7 @@ def test_a_record_that_only_the_barrier_file_has_is_enough(pair: Pair) -> None:
 
 
 def test_resume_of_a_volume_that_is_not_mounted_here_never_syncs(pair: Pair) -> None:
-    break_off(pair, Step.UNTIE)
+    pair.break_off(Step.UNTIE)
     pair.age()
     pair.bench.helper.mounts.clear()
     pair.bench.reset()
@@ -206,7 +199,7 @@ def test_resume_waits_for_nobody_who_works_on_it(pair: Pair, monkeypatch: pytest
 def test_resume_begins_only_when_nothing_is_attached_or_detached(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    break_off(pair)
+    pair.break_off()
     pair.age()
     pair.bench.helper.barrier.unlink()
     pair.bench.create("other")
@@ -224,7 +217,7 @@ def test_resume_begins_only_when_nothing_is_attached_or_detached(
 
 
 def test_resume_that_breaks_off_is_resumed(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    break_off(pair)
+    pair.break_off()
     pair.bench.do("fault", command="mkrcrelationship", error="CMMVC5786E")
     pair.age()
     run(pair, "resume", status=1)
@@ -241,7 +234,7 @@ def test_resume_that_breaks_off_is_resumed(pair: Pair, capsys: pytest.CaptureFix
 def test_clear_removes_the_file_and_keeps_what_is_known_until_the_volume_is_whole(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    break_off(pair)
+    pair.break_off()
     run(pair, "clear")
     assert "vol1 is not whole: its record is kept" in said(capsys)
     assert not pair.bench.helper.barrier.exists()
@@ -255,50 +248,3 @@ def test_clear_removes_the_file_and_keeps_what_is_known_until_the_volume_is_whol
     assert not pair.bench.helper.barrier.exists()
     run(pair, "clear")
     pair.assert_whole()
-
-
-# --- a volume that is not whole
-
-
-def test_an_interrupted_volume_is_not_attached_by_another_node(pair: Pair) -> None:
-    break_off(pair)
-    pair.bench.helper.barrier.unlink()
-    pair.bench.helper.mounts.clear()
-    message = pair.bench.attach(VOLUME, AA).failure("vol1 is basic on array storage-01, its PV says aa")
-    assert "instoragectl barrier plan vol1" in message
-
-
-def test_a_pv_that_does_not_say_its_kind_is_not_grown_as_another(pair: Pair) -> None:
-    break_off(pair)
-    pair.bench.helper.barrier.unlink()
-    said = pair.bench.expandfs(VOLUME, 2 * GIB).failure("was active-active when it was attached")
-    assert "instoragectl barrier plan vol1" in said
-    assert "GrowFilesystem" not in pair.bench.helper.verbs()
-
-
-def test_a_relationship_that_a_person_made_with_sync_is_no_proof_of_equal_copies(pair: Pair) -> None:
-    break_off(pair, Step.TIE)
-    bench = pair.bench
-    bench.helper.barrier.unlink()
-    pair.write()
-    for planned in bench.array.expansion_plan(pair.record).commands:
-        words = planned.words[:-1] + (("-sync",) if planned.step is Step.TIE else ()) + planned.words[-1:]
-        bench.array._cli.operate(*words)
-    bench.reset()
-    pair.expand(3 * GIB).failure("was broken off and never finished")
-    assert pair.syncs() == 0
-    pair.age()
-    assert "is whole" in pair.resume()
-    pair.assert_whole()
-    assert pair.expand(3 * GIB).success().answer["volumeNewSize"] == 3 * GIB
-    pair.assert_whole(3 * GIB)
-
-
-def test_detach_leaves_a_volume_with_a_broken_off_expansion_mapped(pair: Pair) -> None:
-    break_off(pair)
-    bench = pair.bench
-    bench.make_host("iscsi-node2", "iqn.1993-08.org.debian:01:node2")
-    bench.map(VOLUME, "iscsi-node2", share=True)
-    bench.do("logins", port="iqn.1993-08.org.debian:01:node2", nodes=[])
-    bench.call("detach", VOLUME, "node2").failure("stays mapped until")
-    assert "iscsi-node2" in bench.maps(VOLUME)
