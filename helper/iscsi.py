@@ -17,7 +17,7 @@ NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
 _AGAIN = 60  # seconds for which a portal that failed is not waited for while others work
 _LOGIN = 15  # seconds for one login with all its programs
-_GRACE = 2  # seconds that the others get once one portal has answered
+_GRACE, _SLOW = 2, 0.02  # seconds, or that share of the time, that others get once one portal has answered
 _SETTINGS = {
     "node.startup": "manual",  # nothing comes back after a reboot by itself
     "node.session.scan": "manual",  # a login brings no device
@@ -42,9 +42,10 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
     there = _sessions()
     working = any(_key(path) in there for path in paths)
     missing = [path for path in paths if _key(path) not in there and not (working and _fresh(_mark(path)))]
-    soon = min(deadline, time.monotonic() + (_GRACE if working else _LOGIN))
+    grace = max(_GRACE, (deadline - time.monotonic()) * _SLOW)
+    soon = min(deadline, time.monotonic() + (grace if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
-    answers = dict(zip(missing, child.gather(jobs, soon, "The login", grace=_GRACE), strict=True))
+    answers = dict(zip(missing, child.gather(jobs, soon, "The login", grace=grace), strict=True))
     Path(FAILED).mkdir(mode=0o700, exist_ok=True)
     for mark in Path(FAILED).iterdir():  # of portals that nobody asks for any more: /run must not fill
         if not _fresh(mark):
