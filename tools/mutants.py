@@ -64,7 +64,7 @@ def applied(mutant: Mutant, folder: Path) -> str:
     """Apply the patch; return what is wrong with it, nothing when it applied."""
     argv = ["git", "apply", "-C1", "--recount", str(FOLDER / mutant.patch)]
     ran = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, timeout=30)
-    return ran.stderr.strip()
+    return ran.stderr.strip() if ran.returncode else ""  # a context that has shifted is only remarked
 
 
 def run(tests: tuple[str, ...], folder: Path, *, hang: int = HANG) -> tuple[int, str]:
@@ -80,7 +80,8 @@ def run(tests: tuple[str, ...], folder: Path, *, hang: int = HANG) -> tuple[int,
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             return -1, process.communicate()[0]
-    return process.returncode, out
+    hung = process.returncode == 1 and "+++ Timeout +++" in out  # pytest-timeout ended it without a summary
+    return (-1 if hung else process.returncode), out
 
 
 def survived(mutant: Mutant, out: str) -> list[str]:
