@@ -143,7 +143,8 @@ class ControlPlane:
         self._start(
             "kube-controller-manager", BWRAP, "--die-with-parent", "--ro-bind", program, "/manager",
             *(word for path in (pki, mine) for word in ("--ro-bind", path, path)),
-            "--bind", self.plugins, self.plugins, "--dir", "/certificates", "--chdir", "/", "/manager",
+            "--bind", self.plugins, self.plugins, "--dev", "/dev", "--dir", "/certificates",
+            *("--chdir", "/", "/manager"),
             f"--kubeconfig={mine}", f"--authentication-kubeconfig={mine}",
             f"--authorization-kubeconfig={mine}", "--bind-address=127.0.0.1", "--port=0",
             f"--secure-port={self._manager}", "--cert-dir=/certificates", "--leader-elect=false",
