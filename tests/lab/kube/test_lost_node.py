@@ -35,14 +35,20 @@ def node_b_dies(cluster: Cluster, lab: Lab, products: dict[str, Product], san: S
     cluster.join("b")
 
 
-def test_its_volume_is_released_by_the_administrators_word_and_the_pod_runs_elsewhere(
-    world: World, node_b_dies: None, lab: Lab
-) -> None:
+def lose_node_b(world: World, lab: Lab) -> str:
+    """Have a pod write on node b, stop the machine, delete the pod; return its claim."""
     claim = world.claim()
     lost = world.running(claim, "b")
     world.sh(lost, "echo from the lost node >/data/row; sync")
     lab.node("b").kill()
     world.cluster.kubectl("delete", "pod", lost, "--force", "--grace-period=0")
+    return claim
+
+
+def test_its_volume_is_released_by_the_administrators_word_and_the_pod_runs_elsewhere(
+    world: World, node_b_dies: None, lab: Lab
+) -> None:
+    claim = lose_node_b(world, lab)
 
     pod = world.pod(claim, "a")
     until(lambda: "nodeb" in world.cluster.said(pod), lambda: world.cluster.said(pod))
@@ -57,11 +63,7 @@ def test_its_volume_is_released_by_the_administrators_word_and_the_pod_runs_else
 def test_with_an_agent_on_the_control_plane_it_is_fenced_once_the_array_says_that_it_is_logged_out(
     world: World, node_b_dies: None, control_agent: ControlAgent, lab: Lab
 ) -> None:
-    claim = world.claim()
-    lost = world.running(claim, "b")
-    world.sh(lost, "echo from the lost node >/data/row; sync")
-    lab.node("b").kill()
-    world.cluster.kubectl("delete", "pod", lost, "--force", "--grace-period=0")
+    claim = lose_node_b(world, lab)
     world.cluster.forget_mounts(lab.node("b"))
 
     pod = world.running(claim, "a")
