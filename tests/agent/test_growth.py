@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instorage.arrays.model import Level, Provisioning
-from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, device_target, options, pod_target
+from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, device_target, options, pod_target, until
 from tests.agent.helper_peer import FaultError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def grown(bench: Bench, uid: str, reply: Reply, size: int) -> None:
     assert bench.size(uid) == size
     assert bench.helper.sizes[uid] == bench.helper.filesystems[uid] == size
     assert bench.records()[uid]["size"] == size
-    assert bench.helper.locks == 0
+    until(lambda: bench.helper.locks == 0)
     assert not bench.helper.kept
 
 
