@@ -7,6 +7,7 @@ the helper scripted, is in tests/agent.
 from __future__ import annotations
 
 import json
+import shlex
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import pytest
 
 from tests.lab.growing import HERE, WRITER
 from tools.install import PLUGIN
-from tools.lab.kubelet import Kubelet
+from tools.lab.kubelet import STILL_WORKING, STUB, Kubelet
 from tools.lab.product import Product
 from tools.lab.san import San
 
@@ -78,10 +79,15 @@ class Pod:
         before = written()
         wait(lambda: written() != before, "the writer stands still", 60)
 
-    def expand(self) -> tuple[bool, dict[str, object]]:
-        """kubelet's recorded call: from 1 to 2 GiB."""
-        (answer,) = self.kubelet.calls("expandfs")
-        return answer.success, answer.answer
+    def expand(self, gib: int = 2) -> tuple[bool, dict[str, object]]:
+        """Make kubelet's recorded call with another size."""
+        argv = self.kubelet._argv("expandfs")
+        argv[4] = str(gib * GIB)
+        script = f"{shlex.quote(STUB)} {shlex.join(argv)}"
+        answer: dict[str, object] = {"message": STILL_WORKING}
+        while STILL_WORKING in str(answer.get("message", "")):  # kubelet asks again
+            answer = json.loads(self.node.run(script, 240, check=False).stdout)
+        return answer["status"] == "Success", answer
 
     def size(self) -> int:
         shown = self.node.run(f"stat -f -c '%b %S' {self.kubelet.device_mount}").stdout.split()
@@ -118,9 +124,26 @@ def test_a_volume_grows_under_a_writer(san: San, node: Machine, kind: str, fs_ty
     assert node.run(f"ls {BARRIER}", check=False).exit_status != 0
     print(node.run("journalctl -b -q -o cat -u instorage-nodeagent | grep 'was frozen'", check=False).stdout)
     pod.ends_well()
+    san.command(f"mcsop {'rmvolume' if kind == 'aa' else 'rmvdisk'} {pod.volume}")
 
 
 # --- active-active: broken off, explained, finished by one command
+
+
+@pytest.fixture(scope="module")
+def volume(san: San, node: Machine) -> Iterator[Pod]:
+    """An active-active volume that a pod writes to, through all that follows."""
+    pod = Pod(san, node, "aa", "ext4")
+    yield pod
+    pod.ends_well()
+    san.command(f"mcsop rmvolume {pod.volume}")
+
+
+@pytest.fixture
+def pair(volume: Pod) -> Iterator[Pod]:
+    yield volume
+    volume.san.control.do("clear")
+    volume.node.run("instoragectl barrier resume", 240, check=False)  # what a failed test left
 
 
 def refused(pod: Pod, command: str, skip: int) -> None:
@@ -134,11 +157,11 @@ def lost(pod: Pod, command: str, skip: int) -> None:
 
 def killed(unit: str) -> Callable[[Pod, str, int], None]:
     def kill(pod: Pod, command: str, skip: int) -> None:
-        """Have the command take 8 s, and kill while it is under way."""
-        pod.san.control.do("fault", command=command, skip=skip, delay=8.0)
+        """Have the command take 6 s, and kill while it is under way."""
+        pod.san.control.do("fault", command=command, skip=skip, delay=6.0)
         pod.node.run(
             f"systemd-run -q --collect sh -c 'while ! grep -qs running {BARRIER}; do sleep 0.1; done; "
-            f"sleep 4; systemctl kill -s KILL instorage-{unit}.service'"
+            f"sleep 3; systemctl kill -s KILL instorage-{unit}.service'"
         )
 
     return kill
@@ -156,32 +179,28 @@ def killed(unit: str) -> Callable[[Pod, str, int], None]:
     ],
 )
 def test_a_broken_off_expansion_is_thawed_explained_and_finished(
-    san: San, node: Machine, command: str, skip: int, trouble: Callable[[Pod, str, int], None]
+    pair: Pod, command: str, skip: int, trouble: Callable[[Pod, str, int], None]
 ) -> None:
-    pod = Pod(san, node, "aa", "ext4")
-    trouble(pod, command, skip)
-    success, answer = pod.expand()
+    node, san = pair.node, pair.san
+    gib = next(row["size"] for row in san.control.do("volumes") if row["name"] == pair.volume) // GIB + 1
+    trouble(pair, command, skip)
+    success, answer = pair.expand(gib)
     assert not success, answer
-    pod.goes_on()
-    wait(
-        lambda: node.run(f"grep -q 'was broken off' {BARRIER}", check=False).exit_status == 0,
-        "no barrier",
-        60,
-    )
-    print(node.run(f"cat {BARRIER}").stdout.partition("For programs")[0])
-    other = Kubelet(node, pod.volume)
-    assert BARRIER in other.call("waitforattach").message
-    success, answer = pod.expand()
+    pair.goes_on()
+    said = f"grep -q '^The active-active .* was broken off' {BARRIER}"
+    wait(lambda: node.run(said, check=False).exit_status == 0, "no barrier", 60)
+    print(node.run(f"grep -E '^(Reached|Failed|Done)' {BARRIER}").stdout)
+    assert BARRIER in Kubelet(node, pair.volume).call("waitforattach").message
+    success, answer = pair.expand(gib)
     assert not success
     assert "instoragectl barrier plan" in str(answer["message"])
     san.control.do("clear")
     assert "mcsop " in node.run("instoragectl barrier plan", 120).stdout
     print(node.run("instoragectl barrier resume", 240).stdout)
     assert "nothing is to be done" in node.run("instoragectl barrier resume", 60).stdout
-    success, answer = pod.expand()
+    success, answer = pair.expand(gib)
     assert success, answer
-    assert answer["volumeNewSize"] == 2 * GIB
-    assert {row["size"] for row in san.control.do("volumes")} == {2 * GIB}
-    assert pod.size() > GIB
-    pod.ends_well()
-    san.command(f"mcsop rmvolume {pod.volume}")
+    assert answer["volumeNewSize"] == gib * GIB
+    assert {row["size"] for row in san.control.do("volumes")} == {gib * GIB}
+    assert (gib - 1) * GIB < pair.size()
+    pair.goes_on()
