@@ -90,7 +90,7 @@ def test_devices_are_gone_before_the_array_unmaps(bench: Bench) -> None:
     assert [verb for verb, _ in order] == ["Lock", "Unmount", "Lock", "Detach", "Unlock"]
     assert dict(order) == {"Unmount": True, "Lock": True, "Detach": True, "Unlock": False}
     assert uid not in bench.helper.devices
-    assert bench.helper.locks == 0
+    until(lambda: bench.helper.locks == 0)
 
 
 def test_a_second_pod_finds_the_volume_attached(bench: Bench) -> None:

@@ -159,7 +159,7 @@ def test_the_same_call_again_converges(agent: Victim, volume: str, step: Step) -
     for name in LIFE[LIFE.index(killed) :]:
         agent.call(name)
     assert agent.clean
-    assert agent.bench.helper.locks == 0
+    until(lambda: agent.bench.helper.locks == 0)  # a connection ends a moment after the answer
     assert agent.bench.helper.verbs().count("Mount") >= 1
 
 
