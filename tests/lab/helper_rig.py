@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from simulator.dataplane import Target
 from simulator.remote import RemoteDataPlane
 from tools.install import as_tar
-from tools.lab.product import RESIDUE, build_stub
+from tools.lab.channel import Channel
+from tools.lab.product import build_stub, residue
 from tools.lab.san import serve_dataplane
 from tools.lab.topology import PORTALS
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 TARGETS = ("iqn.2004-12.com.inspur:helper.node1", "iqn.2004-12.com.inspur:helper.node2")
 CLIENT = "/usr/local/lib/helper_client.py"
+PORT = "helper.client"
+CALL_LIMIT = 150  # seconds
 DEVICE_MOUNTS = "/var/lib/kubelet/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts"
 POD = "/var/lib/kubelet/pods/431a7251-1df7-43a7-b81a-9e1d775a898e/volumes/inspur~instorage-flexvolume"
 AS_AGENT = ("setpriv", "--reuid", "instorage-agent", "--regid", "instorage-agent", "--clear-groups")
@@ -72,18 +75,25 @@ class Volume:
 
 @dataclass
 class Rig:
-    """Calls the helper as the agent would; `plane` is the array's data plane."""
+    """Calls the helper as the agent would; `plane` is the array's data plane, `client` stands in the node."""
 
     node: Machine
     plane: RemoteDataPlane
+    client: Channel
     milliseconds: list[tuple[str, int]] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def calls(self, *calls: tuple[str, dict[str, Any]], user: tuple[str, ...] = AS_AGENT) -> list[Any]:
         """Make calls on one connection; each answer is a list of replies or a HelperFault."""
-        packed = json.dumps([(verb, {"op": "test1", **parameters}) for verb, parameters in calls])
-        done = self.node.run([*user, "/usr/bin/python3", "-SEs", CLIENT, packed], timeout=150)
-        answers = json.loads(done.stdout)
+        meant = [(verb, {"op": "test1", **parameters}) for verb, parameters in calls]
+        if user == AS_AGENT:
+            said = self.client.call("calls", CALL_LIMIT, calls=meant)
+            if "answers" not in said:
+                raise ConnectionError(said["error"])
+            answers = said["answers"]
+        else:
+            argv = [*user, "/usr/bin/python3", "-SEs", CLIENT, json.dumps(meant)]
+            answers = json.loads(self.node.run(argv, timeout=CALL_LIMIT).stdout)
         self.milliseconds += [(verb, answer["ms"]) for (verb, _), answer in zip(calls, answers, strict=True)]
         return [answer.get("reply") or HelperFault(answer["parameters"]) for answer in answers]
 
@@ -141,6 +151,10 @@ class Rig:
         if volume.uid in self.sh("cat /sys/block/sd*/device/wwid", check=False):
             ends = [("Unmount", {"target": target}) for target in (volume.pod_directory, volume.device_mount)]
             self.calls(*ends, ("Detach", {"uid": volume.uid, "wait_ms": 20000}))
+        self.delete(volume)
+
+    def delete(self, volume: Volume) -> None:
+        """Destroy a volume of which the node has nothing any more."""
         self.unmap(volume)
         self.plane.delete(volume.uid)
 
@@ -154,15 +168,10 @@ class Rig:
             f"udevadm settle && test -b /dev/mapper/3{volume.uid} && echo /dev/mapper/3{volume.uid}"
         )
 
-    def residue(self) -> dict[str, str]:
-        """Return what volumes have left on the node."""
-        found = {kind: self.sh(command, check=False) for kind, command in RESIDUE.items()}
-        return {kind: text for kind, text in found.items() if text}
-
     def assert_clean(self) -> None:
         """Fail when anything of a volume is left."""
         deadline = time.monotonic() + 10
-        while (left := self.residue()) and time.monotonic() < deadline:
+        while (left := residue(self.node)) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert not left, f"left behind on the node: {left}"
 
@@ -183,4 +192,26 @@ def prepare(lab: Lab) -> Rig:
         "systemctl daemon-reload && systemctl restart instorage-helper.socket",
         timeout=120,
     )
-    return Rig(node, plane)
+    warm(node)
+    return Rig(node, plane, stand(node))
+
+
+def warm(node: Machine) -> None:
+    """Log in and out once: the first time in an emulated machine may take longer than the helper waits."""
+    discoveries = "; ".join(f"iscsiadm -m discovery -t st -p {address}" for address in PORTALS)
+    node.run(
+        f"{discoveries}; iscsiadm -m node -L all && iscsiadm -m node -U all && iscsiadm -m node -o delete"
+    )
+
+
+def stand(node: Machine) -> Channel:
+    """Start the client that stands in the node as the agent's user, and return the channel to it."""
+    path = node.add_port(PORT)
+    channel = Channel(path)
+    port = f"/dev/virtio-ports/{PORT}"
+    node.run(
+        f"until test -c {port}; do sleep 0.05; done; systemd-run -q --unit=helper-client -p Restart=always "
+        f"sh -c 'exec {' '.join(AS_AGENT)} /usr/bin/python3 -SEs {CLIENT} <>{port}'"
+    )
+    channel.wait_answer(CALL_LIMIT)
+    return channel

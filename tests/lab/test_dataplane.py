@@ -21,19 +21,26 @@ GIB = 1 << 30
 LIMIT = 30.0
 
 
-@pytest.fixture
-def san(lab: Lab, node: Machine) -> Iterator[San]:
-    """An array with host `a` for node a; in the end it has no volumes and the node no sessions."""
+@pytest.fixture(scope="module")
+def running(lab: Lab) -> Iterator[San]:
+    """The array, which knows nothing yet."""
+    lab.start("array", "a")
     with San(lab, "--limit-burst", "0", "--name", "dataplane") as san:
-        san.command(f"mcsop mkhost -force -iscsiname {node.role.initiator} -name a")
         yield san
-        logout(node)
-        for volume in san.control.do("volumes"):
-            san.command(f"mcsop rmvdisk -force {volume['name']}")
-        for host in san.control.do("hosts"):
-            san.command(f"mcsop rmhost {host['name']}")
-        assert san.control.do("inventory") == {"volumes": {}, "initiators": [], "luns": []}
-        assert lab.array.run("losetup --all").stdout == ""
+
+
+@pytest.fixture
+def san(running: San, lab: Lab, node: Machine) -> Iterator[San]:
+    """The array with host `a` for node a; in the end it has no volumes and the node no sessions."""
+    running.command(f"mcsop mkhost -force -iscsiname {node.role.initiator} -name a")
+    yield running
+    logout(node)
+    for volume in running.control.do("volumes"):
+        running.command(f"mcsop rmvdisk -force {volume['name']}")
+    for host in running.control.do("hosts"):
+        running.command(f"mcsop rmhost {host['name']}")
+    assert running.control.do("inventory") == {"volumes": {}, "initiators": [], "luns": []}
+    assert lab.array.run("losetup --all").stdout == ""
 
 
 def create(san: San, name: str, options: str = "") -> str:
@@ -43,9 +50,8 @@ def create(san: San, name: str, options: str = "") -> str:
 
 
 def login(node: Machine) -> None:
-    for address in PORTALS:
-        node.run(f"iscsiadm -m discovery -t st -p {address}")
-    node.run("iscsiadm -m node -L all; udevadm settle -t 20")
+    discoveries = " && ".join(f"iscsiadm -m discovery -t st -p {address}" for address in PORTALS)
+    node.run(f"{discoveries} && {{ iscsiadm -m node -L all; udevadm settle -t 20; }}")
 
 
 def logout(node: Machine) -> None:

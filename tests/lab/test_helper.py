@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lab.helper_rig import AS_AGENT, DEVICE_MOUNTS, GIB, TARGETS, HelperFault, Rig, Volume
 from tools.lab.topology import PORTALS
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytestmark = pytest.mark.lab
+PROGRAM = "/usr/libexec/instorage/instorage-helper"
 
 
 def test_a_volume_goes_through_its_life_and_every_step_may_be_repeated(rig: Rig, volume: Volume) -> None:
@@ -59,14 +64,19 @@ def test_a_file_system_of_another_type_is_refused_and_untouched(rig: Rig, volume
     rig.detach(volume)
 
 
-@pytest.mark.parametrize("offset", [0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 65])
-def test_data_without_a_signature_is_not_formatted(rig: Rig, volume: Volume, offset: int) -> None:
+def test_data_without_a_signature_are_not_formatted_wherever_they_are(rig: Rig, volume: Volume) -> None:
     rig.attach(volume)
-    write = f"dd of={rig.device(volume)} bs=1 seek={offset} conv=notrunc,nocreat,fsync status=none"
-    rig.sh(f"printf precious | {write}")
-    with pytest.raises(HelperFault, match=f"data .at byte {offset}") as refused:
-        rig.mount(volume)
-    assert refused.value.code == "not-empty"
+    device = rig.device(volume)
+    for offset in (0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 65):
+        write = f"dd of={device} bs=1 seek={offset} conv=notrunc,nocreat,fsync status=none"
+        rig.sh(f"printf precious | {write}")
+        with pytest.raises(HelperFault, match=f"data .at byte {offset}\\)") as refused:
+            rig.mount(volume)
+        assert refused.value.code == "not-empty"
+        assert rig.sh(f"dd if={device} bs=1 skip={offset} count=8 status=none") == "precious"
+        rig.sh(f"head -c 8 /dev/zero | {write}")
+    assert rig.mount(volume)["formatted"] is True
+    rig.unmount(volume.device_mount)
     rig.detach(volume)
 
 
@@ -138,7 +148,7 @@ def test_a_dead_portal_is_left_out_and_not_waited_for(rig: Rig, volume: Volume) 
 def test_no_portal_at_all_is_said_with_each_reason(rig: Rig, volume: Volume) -> None:
     nowhere = [{"portal": "10.9.0.77:3260", "target": TARGETS[0], "lun": volume.lun}]
     with pytest.raises(HelperFault, match=r"10\.9\.0\.77:3260") as refused:
-        rig.attach(volume, paths=nowhere)
+        rig.attach(volume, paths=nowhere, wait_ms=8000)
     assert refused.value.code == "no-path"
     rig.sh(f"iscsiadm -m node -T {TARGETS[0]} -p 10.9.0.77:3260 -o delete")
 
@@ -146,7 +156,7 @@ def test_no_portal_at_all_is_said_with_each_reason(rig: Rig, volume: Volume) -> 
 def test_a_volume_that_is_not_mapped_is_said_to_be_missing(rig: Rig, volume: Volume) -> None:
     rig.unmap(volume)
     with pytest.raises(HelperFault, match=f"shows no LUN {volume.lun}") as refused:
-        rig.attach(volume)
+        rig.attach(volume, wait_ms=10000)
     assert refused.value.code == "no-path"
 
 
@@ -181,8 +191,7 @@ def test_a_lun_number_used_again_never_shows_the_old_volume(rig: Rig, volume: Vo
     serial = rig.sh(f"/lib/udev/scsi_id -g -u {rig.device(again)}")
     assert serial == f"3{again.uid}"
     rig.detach(again)
-    rig.unmap(again)
-    rig.plane.delete(again.uid)
+    rig.delete(again)
 
 
 def test_stale_disks_that_nobody_uses_are_replaced(rig: Rig, volume: Volume) -> None:
@@ -195,46 +204,49 @@ def test_stale_disks_that_nobody_uses_are_replaced(rig: Rig, volume: Volume) -> 
     rig.map(again)
     assert len(rig.attach(again)["found"]) == 2
     rig.detach(again)
-    rig.unmap(again)
-    rig.plane.delete(again.uid)
+    rig.delete(again)
 
 
-@pytest.mark.parametrize("where", ["this namespace", "another namespace", "a device on top", "a program"])
-def test_a_volume_in_use_is_neither_detached_nor_mounted(rig: Rig, volume: Volume, where: str) -> None:
+IN_ANOTHER_NAMESPACE = (
+    "systemd-run -q --unit=holder -p PrivateMounts=yes sh -c 'mount {device} /mnt; exec sleep 600'; "
+    "for i in $(seq 100); do grep -q ' /mnt ' /proc/$(systemctl show -P MainPID holder)/mounts "
+    "&& break; sleep 0.1; done"
+)
+OPENED = (
+    "systemd-run -q --unit=holder python3 -c \"import os, time; os.open('{device}', os.O_RDWR | os.O_EXCL); "
+    'time.sleep(600)"; for i in $(seq 100); do '
+    "ls -l /proc/$(systemctl show -P MainPID holder)/fd | grep -q dm- && break; sleep 0.1; done"
+)
+ON_TOP = "dmsetup create ontop --table '0 2048 linear {device} 0' && udevadm settle"
+HOLDERS = {  # how a device is held, what ends that, and what the refusal names
+    "this namespace": ("mount {device} /mnt", "umount /mnt", "a mount on /mnt"),
+    "another namespace": (IN_ANOTHER_NAMESPACE, "systemctl stop holder", "a mount on /mnt"),
+    "a device on top": (ON_TOP, "dmsetup remove ontop", "dm-"),
+    "a program": (OPENED, "systemctl stop holder", "a program"),
+}
+
+
+def test_a_volume_in_use_is_neither_detached_nor_mounted(rig: Rig, volume: Volume) -> None:
     rig.attach(volume)
     rig.mount(volume)
     rig.unmount(volume.device_mount)
     device = rig.device(volume)
-    if where == "this namespace":
-        begin, end, holder = f"mount {device} /mnt", "umount /mnt", "a mount on /mnt"
-    elif where == "another namespace":
-        begin = (
-            f"systemd-run -q --unit=holder -p PrivateMounts=yes sh -c 'mount {device} /mnt; exec sleep 600'; "
-            "for i in $(seq 100); do grep -q ' /mnt ' /proc/$(systemctl show -P MainPID holder)/mounts "
-            "&& break; sleep 0.1; done"
+    for where, (begin, end, holder) in HOLDERS.items():
+        rig.sh(begin.format(device=device))
+        try:
+            with pytest.raises(HelperFault, match=holder) as refused:
+                rig.detach(volume)
+            assert refused.value.code == "device-busy", where
+            with pytest.raises(HelperFault) as refused:
+                rig.mount(volume)
+            assert refused.value.code == "device-busy", where
+            assert len(rig.call("Inspect", uid=volume.uid)["paths"]) == 2
+        finally:
+            rig.sh(end)
+        assert rig.mount(volume)["formatted"] is False, (
+            f"{where} has ended, and the volume is still taken for used"
         )
-        end, holder = "systemctl stop holder", "a mount on /mnt"
-    elif where == "a device on top":
-        begin = f"dmsetup create ontop --table '0 2048 linear {device} 0' && udevadm settle"
-        end, holder = "dmsetup remove ontop", "dm-"
-    else:
-        begin = (
-            'systemd-run -q --unit=holder python3 -c "import os, time; os.open('
-            f"'{device}', os.O_RDWR | os.O_EXCL); time.sleep(600)\"; for i in $(seq 100); do "
-            f"ls -l /proc/$(systemctl show -P MainPID holder)/fd | grep -q dm- && break; sleep 0.1; done"
-        )
-        end, holder = "systemctl stop holder", "a program"
-    rig.sh(begin)
-    try:
-        with pytest.raises(HelperFault, match=holder) as refused:
-            rig.detach(volume)
-        assert refused.value.code == "device-busy"
-        with pytest.raises(HelperFault) as refused:
-            rig.mount(volume)
-        assert refused.value.code == "device-busy"
-        assert len(rig.call("Inspect", uid=volume.uid)["paths"]) == 2
-    finally:
-        rig.sh(end)
+        rig.unmount(volume.device_mount)
     assert len(rig.detach(volume)) == 3
 
 
@@ -341,7 +353,7 @@ def test_inspect_shows_every_volume_with_its_paths_and_mounts(rig: Rig) -> None:
     rig.unmount(volumes[0].device_mount)
     for volume in volumes:
         rig.detach(volume)
-        rig.clear(volume)
+        rig.delete(volume)
 
 
 def test_only_root_and_the_agent_are_served(rig: Rig) -> None:
@@ -366,10 +378,23 @@ def test_each_verb_writes_one_journal_record_with_its_request_id(rig: Rig) -> No
     assert "\n" not in records[1]["MESSAGE"]
 
 
+@pytest.fixture
+def soon_idle(rig: Rig) -> Iterator[None]:
+    """A helper that leaves after 5 seconds instead of 20."""
+    begin = "from helper.__main__ import main"
+    rig.sh(f"cp -a {PROGRAM} /root/kept")
+    rig.sh(f"sed -i 's/^{begin}$/import helper.__main__; helper.__main__.IDLE = 5\\n&/' {PROGRAM}")
+    rig.sh("systemctl stop instorage-helper.service")
+    yield
+    rig.sh(f"mv /root/kept {PROGRAM}; systemctl stop instorage-helper.service")
+
+
+@pytest.mark.usefixtures("soon_idle")
 def test_the_helper_leaves_when_idle_and_comes_back_when_called(rig: Rig) -> None:
     rig.calls(("Initiator", {}))
-    state = "for i in $(seq 300); do systemctl is-active -q instorage-helper || break; sleep 0.1; done"
-    rig.sh(f"{state}; systemctl show -P ActiveState,SubState instorage-helper")
-    assert rig.sh("systemctl is-active instorage-helper", check=False) == "inactive"
+    assert rig.sh("systemctl is-active instorage-helper") == "active"
+    state = "systemctl is-active instorage-helper"
+    rig.sh(f"for i in $(seq 300); do [ $({state}) = inactive ] && break; sleep 0.1; done")
+    assert rig.sh(state, check=False) == "inactive"
     assert rig.sh("systemctl is-active instorage-helper.socket") == "active"
     assert rig.calls(("Initiator", {}))[0][0]["iqn"] == rig.node.role.initiator

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tools.lab import CommandFailed, Lab, LabFault, Machine
-from tools.lab.topology import PORTALS
+from tools.lab.topology import NODES, PORTALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,6 +230,20 @@ def test_the_data_plane_port_talks_to_the_array(array: Machine) -> None:
         echo.result()
 
 
+def test_a_port_that_was_plugged_in_leads_to_the_node(node: Machine) -> None:
+    path = node.add_port("lab.test")
+    node.run("until test -c /dev/virtio-ports/lab.test; do sleep 0.05; done", timeout=20)
+    with socket.socket(socket.AF_UNIX) as connection, ThreadPoolExecutor(1) as pool:
+        connection.connect(str(path))
+        connection.settimeout(20)
+        echo = pool.submit(
+            node.run, "exec 3<>/dev/virtio-ports/lab.test; read -r line <&3; echo got $line >&3"
+        )
+        connection.sendall(b"hello\n")
+        assert connection.makefile().readline() == "got hello\n"
+        echo.result()
+
+
 def test_the_products_python_has_its_libraries(node: Machine) -> None:
     libraries = ["cryptography", "filelock", "paramiko", "pyroute2", "sdnotify", "systemd.journal", "yaml"]
     found = node.run(
@@ -244,8 +258,13 @@ def test_multipath_is_debians_own(node: Machine) -> None:
     assert node.run("systemctl is-active multipathd iscsid.socket").stdout == "active\nactive\n"
 
 
-@pytest.mark.parametrize("hard", [False, True], ids=["orderly", "reset"])
-def test_a_node_reboots_and_comes_back_with_its_network(array: Machine, node: Machine, hard: bool) -> None:
+def test_a_node_reboots_orderly_or_by_reset_and_comes_back_with_its_network(lab: Lab, array: Machine) -> None:
+    nodes = [lab.node(name) for name in NODES]
+    with ThreadPoolExecutor(2) as pool:  # a boot leaves a processor idle now and then
+        list(pool.map(comes_back, nodes, (array, array), (False, True)))
+
+
+def comes_back(node: Machine, array: Machine, hard: bool) -> None:
     before = node.run("cat /proc/sys/kernel/random/boot_id").stdout
     node.run("echo kept > /root/kept; sync /root/kept; echo gone > /run/gone")
     node.reboot(hard=hard)

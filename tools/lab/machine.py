@@ -195,6 +195,20 @@ class Machine:
         """Let a paused machine go on."""
         self._connected_monitor.execute("cont")
 
+    def add_port(self, name: str) -> Path:
+        """Plug in a serial port: the guest has /dev/virtio-ports/NAME, this machine the socket returned.
+
+        It goes with the machine: a reloaded one has none.
+        """
+        path = self.directory / f"{name}.sock"
+        address = {"type": "unix", "data": {"path": str(path)}}
+        backend = {"type": "socket", "data": {"addr": address, "server": True, "wait": False}}
+        self._connected_monitor.execute("chardev-add", id=name, backend=backend)
+        self._connected_monitor.execute(
+            "device_add", driver="virtserialport", id=name, chardev=name, name=name
+        )
+        return path
+
     def set_link(self, wire: str, *, up: bool) -> None:
         """Pull or plug a cable: `iscsi0`, `iscsi1`, `fc0`, `fc1`, `mgmt`; on the array `a.iscsi0`..."""
         self._connected_monitor.execute("set_link", name=wire, up=up)

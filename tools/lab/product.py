@@ -91,13 +91,18 @@ class Product:
         return [json.loads(line) for line in shown.splitlines()]
 
     def residue(self) -> dict[str, str]:
-        """Return what volumes have left on the node, by kind; empty when the node is clean."""
-        script = "; ".join(f"echo '## {kind}'; {command}" for kind, command in RESIDUE.items())
-        found: dict[str, str] = {}
-        kind = ""
-        for line in self.machine.run(script, check=False).stdout.splitlines():
-            if line.startswith("## "):
-                kind = line[3:]
-            elif line.strip():
-                found[kind] = f"{found.get(kind, '')}{line}\n"
-        return found
+        """Return what volumes have left on the node."""
+        return residue(self.machine)
+
+
+def residue(machine: Machine) -> dict[str, str]:
+    """Return what volumes have left on a node, by kind; empty when the node is clean."""
+    script = "; ".join(f"echo '## {kind}'; {command}" for kind, command in RESIDUE.items())
+    found: dict[str, str] = {}
+    kind = ""
+    for line in machine.run(script, check=False).stdout.splitlines():
+        if line.startswith("## "):
+            kind = line[3:]
+        elif line.strip():
+            found[kind] = f"{found.get(kind, '')}{line}\n"
+    return found
