@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -65,6 +66,7 @@ class Simulator:
         self._settings = settings
         self._control_server: ControlServer | None = None
         self._control: Control | None = None
+        self._making = threading.Lock()
         self._faults = faults
         self.addresses: list[str] = []
 
@@ -76,9 +78,10 @@ class Simulator:
     @property
     def control(self) -> Control:
         """A client of the control socket."""
-        if self._control is None:
-            self._control = Control(self._settings.control)
-        return self._control
+        with self._making:
+            if self._control is None:
+                self._control = Control(self._settings.control)
+            return self._control
 
     def start(self) -> Self:
         """Bring the data plane in step, then listen; raises DataPlaneError, OSError."""
