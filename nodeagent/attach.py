@@ -53,9 +53,8 @@ def attach(operation: Operation, options: Options) -> Attached:
         mapping = _mapping_before(operation, array, helper, volume, host, here, options)
         if mapping is not None:
             _record(operation, array, volume, host, options)
-            if (
-                0 < here.size < volume.size
-            ):  # its growth was broken off, and the pod that it was for may be gone
+            # A growth was broken off here, and the pod that it was for may be gone.
+            if 0 < here.size < volume.size:
                 operation.progress.say("resizing the device")
                 helper.rescan(rescan_request(operation, volume.uid, volume.size))
             return bring_up(operation, array, helper, volume, mapping)

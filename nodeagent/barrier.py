@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from instorage import durable_file
 from instorage.arrays.expansion import Expansion, Progress
 from instorage.wire.fault import Code, Fault
 
@@ -139,21 +139,9 @@ class Files:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{NAME}")
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        durable_file.write(path, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise Fault(
             Code.BARRIER,
             f"The barrier file {path} cannot be written ({error.strerror}), and without it no active-active "

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage import durable_file
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, Portal
 from nodeagent import ext_volume
@@ -162,9 +163,7 @@ def _write(file: Path, text: str) -> None:
             written.flush()
             os.fsync(descriptor)
         temporary.rename(file)
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        durable_file.sync_directory(file.parent)
     except OSError as error:
         text = f"{file} cannot be written ({error.strerror}): run this as root."
         raise Fault(Code.BAD_CONFIGURATION, text, file=str(file)) from None

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from instorage import durable_file
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints read at run time
@@ -97,20 +97,14 @@ class Records:
         with self._guard:
             if self._records.pop(uid, None) is not None:
                 (self._directory / uid).unlink(missing_ok=True)
-                self._sync_directory()
+                durable_file.sync_directory(self._directory)
 
     def _write(self, new: Record) -> None:
-        data = json.dumps(record.to_json(new), indent=1).encode() + b"\n"
-        path, temporary = self._directory / new.uid, self._directory / f".{new.uid}"
+        path = self._directory / new.uid
         if path.exists() and new.uid not in self._records:
             path.rename(self._directory / f".{new.uid}.unreadable")  # was reported at the start
         try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-            self._sync_directory()
+            durable_file.write(path, json.dumps(record.to_json(new), indent=1) + "\n")
         except OSError as error:
             raise Fault(
                 Code.INTERNAL,
@@ -118,13 +112,6 @@ class Records:
                 "nothing was mapped; free space or mend the file system.",
                 volume=new.name,
             ) from None
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _read(path: Path) -> Record:

@@ -11,6 +11,7 @@ from instorage.arrays.expansion import NINE, Expansion, Step
 from instorage.wire.record import to_json
 from nodeagent import ctl_barrier
 from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, options, until
+from tests.arrays.expanding import COMMAND
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeName
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 VOLUME = "vol1"
 AA = options(VOLUME, volLevel="aa")
 PATIENCE = Limits(connect=2, query=2, operation=2, step=2, spacing=0.05)
-COMMAND = {
-    **{step: "expandvdisksize" for step in NINE if step.startswith("expand")},
-    Step.UNTIE: "rmrcrelationship",
-    Step.TIE: "mkrcrelationship",
-    Step.ACCESS: "addvdiskaccess",
-    Step.MASTER_CHANGE: "chrcrelationship",
-    Step.AUX_CHANGE: "chrcrelationship",
-}
 
 
 def left_of(step: Step) -> list[Step]:

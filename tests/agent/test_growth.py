@@ -10,6 +10,7 @@ import pytest
 from instorage.arrays.model import Level, Provisioning
 from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, device_target, options, pod_target, until
 from tests.agent.helper_peer import FaultError
+from tests.arrays.expanding import SIZES
 
 if TYPE_CHECKING:
     from tests.agent.call import Reply
@@ -60,13 +61,7 @@ def test_each_kind_of_volume_grows_under_its_pod(bench: Bench, kind: str) -> Non
 
 @pytest.mark.parametrize(
     ("asked", "got"),
-    [
-        pytest.param(GIB // 2, GIB, id="smaller"),
-        pytest.param(GIB, GIB, id="equal"),
-        pytest.param(GIB + 1, 2 * GIB, id="1 byte above"),
-        pytest.param(3 * GIB // 2, 2 * GIB, id="1.5 GiB"),
-        pytest.param(5 * GIB - 511, 5 * GIB, id="no multiple of a sector"),
-    ],
+    SIZES,
 )
 def test_the_answer_is_what_the_array_has_and_only_a_larger_wish_costs_a_command(
     bench: Bench, volume: str, asked: int, got: int

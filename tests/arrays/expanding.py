@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from instorage.arrays.expansion import NINE, Step
 from instorage.wire.values import VolumeName
 from tests.arrays.conftest import ACTIVE_ACTIVE, GIB, LIMITS, NAMES, NODE, spec
@@ -27,6 +29,15 @@ COMMAND = {
     Step.MASTER_CHANGE: "chrcrelationship",
     Step.AUX_CHANGE: "chrcrelationship",
 }
+
+# What is asked for of a volume of 1 GiB, and what it then has.
+SIZES = (
+    pytest.param(GIB // 2, GIB, id="smaller"),
+    pytest.param(GIB, GIB, id="equal"),
+    pytest.param(GIB + 1, 2 * GIB, id="1 byte above"),
+    pytest.param(3 * GIB // 2, 2 * GIB, id="1.5 GiB"),
+    pytest.param(5 * GIB - 511, 5 * GIB, id="no multiple of a sector"),
+)
 
 
 class Volume:

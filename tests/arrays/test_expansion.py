@@ -18,7 +18,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.record import to_json
 from instorage.wire.values import Iqn, VolumeName
 from tests.arrays.conftest import GIB, LIMITS, settled, spec
-from tests.arrays.expanding import AA, COMMAND, Volume
+from tests.arrays.expanding import AA, COMMAND, SIZES, Volume
 from tests.arrays.host import in_child, killed
 
 if TYPE_CHECKING:
@@ -93,13 +93,7 @@ def test_every_step_is_recorded_before_it_is_sent_and_the_freeze_asked_around_th
 
 @pytest.mark.parametrize(
     ("asked", "got"),
-    [
-        pytest.param(GIB // 2, GIB, id="smaller"),
-        pytest.param(GIB, GIB, id="equal"),
-        pytest.param(GIB + 1, 2 * GIB, id="1 byte above"),
-        pytest.param(3 * GIB // 2, 2 * GIB, id="1.5 GiB"),
-        pytest.param(5 * GIB - 511, 5 * GIB, id="no multiple of a sector"),
-    ],
+    SIZES,
 )
 def test_sizes_are_rounded_up_and_what_is_there_already_costs_no_command(
     volume: Volume, asked: int, got: int

@@ -382,11 +382,11 @@ def test_each_verb_writes_one_journal_record_with_its_request_id(rig: Rig) -> No
 def soon_idle(rig: Rig) -> Iterator[None]:
     """A helper that leaves after 5 seconds instead of 20."""
     begin = "from helper.__main__ import main"
-    rig.sh(f"cp -a {PROGRAM} /root/kept")
+    rig.sh(f"cp -a {PROGRAM} {PROGRAM}.kept")
     rig.sh(f"sed -i 's/^{begin}$/import helper.__main__; helper.__main__.IDLE = 5\\n&/' {PROGRAM}")
     rig.sh("systemctl stop instorage-helper.service")
     yield
-    rig.sh(f"mv /root/kept {PROGRAM}; systemctl stop instorage-helper.service")
+    rig.sh(f"mv {PROGRAM}.kept {PROGRAM}; systemctl stop instorage-helper.service")
 
 
 @pytest.mark.usefixtures("soon_idle")

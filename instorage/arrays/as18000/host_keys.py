@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from paramiko.hostkeys import HostKeys
 
+from instorage import durable_file
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class HostKeyFile:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_directory(self._path.parent)
+        durable_file.sync_directory(self._path.parent)
 
 
 class _Lock:
@@ -168,11 +169,3 @@ def _names(field: str, host: str) -> bool:
         except (ValueError, IndexError):
             return False
     return host in field.split(",")
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
