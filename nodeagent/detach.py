@@ -73,8 +73,11 @@ def _detached(operation: Operation, helper: Helper, request: Detach, names: tupl
 
 
 def _refuse_unfinished(helper: Helper, request: Detach) -> None:
-    """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is."""
-    if any(record.volume == request.name for record in barrier.records(helper.barrier())):
+    """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is.
+
+    A control plane's host has no helper, and so no records: it expands nothing.
+    """
+    if helper.there and any(record.volume == request.name for record in barrier.records(helper.barrier())):
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"The active-active expansion of volume {request.name} was broken off: it stays mapped until "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from instorage.wire import record
@@ -87,6 +88,11 @@ class Helper:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def there(self) -> bool:
+        """Whether this host has a helper: its socket is there even while no helper runs."""
+        return self._stream is not None or Path(self._path).exists()
 
     def close(self) -> None:
         """Close the connection; the helper drops what it held for it."""

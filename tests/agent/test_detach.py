@@ -49,6 +49,23 @@ def test_a_node_that_is_logged_out_is_fenced(lost: Bench) -> None:
     assert lost.maps("vol1") == []
 
 
+def test_a_control_planes_host_without_a_helper_fences_as_well(lost: Bench) -> None:
+    lost.do("logins", port=IQN, nodes=[])
+    (lost.directory / "helper.sock").unlink()
+    lost.call("detach", "vol1", "node2").success()
+    assert lost.maps("vol1") == []
+
+
+def test_a_helper_that_does_not_answer_is_no_word_that_nothing_was_broken_off(lost: Bench) -> None:
+    lost.do("logins", port=IQN, nodes=[])
+    place = lost.directory / "helper.sock"
+    place.unlink()
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(place))
+        lost.call("detach", "vol1", "node2").failure("instorage-helper")
+    assert lost.maps("vol1") == ["iscsi-node2"]
+
+
 @pytest.mark.parametrize(("fence", "left"), [("always", []), ("never", ["iscsi-node2"])])
 def test_the_administrator_can_choose_otherwise(lost: Bench, fence: str, left: list[str]) -> None:
     lost.do("logins", port=IQN, nodes=[1] if fence == "always" else [])
