@@ -278,3 +278,25 @@ def test_two_arrays_serve_their_own_classes(world: World) -> None:
     until(lambda: world.volume(on[gold]) is None, what="the PV is gone")
     assert world.names("storage-02") == []
     assert world.names("storage-01") == [on[plain]]
+
+
+def test_a_volume_whose_expansion_was_broken_off_is_deleted_only_after_it_is_whole_again(
+    served: World,
+) -> None:
+    kind = {"volLevel": "aa", "volPoolName": "Pool0", "volAuxPoolName": "Pool1", "volIOGrp": "0"}
+    claim = served.claim(served.storage_class({**kind, "volAuxIOGrp": "1"}))
+    volume = served.bound(claim)["metadata"]["name"]
+    member = {one["function"]: one for one in served.do("volumes")}
+    served.run(f"mcsop rmrcrelationship {member['master']['id']}")
+    served.delete_claim(claim)
+    served.says(volume, f"instoragectl barrier plan {volume}")
+    assert len(served.names()) == 4
+    assert served.volume(volume), "the PV stays as well"
+
+    ends = f"-master {volume} -aux {member['aux']['name']} -cluster mcs1"
+    served.run(f"mcsop mkrcrelationship {ends} -sync -activeactive")
+    for end in ("master", "aux"):
+        change = member[f"{end}_change"]["name"]
+        served.run(f"mcsop chrcrelationship -{end}change {change} {member['master']['id']}")
+    until(lambda: served.volume(volume) is None, 60, "the PV is gone")
+    assert served.names() == []
