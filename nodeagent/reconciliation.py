@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, comparison, interrupted, takedown, targets, vanished
+from nodeagent import adoption, barrier, comparison, host_lock, interrupted, takedown, targets, vanished
 from nodeagent.steps import Step, reached
 from nodeagent.targets import DeviceTarget
 
@@ -196,6 +196,7 @@ class Reconciler:
                     return
                 _LOG.warning("Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
                              record.name)  # fmt: skip
+                host_lock.share(operation, helper)
                 takedown.take_down(operation, helper, record)
 
     def _unused(self, helper: Helper, record: Record) -> bool:

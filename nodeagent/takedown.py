@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
-from nodeagent import host_lock
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -22,8 +21,10 @@ _LOG = logging.getLogger(__name__)
 
 
 def take_down(operation: Operation, helper: Helper, record: Record) -> None:
-    """Remove map and paths, unmap on the array, drop the record. Refused by the helper while in use."""
-    host_lock.share(operation, helper)
+    """Remove map and paths, unmap on the array, drop the record. Refused by the helper while in use.
+
+    The helper's host lock must be held.
+    """
     operation.progress.say("removing the device")
     removed = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS)).removed
     reached(Step.AGENT_DETACH_REMOVED)
@@ -52,4 +53,3 @@ def unmap(operation: Operation, array: Array, helper: Helper, record: Record) ->
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
     reached(Step.AGENT_DETACH_FORGOTTEN)
-    helper.unlock()

@@ -147,7 +147,7 @@ def test_a_kill_within_an_attach_converges_with_the_retry(service: Service, verb
     assert bench.records() == {}
 
 
-@pytest.mark.parametrize("verb", ["Attach", "Detach", "Unlock"])
+@pytest.mark.parametrize("verb", ["Attach", "Detach"])
 def test_a_kill_is_settled_without_any_further_call(service: Service, verb: str) -> None:
     bench = service.bench
     process = service.start()
