@@ -115,7 +115,7 @@ class Cluster:
 
     def apply(self, documents: str | Iterable[Object]) -> str:
         """Apply YAML, or objects."""
-        text = documents if isinstance(documents, str) else "\n---\n".join(map(json.dumps, documents))
+        text = documents if isinstance(documents, str) else "\n".join(map(json.dumps, documents))
         return self.kubectl("apply", "-f", "-", stdin=text)
 
     def wait_bound(self, claim: str, seconds: float = 60) -> str:

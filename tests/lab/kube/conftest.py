@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ import pytest
 from tools.kube import api
 from tools.kube.cluster import Cluster
 from tools.kube.container_images import BUSYBOX
-from tools.kube.control_agent import ControlAgent
 from tools.kube.machines import POOLS, with_kubelet
 from tools.kube.provisioner import Provisioner
 from tools.lab import Lab, LabFault
@@ -24,17 +24,23 @@ from tools.lab.topology import NODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+WHOLE = bool(os.environ.get("SOAK"))
 CLASS = "instorage-thin"
-STORAGE_CLASS = {
-    "apiVersion": "storage.k8s.io/v1",
-    "kind": "StorageClass",
-    "metadata": {"name": CLASS},
-    "provisioner": "inspur/instorage",
-    "parameters": {"volPoolName": "Pool1", "volThin": "true"},
-}
 KEEP_RUNNING = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
-CLEAN_LIMIT = 300.0  # seconds; usually 10, and 60 where a pod goes as kubelet 1.20 lets it
+LIMIT = 300.0  # seconds; usually 10, and 60 where a pod goes as kubelet 1.20 lets it
 NUMBERS = itertools.count(1)
+
+
+def storage_class(name: str, **parameters: str) -> dict[str, Any]:
+    """A StorageClass whose claims may grow."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": "inspur/instorage",
+        "parameters": {"volPoolName": "Pool1", **parameters},
+        "allowVolumeExpansion": True,
+    }
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -96,27 +102,27 @@ def cluster(joined: Cluster, provisioner: Provisioner, products: dict[str, Produ
     """The cluster, ready for claims."""
     for product in products.values():
         product.configure(volumeKey=[provisioner.key_line])
-    joined.apply([STORAGE_CLASS])
+    joined.apply([storage_class(CLASS, volThin="true")])
     return joined
 
 
 class World:
-    """What one test makes in the cluster: claims and pods, all removed at its end."""
+    """What one test makes in the cluster: claims, pods, volumes of the array."""
 
     def __init__(self, cluster: Cluster, products: dict[str, Product], san: San) -> None:
         self.cluster = cluster
         self.products = products
         self.san = san
         self.number = next(NUMBERS)
+        self.by_hand: list[str] = []  # volumes of the array that no claim's end removes
         self._made: list[str] = []
-        self._by_hand: list[str] = []
 
-    def claim(self, size: str = "1Gi") -> str:
+    def claim(self, size: str = "1Gi", storage_class: str = CLASS) -> str:
         """Create a claim, wait until it is bound, and return its name."""
         name = f"claim-{self.number}-{next(NUMBERS)}"
         spec = {
             "accessModes": ["ReadWriteOnce"],
-            "storageClassName": CLASS,
+            "storageClassName": storage_class,
             "resources": {"requests": {"storage": size}},
         }
         self._create("v1", "PersistentVolumeClaim", name, spec)
@@ -187,26 +193,18 @@ class World:
         return int(found["status"]["containerStatuses"][0]["restartCount"])
 
     def array_volume(self, name: str) -> str:
-        """Make a volume as the array's administrator does; `clean` removes it."""
+        """Make a volume as the array's administrator does; it goes when the tests of the module end."""
         self.san.command(f"mcsop mkvdisk -name {name} -size 1 -unit gb -mdiskgrp Pool1 -iogrp 0")
-        self._by_hand.append(name)
+        self.by_hand.append(name)
         return name
 
-    def clean(self) -> None:
-        """Remove what the test made, and fail unless nodes and array have nothing of it."""
+    def delete(self) -> None:
+        """Delete what the test made, without a wait: nodes and array follow while the next test begins."""
         pods = [name for name in self._made if name.startswith("pod/")]
-        claims = [name for name in self._made if not name.startswith("pod/")]
-        if pods:
-            self.cluster.kubectl(
-                "delete", *pods, "--force", "--grace-period=0", "--ignore-not-found", "--wait=false"
-            )
-        if claims:
-            self.cluster.kubectl("delete", *claims, "--ignore-not-found", "--wait=false")
-        for name in self._by_hand:
-            self._remove_by_hand(name)
-        began = time.monotonic()
-        until(lambda: not self.left(), lambda: f"clean; left: {self.left()}")
-        print(f"clean after {time.monotonic() - began:.1f} s")
+        others = [name for name in self._made if not name.startswith("pod/")]
+        for names, options in ((pods, ("--force", "--grace-period=0")), (others, ())):
+            if names:
+                self.cluster.kubectl("delete", *names, *options, "--ignore-not-found", "--wait=false")
 
     def left(self) -> dict[str, Any]:
         """What there is of any volume, in the cluster, on the nodes, on the array."""
@@ -215,10 +213,6 @@ class World:
         for kind, path in (("PVs", api.VOLUMES), ("claims", api.CLAIMS)):
             found[kind] = [one["metadata"]["name"] for one in self.cluster.api.items(path)]
         return {kind: what for kind, what in found.items() if what}
-
-    def _remove_by_hand(self, volume: str) -> None:
-        until(lambda: not self.mapped_volume(volume), f"{volume} is mapped nowhere")
-        self.san.command(f"mcsop rmvdisk {volume}")
 
     def create(self, document: dict[str, Any]) -> str:
         """Create an object as it stands, and return its name."""
@@ -231,15 +225,8 @@ class World:
         self.create({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})
 
 
-@pytest.fixture
-def control_agent(cluster: Cluster, lab: Lab) -> Iterator[ControlAgent]:
-    """An agent on the control plane's host, for this test."""
-    with ControlAgent(cluster, lab.management_socket(), lab.directory / "control-agent") as agent:
-        yield agent
-
-
 def until(
-    met: Callable[[], Any], what: str | Callable[[], str], seconds: float = CLEAN_LIMIT, poll: float = 0.5
+    met: Callable[[], Any], what: str | Callable[[], str], seconds: float = LIMIT, poll: float = 0.5
 ) -> None:
     """Poll until `met`; fail with `what` when the time is up."""
     began = time.monotonic()
@@ -251,8 +238,23 @@ def until(
         print(f"{what} after {time.monotonic() - began:.1f} s")
 
 
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[list[World]]:
+    """What the module's tests make; fails at its end unless nodes, array and cluster have nothing of it."""
+    worlds: list[World] = []
+    yield worlds
+    for world in worlds:
+        for volume in world.by_hand:
+            until(lambda world=world, volume=volume: not world.mapped_volume(volume), f"{volume} is unmapped")
+            world.san.command(f"mcsop rmvdisk {volume}")
+    began = time.monotonic()
+    if worlds:
+        until(lambda: not worlds[0].left(), lambda: f"clean; left: {worlds[0].left()}")
+    print(f"clean after {time.monotonic() - began:.1f} s")
+
+
 @pytest.fixture
-def world(cluster: Cluster, products: dict[str, Product], san: San) -> Iterator[World]:
-    world = World(cluster, products, san)
-    yield world
-    world.clean()
+def world(cluster: Cluster, products: dict[str, Product], san: San, worlds: list[World]) -> Iterator[World]:
+    worlds.append(World(cluster, products, san))
+    yield worlds[-1]
+    worlds[-1].delete()

@@ -38,7 +38,7 @@ def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(w
     world.cluster.kubectl("delete", "pod", moved, "--force", "--grace-period=0")
     world.cluster.kubectl("delete", "pvc", claim, "--wait=false")
     world.cluster.wait_gone(f"{api.VOLUMES}/{volume}")
-    assert world.san.control.do("volumes") == []
+    assert volume not in str(world.san.control.do("volumes"))
 
 
 def test_two_pods_on_one_node_share_a_claim_and_the_last_one_takes_it_down(world: World) -> None:

@@ -62,7 +62,7 @@ def kubeconfig(world: World, token: str) -> dict[str, Any]:
 def install(world: World, provisioner: Provisioner) -> None:
     """Do what README.md says for a provisioner's host, with the key of the provisioner that works."""
     machine = world.products["b"].machine
-    machine.run(f"python3 -m venv /{PARTS['provisioner'].prefix}", timeout=300)
+    machine.run(f"python3 -m venv --without-pip /{PARTS['provisioner'].prefix}", timeout=300)
     machine.put_tree("/", third_party())
     machine.put_tree("/", as_tar(part=PARTS["provisioner"]))
     machine.run("systemd-sysusers && systemd-tmpfiles --create")
