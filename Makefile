@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test test-lab test-crash test-kube test-kube-node mutants soak demo demo-kube lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak demo demo-kube lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -27,13 +27,25 @@ types: $(STAMP)
 unit: $(STAMP)
 	@$(PY) -m pytest -q -n 4 -m 'not lab and not root and not kube and not slow'
 
-test: $(STAMP) ## every test but pods on kubelets: native, the stub's processors, a control plane, the lab's
+# Beside the lab, which waits much of its time, everything native runs with what processor the lab leaves.
+test: $(STAMP) ## every test: native, the stub's processors, a control plane; the lab's, and pods on real kubelets
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(MAKE) --no-print-directory -j2 lint types
+	@$(PY) -m tools.kube.build >/dev/null
+	@$(MAKE) --no-print-directory -j2 test-beside test-machines
+
+test-beside: $(STAMP)
+	@mkdir -p build
+	@nice -n 10 $(MAKE) --no-print-directory test-native test-kube >build/test-beside.log 2>&1; \
+	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
+
+test-native: $(STAMP)
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube'
-	@$(MAKE) --no-print-directory test-kube
+
+test-machines: $(STAMP)
 	@$(MAKE) --no-print-directory test-lab
+	@$(MAKE) --no-print-directory test-kube-node
 
 test-lab: $(STAMP) ## the lab's tests and those that need root; one lab at a time, two make paths late (seen)
 	@tools/system-packages lab
@@ -60,7 +72,8 @@ mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for i
 soak: $(STAMP) ## kill everybody at every step, and what else is too long for every day; figures go to docs/soak.md
 	@tools/system-packages lab
 	@tools/system-packages kube
-	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
+	@$(PY) -m tools.kube.build >/dev/null
+	@SOAK=1 $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube
 	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadfile --timeout 3600 tests/lab/crash tests/lab/adversary \
 	  tests/lab/test_expandfs.py tests/agent/test_expansion.py tests/agent/test_killed_expansion.py tests/provisioner/test_idle.py
 

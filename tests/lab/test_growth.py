@@ -37,15 +37,31 @@ def programs(installed: Rig) -> None:
     put_programs(installed)
 
 
-@pytest.fixture
-def mounted(programs: None, rig: Rig, volume: Volume) -> Iterator[Volume]:
-    """A volume that is mounted; taken down after the test."""
+@contextlib.contextmanager
+def brought_up(rig: Rig, volume: Volume) -> Iterator[None]:
     rig.attach(volume)
     rig.mount(volume)
-    yield volume
+    yield
     rig.sh(f"fsfreeze -u {volume.device_mount}", check=False)
     rig.unmount(volume.device_mount)
     rig.detach(volume)
+
+
+@pytest.fixture
+def mounted(programs: None, rig: Rig, volume: Volume) -> Iterator[Volume]:
+    """A volume that is mounted; taken down after the test."""
+    with brought_up(rig, volume):
+        yield volume
+
+
+@pytest.fixture(scope="module")
+def standing(programs: None, installed: Rig) -> Iterator[Volume]:
+    """A volume that stays mounted through all tests that only freeze it."""
+    volume = installed.volume()
+    with brought_up(installed, volume):
+        yield volume
+    installed.assert_clean()
+    installed.delete(volume)
 
 
 @pytest.mark.parametrize("kind", ["ext4", "ext3", "xfs"])
@@ -119,72 +135,6 @@ def test_with_a_path_down_nothing_is_touched(rig: Rig, mounted: Volume) -> None:
     assert sizes(rig, mounted) == {LARGE}
 
 
-def test_a_freeze_stops_a_writer_until_the_thaw(rig: Rig, mounted: Volume) -> None:
-    with Writer(rig, f"{mounted.device_mount}/data") as writer:
-        with freezing(rig, mounted, "Freeze") as holder:
-            assert [one["intact"] for one in holder.answers(2)] == [True, True]
-            before = writer.changed()
-            with pytest.raises(HelperFault) as busy:
-                rig.unmount(mounted.device_mount)
-            assert busy.value.code == "lock-timeout"
-            assert writer.changed() == before, "written while it was frozen"
-        writer.goes_on()
-        figures = writer.ends()
-    print(figures)
-    assert figures["wrong"] == 0
-    assert not recorded(rig, mounted)
-
-
-def test_freeze_and_thaw_on_one_connection_are_intact(rig: Rig, mounted: Volume) -> None:
-    with freezing(rig, mounted, "Freeze", "Thaw", "Thaw") as holder:
-        assert [one["intact"] for one in holder.answers(4)] == [True, True, True, False]
-        assert takes_writes(rig, mounted)
-
-
-def test_the_end_of_the_lease_thaws(rig: Rig, mounted: Volume) -> None:
-    with freezing(rig, mounted, lease_ms=3000) as holder:
-        assert holder.answers(1)[0]["intact"] is True
-        assert takes_writes(rig, mounted, 30)
-        wait(lambda: not recorded(rig, mounted), "the record stays", 10)
-
-
-def test_somebody_elses_thaw_is_told(rig: Rig, mounted: Volume) -> None:
-    """The administrator thaws between two questions of the agent."""
-    rig.sh("rm -f /run/thawed")
-    with freezing(rig, mounted, "Freeze", "/run/thawed", "Freeze", "Thaw") as holder:
-        holder.answers(2)
-        rig.sh(f"fsfreeze -u {mounted.device_mount}; touch /run/thawed")
-        assert [one.get("intact") for one in holder.answers(5)] == [True, True, None, False, False]
-        assert takes_writes(rig, mounted)
-
-
-@pytest.mark.parametrize("victims", ["the whole helper", "guardian and worker", "the agent"])
-def test_whoever_is_killed_it_is_thawed(rig: Rig, mounted: Volume, victims: str) -> None:
-    with freezing(rig, mounted) as holder:
-        assert holder.answers(1)[0]["intact"] is True
-        assert recorded(rig, mounted)
-        begun = time.monotonic()
-        if victims == "the whole helper":
-            rig.sh("systemctl kill -s KILL instorage-helper.service")
-        elif victims == "the agent":
-            rig.sh(f"systemctl kill -s KILL {holder.name}")
-        else:
-            lock = rig.sh(f"cat /run/instorage/volumes/{mounted.uid}.lock")
-            guardian = lock.partition("process ")[2].partition(",")[0]
-            rig.sh(f"worker=$(cut -d' ' -f4 /proc/{guardian}/stat); kill -9 {guardian} $worker")
-        assert takes_writes(rig, mounted, 40), "it is still frozen"
-        print(f"{victims} killed: thawed within {time.monotonic() - begun:.1f} s")
-        wait(lambda: not recorded(rig, mounted), "the record stays", 10)
-    rig.call("Initiator")
-
-
-def test_nothing_but_volumes_is_frozen(rig: Rig, mounted: Volume) -> None:
-    for target, code in (("/", "not-allowed"), (f"{mounted.device_mount}x", "not-ours")):
-        with pytest.raises(HelperFault) as refused:
-            rig.call("Freeze", uid=mounted.uid, target=target, lease_ms=1000)
-        assert refused.value.code == code
-
-
 def test_the_agent_keeps_a_barrier_where_it_may_not_write(rig: Rig) -> None:
     uid = "6" + "0" * 31
     file = f"/{PLUGIN}/aa-extend-failure.barrier"
@@ -201,3 +151,69 @@ def test_the_agent_keeps_a_barrier_where_it_may_not_write(rig: Rig) -> None:
             rig.call("Barrier", uid=uid, erase=True)
     assert rig.call("Barrier")["records"] == []
     assert rig.node.run(f"test -e {file}", check=False).exit_status != 0
+
+
+def test_a_freeze_stops_a_writer_until_the_thaw(rig: Rig, standing: Volume) -> None:
+    with Writer(rig, f"{standing.device_mount}/data") as writer:
+        with freezing(rig, standing, "Freeze") as holder:
+            assert [one["intact"] for one in holder.answers(2)] == [True, True]
+            before = writer.changed()
+            with pytest.raises(HelperFault) as busy:
+                rig.unmount(standing.device_mount)
+            assert busy.value.code == "lock-timeout"
+            assert writer.changed() == before, "written while it was frozen"
+        writer.goes_on()
+        figures = writer.ends()
+    print(figures)
+    assert figures["wrong"] == 0
+    assert not recorded(rig, standing)
+
+
+def test_freeze_and_thaw_on_one_connection_are_intact(rig: Rig, standing: Volume) -> None:
+    with freezing(rig, standing, "Freeze", "Thaw", "Thaw") as holder:
+        assert [one["intact"] for one in holder.answers(4)] == [True, True, True, False]
+        assert takes_writes(rig, standing)
+
+
+def test_the_end_of_the_lease_thaws(rig: Rig, standing: Volume) -> None:
+    with freezing(rig, standing, lease_ms=3000) as holder:
+        assert holder.answers(1)[0]["intact"] is True
+        assert takes_writes(rig, standing, 30)
+        wait(lambda: not recorded(rig, standing), "the record stays", 10)
+
+
+def test_somebody_elses_thaw_is_told(rig: Rig, standing: Volume) -> None:
+    """The administrator thaws between two questions of the agent."""
+    rig.sh("rm -f /run/thawed")
+    with freezing(rig, standing, "Freeze", "/run/thawed", "Freeze", "Thaw") as holder:
+        holder.answers(2)
+        rig.sh(f"fsfreeze -u {standing.device_mount}; touch /run/thawed")
+        assert [one.get("intact") for one in holder.answers(5)] == [True, True, None, False, False]
+        assert takes_writes(rig, standing)
+
+
+@pytest.mark.parametrize("victims", ["the whole helper", "guardian and worker", "the agent"])
+def test_whoever_is_killed_it_is_thawed(rig: Rig, standing: Volume, victims: str) -> None:
+    with freezing(rig, standing) as holder:
+        assert holder.answers(1)[0]["intact"] is True
+        assert recorded(rig, standing)
+        begun = time.monotonic()
+        if victims == "the whole helper":
+            rig.sh("systemctl kill -s KILL instorage-helper.service")
+        elif victims == "the agent":
+            rig.sh(f"systemctl kill -s KILL {holder.name}")
+        else:
+            lock = rig.sh(f"cat /run/instorage/volumes/{standing.uid}.lock")
+            guardian = lock.partition("process ")[2].partition(",")[0]
+            rig.sh(f"worker=$(cut -d' ' -f4 /proc/{guardian}/stat); kill -9 {guardian} $worker")
+        assert takes_writes(rig, standing, 40), "it is still frozen"
+        print(f"{victims} killed: thawed within {time.monotonic() - begun:.1f} s")
+        wait(lambda: not recorded(rig, standing), "the record stays", 10)
+    rig.call("Initiator")
+
+
+def test_nothing_but_volumes_is_frozen(rig: Rig, standing: Volume) -> None:
+    for target, code in (("/", "not-allowed"), (f"{standing.device_mount}x", "not-ours")):
+        with pytest.raises(HelperFault) as refused:
+            rig.call("Freeze", uid=standing.uid, target=target, lease_ms=1000)
+        assert refused.value.code == code
