@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +104,7 @@ def test_the_table_names_what_the_unit_grants() -> None:
     assert all(f"`{name}`" in text for name in SHOWN)
 
 
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="in make soak: other tests do the same every day")
 @pytest.mark.parametrize("what", {shown[0] for shown in SHOWN.values()}, ids=lambda one: one.__name__)
 def test_with_all_of_them_it_works(rig: Rig, volume: Volume, what: Callable[[Rig, Volume], None]) -> None:
     what(rig, volume)

@@ -95,8 +95,9 @@ def test_a_pv_by_hand_keeps_its_volume_and_is_then_read_by_two_nodes_at_once(wor
 
     for document in by_hand(volume, "ReadOnlyMany", {"readers": "many"}):
         world.create(document)
-    readers = [world.running(volume, node, read_only=True) for node in ("a", "b")]
+    readers = [world.pod(volume, node, read_only=True) for node in ("a", "b")]
     for reader in readers:
+        world.cluster.wait_running(reader)
         assert world.sh(reader, "cat /data/row") == "reference"
         assert "read-only" in world.sh(reader, "touch /data/row 2>&1 || true").lower()
     assert len(world.mapped_volume(volume)) == 2
