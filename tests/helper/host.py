@@ -218,8 +218,10 @@ class Host:
         channel, target, lun = (int(word) if word.isdigit() else -1 for word in asked.split())
         for (at, its_target, its_lun), (uid, size) in self.luns.items():
             wanted = (host, channel in (0, -1), target in (its_target, -1), lun in (its_lun, -1))
-            if wanted == (at, True, True, True):
-                self.disk(f"sd{next(self._letters)}", f"{at}:0:{its_target}:{its_lun}", uid, size)
+            hctl = f"{at}:0:{its_target}:{its_lun}"
+            known = (self.root / f"sys/bus/scsi/devices/{hctl}").exists()  # a scan finds a disk only once
+            if wanted == (at, True, True, True) and not known:
+                self.disk(f"sd{next(self._letters)}", hctl, uid, size)
 
     def _lost(self, device: Path) -> None:
         (name,) = os.listdir(device / "block")
