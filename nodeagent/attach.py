@@ -6,6 +6,7 @@ import datetime
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
@@ -77,14 +78,8 @@ def usable(array: Array, options: Options) -> Volume:
             f"Volume {volume.name} is offline on array {array.name}.",
             volume=volume.name,
         )
-    if options.level not in (None, volume.level) and not options.read_only:
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"Volume {volume.name} is {volume.level} on array {array.name}, its PV says {options.level}: "
-            f"an expansion may have been broken off; see «instoragectl barrier plan {volume.name}» on the "
-            "node that had it last.",
-            volume=volume.name,
-        )
+    if not options.read_only:
+        require_whole(volume, options.level, array.name)
     return volume
 
 

@@ -12,6 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
@@ -76,14 +77,8 @@ def _stopped(configuration: Path, name: VolumeName) -> bool:
 def _refuse_interrupted(array: Array, name: VolumeName, level: str | None) -> None:
     """Raise when an active-active volume looks like another on the array: an expansion was broken off."""
     there = array.find_volume(name) if level == Level.ACTIVE_ACTIVE else None
-    if there is not None and there.level is not Level.ACTIVE_ACTIVE:
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"Volume {name} is {there.level} on array {array.name} and should be aa: nothing was done. An "
-            "expansion may have been broken off: see «instoragectl barrier plan "
-            f"{name}» on the node that had it last.",
-            volume=name,
-        )
+    if there is not None:
+        require_whole(there, level, array.name)
 
 
 def _success(message: str, **fields: object) -> str:

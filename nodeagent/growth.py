@@ -10,6 +10,7 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from nodeagent import expansion, tenancy
@@ -96,13 +97,7 @@ def _ours(operation: Operation, volume: Volume) -> Record:
             "that has it mounted.",
             volume=volume.name,
         )
-    if record.kind == Level.ACTIVE_ACTIVE and volume.level is not Level.ACTIVE_ACTIVE:
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"Volume {volume.name} was active-active when it was attached and is {volume.level} now: an "
-            f"expansion may have been broken off; see «instoragectl barrier plan {volume.name}».",
-            volume=volume.name,
-        )
+    require_whole(volume, record.kind, record.storage)
     return record
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.grant import UID_OPTION
 from instorage.wire.fault import Code, Fault
@@ -82,14 +83,8 @@ class Deletion:
                 f"the PV's finalizer {FINALIZER} by hand.",
                 volume=name,
             )
-        if there is not None and pair and there.level is not Level.ACTIVE_ACTIVE:
-            raise Fault(
-                Code.VOLUME_NOT_READY,
-                f"Volume {name} on array {array.name} is not deleted: its PV says aa, the array shows "
-                f"{there.level}. An expansion was broken off, and three of its four vdisks would stay: see "
-                f"«instoragectl barrier plan {name}» on the node that had it last, and finish it first.",
-                volume=name,
-            )
+        if there is not None:
+            require_whole(there, given.get("volLevel"), array.name)
         deleted = array.delete_volume(name) if there is not None or not (expected or pair) else False
         what = "is deleted" if deleted else "was deleted before"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")

@@ -8,14 +8,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from instorage.arrays.active_active import Function, Member
+from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.record import from_json
 from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints are read at run time
 
+if TYPE_CHECKING:
+    from instorage.arrays.model import Volume
+
 SCHEMA = 1
+
+
+def require_whole(volume: Volume, level: str | None, array: str) -> None:
+    """Raise `Fault(VOLUME_NOT_READY)` when `level` says active-active and the array shows another kind.
+
+    After the first step of an expansion the name is that of one vdisk of four, with the volume's UID: to use,
+    grow or delete it alone would part the copies. `level`: a `Level`, from what was known before.
+    """
+    if level == Level.ACTIVE_ACTIVE and volume.level is not Level.ACTIVE_ACTIVE:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} should be aa (active-active) and is {volume.level} on array {array}: an "
+            "expansion may have been broken off. Nothing was done; see «instoragectl barrier plan "
+            f"{volume.name}» on the node that had it last, and finish it first.",
+            volume=volume.name,
+            array=array,
+        )
 
 
 class Step(StrEnum):

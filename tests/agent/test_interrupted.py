@@ -20,14 +20,16 @@ def test_an_interrupted_volume_is_not_attached_by_another_node(pair: Pair) -> No
     pair.break_off()
     pair.bench.helper.barrier.unlink()
     pair.bench.helper.mounts.clear()
-    message = pair.bench.attach(VOLUME, AA).failure("vol1 is basic on array storage-01, its PV says aa")
+    message = pair.bench.attach(VOLUME, AA).failure(
+        "should be aa (active-active) and is basic on array storage-01"
+    )
     assert "instoragectl barrier plan vol1" in message
 
 
 def test_a_pv_that_does_not_say_its_kind_is_not_grown_as_another(pair: Pair) -> None:
     pair.break_off()
     pair.bench.helper.barrier.unlink()
-    said = pair.bench.expandfs(VOLUME, 2 * GIB).failure("was active-active when it was attached")
+    said = pair.bench.expandfs(VOLUME, 2 * GIB).failure("should be aa (active-active) and is basic")
     assert "instoragectl barrier plan vol1" in said
     assert "GrowFilesystem" not in pair.bench.helper.verbs()
 
