@@ -121,6 +121,9 @@ def main() -> int:
     wanted = sys.argv[1:]
     mutants = [one for one in table() if not wanted or one.patch in wanted or str(one.rule) in wanted]
     chosen = [one for one in mutants if not one.lab or os.environ.get("LAB")]
+    if not chosen:
+        print(f"{' '.join(wanted)}: neither a patch nor a rule (LAB=1 for those of the lab)")
+        return 1
     began = time.monotonic()
     if trouble := healthy(tuple(dict.fromkeys(test for one in chosen for test in one.tests))):
         print(f"The tests fail without any mutant:\n{trouble}")
