@@ -56,6 +56,7 @@ class GrowingPeer:
         self.sizes: dict[str, int] = {}
         self.filesystems: dict[str, int] = {}
         self.kept: dict[str, str] = {}
+        self.read_only = False  # the plugin directory
         self.barriers: list[str] = []
         """Texts that were written to the barrier file."""
         self.before: dict[str, Callable[[], object]] = {}
@@ -160,6 +161,8 @@ class GrowingPeer:
             assert len(asked["record"].encode()) <= 8 << 10
             assert len(asked["text"].encode()) <= 24 << 10
             self.kept[uid] = asked["record"]
+            if asked["text"] and self.read_only:
+                raise FaultError("internal", "Read-only file system")
             if asked["text"]:
                 temporary = self.barrier.with_name(".barrier.new")
                 temporary.write_text(asked["text"])

@@ -99,6 +99,19 @@ def test_what_must_hold_before_is_asked_before_anything_is_written_or_frozen(pai
     pair.assert_whole(GIB)
 
 
+def test_a_barrier_that_cannot_be_written_leaves_no_record_of_what_never_began(
+    pair: Pair,
+) -> None:
+    bench = pair.bench
+    bench.helper.read_only = True
+    pair.expand().failure("Read-only file system")
+    assert not bench.helper.kept
+    assert all(name.startswith("ls") for name in bench.commands())
+    bench.helper.read_only = False
+    pair.expand().success()
+    pair.assert_whole()
+
+
 def test_a_link_that_breaks_just_before_the_first_command_leaves_everything_as_it_was(pair: Pair) -> None:
     bench = pair.bench
     script = bench.helper.script("Freeze", gate=threading.Event())

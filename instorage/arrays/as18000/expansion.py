@@ -87,8 +87,8 @@ def settle(cli: Cli, record: Expansion) -> ActiveActive:
 def _begin(cli: Cli, record: Expansion, picture: ActiveActive, guard: Guard, limits: Limits) -> ActiveActive:
     require_ready(cli, picture, record.host, record.target)
     sequence = _Sequence(cli, record, picture, guard, limits)
-    guard.write(record)
     try:
+        guard.write(record)
         sequence.freeze()
     except BaseException:
         sequence.thaw()
