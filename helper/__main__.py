@@ -16,7 +16,7 @@ import time
 
 import sdnotify
 
-from helper import child, freeze, settings, store, worker
+from helper import child, freeze, settings, store, thaw, worker
 from helper.hostlock import HOST_LOCK, Claim, HostLock
 from instorage.wire.fault import Code, Fault
 from instorage.wire.varlink import decode, encode
@@ -143,7 +143,7 @@ class Supervisor:
 
     def _thaw_left(self) -> None:
         """Have a process thaw what a guardian has left that was killed with its worker."""
-        if store.names(freeze.RECORDS) and isinstance(self._configured, settings.Settings):
+        if store.names(thaw.RECORDS) and isinstance(self._configured, settings.Settings):
             with contextlib.suppress(OSError):
                 if os.fork() == 0:
                     try:
@@ -186,20 +186,18 @@ def users() -> frozenset[int]:
 
 
 def main() -> int:
-    """Run on the listening socket that systemd passed; with `--thaw` only end what freezes are left."""
+    """Run on the listening socket that systemd passed."""
     os.umask(0o077)
     configured: settings.Settings | Fault
     try:
         configured = settings.load()
     except Fault as fault:
         configured = fault
-    serving = sys.argv[1:] != ["--thaw"]
-    if serving and (os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1"):
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         print("The helper is started by instorage-helper.socket, not by hand.", file=sys.stderr)
         return 2
     freeze.thaw_recorded(settings.Settings() if isinstance(configured, Fault) else configured)
-    if serving:
-        Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
+    Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
     return 0
 
 

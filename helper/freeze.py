@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from helper import child, filesystem, store
+from helper import child, filesystem, store, thaw
 from helper.mount import mounted, volume_on
 from helper.settings import Settings
 from helper.target import parse
@@ -24,7 +24,6 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.varlink import Stream
 
-RECORDS = "/run/instorage/frozen"
 ANSWER = 20.0  # seconds for a freeze or a thaw
 _LONGEST = 120_000  # milliseconds
 _LET_GO = 5  # seconds for a guardian that lives to come to its end
@@ -115,9 +114,9 @@ def _keep_frozen(
 ) -> None:
     """Freeze; answer until told to thaw, or until the lease or the channel ends; thaw."""
     uid, intact = request.uid, True
-    if uid in store.names(RECORDS):
+    if uid in store.names(thaw.RECORDS):
         _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
-    store.put(RECORDS, uid, request.target)
+    store.put(thaw.RECORDS, uid, request.target)
     reached(Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
         _forget(uid)
@@ -146,28 +145,28 @@ def _thaw(node: int, uid: str) -> bool:
 
 
 def _forget(uid: str) -> None:
-    store.drop(RECORDS, uid)
+    store.drop(thaw.RECORDS, uid)
     reached(Step.HELPER_FREEZE_FORGOTTEN)
 
 
 def thaw_left(settings: Settings, *uids: str) -> None:
     """Thaw what killed guardians have left: who gets the lock of a volume knows that none of it lives."""
-    for uid in uids or store.names(RECORDS):
+    for uid in uids or store.names(thaw.RECORDS):
         with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + _LET_GO):
-            if uid in store.names(RECORDS):
+            if uid in store.names(thaw.RECORDS):
                 thaw_recorded(settings, uid)
 
 
 def thaw_recorded(settings: Settings, *uids: str) -> None:
     """Thaw what the records name, none of whose guardians lives, and say what could not be thawed."""
 
-    def thaw(uid: str) -> None:
+    def one(uid: str) -> None:
         with contextlib.ExitStack() as stack:
-            place, row, _ = volume_on(parse(store.get(RECORDS, uid) or "", settings), stack, uid)
+            place, row, _ = volume_on(parse(store.get(thaw.RECORDS, uid) or "", settings), stack, uid)
             _thaw(place.real(row), uid)
 
-    names = uids or store.names(RECORDS)
-    jobs = [functools.partial(thaw, uid) for uid in names]
+    names = uids or store.names(thaw.RECORDS)
+    jobs = [functools.partial(one, uid) for uid in names]
     for uid, answer in zip(names, child.gather(jobs, time.monotonic() + ANSWER, "A thaw"), strict=True):
         if isinstance(answer, Exception):
             print(f"Volume {uid} may still be frozen: {answer}", file=sys.stderr)

@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from instorage.wire.verbs import HELPER_SOCKET
-
+HELPER_SOCKET = "/run/instorage/helper.sock"
 PLUGIN = Path("/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume")
 STATE = Path("/var/lib/instorage")
 

@@ -12,7 +12,6 @@ from enum import StrEnum
 from instorage.wire.values import Bytes, FsType, Iqn, Lun, MountOption, Portal, RequestId, VolumeUid, Wwpn
 
 INTERFACE = "io.inspur.instorage.Helper"
-HELPER_SOCKET = "/run/instorage/helper.sock"
 
 
 class LockMode(StrEnum):

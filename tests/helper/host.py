@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from helper import barrier, child, freeze, iscsi, mounts, multipath, program, scsi, volume
+from helper import barrier, child, iscsi, mounts, multipath, program, scsi, thaw, volume
 from helper import format as formatting
 from helper.target import Place
 
@@ -85,7 +85,7 @@ class Host:
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
         monkeypatch.setattr(formatting, "RECORDS", str(self.root / "format"))
         monkeypatch.setattr(barrier, "RECORDS", str(self.root / "aa"))
-        monkeypatch.setattr(freeze, "RECORDS", str(self.root / "frozen"))
+        monkeypatch.setattr(thaw, "RECORDS", str(self.root / "frozen"))
         monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
         monkeypatch.setattr(child, "ABANDONED", str(self.root / "abandoned"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helper import __main__ as supervisor
-from helper import child, filesystem, freeze, settings
+from helper import child, filesystem, freeze, settings, thaw
 from helper import mount as mounting
 from helper.freeze import thaw_recorded
 from helper.settings import Settings
@@ -236,19 +237,23 @@ def died(rig: Rig, target: str | None = None) -> None:
 
 
 def test_after_the_helpers_death_what_was_frozen_is_thawed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ExecStopPost=` has it run with this argument."""
     died(rig)
     monkeypatch.setattr(settings, "load", lambda: rig.settings)
-    monkeypatch.setattr(sys, "argv", ["instorage-helper", "--thaw"])
-    assert supervisor.main() == 0
+    assert thaw.main() == 0
     assert not rig.frozen.exists()
     assert not rig.kept
+
+
+def test_an_idle_helper_that_leaves_costs_no_second_start_of_its_code() -> None:
+    program = "import sys; from helper.thaw import main; main(); print('helper.freeze' in sys.modules)"
+    argv = [sys.executable, "-c", program]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    assert shown.stdout == "False\n"
 
 
 def test_the_next_start_thaws_before_it_serves(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     died(rig)
     monkeypatch.setattr(settings, "load", lambda: rig.settings)
-    monkeypatch.setattr(sys, "argv", ["instorage-helper"])
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "1")
     monkeypatch.setattr(supervisor.socket, "socket", lambda **_: None)
@@ -268,7 +273,7 @@ def test_the_next_start_thaws_before_it_serves(rig: Rig, monkeypatch: pytest.Mon
 
 def test_the_unit_thaws_when_the_helper_has_ended() -> None:
     unit = (Path(__file__).parents[2] / "systemd/instorage-helper.service").read_text()
-    assert "\nExecStopPost=/usr/libexec/instorage/instorage-helper --thaw\n" in unit
+    assert "\nExecStopPost=/usr/libexec/instorage/instorage-helper-thaw\n" in unit
     assert "\nRuntimeDirectoryPreserve=yes\n" in unit
 
 
