@@ -118,7 +118,7 @@ class Cluster:
         text = documents if isinstance(documents, str) else "\n".join(map(json.dumps, documents))
         return self.kubectl("apply", "-f", "-", stdin=text)
 
-    def wait_bound(self, claim: str, seconds: float = 60) -> str:
+    def wait_bound(self, claim: str, seconds: float = 120) -> str:
         """Wait until a claim is bound; return its volume's name."""
         path = f"{api.CLAIMS}/{claim}"
         self._until(path, lambda found: phase(found) == "Bound", seconds, f"claim {claim} is bound", claim)
