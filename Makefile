@@ -75,7 +75,7 @@ soak: $(STAMP) ## kill everybody at every step, and what else is too long for ev
 	@$(PY) -m tools.kube.build >/dev/null
 	@SOAK=1 $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube
 	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadfile --timeout 3600 tests/lab/crash tests/lab/adversary \
-	  tests/lab/test_expandfs.py tests/agent/test_expansion.py tests/agent/test_killed_expansion.py tests/provisioner/test_idle.py
+	  tests/lab/node/test_life.py tests/lab/test_expandfs.py tests/agent/test_expansion.py tests/agent/test_killed_expansion.py tests/provisioner/test_idle.py
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub
