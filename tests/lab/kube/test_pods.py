@@ -41,10 +41,14 @@ def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(w
     assert volume not in str(world.san.control.do("volumes"))
 
 
-def test_two_pods_on_one_node_share_a_claim_and_the_last_one_takes_it_down(world: World) -> None:
+def test_two_pods_on_one_node_share_a_claim_as_their_group_and_the_last_one_takes_it_down(
+    world: World,
+) -> None:
     claim = world.claim()
-    first, second = world.running(claim, "a"), world.running(claim, "a")
+    user = {"fsGroup": 2000, "runAsUser": 1000, "runAsGroup": 1000}
+    first, second = (world.running(claim, "a", securityContext=user) for _ in range(2))
     world.sh(first, "echo from the first >/data/row; sync")
+    assert world.sh(first, "stat -c %g /data/row") == "2000"
     assert world.sh(second, "cat /data/row") == "from the first"
     world.remove(first)
     world.cluster.wait_gone(f"{api.PODS}/{first}")
@@ -82,11 +86,3 @@ def test_a_volume_named_in_two_pods_serves_one_node_and_the_other_pod_says_which
     world.remove(first)
     world.cluster.wait_running(second)
     assert world.sh(second, "cat /data/row") == "by hand"
-
-
-def test_files_belong_to_the_pods_group(world: World) -> None:
-    pod = world.running(
-        world.claim(), "a", securityContext={"fsGroup": 2000, "runAsUser": 1000, "runAsGroup": 1000}
-    )
-    world.sh(pod, "echo mine >/data/row")
-    assert world.sh(pod, "stat -c %g /data/row") == "2000"
