@@ -80,7 +80,20 @@ def usable(array: Array, options: Options) -> Volume:
         )
     if not options.read_only:
         require_whole(volume, options.level, array.name)
+        _require_said(volume, options.level, array.name)
     return volume
+
+
+def _require_said(volume: Volume, level: str | None, array: str) -> None:
+    """Raise for an active-active volume whose PV says otherwise: no node could see that it is not whole."""
+    if volume.level is Level.ACTIVE_ACTIVE and level not in (None, Level.ACTIVE_ACTIVE):
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} is aa (active-active) on array {array}, its PV says {level}: make the PV "
+            "anew with volLevel aa (first set its reclaim policy to Retain).",
+            volume=volume.name,
+            array=array,
+        )
 
 
 def _mapping_before(

@@ -73,7 +73,8 @@ class Deletion:
         given = options(volume)
         array = self._arrays.get(given.get("storageName") or None)
         expected = given.get(UID_OPTION)
-        pair = given.get("volLevel") == Level.ACTIVE_ACTIVE
+        level = given.get("volLevel")
+        pair = level == Level.ACTIVE_ACTIVE
         there = array.find_volume(name) if expected or pair else None
         if there is not None and expected and there.uid != expected:
             raise Fault(
@@ -84,7 +85,7 @@ class Deletion:
                 volume=name,
             )
         if there is not None:
-            require_whole(there, given.get("volLevel"), array.name)
+            require_whole(there, level, array.name)
         deleted = array.delete_volume(name) if there is not None or not (expected or pair) else False
         what = "is deleted" if deleted else "was deleted before"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.expansion import Step
-from tests.agent.bench import GIB
+from tests.agent.bench import GIB, options
 from tests.agent.expanding import AA, VOLUME
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ def test_an_interrupted_volume_is_not_attached_by_another_node(pair: Pair) -> No
         "should be aa (active-active) and is basic on array storage-01"
     )
     assert "instoragectl barrier plan vol1" in message
+
+
+def test_a_pair_whose_pv_says_another_kind_is_not_attached(pair: Pair) -> None:
+    pair.bench.helper.mounts.clear()
+    said = pair.bench.attach(VOLUME, options(VOLUME, volLevel="basic")).failure("its PV says basic")
+    assert "volLevel aa" in said
 
 
 def test_a_pv_that_does_not_say_its_kind_is_not_grown_as_another(pair: Pair) -> None:
