@@ -161,9 +161,9 @@ class GrowingPeer:
             assert len(asked["record"].encode()) <= 8 << 10
             assert len(asked["text"].encode()) <= 24 << 10
             self.kept[uid] = asked["record"]
-            if asked["text"] and self.read_only:
-                raise FaultError("internal", "Read-only file system")
             if asked["text"]:
+                if self.read_only:
+                    raise FaultError("internal", "Read-only file system")
                 temporary = self.barrier.with_name(".barrier.new")
                 temporary.write_text(asked["text"])
                 temporary.rename(self.barrier)

@@ -5,7 +5,6 @@ The array is simulated behind real SSH and keeps two contents; the helper is scr
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from nodeagent import host_guard
 from tests.agent.bench import GIB, device_target, until
 from tests.agent.expanding import COMMAND, VOLUME, Pair, left_of
 from tests.agent.helper_peer import FaultError
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,7 +161,7 @@ COVERING = [
     ("step", "trouble"),
     [
         pytest.param(step, trouble, id=f"{step}-{trouble.__name__}")
-        for step, trouble in (EVERY if os.environ.get("SOAK") else COVERING)
+        for step, trouble in (EVERY if WHOLE else COVERING)
     ],
 )
 def test_trouble_at_a_step_is_explained_and_finished_by_one_command(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +10,14 @@ from instorage.arrays.expansion import NINE, Step
 from tests.agent.bench import GIB, Bench, device_target, until
 from tests.agent.expanding import VOLUME, Pair, left_of
 from tests.agent.test_process import Service
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
-KILLED_AT = NINE if os.environ.get("SOAK") else (Step.UNTIE, Step.GROW_AUX, Step.TIE)
+KILLED_AT = NINE if WHOLE else (Step.UNTIE, Step.GROW_AUX, Step.TIE)
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.provisioner.conftest import until
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from tests.provisioner.conftest import Program, World
 
-MINUTES = 5 if os.environ.get("SOAK") else 0.75
+MINUTES = 5 if WHOLE else 0.75
 AN_HOUR = 60 / MINUTES
 LEADER, WAITING = 10, 2  # seconds of CPU an hour
 TICK = 1 / os.sysconf("SC_CLK_TCK")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.helper_rig import GIB, POD, HelperFault, Rig, Volume
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.lab
-WHOLE = bool(os.environ.get("SOAK"))
 UNIT = Path(__file__).parents[3] / "systemd/instorage-helper.service"
 DROP_IN = "/run/systemd/system/instorage-helper.service.d/capabilities.conf"
 

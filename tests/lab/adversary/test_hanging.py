@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.lab.helper_rig import AS_AGENT, CLIENT, Rig, Volume
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not os.environ.get("SOAK"), reason="3 minutes: in make soak; a hanging sync is in test_points"
-    ),
+    pytest.mark.skipif(not WHOLE, reason="3 minutes: in make soak; a hanging sync is in test_points"),
 ]
 
 OTHERS = 10

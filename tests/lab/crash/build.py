@@ -7,12 +7,12 @@ in `/run/instorage-crash.hits`. Nothing of this is in the product's tree.
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.soak import WHOLE
 from tools.install import ROOT, as_tar
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def tree() -> bytes:
     """
     head, _, _ = (ROOT / STEPS).read_text().partition("\ndef reached(")
     replaced = {STEPS: (head + HOOK).encode()}
-    if not os.environ.get("SOAK"):
+    if not WHOLE:
         source = (ROOT / RECONCILIATION).read_text()
         shorter = source.replace("REST_SECONDS = 30.0", "REST_SECONDS = 12.0")
         assert shorter != source, "reconciliation has another rest: change it here too"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import subprocess
 import time
 import uuid
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.crash import build
+from tests.soak import WHOLE
 from tools.lab.product import Product
 from tools.lab.san import San
 
@@ -94,7 +94,7 @@ def state(product: Product, san: San) -> dict[str, str]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the figures of a whole run (`make soak`) down."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if not os.environ.get("SOAK") or reporter is None or session.config.option.collectonly:
+    if not WHOLE or reporter is None or session.config.option.collectonly:
         return
     counts = {kind: len(reporter.stats.get(kind, ())) for kind in ("passed", "failed", "error")}
     commit = subprocess.run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from tests.crash.table import Step
 from tests.lab.crash import build
 from tests.lab.crash.conftest import installed, state
 from tests.lab.crash.life import Kill, killed, once, repeat
+from tests.soak import WHOLE
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-WHOLE = bool(os.environ.get("SOAK"))
 
 
 @pytest.fixture(scope="module")

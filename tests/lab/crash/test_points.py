@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from tests.lab.crash.life import (
     rotated,
     victims,
 )
+from tests.soak import WHOLE
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.san import San
 
-WHOLE = bool(os.environ.get("SOAK"))
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600 if WHOLE else 600)]
 LIVES = lives(everything() if WHOLE else rotated())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from tools.lab.topology import NODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WHOLE = bool(os.environ.get("SOAK"))
 CLASS = "instorage-thin"
 KEEP_RUNNING = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
 LIMIT = 300.0  # seconds; usually 10, and 60 where a pod goes as kubelet 1.20 lets it

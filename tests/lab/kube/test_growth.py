@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.kube.conftest import CLASS, WHOLE, storage_class, until
+from tests.lab.kube.conftest import CLASS, storage_class, until
+from tests.soak import WHOLE
 from tools.kube import api
 
 if TYPE_CHECKING:

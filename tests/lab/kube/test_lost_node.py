@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.kube.conftest import WHOLE, until
+from tests.lab.kube.conftest import until
+from tests.soak import WHOLE
 from tools.kube.cluster import RUNNING_LIMIT
 from tools.kube.control_agent import ControlAgent
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.kube.conftest import WHOLE, until
+from tests.lab.kube.conftest import until
+from tests.soak import WHOLE
 from tools.lab import LabFault
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ def test_restarted_services_leave_the_pod_alone_and_the_volume_goes_with_the_pod
         machine.run(f"systemctl restart {unit}", timeout=120)
         world.cluster.wait_kubelet(machine)
         until(lambda: _rows(world, pod) == rows, lambda: f"rows: {world.cluster.said(pod)}", 120)
+    world.sh(pod, "echo after >>/data/rows; sync")
     assert world.restarts(pod) == 0
     world.remove(pod)
     world.unmapped(claim)
 
 
-@pytest.mark.parametrize("hard", [False, True] if WHOLE else [False])
+@pytest.mark.parametrize("hard", [False, True] if WHOLE else [False], ids=("reboot", "reset")[: 1 + WHOLE])
 def test_after_the_machine_came_back_the_pod_has_its_data(world: World, *, hard: bool) -> None:
     machine = world.products["a"].machine
     pod = world.running(world.claim(), "a")

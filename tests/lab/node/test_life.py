@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.soak import WHOLE
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 pytestmark = pytest.mark.lab
-MANY = 20 if os.environ.get("SOAK") else 8  # volumes at once: half the time of 20 goes to udev's own programs
+MANY = 20 if WHOLE else 8  # volumes at once: half the time of 20 goes to udev's own programs
 
 
 def succeeded(answers: list[Answer]) -> list[Answer]:
