@@ -188,15 +188,11 @@ def users() -> frozenset[int]:
 def main() -> int:
     """Run on the listening socket that systemd passed."""
     os.umask(0o077)
-    configured: settings.Settings | Fault
-    try:
-        configured = settings.load()
-    except Fault as fault:
-        configured = fault
+    configured = settings.loaded()
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         print("The helper is started by instorage-helper.socket, not by hand.", file=sys.stderr)
         return 2
-    freeze.thaw_recorded(settings.Settings() if isinstance(configured, Fault) else configured)
+    freeze.thaw_recorded(configured)
     Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
     return 0
 

@@ -157,8 +157,9 @@ def thaw_left(settings: Settings, *uids: str) -> None:
                 thaw_recorded(settings, uid)
 
 
-def thaw_recorded(settings: Settings, *uids: str) -> None:
+def thaw_recorded(found: Settings | Fault, *uids: str) -> None:
     """Thaw what the records name, none of whose guardians lives, and say what could not be thawed."""
+    settings = Settings() if isinstance(found, Fault) else found
 
     def one(uid: str) -> None:
         with contextlib.ExitStack() as stack:

@@ -46,6 +46,14 @@ class Settings:
             raise Fault(Code.NOT_ALLOWED, text, value=min(strange))
 
 
+def loaded() -> Settings | Fault:
+    """Return the settings, or what is wrong with their files."""
+    try:
+        return load()
+    except Fault as fault:
+        return fault
+
+
 def load() -> Settings:
     """Read the files; `Fault(BAD_CONFIGURATION)` for one that others than root can write."""
     parser = configparser.ConfigParser(interpolation=None)

@@ -3,7 +3,6 @@
 Each time the idle helper leaves this runs too, so nothing else is imported unless a record is there.
 """
 
-import contextlib
 import os
 
 RECORDS = "/run/instorage/frozen"
@@ -14,10 +13,6 @@ def main() -> int:
     """Thaw what the records name; the next start of the helper tries again what could not be thawed."""
     if os.path.isdir(RECORDS) and os.listdir(RECORDS):
         from helper import freeze, settings
-        from instorage.wire.fault import Fault
 
-        configured = settings.Settings()
-        with contextlib.suppress(Fault):
-            configured = settings.load()
-        freeze.thaw_recorded(configured)
+        freeze.thaw_recorded(settings.loaded())
     return 0

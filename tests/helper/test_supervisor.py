@@ -193,7 +193,7 @@ def test_a_stop_ends_idle_workers_at_once(start: Start, connect: Connect) -> Non
 
 
 ALLOWED = {"filelock", "sdnotify", "systemd"}
-MAX_LINES = 2640  # of code: no blank lines, comments, docstrings; 2,200 of the specification, and growth
+MAX_LINES = 2635  # of code: no blank lines, comments, docstrings; 2,200 of the specification, and growth
 SHOW_MODULES = """
 import sys
 sys.path[:0] = [sys.argv[1]]
