@@ -6,13 +6,17 @@ trouble can be made that a real host shows once a year. `events` holds everythin
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import os
 import shutil
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helper import barrier, child, iscsi, mounts, multipath, program, scsi, thaw, volume
@@ -20,7 +24,7 @@ from helper import format as formatting
 from helper.target import Place
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     import pytest
 
@@ -33,6 +37,13 @@ SCRIPT = """#!/bin/sh
 echo "${{0##*/}} $*" >> {events}
 {body}
 """
+
+
+def _obeyed(write: Callable[[str, str], None], path: str, text: str) -> None:
+    """Write to sysfs as the kernel has it: the call comes back when what was asked for is done."""
+    write(path, text)
+    with contextlib.suppress(FileNotFoundError):  # the device went with it
+        child.until(lambda: not Path(path).read_text(), time.monotonic() + 5, 0.001)
 
 
 @dataclass
@@ -89,6 +100,7 @@ class Host:
         monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
         monkeypatch.setattr(child, "ABANDONED", str(self.root / "abandoned"))
+        monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))
         fsync = os.fsync
 
         def logged(descriptor: int) -> None:
@@ -197,13 +209,13 @@ class Host:
         while not self._stopping.wait(0.002):
             for scan in self.root.glob("sys/class/scsi_host/host*/scan"):
                 if asked := scan.read_text():
-                    scan.write_text("")
                     self.note(f"scan {scan.parent.name} «{asked}»")
                     self._found(int(scan.parent.name[4:]), asked)
+                    scan.write_text("")
             for rescan in list(self.root.glob("sys/bus/scsi/devices/*/rescan")):
                 if rescan.read_text():
-                    rescan.write_text("")
                     self._read_again(rescan.parent)
+                    rescan.write_text("")
                 if rescan.with_name("delete").read_text():
                     self._lost(rescan.parent)
 
