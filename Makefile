@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak demo demo-kube lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-machines demo demo-kube lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -73,9 +73,16 @@ soak: $(STAMP) ## kill everybody at every step, and what else is too long for ev
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(PY) -m tools.kube.build >/dev/null
-	@SOAK=1 $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube
-	@SOAK=1 $(PY) -m pytest -q -n 2 --dist loadfile --timeout 3600 tests/lab/crash tests/lab/adversary \
-	  tests/lab/node/test_life.py tests/lab/test_expandfs.py tests/agent/test_expansion.py tests/agent/test_killed_expansion.py tests/provisioner/test_idle.py
+	@SOAK=1 $(MAKE) --no-print-directory -k -j2 soak-beside soak-machines
+
+soak-beside: $(STAMP)
+	@mkdir -p build
+	@nice -n 10 $(PY) -m pytest -q --timeout 3600 tests/agent/test_expansion.py tests/agent/test_killed_expansion.py \
+	  tests/provisioner/test_idle.py >build/soak-beside.log 2>&1; ended=$$?; cat build/soak-beside.log; exit $$ended
+
+soak-machines: $(STAMP)
+	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py tests/lab/test_expandfs.py; \
+	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub

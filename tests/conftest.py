@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests import soak
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,6 +22,7 @@ settings.load_profile("project")
 MAY_START_PROGRAMS = ("subprocess", "lab", "root", "kube")
 
 
+BEGAN = time.monotonic()
 LAB_SECONDS: dict[str, float] = {}
 """Of each lab test, its fixtures included; gathered here, where the workers of xdist report to."""
 
@@ -34,6 +37,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("seconds of each lab test")
     for name, taken in LAB_SECONDS.items():
         terminalreporter.write_line(f"{taken:7.1f}  {name}")
+    if soak.WHOLE and not terminalreporter.config.option.collectonly:
+        kinds = ("passed", "skipped", "failed", "error")
+        counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in kinds}
+        soak.write_down(" ".join(terminalreporter.config.args), counts, time.monotonic() - BEGAN)
 
 
 class StrayProgramError(BaseException):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.growing import HERE, WRITER
+from tests.soak import WHOLE
 from tools.install import PLUGIN
 from tools.lab.kubelet import STILL_WORKING, STUB, Kubelet
 from tools.lab.product import Product
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tools.lab import Lab, Machine
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak: another step has the same trouble every day")
 GIB = 1 << 30
 BARRIER = f"/{PLUGIN}/aa-extend-failure.barrier"
 THIN = "-rsize 2% -autoexpand"
@@ -146,7 +148,8 @@ def volume(san: San, node: Machine) -> Iterator[Pod]:
 def pair(volume: Pod) -> Iterator[Pod]:
     yield volume
     volume.san.control.do("clear")
-    volume.node.run("instoragectl barrier resume", 240, check=False)  # what a failed test left
+    left = volume.node.run("instoragectl barrier resume", 240, check=False)  # what a failed test left
+    assert "nothing is to be done" in left.stdout
 
 
 def refused(pod: Pod, command: str, skip: int) -> None:
@@ -179,8 +182,8 @@ def test_an_active_active_volume_grows_under_a_writer(pair: Pod) -> None:
 @pytest.mark.parametrize(
     ("command", "skip", "trouble"),
     [
-        pytest.param("rmrcrelationship", 0, refused, id="step 1 refused"),
-        pytest.param("expandvdisksize", 1, killed("nodeagent"), id="agent killed in step 3"),
+        pytest.param("rmrcrelationship", 0, refused, id="step 1 refused", marks=IN_SOAK),
+        pytest.param("expandvdisksize", 1, killed("nodeagent"), id="agent killed in step 3", marks=IN_SOAK),
         pytest.param("expandvdisksize", 2, lost, id="array lost in step 4"),
         pytest.param("expandvdisksize", 3, killed("helper"), id="helper killed in step 5"),
         pytest.param("mkrcrelationship", 0, killed("nodeagent"), id="agent killed in step 6"),
@@ -206,7 +209,6 @@ def test_a_broken_off_expansion_is_thawed_explained_and_finished(
     san.control.do("clear")
     assert "mcsop " in node.run("instoragectl barrier plan", 120).stdout
     print(node.run("instoragectl barrier resume", 240).stdout)
-    assert "nothing is to be done" in node.run("instoragectl barrier resume", 60).stdout
     success, answer = pair.expand(gib)
     assert success, answer
     assert answer["volumeNewSize"] == gib * GIB

@@ -159,7 +159,7 @@ def test_a_freeze_stops_a_writer_until_the_thaw(rig: Rig, standing: Volume) -> N
             assert [one["intact"] for one in holder.answers(2)] == [True, True]
             before = writer.changed()
             with pytest.raises(HelperFault) as busy:
-                rig.unmount(standing.device_mount)
+                rig.call("Detach", uid=standing.uid, wait_ms=3000)
             assert busy.value.code == "lock-timeout"
             assert writer.changed() == before, "written while it was frozen"
         writer.goes_on()

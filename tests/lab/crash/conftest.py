@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-import subprocess
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lab.crash import build
-from tests.soak import WHOLE
 from tools.lab.product import Product
 from tools.lab.san import San
 
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
     MakeVolume = Callable[[], str]
 
 CLEAN_LIMIT = 60  # seconds: «within a minute nothing is left that nobody uses»
-SOAK = Path(__file__).resolve().parents[3] / "docs/soak.md"
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +84,3 @@ def state(product: Product, san: San) -> dict[str, str]:
     """Return what of volumes is on the node and mapped on the array."""
     mapped = [volume["name"] for volume in san.control.do("volumes") if volume["maps"]]
     return product.residue() | ({"mappings": " ".join(mapped)} if mapped else {})
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the figures of a whole run (`make soak`) down."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if not WHOLE or reporter is None or session.config.option.collectonly:
-        return
-    counts = {kind: len(reporter.stats.get(kind, ())) for kind in ("passed", "failed", "error")}
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    with SOAK.open("a", encoding="utf-8") as file:
-        file.write(f"| {today} | {commit.stdout.strip()} | crash points × victims, adversary | {said} |\n")
