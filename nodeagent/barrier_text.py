@@ -59,7 +59,7 @@ def how_far(record: Expansion) -> str:
     done = [one.value for one in NINE[: step.number - 1]]
     before = f"; sent before: {', '.join(done)}" if done else ""
     place = "the order to copy" if step is Step.START else f"step {step.number} of {len(NINE)}"
-    answer = "answered" if record.answered else "whose answer did not come"
+    answer = "not under way any more" if record.answered else "whose answer did not come"
     return f"Reached: {place} ({step}), {answer}{before}"
 
 

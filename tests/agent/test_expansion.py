@@ -179,6 +179,7 @@ def test_trouble_at_a_step_is_explained_and_finished_by_one_command(
     bench.do("clear")
     reached = step.number + (trouble is helper_dies_in_the_command)
     assert pair.record.state == "failed"
+    assert pair.record.answered == (trouble is not array_is_lost), "resume would wait for what was never sent"
     assert (
         f"step {pair.record.step.number if pair.record.step else 0} of 9" in bench.helper.barrier.read_text()
     )

@@ -221,8 +221,8 @@ class _Sequence:
             alike=self._record.alike and step is not Step.UNTIE,
             failure="",
         )
-        self._guard.write(self._record)
         try:
+            self._guard.write(self._record)
             with operation.within(self._patience):
                 self._cli.operate(*words(self._record, self._picture, step, sync=sync))
         except OutcomeUnknown:
