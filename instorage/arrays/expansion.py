@@ -81,9 +81,9 @@ class Expansion:
 
     `members`, `access` (number of I/O groups): the picture before step 1. `step` is the last one that was
     sent, or may have been, at `sent` (ms of the wall clock); `answered` says that the array's answer to it
-    came or that it was never sent, else it may still be carried out within `patience` (ms). `alike`: the relationship that the array
-    shows was made while nothing could write, or with a full synchronisation; while false, the copies count
-    as different. `failure`: what went wrong, in the array's words.
+    came or that it was never sent, else it may still be carried out within `patience` (ms). `alike`: the
+    relationship that the array shows was made while nothing could write, or with a full synchronisation;
+    while false, the copies count as different. `failure`: what went wrong, in the array's words.
     """
 
     array: str
