@@ -16,11 +16,12 @@ import time
 
 import sdnotify
 
-from helper import child, freeze, settings, store, thaw, worker
+from helper import child, freeze, settings, worker
 from helper.hostlock import HOST_LOCK, Claim, HostLock
 from instorage.wire.fault import Code, Fault
+from instorage.wire.interface import INTERFACE
 from instorage.wire.varlink import decode, encode
-from instorage.wire.verbs import INTERFACE, LockMode
+from instorage.wire.verbs import LockMode
 from systemd import journal
 
 AGENT_USER = "instorage-agent"
@@ -139,18 +140,7 @@ class Supervisor:
                     with contextlib.suppress(KeyError):
                         self._selector.unregister(channel)
                     channel.close()
-                    self._thaw_left()
-
-    def _thaw_left(self) -> None:
-        """Have a process thaw what a guardian has left that was killed with its worker."""
-        if store.names(thaw.RECORDS) and isinstance(self._configured, settings.Settings):
-            with contextlib.suppress(OSError):
-                if os.fork() == 0:
-                    try:
-                        child.enter()
-                        freeze.thaw_left(self._configured)
-                    finally:
-                        os._exit(0)
+                    freeze.thaw_behind(self._configured)
 
     def _hear(self, pid: int) -> None:
         """Take what a worker asks of the host lock; an end of its channel is its end, and `_reap` follows."""

@@ -15,11 +15,12 @@ import time
 from typing import Any
 
 from helper import child, filesystem, store, thaw
-from helper.mount import mounted, volume_on
+from helper.growth import mounted
+from helper.mount import volume_on
 from helper.settings import Settings
 from helper.target import parse
 from helper.volume import hold
-from instorage.wire import verbs
+from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.varlink import Stream
@@ -36,7 +37,7 @@ class Freezer:
     def __init__(self, settings: Settings) -> None:
         self._settings, self._uid, self._pid = settings, "", 0
 
-    def freeze(self, request: verbs.FreezeRequest, settings: Settings) -> verbs.FreezeReply:
+    def freeze(self, request: growth.FreezeRequest, settings: Settings) -> growth.FreezeReply:
         """Freeze, or renew the lease; `Fault(TIMEOUT)` when the kernel does not come back from it."""
         parse(request.target, settings)
         if not 0 < request.lease_ms <= _LONGEST or self._uid not in ("", request.uid):
@@ -44,18 +45,18 @@ class Freezer:
             raise Fault(Code.BAD_REQUEST, text, field="lease_ms")
         if not self._uid:
             self._begin(request)
-        return verbs.FreezeReply(self._ask(lease_ms=request.lease_ms))
+        return growth.FreezeReply(self._ask(lease_ms=request.lease_ms))
 
-    def thaw(self, request: verbs.ThawRequest, settings: Settings) -> verbs.ThawReply:
+    def thaw(self, request: growth.ThawRequest, settings: Settings) -> growth.ThawReply:
         """Thaw what this connection has frozen, whatever has become of it."""
         parse(request.target, settings)
         if request.uid != self._uid:
-            return verbs.ThawReply(intact=False)
+            return growth.ThawReply(intact=False)
         intact = self._ask(thaw=1)
         self.end()
-        return verbs.ThawReply(intact)
+        return growth.ThawReply(intact)
 
-    def _begin(self, request: verbs.FreezeRequest) -> None:
+    def _begin(self, request: growth.FreezeRequest) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         child.PRIVATE.add(self._channel.fileno())
         if (pid := os.fork()) == 0:
@@ -96,7 +97,7 @@ class Freezer:
             thaw_left(self._settings, uid)
 
 
-def _guard(stream: Stream, request: verbs.FreezeRequest, settings: Settings) -> None:
+def _guard(stream: Stream, request: growth.FreezeRequest, settings: Settings) -> None:
     asked = stream.receive(time.monotonic() + ANSWER)
     try:
         with mounted(request, settings) as (place, row):
@@ -110,7 +111,7 @@ def _guard(stream: Stream, request: verbs.FreezeRequest, settings: Settings) -> 
 
 
 def _keep_frozen(
-    stream: Stream, node: int, request: verbs.FreezeRequest, asked: dict[str, Any] | None
+    stream: Stream, node: int, request: growth.FreezeRequest, asked: dict[str, Any] | None
 ) -> None:
     """Freeze; answer until told to thaw, or until the lease or the channel ends; thaw."""
     uid, intact = request.uid, True
@@ -155,6 +156,18 @@ def thaw_left(settings: Settings, *uids: str) -> None:
         with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + _LET_GO):
             if uid in store.names(thaw.RECORDS):
                 thaw_recorded(settings, uid)
+
+
+def thaw_behind(found: Settings | Fault) -> None:
+    """Have a process thaw what a guardian has left that was killed with its worker; for the supervisor."""
+    if store.names(thaw.RECORDS) and isinstance(found, Settings):
+        with contextlib.suppress(OSError):
+            if os.fork() == 0:
+                try:
+                    child.enter()
+                    thaw_left(found)
+                finally:
+                    os._exit(0)
 
 
 def thaw_recorded(found: Settings | Fault, *uids: str) -> None:

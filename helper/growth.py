@@ -3,29 +3,33 @@
 import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from helper import child, device, filesystem, multipath, scsi
-from helper.mount import call, mounted
+from helper.mount import call, volume_on
+from helper.mounts import Row
 from helper.settings import Settings
+from helper.target import Place, parse
 from helper.volume import hold
-from instorage.wire import verbs
+from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
+from instorage.wire.verbs import Multipath
 
 _SOON = 0.8  # share of the patience after which a disk or the map is said to have another size
 _PAUSE = 0.3  # seconds between two rescans: the second controller of an array may be late
+_LOCK = 10  # seconds for the lock of a volume that grows already
 _GROW = 90  # seconds for a file system to grow
 
 
-def rescan(request: verbs.RescanRequest, settings: Settings) -> verbs.RescanReply:
+def rescan(request: growth.RescanRequest, settings: Settings) -> growth.RescanReply:
     """Have every path, then the map, take the size that the array says; refused unless all paths are up."""
     settings.check(request.uid)
     deadline = time.monotonic() + request.wait_ms / 1000
     soon = time.monotonic() + request.wait_ms / 1000 * _SOON
     with hold(request.uid, request.op, soon):
         volume = device.find(request.uid)
-        if settings.demanded(verbs.Multipath.PREFERRED):
+        if settings.demanded(Multipath.PREFERRED):
             device.demand_map(volume)
         _each(volume, functools.partial(_up, volume, request.size), deadline)
         _each(volume, functools.partial(_take, request.uid, request.size, soon), deadline)
@@ -33,7 +37,7 @@ def rescan(request: verbs.RescanRequest, settings: Settings) -> verbs.RescanRepl
         if volume.map and volume.map.size != request.size:
             multipath.resize(volume.map, request.uid, request.size, soon)
             reached(Step.HELPER_GROWTH_MAP_RESIZED)
-    return verbs.RescanReply(volume.link, tuple(disk.name for disk in volume.disks))
+    return growth.RescanReply(volume.link, tuple(disk.name for disk in volume.disks))
 
 
 def _each(volume: device.Volume, job: Callable[[scsi.Disk], None], deadline: float) -> None:
@@ -72,7 +76,19 @@ def _take(uid: str, size: int, deadline: float, disk: scsi.Disk) -> None:
         raise Fault(Code.WRONG_DEVICE, text, disk=disk.name, expected=size, found=found)
 
 
-def grow_filesystem(request: verbs.GrowFilesystemRequest, settings: Settings) -> verbs.GrowFilesystemReply:
+@contextlib.contextmanager
+def mounted(
+    request: growth.GrowFilesystemRequest | growth.FreezeRequest, settings: Settings
+) -> Iterator[tuple[Place, Row]]:
+    """Hold the target on which the volume asked for is mounted, and the volume's lock."""
+    settings.check(request.uid)
+    target = parse(request.target, settings)
+    with hold(request.uid, request.op, time.monotonic() + _LOCK), contextlib.ExitStack() as stack:
+        place, row, _ = volume_on(target, stack, request.uid)
+        yield place, row
+
+
+def grow_filesystem(request: growth.GrowFilesystemRequest, settings: Settings) -> growth.GrowFilesystemReply:
     """Have the file system that is mounted on a target fill its device; it may be that large already."""
     with mounted(request, settings) as (place, row):
         if row.read_only:
@@ -84,4 +100,4 @@ def grow_filesystem(request: verbs.GrowFilesystemRequest, settings: Settings) ->
             place, lambda: filesystem.grow(place.real(row), row.fs_type, size), what, request.uid, _GROW
         )
         reached(Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
-    return verbs.GrowFilesystemReply(row.fs_type, grown)
+    return growth.GrowFilesystemReply(row.fs_type, grown)

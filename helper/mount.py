@@ -22,7 +22,6 @@ from instorage.wire.values import VolumeUid
 T = TypeVar("T")
 
 _WAIT = 30  # seconds for a volume's lock, a mount, an unmount
-_LOCKED = 10  # seconds for the lock of a volume that grows
 _ANSWER = 15  # seconds for the disks to say who they are
 _FSCK = 900
 
@@ -182,18 +181,6 @@ def volume_on(target: Target, stack: contextlib.ExitStack, uid: str = "") -> tup
         f"Volume {uid} is not mounted on {target.text}." if uid else f"No volume is mounted on {target.text}."
     )
     raise Fault(Code.NOT_OURS, text, target=target.text)
-
-
-@contextlib.contextmanager
-def mounted(
-    request: verbs.GrowFilesystemRequest | verbs.FreezeRequest, settings: Settings
-) -> Iterator[tuple[Place, Row]]:
-    """Hold the target on which the volume asked for is mounted, and the volume's lock."""
-    settings.check(request.uid)
-    target = parse(request.target, settings)
-    with hold(request.uid, request.op, time.monotonic() + _LOCKED), contextlib.ExitStack() as stack:
-        place, row, _ = volume_on(target, stack, request.uid)
-        yield place, row
 
 
 def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountReply:

@@ -18,9 +18,10 @@ from helper.inventory import inspect
 from helper.mount import bind, mount, unmount
 from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
+from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.record import from_json, to_json
 from instorage.wire.varlink import Stream
-from instorage.wire.verbs import INTERFACE, VERBS, Empty, LockReply, LockRequest
+from instorage.wire.verbs import Empty, LockReply, LockRequest
 from systemd import journal
 
 SERVICE = "org.varlink.service"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath, RescanRequest
+from instorage.wire.growth import RescanRequest
+from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from nodeagent import identity
 from nodeagent.steps import Step, reached
 

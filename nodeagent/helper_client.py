@@ -10,23 +10,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
-from instorage.wire.varlink import Stream
-from instorage.wire.verbs import (
-    INTERFACE,
-    VERBS,
-    AttachReply,
-    AttachRequest,
+from instorage.wire.growth import (
     BarrierReply,
     BarrierRequest,
+    FreezeReply,
+    FreezeRequest,
+    GrowFilesystemReply,
+    GrowFilesystemRequest,
+    RescanReply,
+    RescanRequest,
+    ThawReply,
+    ThawRequest,
+)
+from instorage.wire.interface import INTERFACE, VERBS
+from instorage.wire.varlink import Stream
+from instorage.wire.verbs import (
+    AttachReply,
+    AttachRequest,
     BindReply,
     BindRequest,
     DetachReply,
     DetachRequest,
     Empty,
-    FreezeReply,
-    FreezeRequest,
-    GrowFilesystemReply,
-    GrowFilesystemRequest,
     InitiatorReply,
     InitiatorRequest,
     InspectReply,
@@ -36,10 +41,6 @@ from instorage.wire.verbs import (
     LockRequest,
     MountReply,
     MountRequest,
-    RescanReply,
-    RescanRequest,
-    ThawReply,
-    ThawRequest,
     UnlockRequest,
     UnmountReply,
     UnmountRequest,

@@ -1,7 +1,6 @@
-"""What the agent may ask of the root helper: one request and one reply type a verb.
+"""The verbs of a volume's life, from the initiator to the detach: one request and one reply type each.
 
-The interface's text is `helper/io.inspur.instorage.Helper.varlink`; a test holds both equal. Sizes are bytes,
-times milliseconds. Every request carries `op`, the request id of the journal.
+Sizes are bytes, times milliseconds.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from instorage.wire.values import Bytes, FsType, Iqn, Lun, MountOption, Portal, RequestId, VolumeUid, Wwpn
-
-INTERFACE = "io.inspur.instorage.Helper"
 
 
 class LockMode(StrEnum):
@@ -38,23 +35,20 @@ class IscsiPath:
 
 
 @dataclass(frozen=True)
-class _Request:
-    """`op`: the request id of the journal."""
+class Request:
+    """`op`: the request id of the journal (`INSTORAGE_OP`)."""
 
     op: RequestId
 
 
 @dataclass(frozen=True)
-class _OfVolume(_Request):
+class OfVolume(Request):
+    """`uid`: whose verb it is."""
+
     uid: VolumeUid
 
 
-@dataclass(frozen=True)
-class _OnTarget(_OfVolume):
-    target: str
-
-
-class InitiatorRequest(_Request):
+class InitiatorRequest(Request):
     """Ask for the names under which this machine logs in to arrays."""
 
 
@@ -67,7 +61,7 @@ class InitiatorReply:
 
 
 @dataclass(frozen=True)
-class InspectRequest(_Request):
+class InspectRequest(Request):
     """Ask what the kernel has of one volume, or of every InStorage volume (one reply each, `more`)."""
 
     uid: VolumeUid | None = None
@@ -113,7 +107,7 @@ class InspectReply:
 
 
 @dataclass(frozen=True)
-class LockRequest(_Request):
+class LockRequest(Request):
     """Take or renew the host lock for this connection; dropped when the connection or the lease ends."""
 
     mode: LockMode
@@ -128,12 +122,12 @@ class LockReply:
     not_locked: tuple[str, ...] = ()
 
 
-class UnlockRequest(_Request):
+class UnlockRequest(Request):
     """Give the host lock up."""
 
 
 @dataclass(frozen=True)
-class AttachRequest(_OfVolume):
+class AttachRequest(OfVolume):
     """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
 
     size: Bytes
@@ -162,7 +156,7 @@ class AttachReply:
 
 
 @dataclass(frozen=True)
-class DetachRequest(_OfVolume):
+class DetachRequest(OfVolume):
     """Flush, remove the map and every path of the volume; refused while anything uses it.
 
     `vanished`: the array has it no more, so that nothing is to be finished: the record of a format goes too.
@@ -180,7 +174,7 @@ class DetachReply:
 
 
 @dataclass(frozen=True)
-class MountRequest(_OfVolume):
+class MountRequest(OfVolume):
     """Mount the volume on a device-mount target, formatting it first if it is proven new.
 
     `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
@@ -211,7 +205,7 @@ class MountReply:
 
 
 @dataclass(frozen=True)
-class BindRequest(_Request):
+class BindRequest(Request):
     """Bind a volume's device mount to a pod's directory of the same volume name."""
 
     source: str
@@ -227,7 +221,7 @@ class BindReply:
 
 
 @dataclass(frozen=True)
-class UnmountRequest(_Request):
+class UnmountRequest(Request):
     """Sync and unmount a target of either shape. Success when nothing of ours is mounted there."""
 
     target: str
@@ -241,104 +235,5 @@ class UnmountReply:
 
 
 @dataclass(frozen=True)
-class RescanRequest(_OfVolume):
-    """Read the size of every path again, then have the map take it: `size` is what the array says now.
-
-    With the size of before it proves that every path is up. Refused when a path does not answer.
-    """
-
-    size: Bytes
-    wait_ms: int
-
-
-@dataclass(frozen=True)
-class RescanReply:
-    """The device, and the kernel names of its paths: each has that size."""
-
-    device: str
-    paths: tuple[str, ...] = ()
-
-
-class GrowFilesystemRequest(_OnTarget):
-    """Make the file system that is mounted on a target as large as its volume."""
-
-
-@dataclass(frozen=True)
-class GrowFilesystemReply:
-    """`size`: bytes of the file system, as statvfs(3) counts them: what it needs for itself is left out."""
-
-    fs_type: str
-    size: int
-
-
-@dataclass(frozen=True)
-class FreezeRequest(_OnTarget):
-    """Stop writes to the volume mounted on a target until the lease ends; asked again, renew the lease.
-
-    Thawed as well when this connection, or the helper, ends. At most 120 s at a time.
-    """
-
-    lease_ms: int
-
-
-@dataclass(frozen=True)
-class FreezeReply:
-    """`intact`: nothing has thawed it since this connection asked first."""
-
-    intact: bool
-
-
-class ThawRequest(_OnTarget):
-    """Let the volume be written again."""
-
-
-@dataclass(frozen=True)
-class ThawReply:
-    """`intact`: it was frozen from the first call of Freeze until now."""
-
-    intact: bool
-
-
-@dataclass(frozen=True)
-class BarrierRequest(_Request):
-    """Keep, or with `erase` forget, the record of a volume's active-active expansion; no `uid`: only look.
-
-    `record` (JSON, at most 8 KiB) is on the disk when the answer comes. `text` (at most 24 KiB) is for the
-    barrier file in the plugin directory; empty: that file is left as it is.
-    """
-
-    uid: VolumeUid | None = None
-    record: str = ""
-    text: str = ""
-    erase: bool = False
-
-
-@dataclass(frozen=True)
-class BarrierReply:
-    """Every record that is kept now; six at most, so that they fit into a message."""
-
-    records: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Empty:
     """A reply without content."""
-
-
-VERBS: dict[str, tuple[type, type]] = {
-    "Initiator": (InitiatorRequest, InitiatorReply),
-    "Inspect": (InspectRequest, InspectReply),
-    "Lock": (LockRequest, LockReply),
-    "Unlock": (UnlockRequest, Empty),
-    "Attach": (AttachRequest, AttachReply),
-    "Detach": (DetachRequest, DetachReply),
-    "Mount": (MountRequest, MountReply),
-    "Bind": (BindRequest, BindReply),
-    "Unmount": (UnmountRequest, UnmountReply),
-    "Rescan": (RescanRequest, RescanReply),
-    "GrowFilesystem": (GrowFilesystemRequest, GrowFilesystemReply),
-    "Freeze": (FreezeRequest, FreezeReply),
-    "Thaw": (ThawRequest, ThawReply),
-    "Barrier": (BarrierRequest, BarrierReply),
-}
-"""Verb to request and reply type: the whole of what root code does for the agent."""

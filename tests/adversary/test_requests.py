@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instorage.wire.verbs import VERBS
+from instorage.wire.interface import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

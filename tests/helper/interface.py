@@ -11,7 +11,7 @@ import typing
 from enum import StrEnum
 from pathlib import Path
 
-from instorage.wire.verbs import INTERFACE, VERBS
+from instorage.wire.interface import INTERFACE, VERBS
 
 FILE = Path(__file__).parents[2] / "helper" / f"{INTERFACE}.varlink"
 PLAIN = {str: "string", int: "int", bool: "bool"}

@@ -14,9 +14,9 @@ from helper import store
 from helper.barrier import FILE, RECORDS, barrier
 from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
+from instorage.wire.growth import BarrierRequest
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.varlink import MAX_MESSAGE, encode
-from instorage.wire.verbs import BarrierRequest
 from tests.helper.host import OTHER, UID, Host
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helper import __main__ as supervisor
-from helper import child, filesystem, freeze, settings, thaw
-from helper import mount as mounting
+from helper import child, filesystem, freeze, growth, settings, thaw
 from helper.freeze import thaw_recorded
 from helper.settings import Settings
 from helper.volume import hold
@@ -49,7 +48,7 @@ class Rig:
         self.target = host.mount(monkeypatch, host.map(UID, "sda"))
         self.settings = Settings(roots=(str(host.root),), lock_path=str(host.root / "none"))
         monkeypatch.setattr(filesystem.fcntl, "ioctl", self.ioctl)
-        monkeypatch.setattr(mounting, "_LOCKED", 0.3)
+        monkeypatch.setattr(growth, "_LOCK", 0.3)
 
     def ioctl(self, node: int, number: int, argument: int) -> int:
         freezing = {0xC0045877: True, 0xC0045878: False}[number]

@@ -20,8 +20,9 @@ from helper.settings import Settings
 from helper.target import Place
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
+from instorage.wire.growth import GrowFilesystemRequest, RescanRequest
 from instorage.wire.values import Bytes, RequestId, VolumeUid
-from instorage.wire.verbs import GrowFilesystemRequest, Multipath, RescanRequest
+from instorage.wire.verbs import Multipath
 from tests.helper.host import GIB, OTHER, UID, Host
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def mapped(host: Host) -> str:
 
 
 def ask(
-    size: int = LARGE, wait_ms: int = 3000, settings: Settings | None = None
+    size: int = LARGE, wait_ms: int = 6000, settings: Settings | None = None
 ) -> tuple[str, tuple[str, ...]]:
     request = RescanRequest(OP, VolumeUid.parse(UID), Bytes.parse(size), wait_ms)
     reply = rescan(request, settings or Settings())
@@ -121,7 +122,7 @@ def test_a_disk_of_another_maker_stops_growth(host: Host, mapped: str) -> None:
 
 def test_a_path_that_keeps_its_size_stops_growth_before_the_map(host: Host, mapped: str) -> None:
     host.luns[1, 0, 1] = (UID, GIB)
-    fault = refused(Code.WRONG_DEVICE, wait_ms=1500)
+    fault = refused(Code.WRONG_DEVICE, wait_ms=3500)
     assert (fault.fields["disk"], fault.fields["found"], fault.fields["expected"]) == (
         "sdb", str(GIB), str(LARGE),
     )  # fmt: skip
@@ -157,7 +158,7 @@ def test_nothing_is_ever_made_smaller(host: Host, mapped: str, grown: str) -> No
 
 def test_a_disk_that_became_smaller_than_the_map_stops_growth(host: Host, mapped: str) -> None:
     host.luns[1, 0, 1] = (UID, GIB // 2)
-    assert refused(Code.WRONG_DEVICE, wait_ms=1500).fields["found"] == str(GIB // 2)
+    assert refused(Code.WRONG_DEVICE, wait_ms=3500).fields["found"] == str(GIB // 2)
     assert scsi.size(mapped) == GIB
 
 
@@ -169,7 +170,7 @@ def test_what_multipathd_says_is_read(host: Host, mapped: str, answer: str) -> N
 
 def test_an_ok_of_multipathd_is_not_believed(host: Host, mapped: str) -> None:
     host.busy_maps.add(f"3{UID}")
-    assert f"it has {GIB}" in str(refused(Code.TOOL_FAILED, wait_ms=1500))
+    assert f"it has {GIB}" in str(refused(Code.TOOL_FAILED, wait_ms=3500))
 
 
 def test_a_map_is_never_reconfigured(host: Host, mapped: str) -> None:

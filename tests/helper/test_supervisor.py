@@ -18,8 +18,8 @@ from varlink import Client as VarlinkClient
 from varlink import VarlinkError
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.interface import VERBS
 from instorage.wire.varlink import MAX_MESSAGE
-from instorage.wire.verbs import VERBS
 from tests.helper.conftest import HELPER, wait_for_end
 from tests.helper.interface import FILE, text
 
@@ -193,7 +193,7 @@ def test_a_stop_ends_idle_workers_at_once(start: Start, connect: Connect) -> Non
 
 
 ALLOWED = {"filelock", "sdnotify", "systemd"}
-MAX_LINES = 2635  # of code: no blank lines, comments, docstrings; 2,200 of the specification, and growth
+MAX_LINES = 2646  # of code: no blank lines, comments, docstrings; of what: docs/security.md
 SHOW_MODULES = """
 import sys
 sys.path[:0] = [sys.argv[1]]

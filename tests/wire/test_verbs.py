@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage.wire import record, verbs
+from instorage.wire import interface, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 
@@ -56,10 +56,10 @@ def test_a_missing_field_is_named(field: str) -> None:
 ANY = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()))
 
 
-@pytest.mark.parametrize("verb", sorted(verbs.VERBS))
+@pytest.mark.parametrize("verb", sorted(interface.VERBS))
 @given(data=st.data())
 def test_no_content_crashes_the_reader_of_a_request(verb: str, data: st.DataObject) -> None:
-    kind = verbs.VERBS[verb][0]
+    kind = interface.VERBS[verb][0]
     keys = st.sampled_from([*record.to_json(REQUEST), "target", "source", "mode", "x"])
     found = data.draw(st.dictionaries(keys, ANY))
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from instorage.wire.verbs import INTERFACE
+from instorage.wire.interface import INTERFACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,98 @@
+"""The verbs of a volume's growth, the expansion of an active-active one included (safety.md 16 to 18).
+
+Sizes are bytes, times milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from instorage.wire.values import Bytes, VolumeUid
+from instorage.wire.verbs import OfVolume, Request
+
+
+@dataclass(frozen=True)
+class OnTarget(OfVolume):
+    """`target`: where the volume is mounted."""
+
+    target: str
+
+
+@dataclass(frozen=True)
+class RescanRequest(OfVolume):
+    """Read the size of every path again, then have the map take it: `size` is what the array says now.
+
+    With the size of before it proves that every path is up. Refused when a path does not answer.
+    """
+
+    size: Bytes
+    wait_ms: int
+
+
+@dataclass(frozen=True)
+class RescanReply:
+    """The device, and the kernel names of its paths: each has that size."""
+
+    device: str
+    paths: tuple[str, ...] = ()
+
+
+class GrowFilesystemRequest(OnTarget):
+    """Make the file system that is mounted on a target as large as its volume."""
+
+
+@dataclass(frozen=True)
+class GrowFilesystemReply:
+    """`size`: bytes of the file system, as statvfs(3) counts them: what it needs for itself is left out."""
+
+    fs_type: str
+    size: int
+
+
+@dataclass(frozen=True)
+class FreezeRequest(OnTarget):
+    """Stop writes to the volume mounted on a target until the lease ends; asked again, renew the lease.
+
+    Thawed as well when this connection, or the helper, ends. At most 120 s at a time.
+    """
+
+    lease_ms: int
+
+
+@dataclass(frozen=True)
+class FreezeReply:
+    """`intact`: nothing has thawed it since this connection asked first."""
+
+    intact: bool
+
+
+class ThawRequest(OnTarget):
+    """Let the volume be written again."""
+
+
+@dataclass(frozen=True)
+class ThawReply:
+    """`intact`: it was frozen from the first call of Freeze until now."""
+
+    intact: bool
+
+
+@dataclass(frozen=True)
+class BarrierRequest(Request):
+    """Keep, or with `erase` forget, the record of a volume's active-active expansion; no `uid`: only look.
+
+    `record` (JSON, at most 8 KiB) is on the disk when the answer comes. `text` (at most 24 KiB) is for the
+    barrier file in the plugin directory; empty: that file is left as it is.
+    """
+
+    uid: VolumeUid | None = None
+    record: str = ""
+    text: str = ""
+    erase: bool = False
+
+
+@dataclass(frozen=True)
+class BarrierReply:
+    """Every record that is kept now; six at most, so that they fit into a message."""
+
+    records: tuple[str, ...] = ()
