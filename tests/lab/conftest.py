@@ -9,6 +9,8 @@ import pytest
 
 from tests.lab.helper_rig import Rig, Volume, prepare
 from tools.lab import Lab, LabFault
+from tools.lab.product import Product
+from tools.lab.san import San
 from tools.lab.snapshots import snapshots
 from tools.lab.topology import NODES
 
@@ -66,6 +68,22 @@ def node(lab: Lab) -> Machine:
     """The machine of node a, the array beside it."""
     lab.start("array", "a")
     return lab.node("a")
+
+
+@pytest.fixture(scope="module")
+def san(lab: Lab) -> Iterator[San]:
+    """The array as a program beside node a."""
+    lab.start("array", "a")
+    with San(lab) as san:
+        yield san
+
+
+@pytest.fixture(scope="module")
+def product(lab: Lab, san: San) -> Product:
+    """The whole product, installed on node a and running."""
+    product = Product(lab.node("a"))
+    product.install()
+    return product
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,13 @@ from tests.lab.growing import HERE, WRITER
 from tests.soak import WHOLE
 from tools.install import PLUGIN
 from tools.lab.kubelet import STILL_WORKING, STUB, Kubelet
-from tools.lab.product import Product
-from tools.lab.san import San
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tools.lab import Lab, Machine
+    from tools.lab import Machine
+    from tools.lab.product import Product
+    from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak; every day in tests/agent, or at another step")
@@ -39,16 +39,7 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def san(lab: Lab) -> Iterator[San]:
-    lab.start("array", "a")
-    with San(lab) as san:
-        yield san
-
-
-@pytest.fixture(scope="module")
-def node(lab: Lab, san: San) -> Machine:
-    product = Product(lab.node("a"))
-    product.install()
+def node(product: Product) -> Machine:
     product.machine.put(WRITER, (HERE / "checking_writer.py").read_bytes())
     return product.machine
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.helper_rig import AS_AGENT, CLIENT
-from tests.lab.node.conftest import make_volume, node, node_is_left_clean, product, san
+from tests.lab.node.conftest import make_volume, node, node_is_left_clean
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import CONFIGURATION, PASSWORD
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-__all__ = ["make_volume", "node", "node_is_left_clean", "product", "san"]
+__all__ = ["make_volume", "node", "node_is_left_clean"]
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[3]

@@ -10,23 +10,16 @@ import pytest
 
 from tests.lab.crash import build
 from tools.lab.product import Product
-from tools.lab.san import San
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tools.lab import Lab, Machine
+    from tools.lab.san import San
 
     MakeVolume = Callable[[], str]
 
 CLEAN_LIMIT = 60  # seconds: «within a minute nothing is left that nobody uses»
-
-
-@pytest.fixture(scope="module")
-def san(lab: Lab) -> Iterator[San]:
-    lab.start("array", "a")
-    with San(lab) as san:
-        yield san
 
 
 def installed(machine: Machine) -> Product:

@@ -8,31 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.lab.product import Product
-from tools.lab.san import San
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tools.lab import Lab, Machine
+    from tools.lab import Machine
+    from tools.lab.product import Product
+    from tools.lab.san import San
 
     MakeVolume = Callable[..., str]
 
 CLEAN_LIMIT = 60  # seconds: what was attached and never mounted is taken down 30 s after its last call
-
-
-@pytest.fixture(scope="module")
-def san(lab: Lab) -> Iterator[San]:
-    lab.start("array", "a")
-    with San(lab) as san:
-        yield san
-
-
-@pytest.fixture(scope="module")
-def product(lab: Lab, san: San) -> Product:
-    product = Product(lab.node("a"))
-    product.install()
-    return product
 
 
 @pytest.fixture
