@@ -8,43 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from instorage.wire import record
+from instorage.wire import growth, record, verbs
 from instorage.wire.fault import Code, Fault
-from instorage.wire.growth import (
-    BarrierReply,
-    BarrierRequest,
-    FreezeReply,
-    FreezeRequest,
-    GrowFilesystemReply,
-    GrowFilesystemRequest,
-    RescanReply,
-    RescanRequest,
-    ThawReply,
-    ThawRequest,
-)
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
-from instorage.wire.verbs import (
-    AttachReply,
-    AttachRequest,
-    BindReply,
-    BindRequest,
-    DetachReply,
-    DetachRequest,
-    Empty,
-    InitiatorReply,
-    InitiatorRequest,
-    InspectReply,
-    InspectRequest,
-    LockMode,
-    LockReply,
-    LockRequest,
-    MountReply,
-    MountRequest,
-    UnlockRequest,
-    UnmountReply,
-    UnmountRequest,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +45,7 @@ class Helper:
         self._path = path
         self._stream: Stream | None = None
         self._lease_until: float | None = None
-        self._mode = LockMode.SHARED
+        self._mode = verbs.LockMode.SHARED
         self.connections = 0
         """How often it was connected: what the helper held for one connection is lost with it."""
 
@@ -102,24 +69,24 @@ class Helper:
             self._stream = None
         self._lease_until = None
 
-    def initiator(self) -> InitiatorReply:
+    def initiator(self) -> verbs.InitiatorReply:
         """Return this machine's initiator names."""
-        return self.call(InitiatorRequest(self.op), InitiatorReply)
+        return self.call(verbs.InitiatorRequest(self.op), verbs.InitiatorReply)
 
-    def inspect(self, uid: VolumeUid) -> InspectReply:
+    def inspect(self, uid: VolumeUid) -> verbs.InspectReply:
         """Return what the kernel has of one volume."""
-        return self.call(InspectRequest(self.op, uid), InspectReply)
+        return self.call(verbs.InspectRequest(self.op, uid), verbs.InspectReply)
 
-    def inspect_all(self) -> tuple[InspectReply, ...]:
+    def inspect_all(self) -> tuple[verbs.InspectReply, ...]:
         """Return what the kernel has of every InStorage volume."""
-        replies = self._calls(InspectRequest(self.op), InspectReply, ANSWER_SECONDS, more=True)
+        replies = self._calls(verbs.InspectRequest(self.op), verbs.InspectReply, ANSWER_SECONDS, more=True)
         return tuple(reply for reply in replies if reply.uid is not None)
 
-    def lock(self, wait: float, mode: LockMode = LockMode.SHARED) -> None:
+    def lock(self, wait: float, mode: verbs.LockMode = verbs.LockMode.SHARED) -> None:
         """Take (or renew) the host lock, waiting at most `wait` seconds."""
         until = time.monotonic() + LEASE_SECONDS  # the lease begins later, so this is never too long
-        request = LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
-        reply = self.call(request, LockReply, wait + ANSWER_SECONDS)
+        request = verbs.LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
+        reply = self.call(request, verbs.LockReply, wait + ANSWER_SECONDS)
         self._lease_until, self._mode = until, mode
         for path in reply.not_locked:
             _LOG.debug("Other programs are not kept out by a lock of %s", path)
@@ -137,51 +104,53 @@ class Helper:
 
     def unlock(self) -> None:
         """Give the host lock up."""
-        self.call(UnlockRequest(self.op), Empty)
+        self.call(verbs.UnlockRequest(self.op), verbs.Empty)
         self._lease_until = None
 
-    def attach(self, request: AttachRequest) -> AttachReply:
+    def attach(self, request: verbs.AttachRequest) -> verbs.AttachReply:
         """Bring the volume's device up and have it verified."""
-        return self.call(request, AttachReply, request.wait_ms / 1000 + GRACE_SECONDS)
+        return self.call(request, verbs.AttachReply, request.wait_ms / 1000 + GRACE_SECONDS)
 
-    def detach(self, request: DetachRequest) -> DetachReply:
+    def detach(self, request: verbs.DetachRequest) -> verbs.DetachReply:
         """Flush and remove map and paths."""
-        return self.call(request, DetachReply, request.wait_ms / 1000 + GRACE_SECONDS)
+        return self.call(request, verbs.DetachReply, request.wait_ms / 1000 + GRACE_SECONDS)
 
-    def mount(self, request: MountRequest) -> MountReply:
+    def mount(self, request: verbs.MountRequest) -> verbs.MountReply:
         """Mount (and format, if proven new)."""
-        return self.call(request, MountReply, MOUNT_SECONDS)
+        return self.call(request, verbs.MountReply, MOUNT_SECONDS)
 
-    def bind(self, request: BindRequest) -> BindReply:
+    def bind(self, request: verbs.BindRequest) -> verbs.BindReply:
         """Bind a device mount into a pod's directory."""
-        return self.call(request, BindReply, GRACE_SECONDS)
+        return self.call(request, verbs.BindReply, GRACE_SECONDS)
 
-    def unmount(self, target: str) -> UnmountReply:
+    def unmount(self, target: str) -> verbs.UnmountReply:
         """Sync and unmount a target."""
-        return self.call(UnmountRequest(self.op, target), UnmountReply, 2 * GRACE_SECONDS)
+        return self.call(verbs.UnmountRequest(self.op, target), verbs.UnmountReply, 2 * GRACE_SECONDS)
 
-    def rescan(self, request: RescanRequest) -> RescanReply:
+    def rescan(self, request: growth.RescanRequest) -> growth.RescanReply:
         """Have every path and the map read their size again."""
-        return self.call(request, RescanReply, request.wait_ms / 1000 + GRACE_SECONDS)
+        return self.call(request, growth.RescanReply, request.wait_ms / 1000 + GRACE_SECONDS)
 
-    def grow_filesystem(self, uid: VolumeUid, target: str) -> GrowFilesystemReply:
+    def grow_filesystem(self, uid: VolumeUid, target: str) -> growth.GrowFilesystemReply:
         """Make the mounted file system as large as its volume."""
-        return self.call(GrowFilesystemRequest(self.op, uid, target), GrowFilesystemReply, MOUNT_SECONDS)
+        request = growth.GrowFilesystemRequest(self.op, uid, target)
+        return self.call(request, growth.GrowFilesystemReply, MOUNT_SECONDS)
 
-    def freeze(self, uid: VolumeUid, target: str, lease: float) -> FreezeReply:
+    def freeze(self, uid: VolumeUid, target: str, lease: float) -> growth.FreezeReply:
         """Stop writes for at most `lease` seconds; asked again, renew."""
-        request = FreezeRequest(self.op, uid, target, int(lease * 1000))
-        return self.call(request, FreezeReply, lease)  # an answer after the lease is worth nothing
+        request = growth.FreezeRequest(self.op, uid, target, int(lease * 1000))
+        return self.call(request, growth.FreezeReply, lease)  # an answer after the lease is worth nothing
 
-    def thaw(self, uid: VolumeUid, target: str) -> ThawReply:
+    def thaw(self, uid: VolumeUid, target: str) -> growth.ThawReply:
         """Let the volume be written again."""
-        return self.call(ThawRequest(self.op, uid, target), ThawReply)
+        return self.call(growth.ThawRequest(self.op, uid, target), growth.ThawReply)
 
     def barrier(
         self, uid: VolumeUid | None = None, text: str = "", *, record: str = "", erase: bool = False
     ) -> tuple[str, ...]:
         """Keep or forget the record of an expansion; return every one that is kept."""
-        return self.call(BarrierRequest(self.op, uid, record, text, erase), BarrierReply).records
+        request = growth.BarrierRequest(self.op, uid, record, text, erase)
+        return self.call(request, growth.BarrierReply).records
 
     def call(self, request: DataclassInstance, reply: type[T], seconds: float = ANSWER_SECONDS) -> T:
         """Send one request and return its one reply."""
