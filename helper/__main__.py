@@ -28,6 +28,7 @@ AGENT_USER = "instorage-agent"
 MAX_WORKERS = 64
 FOR_ROOT = 4  # more, so that the agent alone cannot keep root out
 IDLE = 20.0  # seconds without work after which the helper leaves; systemd keeps the socket
+_STOP = (signal.SIGTERM,)
 _FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
 _UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
 
@@ -82,6 +83,9 @@ class Supervisor:
 
     def _accept(self) -> None:
         """Fork a worker for a peer that the kernel says is the agent; close every other at once."""
+        if self._stopping:  # who comes now waits in systemd's socket for the next helper
+            self._selector.unregister(self._listener)
+            return
         try:
             connection = self._listener.accept()[0]
         except OSError:  # the peer has gone again
@@ -112,15 +116,18 @@ class Supervisor:
 
     def _fork(self, connection: socket.socket, configured: settings.Settings) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # a stop meets the child among the workers
         try:
             pid = os.fork()
         except OSError as error:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
             return self._warn(f"No process can be started for a connection: {error.strerror}.")
         if pid == 0:
             with contextlib.suppress(OSError):
                 signal.set_wakeup_fd(-1)
                 for number in (signal.SIGCHLD, signal.SIGTERM):
                     signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
                 self._selector.close()
                 for inherited in (ours, self._listener, self._wake, self._waker, *self._workers.values()):
                     inherited.close()
@@ -129,6 +136,7 @@ class Supervisor:
         theirs.close()
         ours.settimeout(0)
         self._workers[pid] = ours
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(pid))
 
     def _reap(self) -> None:
