@@ -26,6 +26,7 @@ _NAME = re.compile(r"[^/\x00-\x1f\s.][^/\x00-\x1f]{0,62}")
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
 )
+CREDENTIALS = Path("/etc/instorage")  # from where the units' LoadCredential= takes them
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
@@ -152,16 +153,16 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
 
 
 def _credential(section: Section, name: str) -> Secret | None:
-    """Return what systemd's LoadCredential= put there under `<name>.password`."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        return None
-    path = Path(directory) / f"{name}.password"
+    """Return what LoadCredential= gave this service; programs that are none read its source."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(given or CREDENTIALS) / f"{name}.password"
     try:
         return Secret(path.read_text(encoding="utf-8").rstrip("\r\n")) or None
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, PermissionError) and not given:
+            return None
         section.fail(
             "password", f"cannot be read from the credential {path}: it must be a readable UTF-8 file"
         )

@@ -108,6 +108,12 @@ def wanted(claim: Object, storage_class: Object) -> Wanted:
                 f"access mode {mode} is not possible with a block volume: "
                 f"allowed are {' and '.join(ACCESS_MODES)}."
             )
+    if storage_class.get("mountOptions"):  # flexVolumePlugin.SupportsMountOption() of kubelet is false
+        name = storage_class["metadata"]["name"]
+        raise _refused(
+            f"StorageClass {name} has mountOptions, with which kubelet mounts no FlexVolume: make the class "
+            "anew without them."
+        )
     kind = VolumeClass.parse(storage_class.get("parameters") or {})
     return Wanted(claim, storage_class, kind, kind.spec(volume_name(claim), requested(claim)))
 

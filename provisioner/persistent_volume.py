@@ -45,7 +45,6 @@ def built(wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: 
             "persistentVolumeReclaimPolicy": storage_class.get("reclaimPolicy") or "Delete",
             "storageClassName": storage_class["metadata"]["name"],
             "volumeMode": "Filesystem",
-            "mountOptions": storage_class.get("mountOptions") or [],
             "claimRef": {
                 "apiVersion": "v1",
                 "kind": "PersistentVolumeClaim",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from instorage import storage_section
 from instorage.configuration import load
 from instorage.wire.fault import Code, Fault
 
@@ -31,8 +32,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setattr(storage_section, "CREDENTIALS", tmp_path / "etc")
 
 
 def written(file: Path, text: str | bytes) -> Path:

@@ -242,6 +242,14 @@ def test_a_credential_of_systemd_takes_the_place_of_the_password(
     assert "a.password" in refusal(file, text)
 
 
+def test_roots_programs_find_the_credential_where_the_units_take_it_from(file: Path, tmp_path: Path) -> None:
+    text = SMALL.replace("  password: marker-8d1f\n", "")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/a.password").write_text("for the units\n")
+    (array,) = load(written(file, text)).storage
+    assert (array.password.reveal(), array.clear_text) == ("for the units", False)
+
+
 def test_no_password_is_ever_shown(file: Path) -> None:
     found = load(written(file, SMALL))
     secret = found.storage[0].password

@@ -110,3 +110,9 @@ def test_every_shipped_storage_class_is_accepted() -> None:
 def test_what_a_flexvolume_cannot_give_is_refused(spec: dict[str, Any]) -> None:
     with pytest.raises(Fault, match="The claim is not served"):
         wanted(claim(**spec), CLASS)
+
+
+def test_a_class_with_mount_options_is_refused_since_no_pod_could_mount_its_volumes() -> None:
+    named = CLASS | {"metadata": {"name": "fast"}, "mountOptions": ["noatime"]}
+    with pytest.raises(Fault, match="StorageClass fast has mountOptions"):
+        wanted(claim(), named)
