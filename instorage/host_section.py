@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from instorage.section import Section
 
-_HOST_KEYS = (
+KEYS = (
     "link",
     "forceUseMultipath",
     *(
@@ -81,7 +81,6 @@ class HostSettings:
     name_prefix: str
     objects: Mapping[str, str]  # node -> host object on the array
     fence: Fence
-    logout: bool
     direct_names: tuple[str, ...] = ("*",)
     """Patterns (`*`, `?`) of the volume names that need no signature; names `pvc-*` with a key always do."""
 
@@ -90,9 +89,11 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
     """Return the group `host`; raise `Fault(BAD_CONFIGURATION)` for what is wrong or missing in it."""
     if host is None:
         top.fail("host", "is missing: add the group with link: iscsi or link: fc")
-    host.refuse_unknown(_HOST_KEYS)
+    host.refuse_unknown(KEYS)
     if host.text("link") is None:
         host.fail("link", "is missing: add link: iscsi or link: fc")
+    if host.flag("logout", default=False):
+        host.warn("logout", "is true, but this version keeps its sessions: log out by hand with iscsiadm")
     return HostSettings(
         link=Link(host.word("link", "", list(Link))),
         force_multipath=host.flag("forceUseMultipath", default=False),
@@ -105,7 +106,6 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
         name_prefix=host.name_of("namePrefix", 30) or "",
         objects=_objects(host),
         fence=Fence(host.word("fence", Fence.NODE_LOST, list(Fence))),
-        logout=host.flag("logout", default=False),
         direct_names=_direct_names(host),
     )
 

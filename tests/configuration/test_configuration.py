@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from instorage import sample, shadow
+from instorage import host_section, sample, shadow, storage_section
 from instorage.configuration import Fence, Level, Link, Patience, load
 from instorage.secret import Secret
 from instorage.wire.fault import Code, Fault
@@ -103,7 +103,7 @@ def test_defaults_are_the_manuals(file: Path) -> None:
     assert found.host is not None
     assert found.host.scsi_scan == Patience(3, 1)
     assert found.host.scsi_scan.total == 3
-    assert (found.host.fence, found.host.logout, found.host.objects) == (Fence.NODE_LOST, False, {})
+    assert (found.host.fence, found.host.objects) == (Fence.NODE_LOST, {})
     assert found.host.node_name == os.uname().nodename
     assert found.host.lock_path == file
     assert found.plugin_directory == file.parent.parent
@@ -127,7 +127,7 @@ host:
     assert found.host is not None
     assert (found.host.node_name, found.host.name_prefix) == ("node-1.example", "east-")
     assert found.host.objects == {"node-1": "old name", "node-2": "other"}
-    assert (found.host.fence, found.host.logout) == (Fence.ALWAYS, True)
+    assert found.host.fence is Fence.ALWAYS
     assert found.host.scsi_scan.total == 5
     assert found.volume_keys == (LINE, OTHER_LINE)
     assert found.host.direct_names == ("db-*", "web")
@@ -248,6 +248,17 @@ def test_roots_programs_find_the_credential_where_the_units_take_it_from(file: P
     (tmp_path / "etc/a.password").write_text("for the units\n")
     (array,) = load(written(file, text)).storage
     assert (array.password.reveal(), array.clear_text) == ("for the units", False)
+
+
+def test_a_logout_that_is_not_done_is_said(file: Path) -> None:
+    (warning,) = load(written(file, SMALL.replace("link: fc", "link: fc\n  logout: true"))).warnings
+    assert "host.logout" in warning
+
+
+def test_every_key_is_described() -> None:
+    described = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+    missing = [key for key in (*host_section.KEYS, *storage_section.KEYS) if f"`{key}`" not in described]
+    assert missing == []
 
 
 def test_no_password_is_ever_shown(file: Path) -> None:
