@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from helper import child, device, mounts, multipath, scsi
+from helper import child, device, iscsi, mounts, multipath, scsi
 from helper import format as formatting
 from helper.settings import Settings
 from helper.volume import hold
@@ -35,6 +35,7 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
             if request.vanished:
                 formatting.forget(request.uid)
             return DetachReply()
+        sessions = iscsi.behind(volume.disks) if settings.logout else []
         _unused(volume, deadline)
         reached(Step.HELPER_DETACH_FLUSHED)
         if volume.map and not multipath.flush(volume.map, request.uid, deadline):
@@ -43,6 +44,8 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
         removed = _remove_disks(volume, deadline)
         reached(Step.HELPER_DETACH_DISKS_REMOVED)
         multipath.lost(removed, deadline)
+        if sessions:
+            iscsi.leave(sessions, min(deadline, time.monotonic() + _DEVICE))
     return DetachReply(((volume.map.name,) if volume.map else ()) + removed)
 
 

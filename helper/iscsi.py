@@ -1,12 +1,15 @@
-"""Logging in to portals: node records made from what the array says, no discovery, no scan."""
+"""Logging in to portals and out again: node records from what the array says, no discovery, no scan."""
 
 import contextlib
+import fcntl
 import functools
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from helper import child, scsi
+from helper import child, scsi, volume
 from helper.program import run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
@@ -79,6 +82,41 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
         run("iscsiadm", *node, *_UPDATE, deadline=deadline)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
+
+
+@contextlib.contextmanager
+def using(deadline: float, *, alone: bool = False) -> Iterator[bool]:
+    """Keep sessions from being ended, or (`alone`, without waiting) from being used; False when others do."""
+    os.makedirs(volume.LOCKS, mode=0o700, exist_ok=True)
+    with open(f"{volume.LOCKS}/sessions", "w", encoding="ascii") as lock:
+        yield child.until(lambda: _locked(lock.fileno(), alone=alone), deadline)
+
+
+def _locked(lock: int, *, alone: bool) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def behind(disks: Iterable[scsi.Disk]) -> list[scsi.Session]:
+    """Return the sessions that disks are seen through."""
+    hosts = {disk.hctl.partition(":")[0] for disk in disks}
+    return [one for one in scsi.sessions() if str(one.host) in hosts]
+
+
+def leave(sessions: Sequence[scsi.Session], deadline: float) -> None:
+    """End those sessions that have no device of any kind left, unless an attach may be about to use one."""
+    with using(time.monotonic(), alone=True) as alone:
+        idle = [one for one in sessions if alone and not scsi.behind(one)]
+        jobs = [functools.partial(_log_out, one, deadline) for one in idle]
+        for answer in child.gather(jobs, deadline, "A logout"):
+            if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
+                print(f"A session stays: {answer}", file=sys.stderr)
+
+
+def _log_out(session: scsi.Session, deadline: float) -> None:
+    run("iscsiadm", "-m", "node", "-T", session.target, "-p", session.portal, "--logout", deadline=deadline)
 
 
 def _mark(path: IscsiPath) -> Path:

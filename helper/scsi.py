@@ -83,6 +83,11 @@ def sessions() -> list[Session]:
     return found
 
 
+def behind(session: Session) -> list[str]:
+    """Return every device that the kernel has behind a session, as host:channel:target:LUN."""
+    return [one for one in names(f"{SYS}/bus/scsi/devices") if one.startswith(f"{session.host}:")]
+
+
 def disk(name: str) -> Disk | None:
     """Return the facts of a SCSI disk, None when it is gone."""
     at = f"{SYS}/block/{name}"

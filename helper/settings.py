@@ -21,6 +21,7 @@ class Settings:
     roots: tuple[str, ...] = ("/var/lib/kubelet",)
     lock_path: str = f"{PLUGIN_DIRECTORY}/config/instorage.yaml"
     multipath: Multipath = Multipath.PREFERRED
+    logout: bool = False
     portals: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     uid_prefixes: tuple[str, ...] = ()
@@ -73,11 +74,14 @@ def load() -> Settings:
     multipath = found.get("multipath", "preferred")
     if multipath not in list(Multipath):
         raise Fault(Code.BAD_CONFIGURATION, f"multipath = {multipath!r} is not one of required, preferred.")
+    if (logout := found.get("logout", "false")) not in ("true", "false"):
+        raise Fault(Code.BAD_CONFIGURATION, f"logout = {logout!r} is neither true nor false.")
     return Settings(
         plugin_directory=found.get("plugin_directory", Settings.plugin_directory),
         roots=words.get("kubelet_roots", Settings.roots),
         lock_path=found.get("lock_path", Settings.lock_path),
         multipath=Multipath(multipath),
+        logout=logout == "true",
         portals=words.get("allowed_portals", ()),
         targets=words.get("allowed_targets", ()),
         uid_prefixes=tuple(word.lower() for word in words.get("allowed_uid_prefixes", ())),

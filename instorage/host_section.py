@@ -81,6 +81,7 @@ class HostSettings:
     name_prefix: str
     objects: Mapping[str, str]  # node -> host object on the array
     fence: Fence
+    logout: bool
     direct_names: tuple[str, ...] = ("*",)
     """Patterns (`*`, `?`) of the volume names that need no signature; names `pvc-*` with a key always do."""
 
@@ -92,8 +93,6 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
     host.refuse_unknown(KEYS)
     if host.text("link") is None:
         host.fail("link", "is missing: add link: iscsi or link: fc")
-    if host.flag("logout", default=False):
-        host.warn("logout", "is true, but this version keeps its sessions: log out by hand with iscsiadm")
     return HostSettings(
         link=Link(host.word("link", "", list(Link))),
         force_multipath=host.flag("forceUseMultipath", default=False),
@@ -106,6 +105,7 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
         name_prefix=host.name_of("namePrefix", 30) or "",
         objects=_objects(host),
         fence=Fence(host.word("fence", Fence.NODE_LOST, list(Fence))),
+        logout=host.flag("logout", default=False),
         direct_names=_direct_names(host),
     )
 

@@ -42,7 +42,7 @@ def text(configuration: Configuration, first: str) -> str:
     demanded = "required" if host is not None and host.force_multipath else "preferred"
     lines = [first, "[helper]", f"plugin_directory = {configuration.plugin_directory}"]
     if host is not None:
-        lines.append(f"lock_path = {host.lock_path}")
+        lines += [f"lock_path = {host.lock_path}", f"logout = {str(host.logout).lower()}"]
     lines.append(f"multipath = {demanded}")
     return "\n".join(lines) + "\n"
 

@@ -47,6 +47,7 @@ def test_the_manuals_keys_reach_the_helper(source: Path, tmp_path: Path) -> None
     assert dict(parser["helper"]) == {
         "plugin_directory": str(tmp_path / "plugin"),
         "lock_path": str(tmp_path / "plugin/lock"),
+        "logout": "false",
         "multipath": "required",
     }
     assert "MARKER" not in made.read_text()

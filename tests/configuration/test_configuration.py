@@ -103,7 +103,7 @@ def test_defaults_are_the_manuals(file: Path) -> None:
     assert found.host is not None
     assert found.host.scsi_scan == Patience(3, 1)
     assert found.host.scsi_scan.total == 3
-    assert (found.host.fence, found.host.objects) == (Fence.NODE_LOST, {})
+    assert (found.host.fence, found.host.logout, found.host.objects) == (Fence.NODE_LOST, False, {})
     assert found.host.node_name == os.uname().nodename
     assert found.host.lock_path == file
     assert found.plugin_directory == file.parent.parent
@@ -127,7 +127,7 @@ host:
     assert found.host is not None
     assert (found.host.node_name, found.host.name_prefix) == ("node-1.example", "east-")
     assert found.host.objects == {"node-1": "old name", "node-2": "other"}
-    assert found.host.fence is Fence.ALWAYS
+    assert (found.host.fence, found.host.logout) == (Fence.ALWAYS, True)
     assert found.host.scsi_scan.total == 5
     assert found.volume_keys == (LINE, OTHER_LINE)
     assert found.host.direct_names == ("db-*", "web")
@@ -248,11 +248,6 @@ def test_roots_programs_find_the_credential_where_the_units_take_it_from(file: P
     (tmp_path / "etc/a.password").write_text("for the units\n")
     (array,) = load(written(file, text)).storage
     assert (array.password.reveal(), array.clear_text) == ("for the units", False)
-
-
-def test_a_logout_that_is_not_done_is_said(file: Path) -> None:
-    (warning,) = load(written(file, SMALL.replace("link: fc", "link: fc\n  logout: true"))).warnings
-    assert "host.logout" in warning
 
 
 def test_every_key_is_described() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import iscsi, mounts
+from helper import iscsi, mounts, scsi
 from helper.attach import attach
 from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
@@ -41,14 +41,14 @@ def two_paths(host: Host) -> Host:
     return host
 
 
-def ask(*portals: str, lun: int = 1, size: int = GIB) -> AttachReply:
+def ask(*portals: str, lun: int = 1, size: int = GIB, logout: bool = False) -> AttachReply:
     paths = tuple(
         IscsiPath(Portal.parse(one), Iqn.parse(TARGET), Lun.parse(lun)) for one in portals or PORTALS
     )
     request = AttachRequest(
         RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(size), paths, Multipath.PREFERRED, 8000
     )
-    return attach(request, Settings())
+    return attach(request, Settings(logout=logout))
 
 
 def refused(*portals: str, **what: int) -> Fault:
@@ -199,3 +199,19 @@ def test_a_lun_that_begins_alike_is_another_one(two_paths: Host) -> None:
     reply = ask()
     assert len(reply.found) == 2
     assert "delete sdx" not in two_paths.events
+
+
+def test_while_an_attach_is_under_way_no_session_is_ended(
+    two_paths: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, free = iscsi.connect, []
+
+    def connected(paths: tuple[IscsiPath, ...], deadline: float) -> dict[IscsiPath, scsi.Session | Fault]:
+        with iscsi.using(time.monotonic(), alone=True) as alone:
+            free.append(alone)
+        return connect(paths, deadline)
+
+    monkeypatch.setattr(iscsi, "connect", connected)
+    for logout in (False, True):
+        ask(logout=logout)
+    assert free == [True, False]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import device, scsi
+from helper import device, iscsi, scsi
 from helper.detach import detach
 from helper.inventory import inspect
 from helper.mount import unmount
@@ -14,7 +15,7 @@ from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest, InspectRequest, UnmountRequest
-from tests.helper.host import OTHER, UID, Host
+from tests.helper.host import OTHER, TARGET, UID, Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.subprocess
 
 OP = RequestId("test1")
+PORTALS = ("10.9.0.1:3260", "10.9.0.2:3260")
 
 
 @pytest.fixture
@@ -43,8 +45,9 @@ def attached(host: Host) -> Host:
     return host
 
 
-def ask(wait_ms: int = 3000, *, vanished: bool = False) -> tuple[str, ...]:
-    return detach(DetachRequest(OP, VolumeUid.parse(UID), wait_ms, vanished), Settings()).removed
+def ask(wait_ms: int = 3000, *, vanished: bool = False, logout: bool = False) -> tuple[str, ...]:
+    settings = Settings(logout=logout)
+    return detach(DetachRequest(OP, VolumeUid.parse(UID), wait_ms, vanished), settings).removed
 
 
 def refused(wait_ms: int = 3000) -> str:
@@ -165,9 +168,39 @@ def test_a_wwid_that_could_not_be_forgotten_is_no_success_and_forgotten_by_the_n
     assert attached.events[-1] == f"multipath -w 3{UID}"
 
 
-def test_no_session_is_ended(attached: Host) -> None:
+def logouts(host: Host) -> list[str]:
+    return [event for event in host.events if event.startswith("iscsiadm")]
+
+
+@pytest.fixture
+def seen(attached: Host) -> Host:
+    """The volume's disks are seen through a session each; the first has another volume's disk besides."""
+    attached.session(0, PORTALS[0])
+    attached.session(1, PORTALS[1])
+    return attached
+
+
+def test_no_session_is_ended(seen: Host) -> None:
     ask()
-    assert not [event for event in attached.events if event.startswith("iscsiadm")]
+    assert logouts(seen) == []
+
+
+def test_where_it_is_asked_for_a_session_without_a_device_is_ended(seen: Host) -> None:
+    ask(logout=True)
+    assert logouts(seen) == [f"iscsiadm -m node -T {TARGET} -p {PORTALS[1]} --logout"]
+
+
+def test_no_session_is_ended_that_an_attach_may_be_about_to_use(seen: Host) -> None:
+    with iscsi.using(time.monotonic() + 5) as using:
+        assert using
+        ask(logout=True)
+    assert logouts(seen) == []
+
+
+def test_a_logout_that_fails_keeps_nothing_attached(seen: Host, capfd: pytest.CaptureFixture[str]) -> None:
+    seen.script("iscsiadm", "exit 9")
+    assert set(ask(logout=True)) >= {"sda", "sdb"}
+    assert "A session stays: iscsiadm ended with status 9" in capfd.readouterr().err
 
 
 def test_the_licence_of_a_broken_off_format_goes_with_the_volume_and_not_with_a_detach(

@@ -226,7 +226,7 @@ def test_who_comes_after_a_stop_is_left_to_the_next_helper(start: Start, connect
 
 
 ALLOWED = {"filelock", "sdnotify", "systemd"}
-MAX_LINES = 2654  # of code: no blank lines, comments, docstrings; of what: docs/security.md
+MAX_LINES = 2690  # of code: no blank lines, comments, docstrings; of what: docs/security.md
 SHOW_MODULES = """
 import sys
 sys.path[:0] = [sys.argv[1]]
