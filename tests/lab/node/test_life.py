@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.lab.node.conftest import MakeVolume
     from tools.lab import Lab, Machine
     from tools.lab.kubelet import Answer
+    from tools.lab.product import Product
     from tools.lab.san import San
 
 pytestmark = pytest.mark.lab
@@ -101,6 +102,22 @@ def test_a_dead_portal_costs_less_than_three_seconds_and_is_said(
     assert "10.9.1.1" in answer.message
     assert answer.seconds < quick + 3
     succeeded([degraded.call("mountdevice"), degraded.call("unmountdevice")])
+
+
+def test_sessions_end_with_the_last_volume_where_that_is_asked_for(
+    node: Machine, product: Product, make_volume: MakeVolume
+) -> None:
+    product.configure(logout=True)
+    node.run("systemctl stop instorage-helper.service")  # it reads that when it starts
+    try:
+        first, second = (Kubelet(node, make_volume()) for _ in range(2))
+        succeeded([first.call("waitforattach"), second.call("waitforattach"), first.call("unmountdevice")])
+        assert node.run("iscsiadm -m session").stdout.count("tcp:") == 2
+        succeeded([second.call("unmountdevice")])
+        assert "tcp:" not in node.run("iscsiadm -m session", check=False).stdout
+    finally:
+        product.configure()
+        node.run("systemctl stop instorage-helper.service")
 
 
 @pytest.fixture
