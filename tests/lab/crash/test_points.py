@@ -88,7 +88,7 @@ def test_a_pod_that_may_only_read_never_gets_a_writable_mount(
 def test_attaches_that_are_never_repeated_leave_nothing(
     node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
-    for number, step in enumerate(COMES_IN["waitforattach"][:: 1 if WHOLE else 2]):
+    for number, step in enumerate(COMES_IN["waitforattach"][:: 1 if WHOLE else 3]):
         possible = victims(step)
         kill = Kill(step, possible[(number + 1) % len(possible)])
         killed(Kubelet(node, make_volume()), "waitforattach", kill)
