@@ -35,7 +35,7 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
             if request.vanished:
                 formatting.forget(request.uid)
             return DetachReply()
-        sessions = iscsi.behind(volume.disks) if settings.logout else []
+        sessions = iscsi.sessions_of(volume.disks) if settings.logout else []
         _unused(volume, deadline)
         reached(Step.HELPER_DETACH_FLUSHED)
         if volume.map and not multipath.flush(volume.map, request.uid, deadline):

@@ -99,7 +99,7 @@ def _locked(lock: int, *, alone: bool) -> bool:
     return False
 
 
-def behind(disks: Iterable[scsi.Disk]) -> list[scsi.Session]:
+def sessions_of(disks: Iterable[scsi.Disk]) -> list[scsi.Session]:
     """Return the sessions that disks are seen through."""
     hosts = {disk.hctl.partition(":")[0] for disk in disks}
     return [one for one in scsi.sessions() if str(one.host) in hosts]

@@ -77,7 +77,8 @@ class Configuration:
 def load(path: Path, *, need_host: bool = True, key_file: Path = shadow.KEY_FILE) -> Configuration:
     """Read `path`; raise `Fault(BAD_CONFIGURATION)` (AS13000: `NOT_SUPPORTED`) naming file, key and mend.
 
-    `key_file` opens `storage[].shadow`. A password may also lie in `$CREDENTIALS_DIRECTORY/<name>.password`.
+    `key_file` opens `storage[].shadow`. A password may also lie in `$CREDENTIALS_DIRECTORY/<name>.password`,
+    without that variable in `storage_section.CREDENTIALS`.
     """
     data, mode = _read(path)
     warnings: list[str] = []

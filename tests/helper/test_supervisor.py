@@ -184,6 +184,10 @@ def test_it_leaves_when_nobody_is_connected_and_not_before(start: Start, connect
 
 
 def test_a_stop_ends_idle_workers_at_once(start: Start, connect: Connect) -> None:
+    a_stop_ends_helper_and_worker(start, connect)
+
+
+def a_stop_ends_helper_and_worker(start: Start, connect: Connect) -> None:
     pid = start()
     client = connect()
     client.call("Initiator")
@@ -204,12 +208,7 @@ def test_a_stop_that_meets_a_worker_just_forked_ends_that_too(
         return pid
 
     monkeypatch.setattr(os, "fork", slow)
-    pid = start()
-    client = connect()
-    client.call("Initiator")
-    os.kill(pid, signal.SIGTERM)
-    assert client.receive() is None
-    wait_for_end(pid)
+    a_stop_ends_helper_and_worker(start, connect)
 
 
 def test_who_comes_after_a_stop_is_left_to_the_next_helper(start: Start, connect: Connect) -> None:

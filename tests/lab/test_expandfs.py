@@ -205,6 +205,7 @@ def test_a_broken_off_expansion_is_thawed_explained_and_finished(
     assert "mcsop " in node.run("instoragectl barrier plan", 120).stdout
     node.run("date -s '+1 minute'")  # as when a person comes: no lost command can still be carried out
     print(node.run("instoragectl barrier resume", 240).stdout)
+    assert not node.run(f"ls -A {RECORDS}").stdout, "resume would do something again"
     success, answer = pair.expand(gib)
     assert success, answer
     assert answer["volumeNewSize"] == gib * GIB
