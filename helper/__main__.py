@@ -1,4 +1,4 @@
-"""The supervisor: accepts the agent, forks a worker a connection, keeps the host lock, leaves when idle.
+"""The supervisor: accepts the agent, forks a worker a connection, leaves when idle.
 
 Single-threaded and never waiting for a device, a program or a peer, so that forking is safe and a worker
 that hangs stops nobody else.
@@ -7,7 +7,7 @@ that hangs stops nobody else.
 import contextlib
 import os
 import pwd
-import selectors
+import select
 import signal
 import socket
 import struct
@@ -17,11 +17,9 @@ import time
 import sdnotify
 
 from helper import child, freeze, settings, worker
-from helper.hostlock import HOST_LOCK, Claim, HostLock
+from helper.settings import Configured
 from instorage.wire.fault import Code, Fault
-from instorage.wire.interface import INTERFACE
-from instorage.wire.varlink import decode, encode
-from instorage.wire.verbs import LockMode
+from instorage.wire.varlink import encode
 from systemd import journal
 
 AGENT_USER = "instorage-agent"
@@ -36,14 +34,9 @@ _UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
 class Supervisor:
     """Owns the listening socket; answers `users` (uids), a broken configuration with its fault."""
 
-    def __init__(
-        self, listener: socket.socket, configured: settings.Settings | Fault, users: frozenset[int]
-    ) -> None:
+    def __init__(self, listener: socket.socket, configured: Configured, users: frozenset[int]) -> None:
         self._listener, self._configured, self._users = listener, configured, users
-        lock_path = () if isinstance(configured, Fault) else (configured.lock_path,)
-        self._lock = HostLock(HOST_LOCK, *lock_path)
-        self._workers: dict[int, socket.socket] = {}
-        self._selector = selectors.DefaultSelector()
+        self._workers: set[int] = set()
         self._wake, self._waker = socket.socketpair()
         self._systemd = sdnotify.SystemdNotifier()
         self._beat = int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2e6
@@ -55,20 +48,18 @@ class Supervisor:
         """Serve until idle or told to stop."""
         for source in (self._listener, self._wake, self._waker):
             source.settimeout(0)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._wake, selectors.EVENT_READ, self._reap)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._stop)
         self._systemd.notify("READY=1")
         while not self._finished():
             self._systemd.notify("WATCHDOG=1")
-            now = time.monotonic()
-            soonest = min(now + (self._beat if self._workers else 1), self._lock.wake() or now + self._beat)
-            for key, _ in self._selector.select(max(soonest - now, 0)):
-                key.data()
-            for pid, answer in self._lock.step():
-                self._tell(pid, answer)
+            sources = (self._wake,) if self._stopping else (self._wake, self._listener)
+            ready = select.select(sources, (), (), self._beat if self._workers else 1)[0]
+            if self._wake in ready:
+                self._reap()
+            if self._listener in ready and not self._stopping:  # else it waits for the next helper
+                self._accept()
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
@@ -83,9 +74,6 @@ class Supervisor:
 
     def _accept(self) -> None:
         """Fork a worker for a peer that the kernel says is the agent; close every other at once."""
-        if self._stopping:  # who comes now waits in systemd's socket for the next helper
-            self._selector.unregister(self._listener)
-            return
         try:
             connection = self._listener.accept()[0]
         except OSError:  # the peer has gone again
@@ -106,7 +94,7 @@ class Supervisor:
     def _refuse(self, connection: socket.socket, fault: Fault) -> None:
         connection.settimeout(0)
         with contextlib.suppress(OSError):
-            connection.send(encode({"error": f"{INTERFACE}.Fault", "parameters": fault.to_wire()}))
+            connection.send(encode(worker.refusal(fault)))
         self._warn(str(fault))
 
     def _warn(self, sentence: str) -> None:
@@ -115,7 +103,6 @@ class Supervisor:
             journal.send(sentence, PRIORITY="4")
 
     def _fork(self, connection: socket.socket, configured: settings.Settings) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # a stop meets the child among the workers
         try:
             pid = os.fork()
@@ -128,52 +115,20 @@ class Supervisor:
                 for number in (signal.SIGCHLD, signal.SIGTERM):
                     signal.signal(number, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
-                self._selector.close()
-                for inherited in (ours, self._listener, self._wake, self._waker, *self._workers.values()):
+                for inherited in (self._listener, self._wake, self._waker):
                     inherited.close()
-                worker.Worker(connection, theirs, configured).serve()
+                worker.Worker(connection, configured).serve()
             os._exit(0)
-        theirs.close()
-        ours.settimeout(0)
-        self._workers[pid] = ours
+        self._workers.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
-        self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(pid))
 
     def _reap(self) -> None:
         self._wake.recv(4096)
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                self._lock.drop(pid)
-                if channel := self._workers.pop(pid, None):
-                    with contextlib.suppress(KeyError):
-                        self._selector.unregister(channel)
-                    channel.close()
+                if pid in self._workers:
+                    self._workers.remove(pid)
                     freeze.thaw_behind(self._configured)
-
-    def _hear(self, pid: int) -> None:
-        """Take what a worker asks of the host lock; an end of its channel is its end, and `_reap` follows."""
-        if pid not in self._workers:
-            return
-        data = b""
-        with contextlib.suppress(ConnectionResetError):  # it was killed with an answer unread
-            data = self._workers[pid].recv(65536)
-        asked = decode(data.rstrip(b"\0")) if data else {}
-        if not data:
-            self._selector.unregister(self._workers[pid])
-        elif "unlock" in asked:
-            self._lock.drop(pid)
-        else:
-            claim = asked["lock"]
-            lease, deadline = claim["lease"] / 1000, claim["deadline"] / 1000
-            self._lock.ask(Claim(pid, claim["op"], LockMode(claim["mode"]), lease, deadline))
-
-    def _tell(self, pid: int, answer: Claim | Fault) -> None:
-        if isinstance(answer, Fault):
-            told = answer.to_wire()
-        else:
-            told = {"until": int(answer.until * 1000), "not_locked": self._lock.not_locked}
-        with contextlib.suppress(OSError, KeyError):
-            self._workers[pid].send(encode(told))
 
 
 def users() -> frozenset[int]:

@@ -1,6 +1,5 @@
 """Attach: sessions, one LUN scanned behind each, every disk proven, the map made (safety.md, Attach)."""
 
-import contextlib
 import functools
 import time
 
@@ -24,8 +23,7 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         raise Fault(Code.BAD_REQUEST, f"{len(request.paths)} paths are asked for, more than {_MOST}.")
     settings.check(request.uid, request.paths)
     deadline = time.monotonic() + request.wait_ms / 1000
-    sessions = iscsi.using(deadline) if settings.logout else contextlib.nullcontext()
-    with hold(request.uid, request.op, deadline), sessions:
+    with hold(request.uid, request.op, deadline), iscsi.using(deadline):
         found, refused = _disks(request, deadline)
         if not found:
             raise _no_path(request, list(refused.values()))

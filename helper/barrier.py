@@ -11,8 +11,8 @@ from helper import store
 from helper.settings import Settings
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
-from instorage.wire.growth import BarrierReply, BarrierRequest
-from instorage.wire.steps import Step, reached
+from instorage.wire.growth import BarrierReply, BarrierRequest, Step
+from instorage.wire.steps import reached
 from instorage.wire.values import VolumeUid
 from instorage.wire.varlink import decode
 

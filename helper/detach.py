@@ -34,19 +34,23 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
             reached(Step.HELPER_DETACH_FORGOTTEN)
             if request.vanished:
                 formatting.forget(request.uid)
-            return DetachReply()
-        sessions = iscsi.sessions_of(volume.disks) if settings.logout else []
-        _unused(volume, deadline)
-        reached(Step.HELPER_DETACH_FLUSHED)
-        if volume.map and not multipath.flush(volume.map, request.uid, deadline):
-            raise _busy(volume, [f"a program that has {volume.map.name} open"])
-        reached(Step.HELPER_DETACH_MAP_REMOVED)
-        removed = _remove_disks(volume, deadline)
-        reached(Step.HELPER_DETACH_DISKS_REMOVED)
-        multipath.lost(removed, deadline)
-        if sessions:
-            iscsi.leave(sessions, min(deadline, time.monotonic() + _DEVICE))
-    return DetachReply(((volume.map.name,) if volume.map else ()) + removed)
+        removed = _take_down(volume, deadline) if volume.top else ()
+        if settings.logout:  # also after a Detach that was killed before it came to this
+            iscsi.leave(min(deadline, time.monotonic() + _DEVICE))
+            reached(Step.HELPER_DETACH_LOGGED_OUT)
+    return DetachReply(removed)
+
+
+def _take_down(volume: device.Volume, deadline: float) -> tuple[str, ...]:
+    _unused(volume, deadline)
+    reached(Step.HELPER_DETACH_FLUSHED)
+    if volume.map and not multipath.flush(volume.map, volume.uid, deadline):
+        raise _busy(volume, [f"a program that has {volume.map.name} open"])
+    reached(Step.HELPER_DETACH_MAP_REMOVED)
+    removed = _remove_disks(volume, deadline)
+    reached(Step.HELPER_DETACH_DISKS_REMOVED)
+    multipath.lost(removed, deadline)
+    return ((volume.map.name,) if volume.map else ()) + removed
 
 
 def _busy(volume: device.Volume, holders: list[str]) -> Fault:

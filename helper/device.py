@@ -71,11 +71,6 @@ def uid_of(number: str) -> str | None:
     return uid if uid and member is None else member.uid if member and member.vendor == scsi.VENDOR else ""
 
 
-def size_of(number: str) -> int:
-    """Return the bytes of a device."""
-    return scsi.size(os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{number}")))
-
-
 def check(name: str, uid: str, size: int | None = None) -> None:
     """Raise unless a disk says now, and sysfs remembers, that it is this volume with this size; may hang."""
     try:

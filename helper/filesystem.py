@@ -9,7 +9,9 @@ import fcntl
 import os
 import struct
 
+from helper.mounts import Row
 from helper.scsi import MIPS
+from helper.target import Place
 from instorage.wire.fault import Code, Fault
 
 FREEZE = 0xC0045877, errno.EBUSY  # FIFREEZE and FITHAW of <linux/fs.h>; what they say when it is so already
@@ -18,6 +20,15 @@ _READ, _WRITE = (2 << 29, 4 << 29) if MIPS else (2 << 30, 1 << 30)  # _IOR, _IOW
 _EXT4_RESIZE = _WRITE | 8 << 16 | ord("f") << 8 | 16  # EXT4_IOC_RESIZE_FS: blocks
 _XFS_GEOMETRY = _READ | 112 << 16 | ord("X") << 8 | 100  # XFS_IOC_FSGEOMETRY_V1
 _XFS_GROW = _WRITE | 16 << 16 | ord("X") << 8 | 110  # XFS_IOC_FSGROWFSDATA: blocks, percentage for inodes
+
+
+def opened(place: Place, row: Row) -> int:
+    """Return a descriptor of the file system that `row` found at a target; `OSError` when another came up."""
+    node = os.open(place.target.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=place.parent)
+    number = os.fstat(node).st_dev
+    if f"{os.major(number)}:{os.minor(number)}" != row.number:
+        raise OSError(errno.ESTALE, "another mount came up")
+    return node
 
 
 def order(node: int, what: tuple[int, int]) -> bool:

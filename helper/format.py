@@ -78,9 +78,8 @@ def _examine(
     """Return where data was found in one of the groups of places, and what blkid says if it was asked."""
     deadline = time.monotonic() + _READS
     node = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    jobs: list[child.Job[object]] = [
-        functools.partial(content.first_data, node, request.size, group) for group in groups
-    ]
+    look = functools.partial(content.first_data, node, request.size)
+    jobs: list[child.Job[object]] = [functools.partial(look, group) for group in groups]
     if signature:
         jobs.append(functools.partial(content.signature, path, deadline))
     answers = child.gather(jobs, deadline, "The proof of emptiness", request.uid)

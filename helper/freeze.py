@@ -22,7 +22,8 @@ from helper.target import parse
 from helper.volume import hold
 from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
+from instorage.wire.growth import Step
+from instorage.wire.steps import reached
 from instorage.wire.varlink import Stream
 
 ANSWER = 20.0  # seconds for a freeze or a thaw
@@ -101,7 +102,7 @@ def _guard(stream: Stream, request: growth.FreezeRequest, settings: Settings) ->
     asked = stream.receive(time.monotonic() + ANSWER)
     try:
         with mounted(request, settings) as (place, row):
-            return _keep_frozen(stream, place.real(row), request, asked)
+            return _keep_frozen(stream, filesystem.opened(place, row), request, asked)
     except OSError as error:
         text = f"Volume {request.uid} cannot be frozen ({error.strerror}): see the kernel's log."
         fault = Fault(Code.FILE_SYSTEM, text, uid=request.uid)
@@ -177,7 +178,7 @@ def thaw_recorded(found: Settings | Fault, *uids: str) -> None:
     def one(uid: str) -> None:
         with contextlib.ExitStack() as stack:
             place, row, _ = volume_on(parse(store.get(thaw.RECORDS, uid) or "", settings), stack, uid)
-            _thaw(place.real(row), uid)
+            _thaw(filesystem.opened(place, row), uid)
 
     names = uids or store.names(thaw.RECORDS)
     jobs = [functools.partial(one, uid) for uid in names]

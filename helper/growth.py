@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,8 @@ from helper.target import Place, parse
 from helper.volume import hold
 from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
-from instorage.wire.steps import Step, reached
+from instorage.wire.growth import Step
+from instorage.wire.steps import reached
 from instorage.wire.verbs import Multipath
 
 _SOON = 0.8  # share of the patience after which a disk or the map is said to have another size
@@ -35,7 +37,7 @@ def rescan(request: growth.RescanRequest, settings: Settings) -> growth.RescanRe
         _each(volume, functools.partial(_take, request.uid, request.size, soon), deadline)
         reached(Step.HELPER_GROWTH_RESCANNED)
         if volume.map and volume.map.size != request.size:
-            multipath.resize(volume.map, request.uid, request.size, soon)
+            _resize(volume.map, request.uid, request.size, soon)
             reached(Step.HELPER_GROWTH_MAP_RESIZED)
     return growth.RescanReply(volume.link, tuple(disk.name for disk in volume.disks))
 
@@ -76,6 +78,15 @@ def _take(uid: str, size: int, deadline: float, disk: scsi.Disk) -> None:
         raise Fault(Code.WRONG_DEVICE, text, disk=disk.name, expected=size, found=found)
 
 
+def _resize(found: multipath.Map, uid: str, size: int, deadline: float) -> None:
+    """Have a map take the size that all its paths have; `Fault(TOOL_FAILED)` when it does not."""
+    said = multipath.ask(f"resize map {found.label}", deadline)
+    if said != "ok" or not child.until(lambda: scsi.size(found.name) == size, deadline, 0.05):
+        text = f"multipathd was to resize the map of volume {uid} to {size} bytes and said «{said}»; it has "
+        text += f"{scsi.size(found.name)}: see systemctl status multipathd."
+        raise Fault(Code.TOOL_FAILED, text, uid=uid, expected=size, found=scsi.size(found.name))
+
+
 @contextlib.contextmanager
 def mounted(
     request: growth.GrowFilesystemRequest | growth.FreezeRequest, settings: Settings
@@ -94,10 +105,17 @@ def grow_filesystem(request: growth.GrowFilesystemRequest, settings: Settings) -
         if row.read_only:
             text = f"Volume {request.uid} is mounted read-only on {request.target}: it is not grown."
             raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
-        size = device.size_of(row.number)
-        what = f"growth of the {row.fs_type} of volume {request.uid}"
+        kind, size = (
+            row.fs_type,
+            scsi.size(os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{row.number}"))),
+        )
+        what = f"growth of the {kind} of volume {request.uid}"
         grown = call(
-            place, lambda: filesystem.grow(place.real(row), row.fs_type, size), what, request.uid, _GROW
+            place,
+            lambda: filesystem.grow(filesystem.opened(place, row), kind, size),
+            what,
+            request.uid,
+            _GROW,
         )
         reached(Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
-    return growth.GrowFilesystemReply(row.fs_type, grown)
+    return growth.GrowFilesystemReply(kind, grown)

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from helper import child, scsi, volume
@@ -18,6 +18,7 @@ from instorage.wire.verbs import InitiatorReply, IscsiPath
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
+USED = "/run/instorage/used"  # and for each through whose session a volume was attached
 _AGAIN = 60  # seconds for which a portal that failed is not waited for while others work
 _LOGIN = 15  # seconds for one login with all its programs
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share of the time, that others get once one portal has answered
@@ -49,7 +50,8 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
     soon = min(deadline, time.monotonic() + (grace if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
     answers = dict(zip(missing, child.gather(jobs, soon, "The login", grace=grace), strict=True))
-    Path(FAILED).mkdir(mode=0o700, exist_ok=True)
+    for folder in (FAILED, USED):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
     for mark in Path(FAILED).iterdir():  # of portals that nobody asks for any more: /run must not fill
         if not _fresh(mark):
             mark.unlink(missing_ok=True)
@@ -58,6 +60,9 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
             raise answer  # no portal's fault
         _mark(path).unlink(missing_ok=True) if answer is True else _mark(path).touch()
     there = _sessions() if missing else there
+    for path in paths:
+        if _key(path) in there:
+            _mark(path, USED).touch()
     return {path: there.get(_key(path)) or _refused(path, answers.get(path)) for path in paths}
 
 
@@ -85,30 +90,21 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
 
 
 @contextlib.contextmanager
-def using(deadline: float, *, alone: bool = False) -> Iterator[bool]:
-    """Keep sessions from being ended, or (`alone`, without waiting) from being used; False when others do."""
-    os.makedirs(volume.LOCKS, mode=0o700, exist_ok=True)
-    with open(f"{volume.LOCKS}/sessions", "w", encoding="ascii") as lock:
-        yield child.until(lambda: _locked(lock.fileno(), alone=alone), deadline)
+def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
+    """Keep sessions from being ended, or (`LOCK_EX`) from being used, by others; 0 when these keep them."""
+    lock = child.until(lambda: volume.taken(f"{volume.LOCKS}/sessions", how), deadline)
+    try:
+        yield lock
+    finally:
+        if lock:
+            os.close(lock)
 
 
-def _locked(lock: int, *, alone: bool) -> bool:
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        return True
-    return False
-
-
-def sessions_of(disks: Iterable[scsi.Disk]) -> list[scsi.Session]:
-    """Return the sessions that disks are seen through."""
-    hosts = {disk.hctl.partition(":")[0] for disk in disks}
-    return [one for one in scsi.sessions() if str(one.host) in hosts]
-
-
-def leave(sessions: Sequence[scsi.Session], deadline: float) -> None:
-    """End those sessions that have no device of any kind left, unless an attach may be about to use one."""
-    with using(time.monotonic(), alone=True) as alone:
-        idle = [one for one in sessions if alone and not scsi.behind(one)]
+def leave(deadline: float) -> None:
+    """End sessions of used portals that have no device of any kind left, unless an attach may need one."""
+    with using(time.monotonic(), fcntl.LOCK_EX) as alone:
+        used = scsi.names(USED) if alone else []
+        idle = [one for one in scsi.sessions() if one.portal in used and not scsi.behind(one)]
         jobs = [functools.partial(_log_out, one, deadline) for one in idle]
         for answer in child.gather(jobs, deadline, "A logout"):
             if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
@@ -119,8 +115,8 @@ def _log_out(session: scsi.Session, deadline: float) -> None:
     run("iscsiadm", "-m", "node", "-T", session.target, "-p", session.portal, "--logout", deadline=deadline)
 
 
-def _mark(path: IscsiPath) -> Path:
-    return Path(FAILED, str(path.portal))
+def _mark(path: IscsiPath, folder: str = FAILED) -> Path:
+    return Path(folder, str(path.portal))
 
 
 def _fresh(mark: Path) -> bool:

@@ -33,9 +33,8 @@ def mount(request: verbs.MountRequest, settings: Settings) -> verbs.MountReply:
     if not target.is_device:
         raise Fault(Code.NOT_ALLOWED, f"{request.target} is no device mount.", target=request.target)
     if request.shared and not request.read_only:
-        raise Fault(
-            Code.NOT_ALLOWED, f"Volume {request.uid} has other readers: it is not mounted read-write."
-        )
+        text = f"Volume {request.uid} has other readers: it is not mounted read-write."
+        raise Fault(Code.NOT_ALLOWED, text)
     with hold(request.uid, request.op, time.monotonic() + _WAIT), walk(target, create=True) as place:
         volume = device.find(request.uid)
         if settings.demanded(request.multipath):
@@ -119,9 +118,7 @@ def _prove(place: Place, uid: str, *, good: bool) -> None:
 
 def _flags(options: Iterable[str], *, read_only: bool) -> int:
     flags = mounts.NOSUID | mounts.NODEV | (mounts.RDONLY if read_only else 0)
-    for option in options:
-        flags |= mounts.OPTIONS.get(option, 0)
-    return flags
+    return flags | sum({mounts.OPTIONS.get(option, 0) for option in options})  # a bit each
 
 
 def _mount_at(place: Place, source: str, kind: str, flags: int, data: str = "") -> None:
@@ -177,9 +174,7 @@ def volume_on(target: Target, stack: contextlib.ExitStack, uid: str = "") -> tup
         found = device.uid_of(row.number) if row and row.root == "/" else None
         if row and found and uid in ("", found):
             return place, row, found
-    text = (
-        f"Volume {uid} is not mounted on {target.text}." if uid else f"No volume is mounted on {target.text}."
-    )
+    text = f"{f'Volume {uid} is not' if uid else 'No volume is'} mounted on {target.text}."
     raise Fault(Code.NOT_OURS, text, target=target.text)
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from helper import scsi
 from helper.child import until
 from helper.program import run
-from instorage.wire.fault import Code, Fault
 
 SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
@@ -100,15 +99,6 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
         for name in names:
             ask(f"add path {name}", deadline)
         until(whole, deadline)
-
-
-def resize(found: Map, uid: str, size: int, deadline: float) -> None:
-    """Have a map take the size that all its paths have; `Fault(TOOL_FAILED)` when it does not."""
-    said = ask(f"resize map {found.label}", deadline)
-    if said != "ok" or not until(lambda: scsi.size(found.name) == size, deadline, 0.05):
-        text = f"multipathd was to resize the map of volume {uid} to {size} bytes and said «{said}»; it has "
-        text += f"{scsi.size(found.name)}: see systemctl status multipathd."
-        raise Fault(Code.TOOL_FAILED, text, uid=uid, expected=size, found=scsi.size(found.name))
 
 
 def flush(found: Map, uid: str, deadline: float) -> bool:

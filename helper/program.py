@@ -15,10 +15,8 @@ PACKAGES = {  # program: package of Debian, of Red Hat
     "iscsiadm": ("open-iscsi", "iscsi-initiator-utils"),
     "multipath": ("multipath-tools", "device-mapper-multipath"),
     "blkid": ("util-linux", "util-linux"),
-    "mkfs.ext3": ("e2fsprogs", "e2fsprogs"),
-    "mkfs.ext4": ("e2fsprogs", "e2fsprogs"),
     "mkfs.xfs": ("xfsprogs", "xfsprogs"),
-    "fsck.ext4": ("e2fsprogs", "e2fsprogs"),
+    **dict.fromkeys(("mkfs.ext3", "mkfs.ext4", "fsck.ext4"), ("e2fsprogs", "e2fsprogs")),
 }
 MAX_OUTPUT = 65536  # bytes that are kept of each stream
 

@@ -47,7 +47,11 @@ class Settings:
             raise Fault(Code.NOT_ALLOWED, text, value=min(strange))
 
 
-def loaded() -> Settings | Fault:
+Configured = Settings | Fault
+"""The settings, or what is wrong with their files."""
+
+
+def loaded() -> Configured:
     """Return the settings, or what is wrong with their files."""
     try:
         return load()

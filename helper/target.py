@@ -5,7 +5,6 @@ configuration and be root (architecture.md 4).
 """
 
 import contextlib
-import errno
 import os
 import re
 from collections.abc import Iterator
@@ -59,14 +58,6 @@ class Place(NamedTuple):
     def open(self) -> int:
         """Return a descriptor of what is at the target now, the root of the topmost mount if there is one."""
         return os.open(self.target.name, _DIRECTORY, dir_fd=self.parent)
-
-    def real(self, row: mounts.Row) -> int:
-        """Return a descriptor, for ioctls, of the mount that `row` found; `OSError` when another came up."""
-        node = os.open(self.target.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=self.parent)
-        number = os.fstat(node).st_dev
-        if f"{os.major(number)}:{os.minor(number)}" != row.number:
-            raise OSError(errno.ESTALE, "another mount came up")
-        return node
 
     def row(self) -> mounts.Row | None:
         """Return the topmost mount at the target, None when it is no mount point."""

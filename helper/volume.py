@@ -18,9 +18,8 @@ HELD: dict[int, str] = {}
 @contextlib.contextmanager
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
     """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`."""
-    os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     path = f"{LOCKS}/{uid}.lock"
-    if not (lock := until(lambda: _taken(path), deadline)):
+    if not (lock := until(lambda: taken(path), deadline)):
         holder = read(path)
         text = f"{uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
         raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
@@ -32,16 +31,17 @@ def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
     finally:
         HELD.pop(lock, None)
         os.close(lock)
-        if last := _taken(path):  # neither an abandoned child nor the next one has it: /run must not fill
+        if last := taken(path):  # neither an abandoned child nor the next one has it: /run must not fill
             os.unlink(path)
             os.close(last)
 
 
-def _taken(path: str) -> int:
-    """Return a descriptor that has the lock, 0 while somebody else has it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with contextlib.suppress(OSError):  # somebody has it, or has just removed the file
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def taken(path: str, how: int = fcntl.LOCK_EX, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+    """Return a descriptor that has the lock, 0 while somebody else has it or is replacing the file."""
+    os.makedirs(LOCKS, mode=0o700, exist_ok=True)
+    lock = os.open(path, flags, 0o600)
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(lock), os.stat(path)):
             return lock
     os.close(lock)

@@ -1,5 +1,6 @@
 """One connection of the agent, served by a process of its own: a crash or a hang hurts one caller only."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from helper.barrier import barrier
 from helper.detach import detach
 from helper.freeze import Freezer
 from helper.growth import grow_filesystem, rescan
+from helper.hostlock import HostLock
 from helper.inventory import inspect
 from helper.mount import bind, mount, unmount
 from helper.settings import Settings
@@ -21,7 +23,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.record import from_json, to_json
 from instorage.wire.varlink import Stream
-from instorage.wire.verbs import Empty, LockReply, LockRequest
+from instorage.wire.verbs import Empty, LockReply
 from systemd import journal
 
 SERVICE = "org.varlink.service"
@@ -48,15 +50,14 @@ class Unknown(Exception):
 
 
 class Worker:
-    """Serves one connection until its end; `channel` leads to the supervisor, which keeps the host lock."""
+    """Serves one connection until its end, and keeps the host lock for it."""
 
-    def __init__(self, connection: socket.socket, channel: socket.socket, settings: Settings) -> None:
-        self._stream, self._channel = Stream(connection), Stream(channel)
+    def __init__(self, connection: socket.socket, settings: Settings) -> None:
+        self._stream, self._lock = Stream(connection), HostLock(settings.lock_path)
         self._settings, self._freezer = settings, Freezer(settings)
         self._verbs: dict[str, _Verb] = {**_VERBS, "Freeze": self._freezer.freeze, "Thaw": self._freezer.thaw}
-        self._lock_until: float | None = None  # monotonic seconds; None without the host lock
         self._busy = self._stopping = False
-        child.PRIVATE.update((connection.fileno(), channel.fileno()))
+        child.PRIVATE.add(connection.fileno())
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, *_: object) -> None:
@@ -69,14 +70,22 @@ class Worker:
     def serve(self) -> None:
         """Answer calls until the agent closes the connection or breaks the protocol."""
         try:
-            while not self._stopping and (call := self._stream.receive(time.monotonic() + _IDLE)) is not None:
+            while not self._stopping and (call := self._next()) is not None:
                 self._busy = True
                 self._answer(call)
                 self._busy = False
         except Fault as fault:  # no message: whatever follows cannot be understood either
-            self._send(_error(fault))
+            self._send(refusal(fault))
         finally:
             self._freezer.end()
+
+    def _next(self) -> dict[str, Any] | None:
+        """Wait for a call; the host lock goes when its lease ends before one comes."""
+        if self._lock.until is not None:
+            with contextlib.suppress(TimeoutError):
+                return self._stream.receive(self._lock.until)
+            self._lock.drop()
+        return self._stream.receive(time.monotonic() + _IDLE)
 
     def _send(self, message: dict[str, object]) -> None:
         self._stream.send(message, time.monotonic() + _SEND)
@@ -93,7 +102,7 @@ class Worker:
             name, parameter, value = unknown.args
             answers = [{"error": f"{SERVICE}.{name}", "parameters": {parameter: value[:200]}}]
         except Fault as fault:
-            answers = [_error(fault)]
+            answers = [refusal(fault)]
         for answer in answers if call.get("oneway") is not True else ():
             self._send(answer)
 
@@ -120,7 +129,7 @@ class Worker:
             request = from_json(VERBS[verb][0], parameters)
             if not all(0 <= getattr(request, name, 0) <= _LONGEST for name in ("wait_ms", "lease_ms")):
                 raise Fault(Code.BAD_REQUEST, f"A time is not between 0 and {_LONGEST} ms.", field="wait_ms")
-            if self._lock_until is not None and begun > self._lock_until:
+            if self._lock.until is not None and begun > self._lock.until:
                 raise Fault(Code.LOCK_LOST, "The lease of the host lock ran out: close this connection.")
             return [to_json(reply) for reply in self._do(verb, request, more=more)]
         except Fault as fault:
@@ -140,25 +149,18 @@ class Worker:
             case "Inspect":
                 return [*inspect(request, more=more)]
             case "Lock":
-                return [self._lock(request)]
+                lease, deadline = request.lease_ms / 1000, time.monotonic() + request.wait_ms / 1000
+                self._lock.take(request.mode, request.op, lease, deadline)
+                return [LockReply(tuple(self._lock.not_locked))]
             case "Unlock":
-                self._channel.send({"unlock": True}, time.monotonic() + _SEND)
-                self._lock_until = None
+                self._lock.drop()
+                self._lock.until = None
                 return [Empty()]
         return [self._verbs[verb](request, self._settings)]
 
-    def _lock(self, request: LockRequest) -> LockReply:
-        deadline = int(time.monotonic() * 1000) + request.wait_ms
-        claim = {"op": request.op, "mode": request.mode, "lease": request.lease_ms, "deadline": deadline}
-        self._channel.send({"lock": claim}, time.monotonic() + _SEND)
-        answer = self._channel.receive(deadline / 1000 + _SEND)
-        if answer is None or "code" in answer:
-            raise Fault.from_wire(answer or {"code": "internal", "sentence": "The supervisor is gone."})
-        self._lock_until = answer["until"] / 1000
-        return LockReply(tuple(answer["not_locked"]))
 
-
-def _error(fault: Fault) -> dict[str, object]:
+def refusal(fault: Fault) -> dict[str, object]:
+    """Return the message that carries a fault."""
     return {"error": f"{INTERFACE}.Fault", "parameters": fault.to_wire()}
 
 

@@ -21,8 +21,9 @@ from instorage.grant import (
     Grant,
     SignedGrant,
 )
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName, VolumeUid
+from instorage.wire.values import VolumeUid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

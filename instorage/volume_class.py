@@ -19,7 +19,8 @@ from instorage.wire.values import FsType
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from instorage.wire.values import Bytes, VolumeName
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import Bytes
 
 KNOWN = (
     "volPoolName", "volAuxPoolName", "volIOGrp", "volAuxIOGrp", "volLevel", "volThin", "volCompress",

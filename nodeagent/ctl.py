@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from instorage.wire.values import VolumeName
 from nodeagent import ctl_barrier, ctl_pin, ctl_release
 from nodeagent.paths import Paths
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from instorage.arrays.expansion import Expansion
     from instorage.arrays.protocol import Array
     from instorage.configuration import Configuration
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 WAIT_SECONDS = 10.0
 _NONE = "No record of a broken-off active-active expansion is kept on this node"

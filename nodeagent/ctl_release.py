@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 PAUSE_SECONDS = 2.0  # a login that is just being made anew must not look like a dead node
 

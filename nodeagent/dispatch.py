@@ -19,7 +19,7 @@ from nodeagent.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
     from nodeagent.flexvolume import Request
     from nodeagent.node import Node
     from nodeagent.progress import Listener

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.privilege import leave_root
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeName
+from instorage.wire.values import Bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from instorage.arrays.model import Level
 from instorage.grant import STORAGE_OPTION, SignedGrant
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import FsType, VolumeName
+from instorage.wire.values import FsType
 from nodeagent.targets import DeviceTarget, PodTarget, is_device_mount
 
 if TYPE_CHECKING:

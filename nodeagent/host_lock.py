@@ -17,7 +17,7 @@ from nodeagent import barrier
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
     from nodeagent.helper_client import Helper
     from nodeagent.node import Operation
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from instorage.wire.values import VolumeName, VolumeUid
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
     from nodeagent.helper_client import Helper
     from nodeagent.node import Node, Operation
     from nodeagent.records import Record

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage import durable_file
+from instorage.volume_name import VolumeName  # noqa: TC001  # hints read at run time
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints read at run time
+from instorage.wire.values import Bytes, VolumeUid  # noqa: TC001  # hints read at run time
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName
 
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _DEVICE = re.compile(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.grant import STORAGE_OPTION, Grant, SignedGrant
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName
 from provisioner.persistent_volume import options
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from kubernetes.utils.quantity import parse_quantity
 
 from instorage.volume_class import VolumeClass
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeName
+from instorage.wire.values import Bytes
 
 if TYPE_CHECKING:
     from instorage.arrays.model import VolumeSpec

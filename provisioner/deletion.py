@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.grant import UID_OPTION
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
 from provisioner.persistent_volume import FINALIZER, claim_path, has_finalizer, is_ours, options

@@ -9,8 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Level
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from instorage.wire.values import VolumeName
 from provisioner.claims import as_quantity, quantity, requested
 from provisioner.events import Event
 from provisioner.persistent_volume import options

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints are read at run time
+from instorage.volume_name import VolumeName  # noqa: TC001  # hints are read at run time
+from instorage.wire.values import Bytes, VolumeUid  # noqa: TC001  # hints are read at run time
 
 
 class Function(StrEnum):

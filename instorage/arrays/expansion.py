@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from instorage.arrays.active_active import Function, Member
 from instorage.arrays.model import Level
+from instorage.volume_name import VolumeName  # noqa: TC001  # hints are read at run time
 from instorage.wire.fault import Code, Fault
 from instorage.wire.record import from_json
-from instorage.wire.values import Bytes, VolumeName, VolumeUid  # noqa: TC001  # hints are read at run time
+from instorage.wire.values import Bytes, VolumeUid  # noqa: TC001  # hints are read at run time
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instorage.wire.values import Bytes, Iqn, Lun, Portal, VolumeName, VolumeUid, Wwpn
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import Bytes, Iqn, Lun, Portal, VolumeUid, Wwpn
 
 
 class Level(StrEnum):

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         Volume,
         VolumeSpec,
     )
-    from instorage.wire.values import VolumeName, VolumeUid
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
 
 
 class Array(Protocol):

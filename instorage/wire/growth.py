@@ -5,20 +5,19 @@ Sizes are bytes, times milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from enum import StrEnum
 
+from instorage.wire.record import Record
 from instorage.wire.values import Bytes, VolumeUid
 from instorage.wire.verbs import OfVolume, Request
 
 
-@dataclass(frozen=True)
 class OnTarget(OfVolume):
     """`target`: where the volume is mounted."""
 
     target: str
 
 
-@dataclass(frozen=True)
 class RescanRequest(OfVolume):
     """Read the size of every path again, then have the map take it: `size` is what the array says now.
 
@@ -29,8 +28,7 @@ class RescanRequest(OfVolume):
     wait_ms: int
 
 
-@dataclass(frozen=True)
-class RescanReply:
+class RescanReply(Record):
     """The device, and the kernel names of its paths: each has that size."""
 
     device: str
@@ -41,15 +39,13 @@ class GrowFilesystemRequest(OnTarget):
     """Make the file system that is mounted on a target as large as its volume."""
 
 
-@dataclass(frozen=True)
-class GrowFilesystemReply:
+class GrowFilesystemReply(Record):
     """`size`: bytes of the file system, as statvfs(3) counts them: what it needs for itself is left out."""
 
     fs_type: str
     size: int
 
 
-@dataclass(frozen=True)
 class FreezeRequest(OnTarget):
     """Stop writes to the volume mounted on a target until the lease ends; asked again, renew the lease.
 
@@ -59,8 +55,7 @@ class FreezeRequest(OnTarget):
     lease_ms: int
 
 
-@dataclass(frozen=True)
-class FreezeReply:
+class FreezeReply(Record):
     """`intact`: nothing has thawed it since this connection asked first."""
 
     intact: bool
@@ -70,14 +65,12 @@ class ThawRequest(OnTarget):
     """Let the volume be written again."""
 
 
-@dataclass(frozen=True)
-class ThawReply:
+class ThawReply(Record):
     """`intact`: it was frozen from the first call of Freeze until now."""
 
     intact: bool
 
 
-@dataclass(frozen=True)
 class BarrierRequest(Request):
     """Keep, or with `erase` forget, the record of a volume's active-active expansion; no `uid`: only look.
 
@@ -91,8 +84,33 @@ class BarrierRequest(Request):
     erase: bool = False
 
 
-@dataclass(frozen=True)
-class BarrierReply:
+class BarrierReply(Record):
     """Every record that is kept now; six at most, so that they fit into a message."""
 
     records: tuple[str, ...] = ()
+
+
+VERBS: dict[str, tuple[type, type]] = {
+    "Rescan": (RescanRequest, RescanReply),
+    "GrowFilesystem": (GrowFilesystemRequest, GrowFilesystemReply),
+    "Freeze": (FreezeRequest, FreezeReply),
+    "Thaw": (ThawRequest, ThawReply),
+    "Barrier": (BarrierRequest, BarrierReply),
+}
+"""Verb to request and reply type."""
+
+
+class Step(StrEnum):
+    """What `steps.Step` is for the other verbs."""
+
+    HELPER_GROWTH_RESCANNED = "helper.growth.rescanned"
+    HELPER_GROWTH_MAP_RESIZED = "helper.growth.map-resized"
+    HELPER_GROWTH_FILE_SYSTEM_GROWN = "helper.growth.file-system-grown"
+    HELPER_FREEZE_RECORDED = "helper.freeze.recorded"
+    HELPER_FREEZE_FROZEN = "helper.freeze.frozen"
+    HELPER_FREEZE_THAWED = "helper.freeze.thawed"
+    HELPER_FREEZE_FORGOTTEN = "helper.freeze.record-removed"
+    HELPER_BARRIER_RECORDED = "helper.barrier.recorded"
+    HELPER_BARRIER_SHOWN = "helper.barrier.shown"
+    HELPER_BARRIER_TAKEN_DOWN = "helper.barrier.taken-down"
+    HELPER_BARRIER_ERASED = "helper.barrier.erased"

@@ -21,17 +21,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
+
+@typing.dataclass_transform(frozen_default=True)
+class Record:
+    """A message or a part of one: each subclass is a frozen dataclass."""
+
+    __dataclass_fields__: typing.ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def __init_subclass__(cls) -> None:
+        dataclasses.dataclass(frozen=True)(cls)
+
+
 _PLAIN = {str: "a string", int: "an integer", bool: "true or false"}
 
 
 def to_json(record: DataclassInstance) -> dict[str, object]:
     """Return `record` as a JSON object; a key whose value is None is left out."""
-    found: dict[str, object] = {}
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        if value is not None:
-            found[field.name] = _plain(value)
-    return found
+    found = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return {key: _plain(value) for key, value in found.items() if value is not None}
 
 
 def _plain(value: object) -> object:
@@ -39,9 +46,7 @@ def _plain(value: object) -> object:
         return str(value) if hasattr(type(value), "parse") else to_json(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, bool | int):
-        return value
-    return str(value)
+    return value if isinstance(value, bool | int) else str(value)
 
 
 def from_json(kind: type[T], found: object) -> T:

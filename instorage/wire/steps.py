@@ -1,8 +1,8 @@
-"""Every step of attach, format, mount, unmount, detach and growth in root code, after which a process may go.
+"""Every step of attach, format, mount, unmount and detach in root code, after which a process may go.
 
 Each is named once, directly after what it names was done. The crash tests' build puts another `reached` in
-the place of this one (`tests/lab/crash/build.py`); the product has no way to be stopped. The agent's steps
-are in `nodeagent.steps`.
+the place of this one (`tests/lab/crash/build.py`); the product has no way to be stopped. Growth's steps
+are in `growth`, the agent's in `nodeagent.steps`.
 """
 
 from enum import StrEnum
@@ -26,18 +26,8 @@ class Step(StrEnum):
     HELPER_DETACH_FLUSHED = "helper.detach.flushed"
     HELPER_DETACH_MAP_REMOVED = "helper.detach.map-removed"
     HELPER_DETACH_DISKS_REMOVED = "helper.detach.disks-removed"
+    HELPER_DETACH_LOGGED_OUT = "helper.detach.logged-out"
     HELPER_DETACH_FORGOTTEN = "helper.detach.forgotten"
-    HELPER_GROWTH_RESCANNED = "helper.growth.rescanned"
-    HELPER_GROWTH_MAP_RESIZED = "helper.growth.map-resized"
-    HELPER_GROWTH_FILE_SYSTEM_GROWN = "helper.growth.file-system-grown"
-    HELPER_FREEZE_RECORDED = "helper.freeze.recorded"
-    HELPER_FREEZE_FROZEN = "helper.freeze.frozen"
-    HELPER_FREEZE_THAWED = "helper.freeze.thawed"
-    HELPER_FREEZE_FORGOTTEN = "helper.freeze.record-removed"
-    HELPER_BARRIER_RECORDED = "helper.barrier.recorded"
-    HELPER_BARRIER_SHOWN = "helper.barrier.shown"
-    HELPER_BARRIER_TAKEN_DOWN = "helper.barrier.taken-down"
-    HELPER_BARRIER_ERASED = "helper.barrier.erased"
 
 
 def reached(step: StrEnum) -> None:

@@ -7,6 +7,7 @@ look-alike gets through.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -21,40 +22,33 @@ def _shown(text: object) -> str:
     return repr(text)[:80]
 
 
-class _Text(str):
-    """Text of one pattern."""
+class Text(str):
+    """Text of one pattern; `wanted` is how people call it."""
 
     __slots__ = ()
     pattern: re.Pattern[str]
     wanted: str
+    folded = False
+    """Whether lower case is the one spelling that is compared and stored, as Linux prints it."""
 
     @classmethod
     def parse(cls, text: object) -> Self:
         """Take `text` if it has the type's pattern, else raise `Fault(BAD_REQUEST)`."""
         if isinstance(text, str) and cls.pattern.fullmatch(text):
-            return cls(cls.canonical(text))
+            return cls(text.lower() if cls.folded else text)
         raise Fault(Code.BAD_REQUEST, f"{_shown(text)} is not {cls.wanted}.", value=_shown(text))
 
-    @staticmethod
-    def canonical(text: str) -> str:
-        """Return the one spelling that is compared and stored."""
-        return text
 
-
-class VolumeUid(_Text):
+class VolumeUid(Text):
     """An NAA type 6 identifier, 32 hex digits, lower case (the array prints it in upper case)."""
 
     __slots__ = ()
     pattern = re.compile(r"6[0-9A-Fa-f]{31}", re.ASCII)
     wanted = "a volume UID (32 hex digits that begin with 6)"
-
-    @staticmethod
-    def canonical(text: str) -> str:
-        """Lower case, as Linux prints it."""
-        return text.lower()
+    folded = True
 
 
-class Iqn(_Text):
+class Iqn(Text):
     """An iSCSI name: iqn., eui. or naa. form, at most 223 characters (RFC 7143)."""
 
     __slots__ = ()
@@ -66,31 +60,16 @@ class Iqn(_Text):
     wanted = "an iSCSI name (iqn.yyyy-mm.domain:name)"
 
 
-class Wwpn(_Text):
+class Wwpn(Text):
     """A Fibre Channel port name: 16 hex digits, lower case."""
 
     __slots__ = ()
     pattern = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
     wanted = "a WWPN (16 hex digits)"
-
-    @staticmethod
-    def canonical(text: str) -> str:
-        """Lower case, as Linux prints it."""
-        return text.lower()
+    folded = True
 
 
-class VolumeName(_Text):
-    """A name that the array takes for a volume and kubelet for a directory (array-as18000.md 3.5).
-
-    The array allows a space inside; a PV's name and an inline volume's cannot have one: refused.
-    """
-
-    __slots__ = ()
-    pattern = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", re.ASCII)
-    wanted = "a volume name the array takes (at most 63 letters, digits, '.', '-', '_', no digit first)"
-
-
-class RequestId(_Text):
+class RequestId(Text):
     """Names one request in every process and in the journal (`INSTORAGE_OP`)."""
 
     __slots__ = ()
@@ -98,7 +77,7 @@ class RequestId(_Text):
     wanted = "a request id (4 to 32 lower-case letters and digits)"
 
 
-class FsType(_Text):
+class FsType(Text):
     """A file system that may be made and mounted here. Nothing else, so no fuse.*, overlay, nfs."""
 
     __slots__ = ()
@@ -106,7 +85,7 @@ class FsType(_Text):
     wanted = "a file system type that is served (ext4, ext3, xfs)"
 
 
-class MountOption(_Text):
+class MountOption(Text):
     """One harmless token; values with commas, quotes or '=' are not possible."""
 
     __slots__ = ()
@@ -154,10 +133,8 @@ class Portal:
         """Take «10.9.0.1:3260» or «[fd00::1]:3260»; the port is needed, names are not resolved."""
         match = _PORTAL.fullmatch(str(text))
         if isinstance(text, str) and match and 0 < int(match[3]) < 65536:
-            try:
+            with contextlib.suppress(ValueError):
                 return cls(str(ipaddress.ip_address(match[1] or match[2])), int(match[3]))
-            except ValueError:
-                pass
         raise Fault(Code.BAD_REQUEST, f"{_shown(text)} is not a portal (address:port).", value=_shown(text))
 
     def __str__(self) -> str:

@@ -5,9 +5,9 @@ Sizes are bytes, times milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from instorage.wire.record import Record
 from instorage.wire.values import Bytes, FsType, Iqn, Lun, MountOption, Portal, RequestId, VolumeUid, Wwpn
 
 
@@ -25,8 +25,7 @@ class Multipath(StrEnum):
     PREFERRED = "preferred"
 
 
-@dataclass(frozen=True)
-class IscsiPath:
+class IscsiPath(Record):
     """Where the array says that the volume is to be seen: one LUN behind one portal of one target."""
 
     portal: Portal
@@ -34,14 +33,12 @@ class IscsiPath:
     lun: Lun
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Record):
     """`op`: the request id of the journal (`INSTORAGE_OP`)."""
 
     op: RequestId
 
 
-@dataclass(frozen=True)
 class OfVolume(Request):
     """`uid`: whose verb it is."""
 
@@ -52,23 +49,20 @@ class InitiatorRequest(Request):
     """Ask for the names under which this machine logs in to arrays."""
 
 
-@dataclass(frozen=True)
-class InitiatorReply:
+class InitiatorReply(Record):
     """`iqn` is absent when open-iscsi is not set up; `wwpns` is empty without Fibre Channel."""
 
     iqn: Iqn | None = None
     wwpns: tuple[Wwpn, ...] = ()
 
 
-@dataclass(frozen=True)
 class InspectRequest(Request):
     """Ask what the kernel has of one volume, or of every InStorage volume (one reply each, `more`)."""
 
     uid: VolumeUid | None = None
 
 
-@dataclass(frozen=True)
-class PathState:
+class PathState(Record):
     """A SCSI device: kernel name, H:C:T:L, SCSI state, and for iSCSI the session's portal and target."""
 
     name: str
@@ -79,8 +73,7 @@ class PathState:
     target: str | None = None
 
 
-@dataclass(frozen=True)
-class MountState:
+class MountState(Record):
     """A mount of the volume in the helper's mount namespace."""
 
     target: str
@@ -88,8 +81,7 @@ class MountState:
     read_only: bool
 
 
-@dataclass(frozen=True)
-class InspectReply:
+class InspectReply(Record):
     """What the kernel has of a volume now. No path, map or mount: the volume is not here.
 
     `holders` name what else keeps it (another map, an open by a process), as far as it was cheap to see.
@@ -106,7 +98,6 @@ class InspectReply:
     formatting: bool = False
 
 
-@dataclass(frozen=True)
 class LockRequest(Request):
     """Take or renew the host lock for this connection; dropped when the connection or the lease ends."""
 
@@ -115,8 +106,7 @@ class LockRequest(Request):
     wait_ms: int
 
 
-@dataclass(frozen=True)
-class LockReply:
+class LockReply(Record):
     """The lock is held; `not_locked` names files that other programs may lock beside us, and why."""
 
     not_locked: tuple[str, ...] = ()
@@ -126,7 +116,6 @@ class UnlockRequest(Request):
     """Give the host lock up."""
 
 
-@dataclass(frozen=True)
 class AttachRequest(OfVolume):
     """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
 
@@ -136,8 +125,7 @@ class AttachRequest(OfVolume):
     wait_ms: int
 
 
-@dataclass(frozen=True)
-class RefusedPath:
+class RefusedPath(Record):
     """A path that is not used, with the fault's code and sentence."""
 
     path: IscsiPath
@@ -145,8 +133,7 @@ class RefusedPath:
     sentence: str
 
 
-@dataclass(frozen=True)
-class AttachReply:
+class AttachReply(Record):
     """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded."""
 
     device: str
@@ -155,7 +142,6 @@ class AttachReply:
     refused: tuple[RefusedPath, ...] = ()
 
 
-@dataclass(frozen=True)
 class DetachRequest(OfVolume):
     """Flush, remove the map and every path of the volume; refused while anything uses it.
 
@@ -166,14 +152,12 @@ class DetachRequest(OfVolume):
     vanished: bool = False
 
 
-@dataclass(frozen=True)
-class DetachReply:
+class DetachReply(Record):
     """The kernel names that were removed; empty when nothing was there."""
 
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
 class MountRequest(OfVolume):
     """Mount the volume on a device-mount target, formatting it first if it is proven new.
 
@@ -194,8 +178,7 @@ class MountRequest(OfVolume):
     copied: bool = False
 
 
-@dataclass(frozen=True)
-class MountReply:
+class MountReply(Record):
     """`formatted` says that a file system was made; `already` that the mount was there."""
 
     device: str
@@ -204,7 +187,6 @@ class MountReply:
     already: bool = False
 
 
-@dataclass(frozen=True)
 class BindRequest(Request):
     """Bind a volume's device mount to a pod's directory of the same volume name."""
 
@@ -213,27 +195,37 @@ class BindRequest(Request):
     read_only: bool
 
 
-@dataclass(frozen=True)
-class BindReply:
+class BindReply(Record):
     """`already` says that the bind was there."""
 
     already: bool = False
 
 
-@dataclass(frozen=True)
 class UnmountRequest(Request):
     """Sync and unmount a target of either shape. Success when nothing of ours is mounted there."""
 
     target: str
 
 
-@dataclass(frozen=True)
-class UnmountReply:
+class UnmountReply(Record):
     """`uid` is the volume that was mounted there, absent when nothing was."""
 
     uid: VolumeUid | None = None
 
 
-@dataclass(frozen=True)
-class Empty:
+class Empty(Record):
     """A reply without content."""
+
+
+VERBS: dict[str, tuple[type, type]] = {
+    "Initiator": (InitiatorRequest, InitiatorReply),
+    "Inspect": (InspectRequest, InspectReply),
+    "Lock": (LockRequest, LockReply),
+    "Unlock": (UnlockRequest, Empty),
+    "Attach": (AttachRequest, AttachReply),
+    "Detach": (DetachRequest, DetachReply),
+    "Mount": (MountRequest, MountReply),
+    "Bind": (BindRequest, BindReply),
+    "Unmount": (UnmountRequest, UnmountReply),
+}
+"""Verb to request and reply type."""

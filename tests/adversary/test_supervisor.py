@@ -15,6 +15,7 @@ import pytest
 
 from instorage.wire.varlink import MAX_MESSAGE
 from tests.adversary.conftest import AGENT, NOBODY, message, reach
+from tests.helper.conftest import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,37 +171,24 @@ def test_a_peer_that_never_reads_ends_its_own_worker_only(
     settled(lambda: len(workers(pid)) <= 1, "a worker waits for ever for a peer that does not read")
 
 
-def test_a_worker_killed_with_an_answer_unread_takes_nobody_along(start: Start, connect: Connect) -> None:
+def test_a_worker_killed_while_it_waits_for_the_host_lock_leaves_it_to_the_next(
+    start: Start, connect: Connect, run_directory: Path
+) -> None:
     pid = start()
-    for _ in range(20):
-        client = connect()
-        client.call("Initiator")
-        worker = max(workers(pid))
-        os.kill(worker, signal.SIGSTOP)
-        client.send(message("Lock", op="test1", mode="shared", lease_ms=1000, wait_ms=0))
-        os.kill(worker, signal.SIGCONT)
-        os.kill(worker, signal.SIGKILL)
-        client.close()
-    blocker = connect()
+    blocker, waiting = connect(), connect()
     blocker.lock("exclusive", op="blocker")
-    waiting = connect()
     waiting.call("Initiator")
     worker = max(workers(pid))
     waiting.send(message("Lock", op="test2", mode="shared", lease_ms=60000, wait_ms=60000))
-    settled(lambda: 0 < _patience(worker) <= 70_000, "the worker does not wait for the lock")
-    os.kill(worker, signal.SIGSTOP)
-    blocker.call("Unlock")  # the supervisor answers the worker that is stopped
-    settled(lambda: "operation test2" in str(blocker.lock("exclusive", wait_ms=0)), "the lock is not granted")
+    turn = run_directory / "host.lock.turn"
+    settled(lambda: turn.exists() and is_locked(turn), "the worker does not wait for the lock")
     os.kill(worker, signal.SIGKILL)
     settled(lambda: worker not in workers(pid), "the killed worker is not reaped")
-    assert "parameters" in blocker.call("Initiator")
-    assert connect().lock("exclusive", wait_ms=2000).get("error") is None
-
-
-def _patience(pid: int) -> int:
-    """Milliseconds for which a process waits in poll(2), 0 when it does not (x86-64)."""
-    words = Path(f"/proc/{pid}/syscall").read_text().split()
-    return int(words[3], 16) if words[0] == "7" else 0
+    next_one = connect()
+    assert "blocker" in next_one.lock("shared", wait_ms=100)["parameters"]["sentence"]
+    blocker.call("Unlock")
+    assert next_one.lock("exclusive", wait_ms=2000).get("error") is None
+    assert "parameters" in connect().call("Initiator")
 
 
 def test_no_further_process_is_no_end_of_the_helper(

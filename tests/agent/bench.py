@@ -16,7 +16,8 @@ from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.model import Initiator, Level, Provisioning, VolumeSpec
 from instorage.arrays.pool import ArrayPool
-from instorage.wire.values import Bytes, Iqn, VolumeName
+from instorage.volume_name import VolumeName
+from instorage.wire.values import Bytes, Iqn
 from nodeagent.__main__ import Agent, build
 from nodeagent.paths import Paths
 from simulator.array import Settings, Simulator

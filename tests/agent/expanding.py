@@ -14,7 +14,7 @@ from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, options, until
 from tests.arrays.expanding import COMMAND
 
 if TYPE_CHECKING:
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
     from tests.agent.call import Reply, Stub
 
 VOLUME = "vol1"

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.model import VolumeSpec
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, Portal, VolumeName
+from instorage.wire.values import Bytes, Portal
 from nodeagent.portals import Portals, sessions
 from tests.agent.bench import Bench
 

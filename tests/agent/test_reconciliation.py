@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName
 from tests.agent.bench import Bench, device_target, until
 from tests.agent.helper_peer import FaultError
 

@@ -11,7 +11,8 @@ import pytest
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.model import VolumeSpec
-from instorage.wire.values import Bytes, VolumeName
+from instorage.volume_name import VolumeName
+from instorage.wire.values import Bytes
 from simulator.array import Settings, Simulator
 from simulator.limits import Limits
 from simulator.topology import Topology

@@ -13,7 +13,8 @@ import pytest
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint, Limits
 from instorage.arrays.model import Initiator, Level, Provisioning, VolumeSpec
-from instorage.wire.values import Bytes, Iqn, VolumeName
+from instorage.volume_name import VolumeName
+from instorage.wire.values import Bytes, Iqn
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:

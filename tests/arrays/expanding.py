@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instorage.arrays.expansion import NINE, Step
-from instorage.wire.values import VolumeName
+from instorage.volume_name import VolumeName
 from tests.arrays.conftest import ACTIVE_ACTIVE, GIB, LIMITS, NAMES, NODE, spec
 from tests.arrays.host import Host
 

@@ -14,8 +14,9 @@ from instorage.arrays.as18000.refusal import Output, Refused, judge
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.endpoint import Limits
 from instorage.arrays.model import Initiator, VolumeSpec
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, Iqn, VolumeName, VolumeUid
+from instorage.wire.values import Bytes, Iqn, VolumeUid
 
 SOURCE = Source("storage-01", "mcsinq lsvdisk -delim !")
 # One volume as a real array printed it (public test data of the vendor's driver).

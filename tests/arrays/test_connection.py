@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage import operation
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName
 from simulator.limits import Limits as ArrayLimits
 from tests.arrays.conftest import LIMITS, NAMES, NODE, settled, spec
 

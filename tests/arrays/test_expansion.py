@@ -14,9 +14,10 @@ import pytest
 from instorage.arrays.active_active import Function
 from instorage.arrays.expansion import NINE, Expansion, Step
 from instorage.arrays.model import Initiator, Provisioning
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.record import to_json
-from instorage.wire.values import Iqn, VolumeName
+from instorage.wire.values import Iqn
 from tests.arrays.conftest import GIB, LIMITS, settled, spec
 from tests.arrays.expanding import AA, COMMAND, SIZES, Volume
 from tests.arrays.host import in_child, killed

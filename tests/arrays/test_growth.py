@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.model import Provisioning
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName
 from tests.arrays.conftest import ACTIVE_ACTIVE, GIB, LIMITS, MIRROR, settled, spec
 
 if TYPE_CHECKING:

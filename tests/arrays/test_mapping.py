@@ -10,8 +10,9 @@ import pytest
 
 from instorage import operation
 from instorage.arrays.model import Initiator
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Iqn, VolumeName
+from instorage.wire.values import Iqn
 from tests.arrays.conftest import ACTIVE_ACTIVE, NAMES, NODE, spec
 
 if TYPE_CHECKING:

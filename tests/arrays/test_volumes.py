@@ -10,8 +10,9 @@ import pytest
 
 from instorage.arrays.as18000 import volumes
 from instorage.arrays.model import Level, Provisioning
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import VolumeName, VolumeUid
+from instorage.wire.values import VolumeUid
 from tests.arrays.conftest import ACTIVE_ACTIVE, GIB, LIMITS, MIRROR, NAMES, NODE, spec
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import pytest
 
 from instorage.arrays.model import Level, Provisioning
 from instorage.volume_class import VolumeClass
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeName
+from instorage.wire.values import Bytes
 
 AA = {"volLevel": "aa", "volPoolName": "P0", "volAuxPoolName": "P1", "volIOGrp": "0", "volAuxIOGrp": "1"}
 THIN = {

@@ -13,7 +13,8 @@ import pytest
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.expansion import Expansion, Progress, Step
-from instorage.wire.values import Bytes, VolumeName
+from instorage.volume_name import VolumeName
+from instorage.wire.values import Bytes
 from nodeagent import barrier_text
 from simulator.array import Settings, Simulator
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -72,8 +73,8 @@ def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(child, "ABANDONED", str(tmp_path / "abandoned"))
     monkeypatch.setattr(volume, "LOCKS", str(tmp_path / "volumes"))
     monkeypatch.setattr(iscsi, "FAILED", str(tmp_path / "portals"))
-    for module in (hostlock, supervisor):
-        monkeypatch.setattr(module, "HOST_LOCK", str(tmp_path / "host.lock"))
+    monkeypatch.setattr(iscsi, "USED", str(tmp_path / "used"))
+    monkeypatch.setattr(hostlock, "HOST_LOCK", str(tmp_path / "host.lock"))
     return tmp_path
 
 
@@ -137,3 +138,13 @@ def wait_for_end(pid: int, seconds: float = 10) -> None:
             os.waitpid(pid, 0)
             raise AssertionError(f"process {pid} did not end")
         time.sleep(0.01)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether another program would have to wait for an exclusive flock."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

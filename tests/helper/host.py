@@ -98,6 +98,7 @@ class Host:
         monkeypatch.setattr(barrier, "RECORDS", str(self.root / "aa"))
         monkeypatch.setattr(thaw, "RECORDS", str(self.root / "frozen"))
         monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
+        monkeypatch.setattr(iscsi, "USED", str(self.root / "used"))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
         monkeypatch.setattr(child, "ABANDONED", str(self.root / "abandoned"))
         monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))

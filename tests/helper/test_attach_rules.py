@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from typing import TYPE_CHECKING
 
@@ -41,14 +42,14 @@ def two_paths(host: Host) -> Host:
     return host
 
 
-def ask(*portals: str, lun: int = 1, size: int = GIB, logout: bool = False) -> AttachReply:
+def ask(*portals: str, lun: int = 1, size: int = GIB) -> AttachReply:
     paths = tuple(
         IscsiPath(Portal.parse(one), Iqn.parse(TARGET), Lun.parse(lun)) for one in portals or PORTALS
     )
     request = AttachRequest(
         RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(size), paths, Multipath.PREFERRED, 8000
     )
-    return attach(request, Settings(logout=logout))
+    return attach(request, Settings())
 
 
 def refused(*portals: str, **what: int) -> Fault:
@@ -207,11 +208,10 @@ def test_while_an_attach_is_under_way_no_session_is_ended(
     connect, free = iscsi.connect, []
 
     def connected(paths: tuple[IscsiPath, ...], deadline: float) -> dict[IscsiPath, scsi.Session | Fault]:
-        with iscsi.using(time.monotonic(), alone=True) as alone:
-            free.append(alone)
+        with iscsi.using(time.monotonic(), fcntl.LOCK_EX) as alone:
+            free.append(bool(alone))
         return connect(paths, deadline)
 
     monkeypatch.setattr(iscsi, "connect", connected)
-    for logout in (False, True):
-        ask(logout=logout)
-    assert free == [True, False]
+    ask()
+    assert free == [False]

@@ -174,9 +174,12 @@ def logouts(host: Host) -> list[str]:
 
 @pytest.fixture
 def seen(attached: Host) -> Host:
-    """The volume's disks are seen through a session each; the first has another volume's disk besides."""
-    attached.session(0, PORTALS[0])
-    attached.session(1, PORTALS[1])
+    """The volume was attached through a session each; the first has another volume's disk besides."""
+    used = attached.root / "used"
+    used.mkdir()
+    for number, portal in enumerate(PORTALS):
+        attached.session(number, portal)
+        (used / portal).touch()
     return attached
 
 
@@ -188,6 +191,18 @@ def test_no_session_is_ended(seen: Host) -> None:
 def test_where_it_is_asked_for_a_session_without_a_device_is_ended(seen: Host) -> None:
     ask(logout=True)
     assert logouts(seen) == [f"iscsiadm -m node -T {TARGET} -p {PORTALS[1]} --logout"]
+
+
+def test_a_session_that_no_volume_was_attached_through_is_not_ended(seen: Host) -> None:
+    (seen.root / "used" / PORTALS[1]).unlink()
+    ask(logout=True)
+    assert logouts(seen) == []
+
+
+def test_a_session_that_was_left_is_ended_though_the_volume_is_gone_already(seen: Host) -> None:
+    ask()
+    ask(logout=True)
+    assert len(logouts(seen)) == 1
 
 
 def test_no_session_is_ended_that_an_attach_may_be_about_to_use(seen: Host) -> None:

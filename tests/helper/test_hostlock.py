@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,6 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.helper.conftest import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +30,6 @@ def configuration(run_directory: Path) -> Path:
     path = run_directory / "instorage.yaml"
     path.write_text(CONFIGURATION)
     return path
-
-
-def is_locked(path: Path) -> bool:
-    """Return whether another program would have to wait for an exclusive flock."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def code(answer: dict[str, Any]) -> str:

@@ -14,8 +14,9 @@ from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.expansion import Step
 from instorage.arrays.model import Level, VolumeSpec
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeName
+from instorage.wire.values import Bytes
 from provisioner.deletion import Deletion
 from provisioner.persistent_volume import PROVISIONED_BY, Names
 from simulator.array import Settings, Simulator

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import (
     Bytes,
@@ -15,7 +16,6 @@ from instorage.wire.values import (
     MountOption,
     Portal,
     RequestId,
-    VolumeName,
     VolumeUid,
     Wwpn,
 )

@@ -82,8 +82,9 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
         (child, "ABANDONED"): str(directory / "abandoned"),
         (volume, "LOCKS"): str(directory / "volumes"),
     }
-    wires |= {(iscsi, "FAILED"): str(directory / "portals"), (supervisor, "journal"): Journal}
-    wires |= {(one, "HOST_LOCK"): str(directory / "host.lock") for one in (hostlock, supervisor)}
+    wires |= {(iscsi, "FAILED"): str(directory / "portals"), (iscsi, "USED"): str(directory / "used")}
+    wires[(supervisor, "journal")] = Journal
+    wires[(hostlock, "HOST_LOCK")] = str(directory / "host.lock")
     wires[(child, "PRIVATE")] = set()
     before = {(where, name): getattr(where, name) for where, name in wires}
     for (where, name), value in wires.items():
@@ -104,27 +105,23 @@ def call(random: Random, root: str) -> bytes:
 def in_process(random: Random, wanted: int, directory: Path) -> Result:
     """Feed workers in this process, a connection each."""
     result, root = Result("worker"), str(directory / "kubelet")
-    locked = worker.Worker._lock
+    take = hostlock.HostLock.take
     before = signal.getsignal(signal.SIGTERM)
-    channel, supervisors = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with disarmed(directory) as (tripwire, configured), channel, supervisors:
-        supervisors.settimeout(0)
-        worker.Worker._lock = lambda *_: (_ for _ in ()).throw(Fault(Code.LOCK_LOST, "No."))  # type: ignore[method-assign]
+    with disarmed(directory) as (tripwire, configured):
+        hostlock.HostLock.take = lambda *_: (_ for _ in ()).throw(Fault(Code.LOCK_LOST, "No."))  # type: ignore[method-assign]
         watch = Watch(result, os.getpid(), wanted)
         try:
             while result.messages < wanted:
                 data = call(random, root) + b"\0"
                 tripwire.count = 0
                 expected = oracle.verdicts(data, root)
-                _understand(_served(data, channel, configured), data, expected, result)
-                with contextlib.suppress(BlockingIOError):
-                    supervisors.recv(1 << 16)
+                _understand(_served(data, configured), data, expected, result)
                 if tripwire.count != len(_verbs(expected)):
                     raise FoundError(f"{tripwire.count} verbs began, the oracle says {expected}", data)
                 result.begun += tripwire.count
                 watch.tick()
         finally:
-            worker.Worker._lock = locked  # type: ignore[method-assign]
+            hostlock.HostLock.take = take  # type: ignore[method-assign]
             signal.signal(signal.SIGTERM, before)
         return watch.end()
 
@@ -133,14 +130,14 @@ def _verbs(expected: list[str | None]) -> list[str]:
     return [verb for verb in expected if verb not in (None, oracle.BROKEN)]
 
 
-def _served(data: bytes, channel: socket.socket, configured: settings.Settings) -> list[bytes]:
+def _served(data: bytes, configured: settings.Settings) -> list[bytes]:
     """Let a worker serve one connection to its end; return its answers."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
         try:
-            worker.Worker(ours, channel, configured).serve()
+            worker.Worker(ours, configured).serve()
         except FoundError:
             raise
         except BaseException as error:

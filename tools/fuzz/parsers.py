@@ -14,8 +14,9 @@ from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.refusal import Output
 from instorage.arrays.endpoint import Endpoint, Limits
 from instorage.arrays.model import Initiator, VolumeSpec
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from instorage.wire.values import Bytes, Iqn, VolumeName, VolumeUid
+from instorage.wire.values import Bytes, Iqn, VolumeUid
 from simulator.array import Settings, Simulator
 from tools.fuzz import mutation
 from tools.fuzz.result import FoundError, Result, Watch

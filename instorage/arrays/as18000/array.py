@@ -46,7 +46,8 @@ if TYPE_CHECKING:
         Volume,
         VolumeSpec,
     )
-    from instorage.wire.values import VolumeName, VolumeUid
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
 
 REMEMBERED = 300.0  # seconds: nodes and ports are the same for minutes
 

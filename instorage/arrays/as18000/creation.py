@@ -14,7 +14,7 @@ from instorage.wire.fault import Code, Fault
 if TYPE_CHECKING:
     from instorage.arrays.as18000.cli import Cli
     from instorage.arrays.model import Provisioning, Volume, VolumeSpec
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 ATTEMPTS = 2  # an operation is given again only after the array said that it was not done
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.cli import Cli
     from instorage.arrays.endpoint import Limits
     from instorage.arrays.expansion import Guard, Plan
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 LOOK = 10.0  # seconds for a second look after a lost answer, while the file system is frozen
 POLL = 0.5

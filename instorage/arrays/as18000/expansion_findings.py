@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.as18000.answer import Row
     from instorage.arrays.as18000.cli import Cli
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 SHOWN = 12  # candidates in one sentence
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.cli import Cli
     from instorage.arrays.as18000.unsettled import Unsettled
     from instorage.arrays.model import Pool, Volume
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 
 def grow(cli: Cli, unsettled: Unsettled, name: VolumeName, size: int, *, patience: float) -> Volume:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.answer import Row
     from instorage.arrays.as18000.cli import Cli
     from instorage.arrays.as18000.resting import RestingLuns
-    from instorage.wire.values import VolumeName
+    from instorage.volume_name import VolumeName
 
 ATTEMPTS = 3  # an operation is given again only after the array said that it was not done
 

@@ -8,7 +8,7 @@ from instorage.arrays.active_active import ActiveActive, Function, Member, Relat
 from instorage.arrays.as18000 import mapping, volumes
 from instorage.arrays.as18000.quoting import object_name
 from instorage.operation import overlap
-from instorage.wire.values import VolumeName
+from instorage.volume_name import VolumeName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -18,7 +18,8 @@ from instorage.wire.fault import Code, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from instorage.wire.values import VolumeName, VolumeUid
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
 
 
 class Unsettled:

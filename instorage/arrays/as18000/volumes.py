@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from instorage.arrays.as18000.quoting import object_name
 from instorage.arrays.as18000.refusal import BAD_FILTER, NOT_FOUND, Refused
 from instorage.arrays.model import Level, Pool, Usage, Volume
+from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeName, VolumeUid
+from instorage.wire.values import Bytes, VolumeUid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tests.lab.crash.conftest import MakeVolume
     from tools.lab import Machine
+    from tools.lab.product import Product
     from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600 if WHOLE else 600)]
@@ -118,6 +119,29 @@ def test_devices_that_went_by_themselves_are_forgotten_and_unmapped(
     killed(kubelet, "unmountdevice", Kill(Step.HELPER_DETACH_FORGOTTEN, "helper"))
     kubelet.call("unmountdevice")
     becomes_clean()
+
+
+def test_a_session_that_a_kill_kept_from_being_ended_ends_with_the_next_call(
+    node: Machine, product: Product, make_volume: MakeVolume, becomes_clean: Callable[[], None]
+) -> None:
+    product.configure(logout=True)
+    node.run("systemctl stop instorage-helper.service")  # it reads that when it starts
+    try:
+        for kill in (
+            Kill(Step.HELPER_DETACH_DISKS_REMOVED, "helper"),
+            Kill(Step.HELPER_DETACH_LOGGED_OUT, "worker"),
+        ):
+            kubelet = Kubelet(node, make_volume())
+            repeat(kubelet, "waitforattach")
+            killed(kubelet, "unmountdevice", kill)
+            left = node.run("iscsiadm -m session", check=False).stdout.count("tcp:")
+            assert left == (2 if kill.step is Step.HELPER_DETACH_DISKS_REMOVED else 0)
+            kubelet.call("unmountdevice")
+            assert "tcp:" not in node.run("iscsiadm -m session", check=False).stdout
+        becomes_clean()
+    finally:
+        product.configure()
+        node.run("systemctl stop instorage-helper.service")
 
 
 def drop_maps(node: Machine) -> None:

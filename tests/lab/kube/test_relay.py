@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -69,4 +70,7 @@ def test_the_proxy_leads_to_the_kubelets_that_it_knows_and_nowhere_else(echo: in
 def test_a_target_that_is_not_there_ends_the_connection(tmp_path: Path) -> None:
     with Relay() as relay:
         relay.socket_to_port(tmp_path / "in", 1)
-        assert said(tmp_path / "in", b"anybody?") == b""
+        answer = b""
+        with contextlib.suppress(ConnectionError):  # what was sent may be unread at the end
+            answer = said(tmp_path / "in", b"anybody?")
+        assert answer == b""
