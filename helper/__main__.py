@@ -64,7 +64,8 @@ class Supervisor:
     def _stop(self, *_: object) -> None:
         self._stopping = True
         for pid in self._workers:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # reaped, and not yet forgotten
+                os.kill(pid, signal.SIGTERM)
 
     def _finished(self) -> bool:
         if self._workers or (not self._stopping and child.abandoned()):

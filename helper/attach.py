@@ -23,7 +23,9 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         raise Fault(Code.BAD_REQUEST, f"{len(request.paths)} paths are asked for, more than {_MOST}.")
     settings.check(request.uid, request.paths)
     deadline = time.monotonic() + request.wait_ms / 1000
-    with hold(request.uid, request.op, deadline), iscsi.using(deadline):
+    with hold(request.uid, request.op, deadline), iscsi.using(deadline) as kept:
+        if not kept:
+            raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
         found, refused = _disks(request, deadline)
         if not found:
             raise _no_path(request, list(refused.values()))

@@ -37,13 +37,13 @@ class HostLock:
             raise Fault(Code.BAD_REQUEST, f"The host lock is held {self._mode} here: give it up first.")
         if self._mode is None:
             turn, wait = FileLock(f"{HOST_LOCK}.turn", fallback_to_soft=False), deadline - time.monotonic()
-            with contextlib.suppress(Timeout), turn.acquire(max(wait, 0)):  # the first who comes is first
+            with contextlib.suppress(Timeout), turn.acquire(max(wait, 0)):  # then nobody overtakes it
                 if child.until(lambda: self._all(_HOW[mode]), deadline, _AGAIN):
                     self._mode = mode
             if self._mode is None:
                 raise self._refusal()
             with contextlib.suppress(OSError), open(HOST_LOCK, "w", encoding="ascii") as file:
-                file.write(f"operation {op} ({mode})")  # for `_holder`
+                file.write(f"operation {op} ({mode}), process {os.getpid()}")  # for `_holder`
         self.until = time.monotonic() + lease
 
     def drop(self) -> None:
@@ -60,6 +60,8 @@ class HostLock:
             try:
                 lock = volume.taken(path, how, os.O_NONBLOCK | os.O_CREAT * (path == HOST_LOCK))
             except OSError as error:
+                if path == HOST_LOCK:
+                    raise
                 self.not_locked.append(f"{path}: {error.strerror}")
                 continue
             if not lock:
@@ -76,11 +78,12 @@ class HostLock:
 
 
 def _holder(path: str) -> str:
-    """Name who has a flock, as /proc/locks shows it; of ours, who took it last. Empty when nobody has it."""
-    with contextlib.suppress(OSError, StopIteration), open("/proc/locks", encoding="ascii") as lines:
+    """Name who has a flock, as /proc/locks shows it; of ours who took it last, if that still has it."""
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as lines:
         facts = os.stat(path)
         place = f"{os.major(facts.st_dev):02x}:{os.minor(facts.st_dev):02x}:{facts.st_ino}"
-        fields = next(line.split() for line in lines if f" {place} " in line and ": FLOCK " in line)
-        process = f"process {fields[fields.index(place) - 1]} ({path})"
-        return read(path) or process if path == HOST_LOCK else process
+        processes = [line.split()[4] for line in lines if f" {place} " in line and ": FLOCK " in line]
+        said = read(path) if path == HOST_LOCK else ""
+        if processes:
+            return said if said.rpartition(" ")[2] in processes else f"process {processes[0]} ({path})"
     return ""

@@ -18,7 +18,7 @@ from instorage.wire.verbs import InitiatorReply, IscsiPath
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
-USED = "/run/instorage/used"  # and for each through whose session a volume was attached
+USED = "/run/instorage/sessions"  # and for each session that a volume was attached through, by its id
 _AGAIN = 60  # seconds for which a portal that failed is not waited for while others work
 _LOGIN = 15  # seconds for one login with all its programs
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share of the time, that others get once one portal has answered
@@ -61,8 +61,8 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
         _mark(path).unlink(missing_ok=True) if answer is True else _mark(path).touch()
     there = _sessions() if missing else there
     for path in paths:
-        if _key(path) in there:
-            _mark(path, USED).touch()
+        if session := there.get(_key(path)):
+            Path(USED, session.sid).touch()
     return {path: there.get(_key(path)) or _refused(path, answers.get(path)) for path in paths}
 
 
@@ -91,7 +91,7 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
 
 @contextlib.contextmanager
 def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
-    """Keep sessions from being ended, or (`LOCK_EX`) from being used, by others; 0 when these keep them."""
+    """Keep sessions from being ended, or (`LOCK_EX`) from being used, by others; 0 when those do it now."""
     lock = child.until(lambda: volume.taken(f"{volume.LOCKS}/sessions", how), deadline)
     try:
         yield lock
@@ -101,22 +101,23 @@ def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
 
 
 def leave(deadline: float) -> None:
-    """End sessions of used portals that have no device of any kind left, unless an attach may need one."""
+    """End used sessions that have no device of any kind left, unless an attach may be about to need one."""
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
         used = scsi.names(USED) if alone else []
-        idle = [one for one in scsi.sessions() if one.portal in used and not scsi.behind(one)]
-        jobs = [functools.partial(_log_out, one, deadline) for one in idle]
+        idle = [one for one in scsi.sessions() if one.sid in used and not scsi.behind(one)]
+        jobs = [functools.partial(_log_out, one.sid, deadline) for one in idle]
         for answer in child.gather(jobs, deadline, "A logout"):
             if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
                 print(f"A session stays: {answer}", file=sys.stderr)
 
 
-def _log_out(session: scsi.Session, deadline: float) -> None:
-    run("iscsiadm", "-m", "node", "-T", session.target, "-p", session.portal, "--logout", deadline=deadline)
+def _log_out(sid: str, deadline: float) -> None:
+    run("iscsiadm", "-m", "session", "-r", sid, "--logout", deadline=deadline)
+    Path(USED, sid).unlink(missing_ok=True)
 
 
-def _mark(path: IscsiPath, folder: str = FAILED) -> Path:
-    return Path(folder, str(path.portal))
+def _mark(path: IscsiPath) -> Path:
+    return Path(FAILED, str(path.portal))
 
 
 def _fresh(mark: Path) -> bool:

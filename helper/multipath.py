@@ -59,20 +59,12 @@ def ask(command: str, deadline: float) -> str | None:
                 if _UCRED.unpack(peer)[1] != os.geteuid():
                     continue  # while multipathd is away anybody may take the abstract name
                 daemon.sendall(_LENGTH.pack(len(command) + 1) + command.encode() + b"\0")
-                (size,) = _LENGTH.unpack(_exactly(daemon, _LENGTH.size))
-                return _exactly(daemon, min(size, 1 << 20)).rstrip(b"\0").decode("utf-8", "replace").strip()
-        except OSError:
+                with daemon.makefile("rb") as answer:
+                    (size,) = _LENGTH.unpack(answer.read(_LENGTH.size))
+                    return answer.read(min(size, 1 << 20)).rstrip(b"\0").decode("utf-8", "replace").strip()
+        except (OSError, struct.error):  # it does not run, is too slow, or has closed
             continue
     return None
-
-
-def _exactly(daemon: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        if not (more := daemon.recv(size - len(data))):
-            raise OSError("closed")
-        data += more
-    return data
 
 
 def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:

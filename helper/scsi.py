@@ -27,8 +27,9 @@ _OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
 class Session(NamedTuple):
-    """An iSCSI session that is logged in: SCSI host number, target id on it, target name, portal."""
+    """An iSCSI session that is logged in: its id, SCSI host number, target id on it, target name, portal."""
 
+    sid: str
     host: int
     target_id: int
     target: str
@@ -79,7 +80,7 @@ def sessions() -> list[Session]:
             address, port = read(f"{peer}address"), read(f"{peer}port")
             portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             number = int(read(f"{at}/target_id") or 0)
-            found.append(Session(int(host), number, read(f"{at}/targetname"), portal))
+            found.append(Session(name[7:], int(host), number, read(f"{at}/targetname"), portal))
     return found
 
 

@@ -40,9 +40,10 @@ def taken(path: str, how: int = fcntl.LOCK_EX, flags: int = os.O_RDWR | os.O_CRE
     """Return a descriptor that has the lock, 0 while somebody else has it or is replacing the file."""
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     lock = os.open(path, flags, 0o600)
-    with contextlib.suppress(BlockingIOError, FileNotFoundError):
+    with contextlib.suppress(BlockingIOError, FileNotFoundError), contextlib.ExitStack() as stack:
+        stack.callback(os.close, lock)
         fcntl.flock(lock, how | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(lock), os.stat(path)):
+            stack.pop_all()
             return lock
-    os.close(lock)
     return 0

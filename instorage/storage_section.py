@@ -140,9 +140,7 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
         return credential, False
     cipher = section.concrete("shadow")
     if cipher is None:
-        section.fail(
-            "password", "is missing: add password, or shadow with the output of ext-encrypt-password"
-        )
+        section.fail("password", f"is missing: {_mend(name)}")
     try:
         return shadow.decrypt("".join(cipher.split()), shadow.read_key(key_file)), False
     except Fault as fault:  # the rest of the file is good, and another array's login may be (manual, 4.4)
@@ -150,6 +148,13 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
         section.warn("shadow", said)
         sentence = f"{section.file}: {section.label('shadow')} {said}."
         return SealedSecret(Fault(fault.code, sentence, file=str(section.file))), False
+
+
+def _mend(name: str) -> str:
+    source = f"{CREDENTIALS}/{name}.password"
+    if os.access(source, os.F_OK):
+        return f"{source} is there, give it to this service with LoadCredential={name}.password:{source}"
+    return "add password, or shadow with the output of ext-encrypt-password"
 
 
 def _credential(section: Section, name: str) -> Secret | None:

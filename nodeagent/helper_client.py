@@ -65,7 +65,7 @@ class Helper:
     def close(self) -> None:
         """Close the connection; the helper drops what it held for it."""
         if self._stream is not None:
-            self._stream.close()
+            self._connection.close()
             self._stream = None
         self._lease_until = None
 
@@ -195,7 +195,8 @@ class Helper:
 
     def _connected(self) -> Stream:
         if self._stream is None:
-            self._stream = Stream(_connect(self._path))
+            self._connection = _connect(self._path)
+            self._stream = Stream(self._connection)
             self.connections += 1
         return self._stream
 

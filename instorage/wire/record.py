@@ -26,7 +26,8 @@ T = TypeVar("T", bound="DataclassInstance")
 class Record:
     """A message or a part of one: each subclass is a frozen dataclass."""
 
-    __dataclass_fields__: typing.ClassVar[dict[str, dataclasses.Field[Any]]]
+    if TYPE_CHECKING:  # at run time it would be a field of messages
+        __dataclass_fields__: typing.ClassVar[dict[str, dataclasses.Field[Any]]]
 
     def __init_subclass__(cls) -> None:
         dataclasses.dataclass(frozen=True)(cls)

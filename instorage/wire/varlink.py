@@ -38,10 +38,7 @@ def decode(data: bytes) -> dict[str, Any]:
         raise Fault(Code.PROTOCOL, f"A message is nested deeper than {MAX_DEPTH} levels.")
     try:
         message = json.loads(
-            data.decode("utf-8", "strict"),
-            object_pairs_hook=_unique,
-            parse_int=_integer,
-            parse_constant=_no_constant,
+            str(data, "utf-8"), object_pairs_hook=_unique, parse_int=_integer, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
         raise Fault(Code.PROTOCOL, f"A message is not valid JSON: {str(error)[:100]}") from None
@@ -93,6 +90,7 @@ class Stream:
 
         Raises `TimeoutError` at the deadline, `Fault(PROTOCOL)` for a broken or half message.
         """
+        _left(deadline)  # also when a whole message lies here already
         while (end := self._pending.find(b"\0", 0, MAX_MESSAGE)) < 0:
             if len(self._pending) >= MAX_MESSAGE:
                 raise Fault(Code.PROTOCOL, f"A message is over the limit of {MAX_MESSAGE} bytes.")
@@ -105,10 +103,6 @@ class Stream:
             self._pending += data
         message, self._pending = self._pending[:end], self._pending[end + 1 :]
         return decode(message)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
 
 def _left(deadline: float) -> float:

@@ -99,7 +99,10 @@ class InspectReply(Record):
 
 
 class LockRequest(Request):
-    """Take or renew the host lock for this connection; dropped when the connection or the lease ends."""
+    """Take or renew the host lock for this connection; dropped when the connection or the lease ends.
+
+    A verb that is under way then keeps it until it has ended: what it does to the host needs the lock.
+    """
 
     mode: LockMode
     lease_ms: int

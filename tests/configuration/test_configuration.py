@@ -250,6 +250,17 @@ def test_roots_programs_find_the_credential_where_the_units_take_it_from(file: P
     assert (array.password.reveal(), array.clear_text) == ("for the units", False)
 
 
+def test_a_credential_that_is_there_and_not_given_to_the_unit_is_named(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/a.password").write_text("for the units\n")
+    said = refusal(file, SMALL.replace("  password: marker-8d1f\n", ""))
+    assert f"LoadCredential=a.password:{tmp_path / 'etc/a.password'}" in said
+    assert "for the units" not in said
+
+
 def test_every_key_is_described() -> None:
     described = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
     missing = [key for key in (*host_section.KEYS, *storage_section.KEYS) if f"`{key}`" not in described]

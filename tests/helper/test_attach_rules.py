@@ -42,12 +42,12 @@ def two_paths(host: Host) -> Host:
     return host
 
 
-def ask(*portals: str, lun: int = 1, size: int = GIB) -> AttachReply:
+def ask(*portals: str, lun: int = 1, size: int = GIB, wait_ms: int = 8000) -> AttachReply:
     paths = tuple(
         IscsiPath(Portal.parse(one), Iqn.parse(TARGET), Lun.parse(lun)) for one in portals or PORTALS
     )
     request = AttachRequest(
-        RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(size), paths, Multipath.PREFERRED, 8000
+        RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(size), paths, Multipath.PREFERRED, wait_ms
     )
     return attach(request, Settings())
 
@@ -215,3 +215,17 @@ def test_while_an_attach_is_under_way_no_session_is_ended(
     monkeypatch.setattr(iscsi, "connect", connected)
     ask()
     assert free == [False]
+
+
+def test_while_sessions_are_being_ended_no_attach_begins(two_paths: Host) -> None:
+    with iscsi.using(time.monotonic(), fcntl.LOCK_EX) as alone:
+        assert alone
+        fault = refused(wait_ms=300)
+    assert fault.code is Code.LOCK_TIMEOUT
+    assert not [event for event in two_paths.events if "login" in event]
+
+
+def test_the_sessions_that_a_volume_was_attached_through_are_noted(two_paths: Host) -> None:
+    two_paths.session(7, PORTALS[0], "iqn.2004-12.com.inspur:another")
+    ask()
+    assert sorted(path.name for path in (two_paths.root / "used").iterdir()) == ["0", "1"]

@@ -15,7 +15,7 @@ from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest, InspectRequest, UnmountRequest
-from tests.helper.host import OTHER, TARGET, UID, Host
+from tests.helper.host import OTHER, UID, Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,7 +179,7 @@ def seen(attached: Host) -> Host:
     used.mkdir()
     for number, portal in enumerate(PORTALS):
         attached.session(number, portal)
-        (used / portal).touch()
+        (used / str(number)).touch()
     return attached
 
 
@@ -190,13 +190,15 @@ def test_no_session_is_ended(seen: Host) -> None:
 
 def test_where_it_is_asked_for_a_session_without_a_device_is_ended(seen: Host) -> None:
     ask(logout=True)
-    assert logouts(seen) == [f"iscsiadm -m node -T {TARGET} -p {PORTALS[1]} --logout"]
+    assert logouts(seen) == ["iscsiadm -m session -r 1 --logout"]
+    assert [path.name for path in (seen.root / "used").iterdir()] == ["0"]
 
 
 def test_a_session_that_no_volume_was_attached_through_is_not_ended(seen: Host) -> None:
-    (seen.root / "used" / PORTALS[1]).unlink()
+    """Not even when it leads to the same target through the same portal, as with two interfaces."""
+    seen.session(2, PORTALS[1])
     ask(logout=True)
-    assert logouts(seen) == []
+    assert logouts(seen) == ["iscsiadm -m session -r 1 --logout"]
 
 
 def test_a_session_that_was_left_is_ended_though_the_volume_is_gone_already(seen: Host) -> None:

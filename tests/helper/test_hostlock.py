@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.helper.conftest import is_locked
+from instorage.wire.verbs import InitiatorReply
+from tests.helper.conftest import HELPER, is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +82,56 @@ def test_exclusive_waits_for_shared_and_later_shared_ones_do_not_overtake_it(
     assert "growing" in answer["parameters"]["sentence"]
     whole.call("Unlock")
     assert code(late.lock("shared")) == "ok"
+
+
+def test_who_has_given_the_lock_up_is_not_named_as_its_holder(
+    start: Start, connect: Connect, configuration: Path
+) -> None:
+    start()
+    first, last, whole = connect(), connect(), connect()
+    first.lock("shared", op="attaching")
+    last.lock("shared", op="detaching")
+    assert "operation detaching" in whole.lock("exclusive", wait_ms=0)["parameters"]["sentence"]
+    last.call("Unlock")
+    refusal = whole.lock("exclusive", wait_ms=0)["parameters"]["sentence"]
+    assert "detaching" not in refusal
+    assert "held by process " in refusal
+
+
+def test_without_a_file_to_lock_nobody_gets_the_lock(
+    start: Start, connect: Connect, configuration: Path, run_directory: Path
+) -> None:
+    (run_directory / "host.lock").mkdir()
+    start()
+    assert code(connect().lock("shared")) == "internal"
+
+
+def test_a_verb_under_way_keeps_the_lock_beyond_its_lease(
+    start: Start, connect: Connect, configuration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helper.iscsi.initiator", lambda: time.sleep(1.5) or InitiatorReply())
+    start()
+    slow, other = connect(), connect()
+    slow.lock("exclusive", lease_ms=300)
+    working, _ = in_background(lambda: slow.call("Initiator"))
+    assert code(other.lock("shared", wait_ms=800)) == "lock-timeout"
+    working.join(10)
+    assert code(other.lock("shared")) == "ok"
+    assert code(slow.call("Initiator")) == "lock-lost"
+
+
+def test_calls_that_lie_ready_when_the_lease_ends_do_not_keep_the_lock(
+    start: Start, connect: Connect, configuration: Path
+) -> None:
+    start()
+    careless = connect()
+    calls = [{"mode": "exclusive", "lease_ms": 1, "wait_ms": 0}, {}]
+    verbs = zip(("Lock", "Initiator"), calls, strict=True)
+    messages = [{"method": f"{HELPER}.{verb}", "parameters": {"op": "test1", **more}} for verb, more in verbs]
+    careless.send(b"".join(json.dumps(one).encode() + b"\0" for one in messages))
+    assert code(careless.receive() or {}) == "ok"
+    careless.receive()
+    assert code(connect().lock("exclusive")) == "ok"
 
 
 def test_a_lease_that_ran_out_frees_the_lock_and_ends_the_use_of_its_connection(

@@ -77,3 +77,9 @@ def test_a_fault_crosses_the_wire_unchanged() -> None:
 def test_a_code_of_a_newer_version_is_shown_not_lost() -> None:
     back = Fault.from_wire({"code": "quantum-path", "sentence": "No qubit.", "fields": {"code": "x"}})
     assert (back.code, back.sentence) == (Code.INTERNAL, "No qubit.")
+
+
+def test_what_only_python_knows_of_a_record_is_no_field_of_it() -> None:
+    with pytest.raises(Fault) as refused:
+        record.from_json(verbs.UnlockRequest, {"op": "test1", "__dataclass_fields__": {}})
+    assert refused.value.fields == {"field": "__dataclass_fields__"}

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[3]
 WRONG = "Wrong-passw0rd-marker"
+PLANTED = "planted-marker"
 SEARCH = """
 # the words looked for are in a file, not in an argument: this script would find itself
 journalctl -b --no-pager -o export > /tmp/journal.export
@@ -59,17 +60,17 @@ def test_no_password_in_journal_argv_environment_core_or_answer(
     node.put(CONFIGURATION, broken, 0o640)
     node.run(f"chown root:instorage-agent {CONFIGURATION}")
     answers += [refused, Kubelet(node, make_volume()).call("waitforattach")]
+    node.put("/tmp/answers/planted", f"x{PLANTED}x")
     node.put("/tmp/answers/answers", json.dumps([answer.answer for answer in answers]))
     node.run(
         "systemctl kill -s ABRT --kill-whom=main instorage-nodeagent; "
         "for i in $(seq 100); do systemctl is-active -q instorage-nodeagent && break; sleep 0.2; done"
     )
-    found = searched(node, PASSWORD, WRONG)
+    found = searched(node, PASSWORD, WRONG, PLANTED).split()
     product.password = PASSWORD
     product.configure()
-    assert not found, f"a password is in {found}"
-    node.put("/tmp/answers/planted", f"x{WRONG}x")
-    assert "planted" in searched(node, WRONG)
+    assert "/tmp/answers/planted" in found, "the search finds nothing"
+    assert found == ["/tmp/answers/planted"], "a password is elsewhere too"
 
 
 def test_a_name_with_line_breaks_makes_no_record_of_its_own(node: Machine) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab.adversary.conftest import STRANGER
 from tests.lab.helper_rig import AS_AGENT, CLIENT, DEVICE_MOUNTS, TARGETS, HelperFault, Rig, Volume
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ def test_a_racer_that_swaps_the_targets_directory_never_gets_a_mount(rig: Rig, v
     rig.sh(f"systemd-run -q --unit=racer python3 /tmp/racer.py {DEVICE_MOUNTS} /trap")
     codes = []
     try:
-        for _ in range(15):
+        for _ in range(15 if WHOLE else 8):
             try:
                 rig.mount(volume)
                 codes.append("mounted")

@@ -31,7 +31,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def products(lab: Lab, san: San) -> tuple[Product, Product]:
     lab.start("a", "b")
-    return installed(lab.node("a")), installed(lab.node("b"))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(installed, (lab.node("a"), lab.node("b")))
+    return first, second
 
 
 @pytest.fixture
