@@ -103,12 +103,12 @@ def test_calls_that_are_never_repeated_leave_nothing(
     node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
     """As kubelet does with a pod that was deleted, and once the directory is no mount point any more."""
-    for number, step in enumerate(COMES_IN["waitforattach"][:: 1 if WHOLE else 3]):
+    for number, step in enumerate(COMES_IN["waitforattach"][:: 1 if WHOLE else 4]):
         possible = victims(step)
         kill = Kill(step, possible[(number + 1) % len(possible)])
         killed(Kubelet(node, make_volume()), "waitforattach", kill)
     takedowns = [Kill(step, victim) for step in COMES_IN["unmountdevice"] for victim in victims(step)]
-    for kill in takedowns if WHOLE else takedowns[1::9]:
+    for kill in takedowns if WHOLE else takedowns[1::13]:
         kubelet = Kubelet(node, make_volume())
         for call in ("waitforattach", "mountdevice"):
             repeat(kubelet, call)
@@ -134,17 +134,15 @@ def test_a_session_that_a_kill_kept_from_being_ended_ends_with_the_next_call(
     product.configure(logout=True)
     node.run("systemctl stop instorage-helper.service")  # it reads that when it starts
     try:
-        for kill in (
-            Kill(Step.HELPER_DETACH_DISKS_REMOVED, "helper"),
-            Kill(Step.HELPER_DETACH_LOGGED_OUT, "worker"),
+        kubelet = Kubelet(node, make_volume())
+        repeat(kubelet, "waitforattach")
+        for kill, left in (
+            (Kill(Step.HELPER_DETACH_DISKS_REMOVED, "helper"), 2),
+            (Kill(Step.HELPER_DETACH_LOGGED_OUT, "worker"), 0),
         ):
-            kubelet = Kubelet(node, make_volume())
-            repeat(kubelet, "waitforattach")
             killed(kubelet, "unmountdevice", kill)
-            left = node.run("iscsiadm -m session", check=False).stdout.count("tcp:")
-            assert left == (2 if kill.step is Step.HELPER_DETACH_DISKS_REMOVED else 0)
-            kubelet.call("unmountdevice")
-            assert "tcp:" not in node.run("iscsiadm -m session", check=False).stdout
+            assert node.run("iscsiadm -m session", check=False).stdout.count("tcp:") == left
+        assert kubelet.call("unmountdevice").success
         becomes_clean()
     finally:
         product.configure()
