@@ -17,7 +17,7 @@ from typing import Any
 from helper import child, filesystem, store, thaw
 from helper.growth import mounted
 from helper.mount import volume_on
-from helper.settings import Settings
+from helper.settings import Configured, Settings
 from helper.target import parse
 from helper.volume import hold
 from instorage.wire import growth
@@ -159,7 +159,7 @@ def thaw_left(settings: Settings, *uids: str) -> None:
                 thaw_recorded(settings, uid)
 
 
-def thaw_behind(found: Settings | Fault) -> None:
+def thaw_behind(found: Configured) -> None:
     """Have a process thaw what a guardian has left that was killed with its worker; for the supervisor."""
     if store.names(thaw.RECORDS) and isinstance(found, Settings):
         with contextlib.suppress(OSError):
@@ -171,7 +171,7 @@ def thaw_behind(found: Settings | Fault) -> None:
                     os._exit(0)
 
 
-def thaw_recorded(found: Settings | Fault, *uids: str) -> None:
+def thaw_recorded(found: Configured, *uids: str) -> None:
     """Thaw what the records name, none of whose guardians lives, and say what could not be thawed."""
     settings = Settings() if isinstance(found, Fault) else found
 

@@ -105,17 +105,13 @@ def grow_filesystem(request: growth.GrowFilesystemRequest, settings: Settings) -
         if row.read_only:
             text = f"Volume {request.uid} is mounted read-only on {request.target}: it is not grown."
             raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
-        kind, size = (
-            row.fs_type,
-            scsi.size(os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{row.number}"))),
-        )
+        kind, disk = row.fs_type, os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{row.number}"))
+        size = scsi.size(disk)
         what = f"growth of the {kind} of volume {request.uid}"
-        grown = call(
-            place,
-            lambda: filesystem.grow(filesystem.opened(place, row), kind, size),
-            what,
-            request.uid,
-            _GROW,
-        )
+
+        def grow() -> int:
+            return filesystem.grow(filesystem.opened(place, row), kind, size)
+
+        grown = call(place, grow, what, request.uid, _GROW)
         reached(Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
     return growth.GrowFilesystemReply(kind, grown)

@@ -92,6 +92,7 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
 @contextlib.contextmanager
 def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
     """Keep sessions from being ended, or (`LOCK_EX`) from being used, by others; 0 when those do it now."""
+    os.makedirs(volume.LOCKS, mode=0o700, exist_ok=True)
     lock = child.until(lambda: volume.taken(f"{volume.LOCKS}/sessions", how), deadline)
     try:
         yield lock

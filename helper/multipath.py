@@ -60,8 +60,9 @@ def ask(command: str, deadline: float) -> str | None:
                     continue  # while multipathd is away anybody may take the abstract name
                 daemon.sendall(_LENGTH.pack(len(command) + 1) + command.encode() + b"\0")
                 with daemon.makefile("rb") as answer:
-                    (size,) = _LENGTH.unpack(answer.read(_LENGTH.size))
-                    return answer.read(min(size, 1 << 20)).rstrip(b"\0").decode("utf-8", "replace").strip()
+                    size = min(*_LENGTH.unpack(answer.read(_LENGTH.size)), 1 << 20)
+                    if len(text := answer.read(size)) == size:
+                        return text.rstrip(b"\0").decode("utf-8", "replace").strip()
         except (OSError, struct.error):  # it does not run, is too slow, or has closed
             continue
     return None

@@ -77,9 +77,9 @@ def sessions() -> list[Session]:
         host = place(at).partition("/host")[2].partition("/")[0]
         if host.isdigit() and read(f"{at}/state") == "LOGGED_IN":
             peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
-            address, port = read(f"{peer}address"), read(f"{peer}port")
+            address, port, target_id = read(f"{peer}address"), read(f"{peer}port"), read(f"{at}/target_id")
             portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-            number = int(read(f"{at}/target_id") or 0)
+            number = int(target_id) if target_id.isdigit() else 0
             found.append(Session(name[7:], int(host), number, read(f"{at}/targetname"), portal))
     return found
 

@@ -18,6 +18,7 @@ HELD: dict[int, str] = {}
 @contextlib.contextmanager
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
     """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`."""
+    os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     path = f"{LOCKS}/{uid}.lock"
     if not (lock := until(lambda: taken(path), deadline)):
         holder = read(path)
@@ -38,7 +39,6 @@ def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
 
 def taken(path: str, how: int = fcntl.LOCK_EX, flags: int = os.O_RDWR | os.O_CREAT) -> int:
     """Return a descriptor that has the lock, 0 while somebody else has it or is replacing the file."""
-    os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     lock = os.open(path, flags, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError), contextlib.ExitStack() as stack:
         stack.callback(os.close, lock)
