@@ -32,6 +32,7 @@ class Lease:
         self._metadata = {"name": name, "namespace": namespace}
         self._identity = identity
         self._holder = ""
+        self._ours: Object | None = None  # the lease as the server stored it when we last wrote it
         self.alone = False  # the cluster has no leases: nobody else can be seen
 
     def take(self) -> float:
@@ -41,10 +42,12 @@ class Lease:
         """
         if self.alone:
             return 0.0
+        # Renewing is one request: the lease is read again only when it is no longer as we left it.
+        ours, self._ours = self._ours, None
         try:
-            return self._take()
+            return self._take(ours or self._cluster.get(self._path))
         except Refusal as refusal:
-            if refusal.status == 409:  # somebody was faster
+            if refusal.status == 409 or (ours and refusal.status == 404):  # somebody changed or removed it
                 return RETRY_SECONDS
             if refusal.status == 404 and not refusal.served:
                 self.alone = True
@@ -65,12 +68,11 @@ class Lease:
         except (Away, Refusal) as error:
             _LOG.warning("The lease is not released, it runs out in %.0f s: %s", LEASE_SECONDS, error)
 
-    def _take(self) -> float:
-        found = self._cluster.get(self._path)
+    def _take(self, found: Object | None) -> float:
         now = datetime.datetime.now(datetime.UTC)
         if found is None:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._metadata}
-            self._cluster.create(self._kinds, body | {"spec": self._spec(now, {})})
+            self._ours = self._cluster.create(self._kinds, body | {"spec": self._spec(now, {})})
             return 0.0
         spec = found.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
@@ -80,7 +82,7 @@ class Lease:
                 _LOG.info("%s works; this provisioner waits", holder)
             self._holder = holder
             return left
-        self._cluster.replace(self._path, found | {"spec": self._spec(now, spec)})
+        self._ours = self._cluster.replace(self._path, found | {"spec": self._spec(now, spec)})
         return 0.0
 
     def _spec(self, now: datetime.datetime, old: Object) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import statistics
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,20 +14,20 @@ from tests.soak import WHOLE
 if TYPE_CHECKING:
     from tests.provisioner.conftest import Program, World
 
-MINUTES = 5 if WHOLE else 0.75
-AN_HOUR = 60 / MINUTES
-LEADER, WAITING = 10, 2  # seconds of CPU an hour
-TICK = 1 / os.sysconf("SC_CLK_TCK")
+WINDOWS, WINDOW = 20 if WHOLE else 5, 15.0  # seconds: one that waits looks at the lease once in each
+AN_HOUR = 3600 / WINDOW
+LEADER, WAITING = (
+    (10, 2) if WHOLE else (20, 6)
+)  # seconds of CPU an hour; every day, a lab beside it doubles them
 
 
 def cpu(program: Program) -> float:
-    """Seconds of CPU that a process has used, in user and system mode."""
-    fields = Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK
+    """Seconds of CPU that a process has used, to the nanosecond: the clock of clock_getcpuclockid(3)."""
+    return time.clock_gettime((~program.pid << 3) | 2)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(MINUTES * 60 + 120)
+@pytest.mark.timeout(WINDOWS * WINDOW + 150)
 def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_sleeps(served: World) -> None:
     leader = served.programs[0]
     served.bound(served.claim(served.storage_class()))
@@ -36,11 +35,17 @@ def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_sleeps(served
     waiting.says("this provisioner waits")
     until(lambda: served.do("counters")["connections"]["now"] == 0, 90, "the array's connection is closed")
     served.do("reset-counters")
-    before = cpu(leader), cpu(waiting)
-    time.sleep(MINUTES * 60)  # the measurement itself
-    used = [(now - then) * AN_HOUR for now, then in zip((cpu(leader), cpu(waiting)), before, strict=True)]
-    print(f"CPU an hour, measured over {MINUTES} min: leader {used[0]:.1f} s, waiting {used[1]:.1f} s")
+    used = list(zip(*(_window(leader, waiting) for _ in range(WINDOWS)), strict=True))
     assert served.commands() == []
-    # One tick more or less is much in three quarters of a minute.
-    assert used[0] <= LEADER + TICK * AN_HOUR
-    assert used[1] <= WAITING + TICK * AN_HOUR
+    for who, seconds, limit in (("leader", used[0], LEADER), ("waiting", used[1], WAITING)):
+        # The median: what a busy machine takes from a process in one window is counted as the process's own.
+        usual = statistics.median(seconds)
+        print(f"{who}: CPU an hour {usual:.2f} s, by window {[f'{one:.2f}' for one in seconds]}")
+        assert 0 < usual <= limit
+
+
+def _window(*programs: Program) -> list[float]:
+    """Return the seconds of CPU an hour that each uses now."""
+    before = [cpu(program) for program in programs]
+    time.sleep(WINDOW)  # the measurement itself
+    return [(cpu(program) - then) * AN_HOUR for program, then in zip(programs, before, strict=True)]

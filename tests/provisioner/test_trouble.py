@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -175,6 +176,30 @@ def test_one_of_two_works_and_the_other_takes_over_when_it_is_killed(served: Wor
     assert time.monotonic() - killed < 20
     served.bound(name)
     assert len(served.names()) == 2
+
+
+def test_a_lease_that_somebody_changed_or_removed_is_taken_again_and_one_given_away_is_waited_for(
+    served: World,
+) -> None:
+    path = f"{LEASES.format('kube-system')}/{served.provisioner.replace('/', '-')}"
+
+    def lease() -> Object:
+        return served.api.get(path) or {"metadata": {}, "spec": {}}
+
+    held = lease()["spec"]["holderIdentity"]
+    served.api.patch(path, {"metadata": {"annotations": {"seen": "yes"}}})
+    changed = lease()["spec"]["renewTime"]
+    until(lambda: lease()["spec"].get("renewTime", changed) > changed, what="it is renewed")
+    assert lease()["metadata"]["annotations"] == {"seen": "yes"}
+    served.api.delete(path, lease()["metadata"]["uid"])
+    until(lambda: lease()["spec"].get("holderIdentity") == held, what="it is made again")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+    served.api.patch(
+        path, {"spec": {"holderIdentity": "another", "renewTime": now, "leaseDurationSeconds": 3600}}
+    )
+    served.programs[0].says("The lease could not be renewed", 25)
+    served.programs[0].says("another works; this provisioner waits")
+    assert lease()["spec"]["holderIdentity"] == "another"
 
 
 def test_the_api_server_may_be_restarted(served: World, plane: ControlPlane) -> None:
