@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 WINDOWS, WINDOW = 20 if WHOLE else 5, 15.0  # seconds: one that waits looks at the lease once in each
 AN_HOUR = 3600 / WINDOW
-LEADER, WAITING = (
-    (10, 2) if WHOLE else (20, 6)
-)  # seconds of CPU an hour; every day, a lab beside it doubles them
+# Seconds of CPU an hour. Every day there is a lab beside it, which doubles them (seen).
+LEADER, WAITING = (10, 2) if WHOLE else (20, 6)
 
 
 def cpu(program: Program) -> float:
