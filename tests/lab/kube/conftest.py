@@ -149,6 +149,7 @@ class World:
         fields = {
             "terminationGracePeriodSeconds": 2,
             "automountServiceAccountToken": False,
+            "hostNetwork": True,  # interfaces of its own took a third of a start, and most of an end (seen)
             "nodeSelector": {"kubernetes.io/hostname": self.products[node].machine.role.hostname},
             "containers": [container],
             "volumes": [volume],

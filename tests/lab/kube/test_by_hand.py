@@ -31,6 +31,7 @@ def deployment(volume: str, replicas: int) -> dict[str, Any]:
     source = {"driver": "inspur/instorage-flexvolume", "fsType": "ext4"}
     pod = {
         "terminationGracePeriodSeconds": 2,
+        "hostNetwork": True,
         "nodeSelector": {"kubernetes.io/hostname": "nodea"},
         "containers": [container],
         "volumes": [{"name": volume, "flexVolume": source}],
