@@ -41,23 +41,6 @@ def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(w
     assert volume not in str(world.san.control.do("volumes"))
 
 
-def test_two_pods_on_one_node_share_a_claim_as_their_group_and_the_last_one_takes_it_down(
-    world: World,
-) -> None:
-    claim = world.claim()
-    user = {"fsGroup": 2000, "runAsUser": 1000, "runAsGroup": 1000}
-    first, second = (world.running(claim, "a", securityContext=user) for _ in range(2))
-    world.sh(first, "echo from the first >/data/row; sync")
-    assert world.sh(first, "stat -c %g /data/row") == "2000"
-    assert world.sh(second, "cat /data/row") == "from the first"
-    world.remove(first)
-    world.cluster.wait_gone(f"{api.PODS}/{first}")
-    world.sh(second, "echo from the second >>/data/row; sync")
-    assert len(world.mapped(claim)) == 1
-    world.remove(second)
-    world.unmapped(claim)
-
-
 def test_a_first_use_read_only_is_refused_and_the_event_says_why(world: World) -> None:
     pod = world.pod(world.claim(), "a", read_only=True)
     until(lambda: "MountDevice failed" in world.cluster.said(pod), lambda: world.cluster.said(pod))
