@@ -81,7 +81,8 @@ soak-beside: $(STAMP)
 	  tests/provisioner/test_idle.py >build/soak-beside.log 2>&1; ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-machines: $(STAMP)
-	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py tests/lab/test_expandfs.py; \
+	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \
+	    tests/lab/test_growth.py tests/lab/test_expandfs.py; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
