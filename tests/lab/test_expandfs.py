@@ -107,9 +107,8 @@ def wait(look: Callable[[], bool], what: str, seconds: float) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.parametrize(
-    ("kind", "fs_type"), [pytest.param("thin", "ext4", marks=IN_SOAK), ("mirror", "xfs")]
-)
+@IN_SOAK
+@pytest.mark.parametrize(("kind", "fs_type"), [("thin", "ext4"), ("mirror", "xfs")])
 def test_a_volume_grows_under_a_writer(san: San, node: Machine, kind: str, fs_type: str) -> None:
     pod = Pod(san, node, kind, fs_type)
     grows(pod)
@@ -202,7 +201,8 @@ def test_a_broken_off_expansion_is_thawed_explained_and_finished(
     assert not success
     assert "instoragectl barrier plan" in str(answer["message"])
     san.control.do("clear")
-    assert "mcsop " in node.run("instoragectl barrier plan", 120).stdout
+    if WHOLE or trouble is refused:  # what it prints after each step is looked at in tests/agent
+        assert "mcsop " in node.run("instoragectl barrier plan", 120).stdout
     node.run("date -s '+1 minute'")  # as when a person comes: no lost command can still be carried out
     print(node.run("instoragectl barrier resume", 240).stdout)
     assert not node.run(f"ls -A {RECORDS}").stdout, "resume would do something again"

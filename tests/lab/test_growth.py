@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 IN_SOAK = pytest.mark.skipif(
-    not WHOLE, reason="in make soak; every day xfs grows in test_expandfs, as a mirror"
+    not WHOLE, reason="in make soak; every day xfs grows under a kubelet, as a mirror"
 )
 
 
