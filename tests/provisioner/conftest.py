@@ -17,7 +17,7 @@ import paramiko
 import pytest
 import yaml
 
-from provisioner.cluster import CLASSES, VOLUMES, Cluster, Object
+from provisioner.cluster import CLASSES, LEASES, VOLUMES, Cluster, Object
 from simulator.array import Settings, Simulator
 from tools.kube.control_plane import ControlPlane
 
@@ -145,6 +145,11 @@ class World:
         self._kubeconfig = kubeconfig
         self.directory = directory
         self.configuration = directory / "instorage.yaml"
+
+    @property
+    def lease(self) -> str:
+        """Where the API server keeps the lease of these provisioners."""
+        return f"{LEASES.format('kube-system')}/{self.provisioner.replace('/', '-')}"
 
     def array(self, name: str = "storage-01", **settings: Any) -> Simulator:
         """Start a simulated array; the configuration names it from then on."""

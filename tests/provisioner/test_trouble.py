@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes.watch import Watch
 
-from provisioner.cluster import CLASSES, LEASES, VOLUMES, Away, Cluster, Refusal
+from provisioner.cluster import CLASSES, VOLUMES, Away, Cluster, Refusal
 from provisioner.reflection import Reflection
 from tests.provisioner.conftest import ACCOUNT, token_of, token_secrets, until
 
@@ -83,10 +83,9 @@ def test_a_lost_answer_to_a_deletion_leaves_nothing(served: World, after: str) -
 def killed_and_started(world: World) -> None:
     """Kill the provisioner and start it again; its lease is taken away, since others test the take-over."""
     world.programs[-1].kill()
-    path = f"{LEASES.format('kube-system')}/{world.provisioner.replace('/', '-')}"
-    lease = world.api.get(path)
+    lease = world.api.get(world.lease)
     assert lease is not None
-    world.api.delete(path, lease["metadata"]["uid"])
+    world.api.delete(world.lease, lease["metadata"]["uid"])
     world.do("clear")
     world.start().says("This provisioner works")
 
@@ -156,7 +155,7 @@ def test_told_to_stop_it_finishes_what_is_under_way(served: World) -> None:
     until(lambda: served.do("counters")["running"]["now"] == 1, what="the volume is being made")
     assert served.programs[0].stop() == 0
     served.bound(name)
-    lease = served.api.get(f"{LEASES.format('kube-system')}/{served.provisioner.replace('/', '-')}")
+    lease = served.api.get(served.lease)
     assert lease is not None
     assert not lease["spec"].get("holderIdentity")
 
@@ -181,21 +180,19 @@ def test_one_of_two_works_and_the_other_takes_over_when_it_is_killed(served: Wor
 def test_a_lease_that_somebody_changed_or_removed_is_taken_again_and_one_given_away_is_waited_for(
     served: World,
 ) -> None:
-    path = f"{LEASES.format('kube-system')}/{served.provisioner.replace('/', '-')}"
-
     def lease() -> Object:
-        return served.api.get(path) or {"metadata": {}, "spec": {}}
+        return served.api.get(served.lease) or {"metadata": {}, "spec": {}}
 
     held = lease()["spec"]["holderIdentity"]
-    served.api.patch(path, {"metadata": {"annotations": {"seen": "yes"}}})
+    served.api.patch(served.lease, {"metadata": {"annotations": {"seen": "yes"}}})
     changed = lease()["spec"]["renewTime"]
     until(lambda: lease()["spec"].get("renewTime", changed) > changed, what="it is renewed")
     assert lease()["metadata"]["annotations"] == {"seen": "yes"}
-    served.api.delete(path, lease()["metadata"]["uid"])
+    served.api.delete(served.lease, lease()["metadata"]["uid"])
     until(lambda: lease()["spec"].get("holderIdentity") == held, what="it is made again")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
     served.api.patch(
-        path, {"spec": {"holderIdentity": "another", "renewTime": now, "leaseDurationSeconds": 3600}}
+        served.lease, {"spec": {"holderIdentity": "another", "renewTime": now, "leaseDurationSeconds": 3600}}
     )
     served.programs[0].says("The lease could not be renewed", 25)
     served.programs[0].says("another works; this provisioner waits")
