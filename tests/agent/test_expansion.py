@@ -57,6 +57,7 @@ def test_the_barrier_is_there_from_before_the_first_command_until_after_the_last
     assert not bench.helper.barrier.exists()
 
 
+@pytest.mark.measured
 def test_the_file_system_is_frozen_for_little_more_than_the_nine_commands(
     pair: Pair, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ CLAIM_COUNT = 100
 LATENCY = 0.1  # seconds a command
 
 
+@pytest.mark.measured
 def test_a_hundred_claims_take_a_quarter_of_the_serial_time(world: World) -> None:
     world.array(pools="Pool0:1TiB")
     world.start().says("This provisioner works")

@@ -141,6 +141,7 @@ def test_the_stub_is_small_static_and_without_executable_data(built_everywhere: 
         assert kind != PT_LOAD or flags & (WRITE | EXECUTE) != WRITE | EXECUTE
 
 
+@pytest.mark.measured
 def test_init_is_answered_within_three_milliseconds(built_stub: Stub) -> None:
     times = []
     for _ in range(51):
