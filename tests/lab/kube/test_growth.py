@@ -27,7 +27,8 @@ CLASSES = (
     storage_class("aa", volLevel="aa", volAuxPoolName="Pool0", volIOGrp="0", volAuxIOGrp="1"),
     storage_class("thick"),
 )
-# Each block goes to a file of its own, is on the disk, and its sum is kept outside of the volume.
+# Each block goes to a file of its own, is on the disk, and its sum is kept outside of it; the rest after
+# it leaves kubelet a processor.
 WRITER = """
 rm -f /tmp/sums /tmp/stop /tmp/ended /tmp/errors; n=0
 while [ ! -e /tmp/stop ]; do
@@ -35,6 +36,7 @@ while [ ! -e /tmp/stop ]; do
   dd if=/dev/urandom of=/tmp/block bs=64k count=1 2>/dev/null
   dd if=/tmp/block of=/data/block.$n bs=64k conv=fsync 2>/dev/null || echo "block $n" >>/tmp/errors
   md5sum </tmp/block | sed "s|-|/data/block.$n|" >>/tmp/sums
+  usleep 100000
 done
 touch /tmp/ended
 """
@@ -105,7 +107,7 @@ def test_edited_claims_grow_under_their_pods_and_a_pool_that_is_too_small_is_sai
     pods = {name: world.pod(claim, "a") for name, claim in claims.items()}
     for pod in pods.values():
         world.cluster.wait_running(pod)
-    writers = [Writer(world, pod) for pod in pods.values()]
+    writers = [Writer(world, pods[name]) for name in GROWING]
 
     edit(world, claims["thick"], "200Gi")
     for name in GROWING:
