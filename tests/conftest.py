@@ -40,7 +40,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if soak.WHOLE and not terminalreporter.config.option.collectonly:
         kinds = ("passed", "skipped", "failed", "error")
         counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in kinds}
-        soak.write_down(" ".join(terminalreporter.config.args), counts, time.monotonic() - BEGAN)
+        what = " ".join(terminalreporter.config.invocation_params.args)
+        soak.write_down(what, counts, time.monotonic() - BEGAN)
 
 
 class StrayProgramError(BaseException):
