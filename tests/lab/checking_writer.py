@@ -12,9 +12,7 @@ import time
 
 BLOCK = 16384
 MOST = 2000  # blocks in the file, which are then written over
-REST = (
-    0.05  # seconds after each block: without, it takes the guest's processor from those who grow the volume
-)
+REST = 0.05  # seconds after each block; without, nothing of the guest is left to those who grow the volume
 
 
 def main() -> None:

@@ -77,6 +77,12 @@ def kubeconfig(plane: ControlPlane, api: Cluster) -> Path:
     return plane.kubeconfig(ACCOUNT, until(lambda: token_of(api), what="the service account's token"))
 
 
+def asked(plane: ControlPlane) -> list[dict[str, Any]]:
+    """What the provisioner's account asked the API server for until now, as audit events."""
+    user = f"system:serviceaccount:kube-system:{ACCOUNT}"
+    return [event for event in plane.audited() if event["user"]["username"] == user]
+
+
 def token_secrets(api: Cluster) -> list[Object]:
     """The secrets that hold a token of the provisioner's account."""
     found, _ = api.objects("/api/v1/namespaces/kube-system/secrets")

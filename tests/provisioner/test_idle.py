@@ -7,18 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provisioner.lease import LEASE_SECONDS, RENEW_SECONDS
-from tests.provisioner.conftest import ACCOUNT, ROOT, until
+from tests.provisioner.conftest import ROOT, asked, until
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tests.provisioner.conftest import Program, World
     from tools.kube.control_plane import ControlPlane
 
@@ -44,28 +41,25 @@ def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_looks_when_it
     waiting.says("this provisioner waits")
     until(lambda: served.do("counters")["connections"]["now"] == 0, 90, "the array's connection is closed")
     served.do("reset-counters")
-    audited = len(plane.audited())
-    with bare_client(plane) as pairs:
+    before = len(asked(plane))
+    with _bare_client(plane) as bare:
         used = list(zip(*(_window(leader, waiting) for _ in range(WINDOWS)), strict=True))
-        wakening = statistics.median(cold - warm for cold, warm in pairs()) / 1000
-    asked = Counter(
-        (event["verb"], event["objectRef"]["resource"])
-        for event in plane.audited()[audited:]
-        if event["user"]["username"].endswith(f":{ACCOUNT}")
-    )
-    say = [f"\nat rest for {SECONDS:.0f} s: {dict(asked)}; waking up costs {1000 * wakening:.2f} ms here"]
+        wakening = float(bare.communicate(timeout=60)[0])
+    count = Counter((event["verb"], event["objectRef"]["resource"]) for event in asked(plane)[before:])
+    say = [f"\nat rest for {SECONDS:.0f} s: {dict(count)}; waking up costs {1000 * wakening:.2f} ms here"]
     costs = {}
     for who, verb, seconds in (("leader", "update", used[0]), ("waiting", "get", used[1])):
         # The median: what a busy machine takes from a process in one window is counted as the process's own.
-        usual, machine = statistics.median(seconds), wakening * asked[verb, "leases"] * 3600 / SECONDS
+        usual, machine = statistics.median(seconds), wakening * count[verb, "leases"] * 3600 / SECONDS
+        assert usual > 0
         say += [f"{who}: {usual:.2f} s of CPU an hour, the machine's {machine:.2f} of it; {seconds}"]
         costs[who] = usual - machine
     with capsys.disabled():
         print("\n".join(say))
     assert served.commands() == []
-    assert set(asked) == {("update", "leases"), ("get", "leases")}
-    assert asked["update", "leases"] <= SECONDS / RENEW_SECONDS + 1
-    assert asked["get", "leases"] <= SECONDS / LEASE_SECONDS + 1
+    assert set(count) == {("update", "leases"), ("get", "leases")}
+    assert count["update", "leases"] <= SECONDS / RENEW_SECONDS + 1
+    assert count["get", "leases"] <= SECONDS / LEASE_SECONDS + 1
     assert costs["leader"] <= LEADER
     assert costs["waiting"] <= WAITING
 
@@ -80,19 +74,9 @@ def _window(*programs: Program) -> list[float]:
     ]
 
 
-@contextmanager
-def bare_client(plane: ControlPlane) -> Iterator[Callable[[], list[tuple[float, float]]]]:
-    """Run tests/provisioner/bare_client.py meanwhile; give what waits for its end and returns its pairs."""
+def _bare_client(plane: ControlPlane) -> subprocess.Popen[str]:
+    """Start tests/provisioner/bare_client.py, which ends with the windows and prints its one figure."""
     rest = LEASE_SECONDS - 1.0  # about as long as one that waits
-    argv = [sys.executable, "-m", "tests.provisioner.bare_client", str(plane.port), str(plane.pki), str(rest)]
-    count = int(SECONDS / rest)
-    with subprocess.Popen([*argv, str(count)], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-
-        def pairs() -> list[tuple[float, float]]:
-            lines = process.communicate(timeout=60)[0].splitlines()
-            return [(float(cold), float(warm)) for cold, warm in map(str.split, lines)]
-
-        try:
-            yield pairs
-        finally:
-            process.kill()
+    argv = [sys.executable, "-m", "tests.provisioner.bare_client", str(plane.port), str(plane.pki)]
+    argv += [str(rest), str(int(SECONDS / rest))]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT)

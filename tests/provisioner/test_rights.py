@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.provisioner.conftest import ACCOUNT, ROOT, until
+from tests.provisioner.conftest import ROOT, asked, until
 
 if TYPE_CHECKING:
     from tests.provisioner.conftest import World
@@ -32,7 +32,5 @@ def test_every_right_is_used_and_none_is_missing(served: World, plane: ControlPl
     until(lambda: any(event["count"] > 1 for event in served.events(failing)), what="an event is counted")
     served.programs[0].stop()
 
-    user = f"system:serviceaccount:kube-system:{ACCOUNT}"
-    asked = [event for event in plane.audited() if event["user"]["username"] == user]
-    used = {(event["objectRef"]["resource"], event["verb"]) for event in asked if "objectRef" in event}
+    used = {(event["objectRef"]["resource"], event["verb"]) for event in asked(plane) if "objectRef" in event}
     assert used == granted()

@@ -107,7 +107,7 @@ def test_edited_claims_grow_under_their_pods_and_a_pool_that_is_too_small_is_sai
     pods = {name: world.pod(claim, "a") for name, claim in claims.items()}
     for pod in pods.values():
         world.cluster.wait_running(pod)
-    writers = [Writer(world, pods[name]) for name in GROWING]
+    writers = [Writer(world, pod) for pod in pods.values()]
 
     edit(world, claims["thick"], "200Gi")
     for name in GROWING:
