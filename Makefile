@@ -24,7 +24,7 @@ types: $(STAMP)
 	@.venv/bin/mypy
 
 # Six workers on two processors: the tests spend two thirds of their time waiting (four: 58 s, six: 43, eight: 52).
-unit: $(STAMP)
+unit: $(STAMP) build/flexvolume-stub/instorage-flexvolume
 	@$(PY) -m pytest -q -n 6 -m 'not lab and not root and not kube and not slow'
 
 # Beside the lab, which waits much of its time, everything native runs with what processor the lab leaves.

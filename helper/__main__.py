@@ -13,18 +13,19 @@ import socket
 import struct
 import sys
 import time
+import traceback
 
 import sdnotify
 
-from helper import child, freeze, settings, worker
+from helper import child, freeze, journal, settings, worker
 from helper.settings import Configured
 from instorage.wire.fault import Code, Fault
 from instorage.wire.varlink import encode
-from systemd import journal
 
 AGENT_USER = "instorage-agent"
-MAX_WORKERS = 64
+MAX_WORKERS = 40
 FOR_ROOT = 4  # more, so that the agent alone cannot keep root out
+PATIENCE = 10.0  # seconds that a stop waits for verbs under way
 IDLE = 20.0  # seconds without work after which the helper leaves; systemd keeps the socket
 _STOP = (signal.SIGTERM,)
 _FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
@@ -37,10 +38,11 @@ class Supervisor:
     def __init__(self, listener: socket.socket, configured: Configured, users: frozenset[int]) -> None:
         self._listener, self._configured, self._users = listener, configured, users
         self._workers: set[int] = set()
+        self._thawing, self._thaw_again = 0, False
         self._wake, self._waker = socket.socketpair()
         self._systemd = sdnotify.SystemdNotifier()
         self._beat = int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2e6
-        self._stopping = False
+        self._stopping, self._stop_until = False, 0.0
         self._idle_since = time.monotonic()
         self._warned = 0.0
 
@@ -55,23 +57,29 @@ class Supervisor:
         while not self._finished():
             self._systemd.notify("WATCHDOG=1")
             sources = (self._wake,) if self._stopping else (self._wake, self._listener)
-            ready = select.select(sources, (), (), self._beat if self._workers else 1)[0]
+            waiting = self._beat if self._workers and not self._stopping else 1
+            ready = select.select(sources, (), (), waiting)[0]
             if self._wake in ready:
                 self._reap()
             if self._listener in ready and not self._stopping:  # else it waits for the next helper
                 self._accept()
 
     def _stop(self, *_: object) -> None:
-        self._stopping = True
+        self._stopping, self._stop_until = True, time.monotonic() + PATIENCE
         for pid in self._workers:
             with contextlib.suppress(ProcessLookupError):  # reaped, and not yet forgotten
                 os.kill(pid, signal.SIGTERM)
 
     def _finished(self) -> bool:
-        if self._workers or (not self._stopping and child.abandoned()):
+        """Say whether to leave: when idle, or told to stop and no verb is under way, or one for too long.
+
+        Such a verb goes on without a supervisor, with its locks; the next helper answers for other volumes.
+        """
+        if self._stopping:
+            return not self._workers or time.monotonic() > self._stop_until
+        if self._workers or child.abandoned():
             self._idle_since = time.monotonic()
-            return False
-        return self._stopping or time.monotonic() - self._idle_since >= IDLE
+        return time.monotonic() - self._idle_since >= IDLE
 
     def _accept(self) -> None:
         """Fork a worker for a peer that the kernel says is the agent; close every other at once."""
@@ -101,9 +109,10 @@ class Supervisor:
     def _warn(self, sentence: str) -> None:
         if time.monotonic() - self._warned > 1:  # a flood must not fill the journal
             self._warned = time.monotonic()
-            journal.send(sentence, PRIORITY="4")
+            journal.warn(sentence)
 
     def _fork(self, connection: socket.socket, configured: settings.Settings) -> None:
+        supervisor = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # a stop meets the child among the workers
         try:
             pid = os.fork()
@@ -118,6 +127,7 @@ class Supervisor:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
                 for inherited in (self._listener, self._wake, self._waker):
                     inherited.close()
+                worker.end_with(supervisor)
                 worker.Worker(connection, configured).serve()
             os._exit(0)
         self._workers.add(pid)
@@ -127,9 +137,14 @@ class Supervisor:
         self._wake.recv(4096)
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                if pid in self._workers:
+                if pid == self._thawing:
+                    self._thawing = 0
+                elif pid in self._workers:
                     self._workers.remove(pid)
-                    freeze.thaw_behind(self._configured)
+                    self._thaw_again = True
+        if self._thaw_again and not self._thawing:
+            self._thaw_again = False
+            self._thawing = freeze.thaw_behind(self._configured)
 
 
 def users() -> frozenset[int]:
@@ -142,13 +157,26 @@ def users() -> frozenset[int]:
 def main() -> int:
     """Run on the listening socket that systemd passed."""
     os.umask(0o077)
-    configured = settings.loaded()
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         print("The helper is started by instorage-helper.socket, not by hand.", file=sys.stderr)
         return 2
-    freeze.thaw_recorded(configured)
-    Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), configured, users()).run()
+    Supervisor(socket.socket(fileno=_FIRST_DESCRIPTOR), begin(), users()).run()
     return 0
+
+
+def begin() -> Configured:
+    """Read the settings and thaw what is left; whatever goes wrong is what callers are told.
+
+    A start that fails would be repeated at once, and without end, for the caller's connection still waits.
+    """
+    try:
+        configured = settings.loaded()
+        freeze.thaw_left(configured)
+    except Exception as error:
+        traceback.print_exc()
+        text = f"The helper could not begin ({error!r}): see its journal, mend that, restart it."
+        return Fault(Code.INTERNAL, text)
+    return configured
 
 
 if __name__ == "__main__":

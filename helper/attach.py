@@ -5,16 +5,21 @@ import time
 
 from helper import child, device, iscsi, multipath, scsi
 from helper.child import until
+from helper.detach import remove
+from helper.identity import check
 from helper.settings import Settings
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedPath
 
-_MOST = 64  # paths: each gets a process of its own
+_MOST = 16  # paths: each gets a process of its own, and the unit bounds them (TasksMax=)
 _DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
-_MAP = 0.75  # share of the time that is left for a map that would be nice to have
+_MAP, _MAP_OF_MANY = (
+    0.75,
+    0.9,
+)  # shares of the time that is left for a map that one, that several disks would like
 
 
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:
@@ -73,24 +78,38 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
             raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
         until(lambda: scsi.opens(name), deadline, 0.005)
         try:
-            device.check(name, request.uid, request.size)
+            check(name, request.uid, request.size)
             break
         except Fault as fault:
             if fault.code is Code.NOT_OURS:
                 raise
-            if not device.unused(name) or not scsi.delete(name, deadline):
-                held = ", ".join(multipath.uid_of(one) or one for one in scsi.holders(name)) or "a mount"
-                text = f"{fault} It is in use by {held}: detach that first."
-                raise Fault(fault.code, text, **{**fault.fields, "held": held}) from None
+            _remove_stale(name, request.uid, fault, deadline)
             reached(Step.HELPER_ATTACH_STALE_REMOVED)
             if last:
                 raise
     return name
 
 
+def _remove_stale(name: str, uid: str, fault: Fault, deadline: float) -> None:
+    """Remove a disk that is not what it should be; raise `fault`, with who uses it, when it cannot be."""
+    disk = scsi.disk(name)
+    if disk is None:
+        return
+    try:
+        if remove(name, disk.uid, deadline):
+            return
+        why, held = "the kernel does not let it go", ""
+    except Fault as kept:
+        why, held = str(kept), str(kept.fields.get("holder", ""))
+    mend = "it is a path of this very volume, and must answer again" if disk.uid == uid else "end that first"
+    fields = {**fault.fields, "held": held}
+    raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)
+
+
 def _assemble(request: AttachRequest, found: list[str], deadline: float, *, demanded: bool) -> device.Volume:
     now = time.monotonic()
-    soon = deadline if demanded else now + (deadline - now) * _MAP
+    wished = _MAP if len(found) == 1 else _MAP_OF_MANY
+    soon = deadline if demanded else now + (deadline - now) * wished
     try:
         multipath.assemble(request.uid, found, request.size, soon)
     except Fault:

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from instorage.wire.fault import Code, Fault
@@ -53,8 +53,11 @@ def gather(
 ) -> list[T | Exception]:
     """Run every job in a child of its own, all at once; the answers stand in the order of the jobs.
 
-    With a `grace`, the others get only so many seconds once the first has succeeded.
+    With a `grace`, the others get only so many seconds once the first has succeeded. In a child the jobs are
+    done there, one after the other: its own deadline ends them.
     """
+    if inside:
+        return [_understood(_answer(job), what) for job in jobs]
     children = []
     for job in jobs:
         reading, writing = os.pipe()
@@ -66,10 +69,8 @@ def gather(
     for pid, pipe in children:
         os.close(pipe)
         if pipe in running:
-            with contextlib.suppress(ProcessLookupError):  # it had no group of its own yet
-                os.killpg(pid, signal.SIGKILL)
-            os.kill(pid, signal.SIGKILL)
-        give_up(pid, what, volume)
+            kill_group(pid)
+        give_up(pid, what, volume, group=pipe in running)
     late = Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
     return [late if pipe in running else _understood(answers[pipe], what) for _, pipe in children]
 
@@ -101,22 +102,27 @@ def enter() -> None:
 
 
 def _work(job: Job[object], writing: int) -> NoReturn:
-    answer: dict[str, object] = {}
     try:
         enter()
+        data = _answer(job)
+        while data:
+            data = data[os.write(writing, data) :]
+    finally:  # a child never returns to its parent's work
+        os._exit(0)
+
+
+def _answer(job: Job[object]) -> bytes:
+    """Do a job and return what came of it: whatever it was, who asked must hear of it."""
+    answer: dict[str, object]
+    try:
         answer = {"value": job()}
     except Fault as fault:
         answer = {"fault": fault.to_wire()}
     except OSError as error:
         answer = {"errno": error.errno or 5, "text": error.strerror or type(error).__name__}
-    except Exception as error:  # whatever it was, the parent must hear of it
+    except Exception as error:
         answer = {"fault": Fault(Code.INTERNAL, f"A child failed: {error!r}.").to_wire()}
-    finally:
-        with contextlib.suppress(Exception):  # a child never returns to its parent's work
-            data = json.dumps(answer).encode()
-            while data:
-                data = data[os.write(writing, data) :]
-        os._exit(0)
+    return json.dumps(answer).encode()
 
 
 def _understood(data: bytes, what: str) -> Any | Exception:  # noqa: ANN401  # what the job returned
@@ -128,37 +134,112 @@ def _understood(data: bytes, what: str) -> Any | Exception:  # noqa: ANN401  # w
     return Fault.from_wire(answer.get("fault", {"code": "internal", "sentence": f"{what}: a child died."}))
 
 
-def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL) -> None:
-    """Wait a moment for a child of ours that must end now; list it as abandoned when it does not."""
-    if not until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + seconds, 0.001):
-        enlist(pid, what, volume)
-    elif os.path.exists(f"{ABANDONED}/{pid}"):
-        os.unlink(f"{ABANDONED}/{pid}")
+@contextlib.contextmanager
+def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterator[T]:
+    """Have a child do `job` and live on, with all that it has opened, until the block ends.
+
+    Opening a device and closing it may hang: neither is done by who answers the agent.
+    """
+    leash, held = os.pipe()
+    reading, writing = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            enter()
+            os.close(held)
+            os.write(writing, _answer(job))
+            os.close(writing)
+            os.read(leash, 1)  # ends with the parent, too
+        finally:
+            os._exit(0)
+    os.close(leash)
+    os.close(writing)
+    try:
+        answers, running = collect((reading,), deadline)
+        found = _understood(answers[reading], what)
+        if running:
+            found = Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
+        if isinstance(found, Exception):
+            raise found
+        yield found
+    finally:
+        os.close(reading)
+        os.close(held)
+        give_up(pid, what, volume)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a child and all that it has started."""
+    with contextlib.suppress(ProcessLookupError):  # it had no group of its own yet
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL, *, group: bool = False) -> None:
+    """Wait a moment for a child of ours that must end now; list it as abandoned when it does not.
+
+    `group`: also what it had started, which may be stuck in the kernel while the child itself has ended.
+    """
+    reaped = until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + seconds, 0.001)
+    for left in ([] if reaped else [pid]) + (_group(pid) if group else []):
+        enlist(left, what, volume)
+    if reaped:
+        forget(pid)
+
+
+def _group(leader: int) -> list[int]:
+    """Return the other living processes of a process group that was killed."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        if name != str(leader) and (facts := _facts(int(name))) and facts[2] == str(leader):
+            found.append(int(name))
+    return found
 
 
 def enlist(pid: int, what: str, volume: str) -> None:
-    """List a child that must not be left alone while it lives."""
-    os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
-    with open(f"{ABANDONED}/{pid}", "w", encoding="utf-8") as record:
-        json.dump({"pid": pid, "start": started(pid), "what": what, "volume": volume}, record)
+    """List a process that must not be left alone while it lives, by a name: a full /run takes no text."""
+    with contextlib.suppress(OSError):
+        os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
+        name = f"{ABANDONED}/{pid}-{started(pid)}-{volume}"
+        with open(name, "w", encoding="utf-8") as record:
+            record.write(f"{what}, since {time.ctime()}\n")
+
+
+def forget(pid: int) -> None:
+    """Take a process off the list."""
+    for name in _listed():
+        if name.partition("-")[0] == str(pid):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{ABANDONED}/{name}")
+
+
+def _listed() -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return os.listdir(ABANDONED)
+    return []
+
+
+def _facts(pid: int) -> list[str]:
+    """Return state, parent, process group and so on of a process (proc(5)); empty when it has ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+        return [] if fields[0] in "ZX" else fields
+    return []
 
 
 def started(pid: int) -> str:
     """Return the start time of a process in clock ticks since boot (proc(5)), empty when it is gone."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-        return "" if fields[0] == "Z" else fields[19]
-    return ""
+    return next(iter(_facts(pid)[19:]), "")
 
 
-def abandoned() -> int:
-    """Return how many abandoned children still live; forget those that ended."""
+def abandoned(volume: str = "") -> int:
+    """Return how many listed processes still live, of one volume or of all; forget those that ended."""
     living = 0
-    for name in os.listdir(ABANDONED) if os.path.isdir(ABANDONED) else ():
-        with open(f"{ABANDONED}/{name}", encoding="utf-8") as file:
-            start = file.read().partition('"start": "')[2].partition('"')[0]
-        if start and started(int(name)) == start:
+    for name in _listed():
+        pid, start, of = (*name.split("-", 2), "", "")[:3]
+        if not (pid.isdigit() and start and started(int(pid)) == start):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{ABANDONED}/{name}")
+        elif volume in ("", of):
             living += 1
-        else:
-            os.unlink(f"{ABANDONED}/{name}")
     return living

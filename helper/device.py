@@ -1,13 +1,14 @@
 """A volume as this host has it: its SCSI disks and its map, and the proof that they are that volume."""
 
-import errno
 import functools
 import os
 import time
 from dataclasses import dataclass
 
 from helper import child, multipath, scsi
+from helper.identity import check, identity
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeUid
 
 _TWICE = 0.5  # seconds for which what every disk says must hold
 
@@ -26,9 +27,36 @@ class Volume:
         return self.map or (self.disks[0] if self.disks else None)
 
     @property
+    def members(self) -> list[scsi.Disk]:
+        """The disks that data takes its way over: those of the map, without one all."""
+        return [disk for disk in self.disks if self.map is None or disk.name in self.map.paths]
+
+    @property
+    def bare(self) -> list[scsi.Disk]:
+        """The disks that are in no map of the volume."""
+        return [disk for disk in self.disks if self.map is None or disk.name not in self.map.paths]
+
+    @property
+    def parts(self) -> list[str]:
+        """The partition maps that kpartx has put over the map; multipathd removes them with it."""
+        return multipath.partitions(self.map) if self.map else []
+
+    @property
+    def maps(self) -> list[str]:
+        """The maps that others can use: partition maps where there are any, for they claim the map."""
+        return self.parts or ([self.map.name] if self.map else [])
+
+    @property
+    def tops(self) -> list[str]:
+        """What others can use of the volume: `maps`, and the disks beside them."""
+        return [*self.maps, *(disk.name for disk in self.bare)]
+
+    @property
     def numbers(self) -> set[str]:
-        """major:minor of the map and of every disk."""
-        return {one.number for one in (self.map, *self.disks) if one}
+        """major:minor of the map, of every disk, and of the partitions of both."""
+        inner = [f"{disk.name}/{part}" for disk in self.disks for part in scsi.partitions(disk.name)]
+        found = {scsi.read(f"{scsi.SYS}/block/{name}/dev") for name in (*self.parts, *inner)}
+        return ({one.number for one in (self.map, *self.disks) if one} | found) - {""}
 
     @property
     def link(self) -> str:
@@ -36,9 +64,10 @@ class Volume:
         return f"{scsi.DEV}/disk/by-id/{'dm-uuid-mpath-3' if self.map else 'wwn-0x'}{self.uid}"
 
     def holders(self) -> list[str]:
-        """Return the block devices that are built on the volume."""
-        own = self.map.name if self.map else ""
-        return [one for top in (self.map, *self.disks) if top for one in scsi.holders(top.name) if one != own]
+        """Return the block devices that are built on the volume, or on a partition map of it."""
+        own = {self.map.name if self.map else "", *self.parts}
+        below = [one.name for one in (self.map, *self.disks) if one] + self.parts
+        return [multipath.label(one) for name in below for one in scsi.holders(name) if one not in own]
 
 
 def find(uid: str, disks: list[scsi.Disk] | None = None) -> Volume:
@@ -49,15 +78,21 @@ def find(uid: str, disks: list[scsi.Disk] | None = None) -> Volume:
     return Volume(uid, found, tuple(one for one in disks if one.name in members or _ours(one, uid)))
 
 
+def alone(name: str) -> Volume:
+    """Return a disk by itself, whatever it is a path of."""
+    found = scsi.disk(name)
+    return Volume(found.uid if found else "", None, (found,) if found else ())
+
+
 def _ours(disk: scsi.Disk, uid: str) -> bool:
-    return disk.uid == uid and disk.vendor == scsi.VENDOR
+    return disk.uid == uid and disk.ours
 
 
 def every(also: list[str]) -> list[Volume]:
-    """Return every InStorage volume that this host has, and those in `also`."""
+    """Return every InStorage volume that this host has, and those in `also`, but for what is no UID."""
     disks = scsi.disks()
-    uids = {one.uid for one in disks if _ours(one, one.uid)} | set(also)
-    return [find(uid, disks) for uid in sorted(uids - {""})]
+    uids = {one.uid for one in disks if one.ours} | set(also)
+    return [find(uid, disks) for uid in sorted(uids) if VolumeUid.pattern.fullmatch(uid)]
 
 
 def uid_of(number: str) -> str | None:
@@ -68,59 +103,56 @@ def uid_of(number: str) -> str | None:
     name = os.path.basename(scsi.place(at))
     uid = multipath.uid_of(name)
     member = scsi.disk(next(iter(scsi.names(f"{at}/slaves")), "") if uid else name)
-    return uid if uid and member is None else member.uid if member and member.vendor == scsi.VENDOR else ""
-
-
-def check(name: str, uid: str, size: int | None = None) -> None:
-    """Raise unless a disk says now, and sysfs remembers, that it is this volume with this size; may hang."""
-    try:
-        live, disk = scsi.page83(name), scsi.disk(name)
-    except OSError as error:
-        raise Fault(Code.NO_PATH, f"Disk {name} does not answer: {error.strerror}.", disk=name) from None
-    if disk is None:
-        raise Fault(Code.NO_PATH, f"Disk {name} is gone.", disk=name)
-    if disk.vendor != scsi.VENDOR:
-        raise Fault(Code.NOT_OURS, f"Disk {name} is made by {disk.vendor}, not {scsi.VENDOR}.", disk=name)
-    if (live, disk.uid) != (uid, uid):
-        text = f"Disk {name} ({disk.hctl}) should be volume {uid}, but is {live or 'without a UID'}, and was "
-        text += f"{disk.uid or 'without one'} when it was found: nothing was done with it."
-        raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=uid, found=live, remembered=disk.uid)
-    if size not in (None, disk.size):
-        text = f"Disk {name} of volume {uid} has {disk.size} bytes, the array says {size}: detach or grow it."
-        raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=size, found=disk.size)
+    return uid if uid and member is None else member.uid if member and member.ours else ""
 
 
 def verify(volume: Volume, size: int, deadline: float, proven: tuple[str, ...] = ()) -> None:
-    """Ask every disk that is not yet `proven`, all at once; those that do not answer are let pass.
+    """Ask every disk that is not yet `proven`, all at once; one that does not answer must remember the UID.
 
-    Raises what `check` does for one that is wrong, and `Fault(NO_PATH)` when none answers.
+    Raises what `check` does for one that is wrong, and `Fault(NO_PATH)` when none proves the volume: with a
+    map it must be one of the map's.
     """
     names = [one.name for one in volume.disks if one.name not in proven]
     jobs = [functools.partial(check, name, volume.uid, size) for name in names]
-    answers = child.gather(jobs, deadline, "A disk", volume.uid)
-    silent = [one for one in answers if isinstance(one, Fault) and one.code in (Code.NO_PATH, Code.TIMEOUT)]
-    for answer in answers:
-        if isinstance(answer, Exception) and answer not in silent:
+    answers = dict(zip(names, child.gather(jobs, deadline, "A disk", volume.uid), strict=True))
+    silent = {name: one for name, one in answers.items() if _silent(one)}
+    for name, answer in answers.items():
+        if isinstance(answer, Exception) and name not in silent:
             raise answer
-    if not proven and len(silent) == len(names):
-        said = " ".join(str(fault) for fault in silent) or "This host has no disk of it: attach it first."
-        raise Fault(Code.NO_PATH, f"Volume {volume.uid} has no path that works. {said}", uid=volume.uid)
+    _require_proof(volume, silent, {disk.name for disk in volume.members} - set(silent))
     if volume.map and volume.map.size != size:
         text = f"The map of volume {volume.uid} has {volume.map.size} bytes, the array says {size}: grow it."
         raise Fault(Code.WRONG_DEVICE, text, uid=volume.uid, expected=size, found=volume.map.size)
+
+
+def _silent(answer: object) -> bool:
+    return isinstance(answer, Fault) and answer.code in (Code.NO_PATH, Code.TIMEOUT)
+
+
+def _require_proof(volume: Volume, silent: dict[str, Exception | None], proven: set[str]) -> None:
+    if strange := [disk for disk in volume.members if disk.name in silent and disk.uid != volume.uid]:
+        text = f"Disk {strange[0].name} is in the map of volume {volume.uid}, does not answer, and was "
+        text += f"{strange[0].uid or 'without a UID'} when it was found: nothing was done with it."
+        raise Fault(Code.WRONG_DEVICE, text, disk=strange[0].name, expected=volume.uid)
+    if not proven:
+        said = " ".join(str(fault) for fault in silent.values()) or "No disk of it is here: attach it first."
+        raise Fault(Code.NO_PATH, f"Volume {volume.uid} has no path that works. {said}", uid=volume.uid)
 
 
 def unmapped(volume: Volume, deadline: float) -> bool:
     """Return whether every disk says, twice, that the array has no such LUN for this host any more."""
 
     def said() -> bool:
-        jobs = [functools.partial(scsi.page83, one.name) for one in volume.disks]
-        answers = child.gather(jobs, deadline, "A disk", volume.uid, grace=_TWICE)
-        return all(isinstance(one, OSError) and one.errno == errno.ENODEV for one in answers)
+        jobs = [functools.partial(_unmapped, one.name) for one in volume.disks]
+        return child.gather(jobs, deadline, "A disk", volume.uid, grace=_TWICE) == [True] * len(jobs)
 
     # One that is blocked cannot say so, and to ask it would only wait: its session is being made anew.
     able = bool(volume.disks) and all(one.state == "running" for one in volume.disks)
     return able and said() and not child.until(lambda: not said(), time.monotonic() + _TWICE)
+
+
+def _unmapped(name: str) -> bool:
+    return identity(name).unmapped
 
 
 def demand_map(volume: Volume) -> None:
@@ -129,12 +161,3 @@ def demand_map(volume: Volume) -> None:
         text = f"Volume {volume.uid} has no multipath map, and one is demanded: see systemctl status "
         text += f"multipathd, and that multipath.conf does not blacklist {scsi.VENDOR} devices."
         raise Fault(Code.NO_MULTIPATH, text, uid=volume.uid)
-
-
-def unused(name: str) -> bool:
-    """Return whether nobody has a disk mounted, mapped or opened exclusively; may hang."""
-    try:
-        os.close(scsi.exclusive(name))
-    except OSError as error:
-        return error.errno != errno.EBUSY and not scsi.holders(name)
-    return not scsi.holders(name)

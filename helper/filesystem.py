@@ -1,4 +1,4 @@
-"""A mounted file system through the kernel's own ioctls: whether it takes writes, and its size.
+"""A mounted file system as the kernel has it: whether it was stopped, whether it takes writes, and its size.
 
 Not by resize2fs or xfs_growfs: so no program reads the array's data as root, nothing on a path can be swapped
 between the look and the deed, and no version of a program differs from another.
@@ -9,6 +9,7 @@ import fcntl
 import os
 import struct
 
+from helper import scsi
 from helper.mounts import Row
 from helper.scsi import MIPS
 from helper.target import Place
@@ -29,6 +30,27 @@ def opened(place: Place, row: Row) -> int:
     if f"{os.major(number)}:{os.minor(number)}" != row.number:
         raise OSError(errno.ESTALE, "another mount came up")
     return node
+
+
+def stopped(row: Row) -> str:
+    """Return why the kernel has stopped or distrusts a mounted file system, empty when it does neither.
+
+    After an error ext4 says so in its options by words that depend on the kernel, or (6.12 to 6.14, and with
+    errors=continue) only in a counter, which a check sets back. An xfs that was shut down shows nothing, and
+    its root cannot be opened.
+    """
+    if "shutdown" in row.super_options:
+        return "was given up by the kernel after an error (shutdown)"
+    if count := errors(row):
+        return f"has had {count} errors since it was last checked"
+    return "takes no writes after an error (emergency_ro)" if "emergency_ro" in row.super_options else ""
+
+
+def errors(row: Row) -> int:
+    """Return how many errors ext3 or ext4 has met since its last check; 0 for other file systems."""
+    name = os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{row.number}"))
+    count = scsi.read(f"{scsi.SYS}/fs/ext4/{name}/errors_count") if row.fs_type.startswith("ext") else ""
+    return int(count) if count.isdigit() else 0
 
 
 def order(node: int, what: tuple[int, int]) -> bool:

@@ -1,6 +1,7 @@
 """Making a file system, only on a volume that is proven new, and in a way that survives a crash.
 
-The UUID is recorded before mkfs and the record removed after it: mkfs may be repeated only with that record.
+The UUID is recorded before mkfs and the record removed after it. With that record mkfs may be repeated over
+the superblock that it names, if that was never used; otherwise the volume is looked at as any other.
 """
 
 import functools
@@ -8,45 +9,58 @@ import json
 import os
 import time
 import uuid
+from typing import Any
 
-from helper import child, content, store
+from helper import child, content, program, store
 from helper.content import Content
-from helper.program import run
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import MountRequest
 
 RECORDS = "/var/lib/instorage-helper/format"
 _READS = 90  # seconds for all reads of the proof, with other volumes' beside them
+_READERS = 4  # of the places between both ends
 _MKFS = 900
 _EDGE, _EDGE_AGAIN = 4 << 20, 256 << 10  # bytes of both ends for the proof, and for its repetition
-_EXT = ("-q", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")
+_EXT = ("-q", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")
 _MAKE = {"ext4": ("mkfs.ext4", *_EXT), "ext3": ("mkfs.ext3", *_EXT), "xfs": ("mkfs.xfs", "-q", "-K", "-m")}
 
 
 def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
     """Return the file system type on a device, and whether it was made just now.
 
-    Raises `Fault` NOT_EMPTY, READ_ONLY_FIRST_USE, or what a program or a read said.
+    Raises `Fault` NOT_EMPTY, READ_ONLY_FIRST_USE, FILE_SYSTEM, or what a program said. A record of a format
+    that was broken off is a licence for one thing alone: to make anew the never used one that it names.
     """
     known = _recorded(request.uid)
-    found = _prove(request, path) if known is None else content.signature(path, time.monotonic() + _READS)
+    if known and _superblock(request, path) == [known, False]:
+        return str(request.fs_type), _repeat(request, path, known)
+    found = _prove(request, path)
     wanted = Content(str(request.fs_type))
-    if known and _repeatable(request, path, found, known):
-        return wanted.kind, _make(request, path, known, again=True)
     if found.kind and found.family != wanted.family:
         raise _not_empty(request, f"{found.kind} was found on it")
     if found.kind:
-        forget(request.uid)  # if there is a record, mkfs had ended
+        forget(request.uid)  # if there is a record, mkfs had ended, here or on another host
         return found.kind, False
-    if known:
-        raise _not_empty(request, "a format was broken off here, and this request may not repeat it")
     if request.read_only:
         text = f"Volume {request.uid} has no file system: its first use must be read-write, so that it is "
         raise Fault(Code.READ_ONLY_FIRST_USE, f"{text}formatted (manual, 4.1).", uid=request.uid)
-    if not request.may_format:
-        raise _not_empty(request, "no data was found, but the array does not vouch that it is new")
+    _require_licence(request, "no data was found")
     return wanted.kind, _make(request, path, str(uuid.uuid4()))
+
+
+def _repeat(request: MountRequest, path: str, known: str) -> bool:
+    """Make the recorded file system anew, which was never used, unless this request may not write."""
+    found = _signature(request, path)
+    if found.uuid not in ("", known) or request.read_only:
+        raise _not_empty(request, "a format was broken off here, and this request may not repeat it")
+    _require_licence(request, "a format was broken off here")
+    return _make(request, path, known, again=True)
+
+
+def _require_licence(request: MountRequest, found: str) -> None:
+    if not request.may_format or request.copied:
+        raise _not_empty(request, f"{found}, but the array does not vouch that it is new")
 
 
 def _not_empty(request: MountRequest, what: str) -> Fault:
@@ -61,61 +75,72 @@ def _prove(request: MountRequest, path: str) -> Content:
     A device that holds something shows it in its first blocks, and only blkid is asked; otherwise all reads
     and blkid go on at the same time.
     """
-    if _examine(request, path, [[(0, 65536)]])[0] is not None:
-        found = content.signature(path, time.monotonic() + _READS)
+    if _first_data(request, path, [[(0, 65536)]]) is not None:
+        found = _signature(request, path)
         if found.kind:
             return found
-    ends = ([spot] for spot in content.edges(request.size, _EDGE))
-    at, found = _examine(request, path, [*ends, list(content.places(request.size))], signature=True)
-    if at is not None and not found.kind:
+    ends = [[spot] for spot in content.edges(request.size, _EDGE)]
+    look = functools.partial(content.signature, path, time.monotonic() + _READS)
+    *answers, found = _read(request, [*_looks(request, path, ends), *_looks(
+        request, path, content.shares(request.size, _READERS)), look])  # fmt: skip
+    at = min((answer for answer in answers if answer is not None), default=None)
+    if at is not None and not found[0]:
         raise _not_empty(request, f"it holds data (at byte {at}) that is no known file system")
-    return found
+    return Content(*found)
 
 
-def _examine(
-    request: MountRequest, path: str, groups: list[list[tuple[int, int]]], *, signature: bool = False
-) -> tuple[int | None, Content]:
-    """Return where data was found in one of the groups of places, and what blkid says if it was asked."""
-    deadline = time.monotonic() + _READS
-    node = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    look = functools.partial(content.first_data, node, request.size)
-    jobs: list[child.Job[object]] = [functools.partial(look, group) for group in groups]
-    if signature:
-        jobs.append(functools.partial(content.signature, path, deadline))
-    answers = child.gather(jobs, deadline, "The proof of emptiness", request.uid)
-    os.close(node)
+def _signature(request: MountRequest, path: str) -> Content:
+    (found,) = _read(request, [functools.partial(content.signature, path, time.monotonic() + _READS)])
+    return Content(*found)
+
+
+def _first_data(request: MountRequest, path: str, groups: list[list[tuple[int, int]]]) -> int | None:
+    """Return where data was found in one of the groups of places."""
+    return min((at for at in _read(request, _looks(request, path, groups)) if at is not None), default=None)
+
+
+def _looks(request: MountRequest, path: str, groups: list[list[tuple[int, int]]]) -> list[child.Job[object]]:
+    def look(spots: list[tuple[int, int]]) -> int | None:
+        return content.opened(path, lambda node: content.first_data(node, request.size, spots))
+
+    return [functools.partial(look, group) for group in groups]
+
+
+def _read(request: MountRequest, jobs: list[child.Job[object]]) -> list[Any]:
+    """Do all looks at once; what cannot be read is an error, never «nothing»."""
+    answers = child.gather(jobs, time.monotonic() + _READS, "The look at what it holds", request.uid)
     if error := next((answer for answer in answers if isinstance(answer, Exception)), None):
         text = f"Volume {request.uid} cannot be read: {error}."
         raise Fault(Code.FILE_SYSTEM, text, uid=request.uid)
-    at = next((answer for answer in answers if isinstance(answer, int)), None)
-    return at, next((Content(*answer) for answer in answers if isinstance(answer, list)), Content())
-
-
-def _repeatable(request: MountRequest, path: str, found: Content, known: str) -> bool:
-    """Return whether a broken-off mkfs may be repeated: nothing there but its UUID, and that never used."""
-    if request.read_only or request.copied or found.uuid not in ("", known):  # mkfs itself wrote
-        return False
-    return not found.kind or _superblock(request, path) == [known, False]
+    return answers
 
 
 def _superblock(request: MountRequest, path: str) -> list[object]:
-    def look() -> list[object]:
-        node = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    def look(node: int) -> list[object]:
         os.fsync(node)
         return list(content.superblock(node))
 
-    return child.apart(look, time.monotonic() + _READS, "A flush", request.uid)
+    (found,) = _read(request, [lambda: content.opened(path, look)])
+    return list(found)
 
 
 def _make(request: MountRequest, path: str, identity: str, *, again: bool = False) -> bool:
+    """Make the file system; directly before, the proof is repeated where it matters most."""
+    name, *options = _MAKE[request.fs_type]
+    program.path(name)  # a record is left only by a format that could begin
     _record(request, identity)
     reached(Step.HELPER_FORMAT_RECORDED)
-    if not again and _examine(request, path, [content.edges(request.size, _EDGE_AGAIN)])[0] is not None:
+    untouched = (
+        _superblock(request, path) == [identity, False]
+        if again
+        else _first_data(request, path, [[spot] for spot in content.edges(request.size, _EDGE_AGAIN)]) is None
+    )
+    if not untouched:
         forget(request.uid)
         raise _not_empty(request, "somebody wrote to it just now")
-    options = [f"uuid={identity}" if request.fs_type == "xfs" else identity]
+    options += [f"uuid={identity}" if request.fs_type == "xfs" else identity]
     options += ["-f"] if request.fs_type == "xfs" and again else []  # over what the broken-off one left
-    run(*_MAKE[request.fs_type], *options, "--", path, deadline=time.monotonic() + _MKFS)
+    program.run(name, *options, "--", path, deadline=time.monotonic() + _MKFS, device=path)
     reached(Step.HELPER_FORMAT_MADE)
     if _superblock(request, path)[0] != identity:
         text = f"{request.fs_type} was made on volume {request.uid}, and is not there: see the kernel's log."

@@ -14,9 +14,9 @@ import sys
 import time
 from typing import Any
 
-from helper import child, filesystem, store, thaw
+from helper import child, filesystem, frozen, store
 from helper.growth import mounted
-from helper.mount import volume_on
+from helper.mounted import volume_on
 from helper.settings import Configured, Settings
 from helper.target import parse
 from helper.volume import hold
@@ -69,7 +69,9 @@ class Freezer:
                 os._exit(0)
         theirs.close()
         self._uid, self._pid, self._stream = request.uid, pid, Stream(self._channel)
-        child.enlist(pid, _GUARDIAN, request.uid)  # the supervisor does not leave before it
+        child.enlist(
+            pid, f"{_GUARDIAN} of volume {request.uid}", ""
+        )  # the supervisor does not leave before it
 
     def _ask(self, **question: int) -> bool:
         """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
@@ -116,9 +118,10 @@ def _keep_frozen(
 ) -> None:
     """Freeze; answer until told to thaw, or until the lease or the channel ends; thaw."""
     uid, intact = request.uid, True
-    if uid in store.names(thaw.RECORDS):
+    if uid in store.names(frozen.RECORDS):
         _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
-    store.put(thaw.RECORDS, uid, request.target)
+    record = frozen.Frozen(request.target, os.getpid(), child.started(os.getpid()))
+    store.put(frozen.RECORDS, uid, record.text())
     reached(Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
         _forget(uid)
@@ -147,28 +150,48 @@ def _thaw(node: int, uid: str) -> bool:
 
 
 def _forget(uid: str) -> None:
-    store.drop(thaw.RECORDS, uid)
+    store.drop(frozen.RECORDS, uid)
     reached(Step.HELPER_FREEZE_FORGOTTEN)
 
 
-def thaw_left(settings: Settings, *uids: str) -> None:
-    """Thaw what killed guardians have left: who gets the lock of a volume knows that none of it lives."""
-    for uid in uids or store.names(thaw.RECORDS):
-        with contextlib.suppress(Fault), hold(uid, "of a thaw", time.monotonic() + _LET_GO):
-            if uid in store.names(thaw.RECORDS):
+def thaw_left(settings: Configured, *uids: str) -> None:
+    """Thaw what killed guardians have left, after a moment for one that lives to come to its end.
+
+    Without the lock of the volume if need be: who has it may be stuck because the file system is frozen.
+    """
+    for uid in uids or store.names(frozen.RECORDS):
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(Fault):
+                stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
+            if uid in store.names(frozen.RECORDS) and not _guarded(uid):
                 thaw_recorded(settings, uid)
 
 
-def thaw_behind(found: Configured) -> None:
-    """Have a process thaw what a guardian has left that was killed with its worker; for the supervisor."""
-    if store.names(thaw.RECORDS) and isinstance(found, Settings):
+def _recorded(uid: str) -> frozen.Frozen:
+    return frozen.understood(store.get(frozen.RECORDS, uid) or "")
+
+
+def _guarded(uid: str) -> bool:
+    """Return whether the guardian that a record names still lives."""
+    found = _recorded(uid)
+    return bool(found.start) and child.started(found.pid) == found.start
+
+
+def thaw_behind(found: Configured) -> int:
+    """Have a process thaw what a guardian has left that was killed with its worker; 0: there is no need.
+
+    For the supervisor, which has one of them at a time: each waits for locks.
+    """
+    if os.path.isdir(frozen.RECORDS) and os.listdir(frozen.RECORDS) and isinstance(found, Settings):
         with contextlib.suppress(OSError):
-            if os.fork() == 0:
+            if (pid := os.fork()) == 0:
                 try:
                     child.enter()
                     thaw_left(found)
                 finally:
                     os._exit(0)
+            return pid
+    return 0
 
 
 def thaw_recorded(found: Configured, *uids: str) -> None:
@@ -177,10 +200,10 @@ def thaw_recorded(found: Configured, *uids: str) -> None:
 
     def one(uid: str) -> None:
         with contextlib.ExitStack() as stack:
-            place, row, _ = volume_on(parse(store.get(thaw.RECORDS, uid) or "", settings), stack, uid)
+            place, row, _ = volume_on(parse(_recorded(uid).target, settings), stack, uid)
             _thaw(filesystem.opened(place, row), uid)
 
-    names = uids or store.names(thaw.RECORDS)
+    names = uids or store.names(frozen.RECORDS)
     jobs = [functools.partial(one, uid) for uid in names]
     for uid, answer in zip(names, child.gather(jobs, time.monotonic() + ANSWER, "A thaw"), strict=True):
         if isinstance(answer, Exception):

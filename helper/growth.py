@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from helper import child, device, filesystem, multipath, scsi
-from helper.mount import call, volume_on
+from helper.identity import check
+from helper.mounted import call, hand_out, volume_on
 from helper.mounts import Row
 from helper.settings import Settings
 from helper.target import Place, parse
@@ -26,7 +27,6 @@ _GROW = 90  # seconds for a file system to grow
 
 def rescan(request: growth.RescanRequest, settings: Settings) -> growth.RescanReply:
     """Have every path, then the map, take the size that the array says; refused unless all paths are up."""
-    settings.check(request.uid)
     deadline = time.monotonic() + request.wait_ms / 1000
     soon = time.monotonic() + request.wait_ms / 1000 * _SOON
     with hold(request.uid, request.op, soon):
@@ -57,7 +57,7 @@ def _up(volume: device.Volume, size: int, disk: scsi.Disk) -> None:
     if disk.state != "running":
         text = f"Not all paths of volume {volume.uid} are up: disk {disk.name} is {disk.state}."
         raise Fault(Code.NO_PATH, text, uid=volume.uid, disk=disk.name)
-    device.check(disk.name, volume.uid)
+    check(disk.name, volume.uid)
     if size < (largest := max(disk.size, volume.map.size if volume.map else 0)):
         text = (
             f"Volume {volume.uid} has {largest} bytes here, the array says {size}: nothing is made smaller."
@@ -102,9 +102,7 @@ def mounted(
 def grow_filesystem(request: growth.GrowFilesystemRequest, settings: Settings) -> growth.GrowFilesystemReply:
     """Have the file system that is mounted on a target fill its device; it may be that large already."""
     with mounted(request, settings) as (place, row):
-        if row.read_only:
-            text = f"Volume {request.uid} is mounted read-only on {request.target}: it is not grown."
-            raise Fault(Code.FILE_SYSTEM, text, uid=request.uid, target=request.target)
+        hand_out(place, row, request.uid, read_only=False)
         kind, disk = row.fs_type, os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{row.number}"))
         size = scsi.size(disk)
         what = f"growth of the {kind} of volume {request.uid}"

@@ -1,37 +1,80 @@
-"""Inspect: what the kernel has of a volume, from sysfs and mountinfo only, so that it never hangs."""
+"""Inspect: what the kernel has of a volume, from sysfs and mountinfo; what could hang is done apart."""
 
+import errno
+import functools
 import os
+import time
 
-from helper import device, mounts, scsi
+from helper import child, device, filesystem, mounts, scsi
 from helper import format as formatting
+from helper.settings import Settings
+from helper.target import spelled
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from instorage.wire.verbs import InspectReply, InspectRequest, MountState, PathState
 
+_LOOK = 5  # seconds
 
-def inspect(request: InspectRequest, *, more: bool) -> list[InspectReply]:
+
+def inspect(request: InspectRequest, settings: Settings, *, more: bool) -> list[InspectReply]:
     """Return one reply for the volume asked for, or for each that is here or whose format was broken off."""
     if request.uid is None and not more:
         raise Fault(Code.BAD_REQUEST, "Inspect without a uid gives several replies: call it with «more».")
-    found = device.every(formatting.recorded()) if request.uid is None else [device.find(request.uid)]
+    begun = formatting.recorded()
+    found = device.every(begun) if request.uid is None else [device.find(request.uid)]
     rows, sessions = mounts.table(), {str(one.host): one for one in scsi.sessions()}
-    return [_reply(volume, rows, sessions) for volume in found] or [InspectReply()]
+    numbers = {number for volume in found for number in volume.numbers}
+    here = _states([row for row in rows if row.number in numbers], settings)
+    return [_reply(volume, here, sessions, begun) for volume in found] or [InspectReply()]
 
 
-def _reply(volume: device.Volume, rows: list[mounts.Row], sessions: dict[str, scsi.Session]) -> InspectReply:
+def _reply(
+    volume: device.Volume,
+    here: list[tuple[str, MountState]],
+    sessions: dict[str, scsi.Session],
+    begun: list[str],
+) -> InspectReply:
     paths = []
     for disk in volume.disks:
         way = sessions.get(disk.hctl.partition(":")[0])
         seen = (way.portal, way.target) if way else ()
         paths.append(PathState(disk.name, disk.hctl, disk.state, disk.size, *seen))
-    here = [row for row in rows if row.number in volume.numbers]
+    numbers = volume.numbers
     return InspectReply(
         uid=VolumeUid.parse(volume.uid),
         device=volume.link if volume.top and os.path.exists(volume.link) else None,
         multipath=volume.map is not None,
         size=scsi.size(volume.top.name) if volume.top else 0,
         paths=tuple(paths),
-        mounts=tuple(MountState(row.target, row.fs_type, row.read_only) for row in here),
+        mounts=tuple(state for number, state in here if number in numbers),
         holders=tuple(volume.holders()),
-        formatting=volume.uid in formatting.recorded(),
+        formatting=volume.uid in begun,
     )
+
+
+def _states(rows: list[mounts.Row], settings: Settings) -> list[tuple[str, MountState]]:
+    """Return each mount with its device's number; its target as kubelet says it, where it is one."""
+    looks = [row for row in rows if row.fs_type == "xfs"]
+    jobs = [functools.partial(_unreadable, looks)] if looks else []
+    dead = next(iter(child.gather(jobs, time.monotonic() + _LOOK, "A look")), [])
+    found = []
+    for row in rows:
+        why = filesystem.stopped(row)
+        if isinstance(dead, Exception) and row in looks:
+            why = f"could not be looked at ({dead})"
+        elif isinstance(dead, list) and row.target in dead:
+            why = "was given up by the kernel after an error: it cannot be read"
+        target = spelled(row.target, settings) or row.target
+        found.append((row.number, MountState(target, row.fs_type, row.read_only, why)))
+    return found
+
+
+def _unreadable(rows: list[mounts.Row]) -> list[str]:
+    """Return where an xfs was shut down: nothing but an attempt shows it."""
+    found = []
+    for row in rows:
+        try:
+            os.close(os.open(row.target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
+        except OSError as error:
+            found += [row.target] if error.errno == errno.EIO else []
+    return found

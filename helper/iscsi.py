@@ -3,7 +3,9 @@
 import contextlib
 import fcntl
 import functools
+import glob
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -29,15 +31,26 @@ _SETTINGS = {
     "node.session.initial_login_retry_max": "2",
 }
 _UPDATE = ("-o", "update", *(word for pair in _SETTINGS.items() for word in ("-n", pair[0], "-v", pair[1])))
+_ADMINISTRATORS = (
+    "node.startup = automatic",
+    "node.startup = onboot",
+)  # his session, which comes at each boot
+NODES = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")  # Debian's and SUSE's, Red Hat's
+_RECORDS_BROKEN = ("6", "7")  # as the fields of a fault come out of a child
+_ANY = tuple(range(256))
 _NO_RECORD, _SESSION_EXISTS = 21, 15  # exit statuses, iscsiadm(8)
 
 
 def initiator() -> InitiatorReply:
-    """Return the name under which open-iscsi logs in."""
+    """Return the name under which open-iscsi logs in, in lower case: upper case means the same (RFC 3722)."""
     for line in scsi.read(NAME_FILE).splitlines():
         key, _, name = line.partition("=")
         if key.strip() == "InitiatorName":
-            return InitiatorReply(iqn=Iqn.parse(name.strip()))
+            try:
+                return InitiatorReply(iqn=Iqn.parse(name.strip().lower()))
+            except Fault as fault:
+                text = f"InitiatorName in {NAME_FILE}: {fault} Write it alone on its line, restart iscsid."
+                raise Fault(Code.BAD_CONFIGURATION, text, file=NAME_FILE) from None
     return InitiatorReply()
 
 
@@ -82,11 +95,26 @@ def _log_in(path: IscsiPath, deadline: float) -> bool:
 
 def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     node = ("-m", "node", "-T", path.target, "-p", str(path.portal))
-    if run("iscsiadm", *node, *_UPDATE, deadline=deadline, accept=(0, _NO_RECORD)).status == _NO_RECORD:
+    found = run("iscsiadm", *node, deadline=deadline, accept=_ANY)
+    if found.status not in (0, _NO_RECORD):
+        _drop_record(path, node, deadline)
+    if found.status != 0:
         run("iscsiadm", *node, "-o", "new", deadline=deadline)
+    if not any(line.strip() in _ADMINISTRATORS for line in found.out.splitlines()):
         run("iscsiadm", *node, *_UPDATE, deadline=deadline)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
+
+
+def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float) -> None:
+    """Remove a record that this open-iscsi cannot read, as another version wrote it."""
+    if run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY).status == 0:
+        return
+    for folder in NODES:
+        for record in Path(folder, path.target).glob(
+            f"{glob.escape(path.portal.address)},{path.portal.port},*"
+        ):
+            shutil.rmtree(record) if record.is_dir() else record.unlink()
 
 
 @contextlib.contextmanager
@@ -102,10 +130,13 @@ def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
 
 
 def leave(deadline: float) -> None:
-    """End used sessions that have no device of any kind left, unless an attach may be about to need one."""
+    """End used sessions that have no device of any kind left, unless an attach may be about to need one.
+
+    Also those that do not work any more: iscsid would for ever try a portal that the array has dropped.
+    """
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
         used = scsi.names(USED) if alone else []
-        idle = [one for one in scsi.sessions() if one.sid in used and not scsi.behind(one)]
+        idle = [one for one in scsi.sessions(all_states=True) if one.sid in used and not scsi.behind(one)]
         jobs = [functools.partial(_log_out, one.sid, deadline) for one in idle]
         for answer in child.gather(jobs, deadline, "A logout"):
             if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
@@ -123,11 +154,14 @@ def _mark(path: IscsiPath) -> Path:
 
 def _fresh(mark: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return time.time() - mark.stat().st_mtime < _AGAIN
+        return 0 <= time.time() - mark.stat().st_mtime < _AGAIN  # a clock may be set back
     return False
 
 
 def _refused(path: IscsiPath, answer: object) -> Fault:
     why = answer or f"it failed less than {_AGAIN} s ago"
-    text = f"Portal {path.portal} of {path.target} is not reached ({why}): see the network to the array."
+    records = isinstance(answer, Fault) and answer.fields.get("status") in _RECORDS_BROKEN
+    mend = f"see the records below {' or '.join(NODES)}, also of other targets" if records else (
+        "see the network to the array")  # fmt: skip
+    text = f"Portal {path.portal} of {path.target} is not reached ({why}): {mend}."
     return Fault(Code.PORTAL_UNREACHABLE, text, portal=str(path.portal))

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from helper.scsi import MIPS
@@ -14,6 +15,7 @@ PROC = "/proc"
 RDONLY, NOSUID, NODEV, REMOUNT, BIND = 1, 2, 4, 32, 4096  # <sys/mount.h>
 OPTIONS = {"noexec": 8, "sync": 16, "dirsync": 128, "noatime": 1024, "nodiratime": 2048}
 OPTIONS |= {"relatime": 1 << 21, "strictatime": 1 << 24, "lazytime": 1 << 25}
+_NO_WRITES = {"ro", "emergency_ro", "shutdown"}  # the latter two: ext4 after an error, since Linux 6.15
 _UMOUNT_NOFOLLOW = 8
 _CALLS = 428 + 5000 * MIPS  # open_tree, move_mount; 442 mount_setattr
 _EMPTY_PATH = 0x1000
@@ -32,11 +34,13 @@ class Row(NamedTuple):
     fs_type: str
     source: str
     super_options: list[str]
+    peers: frozenset[str] = frozenset()
+    """Numbers of the peer groups that it belongs to or follows: shared, master."""
 
     @property
     def read_only(self) -> bool:
         """Whether the mount, or the file system below it, takes no writes."""
-        return "ro" in self.options or "ro" in self.super_options
+        return not _NO_WRITES.isdisjoint((*self.options, *self.super_options))
 
 
 def table(process: str = "self") -> list[Row]:
@@ -52,22 +56,30 @@ def _row(line: str) -> Row:
     fields, (kind, source, more) = left.split(" "), right.split(" ", 2)
     texts = (*fields[3:5], source)
     root, target, source = (re.sub(r"\\([0-7]{3})", lambda one: chr(int(one[1], 8)), text) for text in texts)
-    return Row(int(fields[0]), fields[2], root, target, fields[5].split(","), kind, source, more.split(","))
+    options, peers = fields[5].split(","), frozenset(one.partition(":")[2] for one in fields[6:])
+    return Row(int(fields[0]), fields[2], root, target, options, kind, source, more.split(","), peers)
 
 
 def everywhere(numbers: set[str]) -> list[str]:
     """Return where these devices are mounted in any mount namespace, each with a process that sees it so."""
-    seen: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for process, _, row in seen(numbers):
+        found.setdefault(row.target, f"a mount on {row.target} (seen by process {process})")
+    return list(found.values())
+
+
+def seen(numbers: set[str]) -> Iterator[tuple[str, bool, Row]]:
+    """Return the mounts of these devices in every mount namespace: who sees each, whether that is ours."""
+    spaces: dict[str, str] = {}
     for process in filter(str.isdigit, os.listdir(PROC)):
         with contextlib.suppress(OSError):
-            seen.setdefault(os.readlink(f"{PROC}/{process}/ns/mnt"), process)
-    found: dict[str, str] = {}
-    for process in seen.values():
-        with contextlib.suppress(OSError):
-            for row in table(process):
-                if row.number in numbers:
-                    found.setdefault(row.target, f"a mount on {row.target} (seen by process {process})")
-    return list(found.values())
+            spaces.setdefault(os.readlink(f"{PROC}/{process}/ns/mnt"), process)
+    own = ""
+    with contextlib.suppress(OSError):
+        own = os.readlink(f"{PROC}/self/ns/mnt")
+    for space, process in spaces.items():
+        with contextlib.suppress(OSError):  # it has ended
+            yield from ((process, space == own, row) for row in table(process) if row.number in numbers)
 
 
 def mount(source: str, target: str, fs_type: str, flags: int, data: str = "") -> None:
@@ -81,27 +93,35 @@ def bind(source: int, target: int, *, read_only: bool) -> bool:
 
     False when the kernel cannot (before 5.12). Both are descriptors.
     """
-    tree = _libc.syscall(_CALLS, source, b"", _CLONE)
-    if tree < 0 and ctypes.get_errno() in (errno.ENOSYS, errno.EPERM):
-        return False
-    _checked(min(tree, 0))
     attributes = struct.pack("4Q", NOSUID | NODEV | (RDONLY if read_only else 0), 0, 0, 0)
-    _checked(_libc.syscall(_CALLS + 14, tree, b"", _EMPTY_PATH, attributes, len(attributes)))
+    try:  # each came with another kernel (5.2, 5.12), and with another systemd into its list of calls
+        _checked(min(tree := _libc.syscall(_CALLS, source, b"", _CLONE), 0))
+        _checked(_libc.syscall(_CALLS + 14, tree, b"", _EMPTY_PATH, attributes, len(attributes)))
+    except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.EPERM):
+            return False
+        raise
     _checked(_libc.syscall(_CALLS + 1, tree, b"", target, b"", 0x44))  # MOVE_MOUNT_{F,T}_EMPTY_PATH
     return True
 
 
-def unmount(parent: int, name: str) -> None:
+def unmount(parent: int, name: str) -> bool:
     """Sync and unmount the topmost mount on `name` in a directory, following no link; may hang.
 
+    Return whether the kernel says that writes were lost (since Linux 5.8 it does): the unmount goes on.
     Changes the working directory: for a child only.
     """
-    with contextlib.suppress(OSError):
+    synced = -1
+    with contextlib.suppress(
+        OSError
+    ):  # an xfs that was shut down cannot even be opened: nothing is to be saved
         synced = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-        _libc.syncfs(synced)  # so that a fence that comes later loses nothing
+    lost = synced < 0 or _libc.syncfs(synced) != 0  # so that a fence that comes later loses nothing
+    if synced >= 0:
         os.close(synced)
     os.fchdir(parent)
     _checked(_libc.umount2(name.encode(), _UMOUNT_NOFOLLOW))
+    return bool(lost)
 
 
 def _checked(result: int) -> None:

@@ -4,7 +4,10 @@ multipathd is asked over its own socket, as libmpathcmd does: a program for each
 answer. Nothing that it says is believed: what counts is the map in sysfs. Deadlines are monotonic seconds.
 """
 
+import errno
+import fcntl
 import os
+import re
 import socket
 import struct
 import time
@@ -18,6 +21,8 @@ SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
 _UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
 _LENGTH = struct.Struct("@N")  # a size_t before each text, whose last byte is NUL
+_DM = struct.Struct("=3I3Ii3IQ128s129s7x")  # struct dm_ioctl of <linux/dm-ioctl.h>; [6]: open_count
+_DM_DEV_STATUS = (6 << 29 if scsi.MIPS else 3 << 30) | _DM.size << 16 | 0xFD << 8 | 7
 _UDEV = 3  # seconds for udev to show multipathd a disk or a map
 _IN_USE, _LAST = 5, 0.5  # seconds for others to let go of a map; that the last try has for its answer
 
@@ -36,6 +41,35 @@ def uid_of(name: str) -> str:
     """Return the UID of the volume whose map a dm device is, empty when it is something else."""
     uuid = scsi.read(f"{scsi.SYS}/block/{name}/dm/uuid")
     return uuid.removeprefix("mpath-3").lower() if uuid.startswith("mpath-3") else ""
+
+
+def label(name: str) -> str:
+    """Return how people call a block device: for device mapper's the name of the map, too."""
+    said = scsi.read(f"{scsi.SYS}/block/{name}/dm/name")
+    return f"{name} ({said})" if said else name
+
+
+def partitions(found: Map) -> list[str]:
+    """Return the maps (dm-N) of partitions that are built on a map of ours, by the UUID that kpartx gives."""
+    shape = re.compile(rf"part\d+-mpath-3{uid_of(found.name)}", re.ASCII | re.IGNORECASE)
+    holders = scsi.names(f"{scsi.SYS}/block/{found.name}/holders")
+    return [one for one in holders if shape.fullmatch(scsi.read(f"{scsi.SYS}/block/{one}/dm/uuid"))]
+
+
+def open_count(name: str) -> int:
+    """Return how often a map (dm-N) is open, mounts and maps above it included; 0 when it is gone."""
+    uuid = scsi.read(f"{scsi.SYS}/block/{name}/dm/uuid")
+    asked = bytearray(_DM.pack(4, 0, 0, _DM.size, 0, 0, 0, 0, 0, 0, 0, b"", uuid.encode()))
+    node = os.open(f"{scsi.DEV}/mapper/control", os.O_RDWR)
+    try:
+        fcntl.ioctl(node, _DM_DEV_STATUS, asked)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return 0
+    finally:
+        os.close(node)
+    return int(_DM.unpack(asked)[6])
 
 
 def find(uid: str) -> Map | None:
@@ -97,7 +131,8 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
 def flush(found: Map, uid: str, deadline: float) -> bool:
     """Remove a map that is not in use, by multipathd or without it; return whether it is gone.
 
-    Tried again for a moment: udev looks into a device that was just unmounted or closed.
+    Tried again for a moment: udev looks into a device that was just unmounted or closed. A map that stays
+    queues again: somebody may have opened it just now, and to him an outage must not be an error.
     """
     ask(f"disablequeueing map {found.label}", deadline)  # it is not mounted: what waits would wait for ever
 
@@ -106,7 +141,12 @@ def flush(found: Map, uid: str, deadline: float) -> bool:
             run("multipath", "-f", found.label, deadline=deadline, accept=(0, 1))
         return find(uid) is None
 
-    return until(gone, min(deadline - _LAST, time.monotonic() + _IN_USE), 0.05)
+    try:
+        removed = until(gone, min(deadline - _LAST, time.monotonic() + _IN_USE), 0.05)
+    finally:
+        if find(uid):
+            ask(f"restorequeueing map {found.label}", time.monotonic() + _LAST)
+    return removed
 
 
 def forget(uid: str, deadline: float) -> str:

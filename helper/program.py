@@ -1,13 +1,15 @@
 """The one place that starts programs: absolute paths, empty environment, no input, a deadline, no shell."""
 
-import ctypes
+import functools
 import os
 import signal
-import struct
 import subprocess
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from helper import child, volume
+from helper.confinement import confine
 from instorage.wire.fault import Code, Fault
 
 DIRECTORIES = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
@@ -18,6 +20,7 @@ PACKAGES = {  # program: package of Debian, of Red Hat
     "mkfs.xfs": ("xfsprogs", "xfsprogs"),
     **dict.fromkeys(("mkfs.ext3", "mkfs.ext4", "fsck.ext4"), ("e2fsprogs", "e2fsprogs")),
 }
+_LAST = 0.2  # seconds for a program to end after its output has
 MAX_OUTPUT = 65536  # bytes that are kept of each stream
 
 
@@ -29,34 +32,28 @@ class Answer(NamedTuple):
     error: str
 
 
-def run(program: str, *arguments: str, deadline: float, accept: tuple[int, ...] = (0,)) -> Answer:
+def run(
+    program: str, *arguments: str, deadline: float, accept: tuple[int, ...] = (0,), device: str = ""
+) -> Answer:
     """Run a program of the table until `deadline` (monotonic seconds).
 
-    Raises `Fault` TOOL_MISSING, TIMEOUT, or TOOL_FAILED for an exit status that is not in `accept`.
+    `device`: it reads what an array sent, and is confined to that block device. Raises `Fault` TOOL_MISSING,
+    TIMEOUT, or TOOL_FAILED for an exit status that is not in `accept`.
     """
-    process = subprocess.Popen(
-        (_path(program), *arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"LC_ALL": "C"},
-        cwd="/",
-        preexec_fn=_powerless if program.startswith(("blkid", "fsck", "mkfs.ext")) else None,
-        process_group=None if child.inside else 0,
-        pass_fds=tuple(volume.HELD),  # a program that cannot be killed keeps its volume locked
-    )
+    powerless = not program.startswith("mkfs.xfs")  # which must set the block size of its device
+    process = _started((path(program), *arguments), functools.partial(confine, device, powerless=powerless)
+                       if device else None)  # fmt: skip
     assert process.stdout  # noqa: S101  # for the type checker
     assert process.stderr  # noqa: S101
     with process.stdout as out, process.stderr as error:
         pipes = (out.fileno(), error.fileno())
-        said, late = child.collect(pipes, deadline, most=MAX_OUTPUT)
-    if late:
-        process.kill() if child.inside else os.killpg(process.pid, signal.SIGKILL)
-        child.give_up(process.pid, program, next(iter(volume.HELD.values()), ""))
-        process.returncode = -signal.SIGKILL  # reaped or abandoned: nothing left for subprocess to do
+        said, _ = child.collect(pipes, deadline, most=MAX_OUTPUT)
+    ended = functools.partial(_ended, process)  # its output may have ended before it has
+    if not child.until(ended, max(deadline, time.monotonic() + _LAST), 0.001):
+        _kill(process, program)
         text = f"{program} did not end in time and was killed; see the journal of its service."
         raise Fault(Code.TIMEOUT, text, program=program)
-    answer = Answer(process.wait(), *(said[pipe].decode("utf-8", "replace") for pipe in pipes))
+    answer = Answer(process.returncode, *(said[pipe].decode("utf-8", "replace") for pipe in pipes))
     if answer.status not in accept:
         words = (answer.error or answer.out).strip().replace("\n", " / ")[-300:] or "it said nothing"
         text = f"{program} ended with status {answer.status}: {words}."
@@ -64,12 +61,37 @@ def run(program: str, *arguments: str, deadline: float, accept: tuple[int, ...] 
     return answer
 
 
-def _powerless() -> None:
-    """Give up every capability: what reads an array's data needs none. NoNewPrivileges gives none back."""
-    ctypes.CDLL(None).capset(struct.pack("Ii", 0x20080522, 0), bytes(24))  # capset(2), version 3
+def _started(argv: tuple[str, ...], before: Callable[[], None] | None) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"LC_ALL": "C"},
+            cwd="/",
+            preexec_fn=before,
+            process_group=None if child.inside else 0,
+            pass_fds=tuple(volume.HELD),  # a program that cannot be killed keeps its volume locked
+        )
+    except subprocess.SubprocessError as error:
+        text = f"{argv[0]} cannot be confined on this kernel, and was not started: {error}"
+        raise Fault(Code.TOOL_FAILED, text, program=argv[0]) from None
 
 
-def _path(program: str) -> str:
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
+def _kill(process: subprocess.Popen[bytes], program: str) -> None:
+    process.kill() if child.inside else child.kill_group(process.pid)
+    uid = next(iter(volume.HELD.values()), "")
+    child.give_up(process.pid, program, uid, group=not child.inside)
+    process.returncode = -signal.SIGKILL  # reaped or abandoned: nothing left for subprocess to do
+
+
+def path(program: str) -> str:
+    """Return where a program of the table is; `Fault(TOOL_MISSING)` names the package."""
     for directory in DIRECTORIES:
         if os.access(f"{directory}/{program}", os.X_OK):
             return f"{directory}/{program}"

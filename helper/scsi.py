@@ -1,29 +1,25 @@
-"""SCSI devices as the kernel has them: sysfs for what is cheap, page 0x83 asked live for what must be true.
+"""SCSI devices as the kernel has them in sysfs: sessions, disks, and what is asked of them there.
 
-sysfs keeps what a device said when it was found: after a LUN number is re-used it still names the old volume
-(seen), so identity is never taken from there alone. Deadlines are monotonic seconds.
+What must be true is asked of the disk itself: see `identity`. Deadlines are monotonic seconds.
 """
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from helper.child import until
 
 SYS = "/sys"
 DEV = "/dev"
-VENDOR = "INSPUR"
-_SG_IO = 0x2285
+VENDOR, PRODUCT = "INSPUR", "MCS"  # of the manual's multipath section, where the product is a pattern
+MAKER = f"{VENDOR} {PRODUCT}"
 MIPS = os.uname().machine.startswith("mips")  # numbers of its own for system calls, and directions of ioctls
 _BLKROSET = 0x2000125D if MIPS else 0x125D  # <linux/fs.h>
-_SG_HEADER = struct.Struct("@iiBBHIPPPIIiPBBBBHHiII0P")  # struct sg_io_hdr of <scsi/sg.h>
-_SG_MILLISECONDS = 5000
-_CHECK, _NO_SUCH_LUN, _NEVER_THERE = 2, 0x25, 3  # status, additional sense code, peripheral qualifier
-_OPEN = os.O_RDONLY | os.O_NONBLOCK
+OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
 class Session(NamedTuple):
@@ -44,8 +40,14 @@ class Disk(NamedTuple):
     number: str
     state: str
     vendor: str
+    product: str
     uid: str
     size: int
+
+    @property
+    def ours(self) -> bool:
+        """Whether an InStorage array made it; an Inspur server's own disks have another product."""
+        return self.vendor == VENDOR and PRODUCT in self.product
 
 
 def read(path: str) -> str:
@@ -69,13 +71,13 @@ def place(path: str) -> str:
     return ""
 
 
-def sessions() -> list[Session]:
+def sessions(*, all_states: bool = False) -> list[Session]:
     """Return every session that works, by the portal that was asked for (not where it was redirected to)."""
     found = []
     for name in names(f"{SYS}/class/iscsi_session"):
         at = f"{SYS}/class/iscsi_session/{name}"
         host = place(at).partition("/host")[2].partition("/")[0]
-        if host.isdigit() and read(f"{at}/state") == "LOGGED_IN":
+        if host.isdigit() and (all_states or read(f"{at}/state") == "LOGGED_IN"):
             peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
             address, port, target_id = read(f"{peer}address"), read(f"{peer}port"), read(f"{at}/target_id")
             portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -95,8 +97,26 @@ def disk(name: str) -> Disk | None:
     number, hctl = read(f"{at}/dev"), os.path.basename(place(f"{at}/device"))
     if not number or not hctl:
         return None
-    state, vendor, wwid = (read(f"{at}/device/{what}") for what in ("state", "vendor", "wwid"))
-    return Disk(name, hctl, number, state, vendor, wwid.removeprefix("naa.").lower(), size(name))
+    state, vendor, product = (read(f"{at}/device/{what}") for what in ("state", "vendor", "model"))
+    return Disk(name, hctl, number, state, vendor, product, _remembered(f"{at}/device"), size(name))
+
+
+def _remembered(at: str) -> str:
+    """Return the UID in the page 0x83 that a disk gave when it was found (since Linux 3.15)."""
+    with contextlib.suppress(OSError), open(f"{at}/vpd_pg83", "rb") as page:
+        return naa6(page.read(1024))
+    return ""
+
+
+def naa6(page: bytes) -> str:
+    """Return the logical unit's NAA type 6 identifier in a device identification page (SPC-4, 7.8.6)."""
+    at, end = 4, min(4 + int.from_bytes(page[2:4], "big"), len(page))
+    while page[1:2] == b"\x83" and at + 4 <= end:
+        value = page[at + 4 : at + 4 + page[at + 3]]
+        if page[at + 1] & 0x3F == 3 and len(value) == 16 and value[0] >> 4 == 6:
+            return value.hex()
+        at += 4 + page[at + 3]
+    return ""
 
 
 def size(name: str) -> int:
@@ -124,7 +144,7 @@ def name_at(hctl: str) -> str:
 def opens(name: str) -> bool:
     """Return whether a disk can be opened: its node is there a moment before it can (seen)."""
     try:
-        os.close(os.open(f"{DEV}/{name}", _OPEN))
+        os.close(os.open(f"{DEV}/{name}", OPEN))
     except OSError as error:
         return error.errno != errno.ENXIO
     return True
@@ -140,67 +160,48 @@ def rescan(name: str) -> None:
     _write(f"{SYS}/block/{name}/device/rescan", "1")
 
 
-def delete(name: str, deadline: float) -> bool:
-    """Remove a disk from the kernel and return whether it is gone; may hang."""
+@contextlib.contextmanager
+def held(name: str) -> Iterator[str]:
+    """Hold a disk in sysfs: what is done through the path is done to this disk, or fails when it is gone.
+
+    Its name, which the kernel gives again, is its own for as long as that path leads anywhere.
+    """
+    device = os.open(f"{SYS}/block/{name}/device", os.O_PATH | os.O_DIRECTORY)
     try:
-        _write(f"{SYS}/block/{name}/device/delete", "1")
-    except FileNotFoundError:
-        return True
-    return until(lambda: not os.path.exists(f"{SYS}/block/{name}"), deadline)
+        yield f"/proc/self/fd/{device}"
+    finally:
+        os.close(device)
+
+
+def delete(device: str, deadline: float) -> bool:
+    """Remove a `held` disk from the kernel and return whether it is gone; may hang."""
+    with contextlib.suppress(FileNotFoundError):
+        _write(f"{device}/delete", "1")
+    return until(lambda: not os.path.exists(f"{device}/block"), deadline)
+
+
+def partitions(name: str) -> list[str]:
+    """Return the partitions that the kernel has found on a disk."""
+    at = f"{SYS}/block/{name}"
+    return [part for part in names(at) if os.path.exists(f"{at}/{part}/partition")]
 
 
 def holders(name: str) -> list[str]:
     """Return the block devices that are built on a device or on its partitions."""
     at = f"{SYS}/block/{name}"
-    parts = [part for part in names(at) if os.path.exists(f"{at}/{part}/partition")]
-    return [one for part in ("", *parts) for one in names(f"{at}/{part}/holders")]
+    return [one for part in ("", *partitions(name)) for one in names(f"{at}/{part}/holders")]
 
 
 def exclusive(name: str) -> int:
     """Open a device as its only user: `OSError(EBUSY)` while it, or a partition, is mounted or held."""
-    return os.open(f"{DEV}/{name}", _OPEN | os.O_EXCL)
+    return os.open(f"{DEV}/{name}", OPEN | os.O_EXCL)
 
 
 def forbid_writes(name: str) -> None:
     """Have the kernel refuse writes to a device, until it is removed or its map is loaded anew."""
-    node = os.open(f"{DEV}/{name}", _OPEN)
+    node = os.open(f"{DEV}/{name}", OPEN)
     fcntl.ioctl(node, _BLKROSET, struct.pack("i", 1))
     os.close(node)
-
-
-def page83(name: str) -> str:
-    """Ask a disk for its NAA type 6 identifier now; empty if it has none, OSError if it does not answer.
-
-    `OSError(ENODEV)` is the array's word that it has no such LUN for this host (SPC-4, 6.6.2 and annex E).
-    """
-    data = ctypes.create_string_buffer(1024)
-    sense = ctypes.create_string_buffer(64)
-    command = ctypes.create_string_buffer(bytes((0x12, 1, 0x83, 4, 0, 0)), 6)  # INQUIRY, EVPD, 1024 bytes
-    where = [ctypes.addressof(buffer) for buffer in (data, command, sense)]
-    header = bytearray(_SG_HEADER.pack(ord("S"), -3, 6, 64, 0, 1024, *where, _SG_MILLISECONDS, *[0] * 12))
-    node = os.open(f"{DEV}/{name}", _OPEN)
-    try:
-        fcntl.ioctl(node, _SG_IO, header)
-    finally:
-        os.close(node)
-    status, _, _, _, host, driver = _SG_HEADER.unpack(header)[13:19]
-    code = sense.raw[2 if sense.raw[0] & 0x7E == 0x72 else 12]  # descriptor or fixed format
-    if (status == _CHECK and code == _NO_SUCH_LUN) or (not status and data.raw[0] >> 5 == _NEVER_THERE):
-        raise OSError(errno.ENODEV, "the array has no such LUN for this host")
-    if status or host or driver & 7:
-        raise OSError(errno.EIO, f"INQUIRY failed: status {status}, host {host}, driver {driver}")
-    return naa6(data.raw)
-
-
-def naa6(page: bytes) -> str:
-    """Return the logical unit's NAA type 6 identifier in a device identification page (SPC-4, 7.8.6)."""
-    at, end = 4, min(4 + int.from_bytes(page[2:4], "big"), len(page))
-    while page[1] == 0x83 and at + 4 <= end:
-        value = page[at + 4 : at + 4 + page[at + 3]]
-        if page[at + 1] & 0x3F == 3 and len(value) == 16 and value[0] >> 4 == 6:
-            return value.hex()
-        at += 4 + page[at + 3]
-    return ""
 
 
 def _write(path: str, text: str) -> None:

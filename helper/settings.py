@@ -10,6 +10,8 @@ from instorage.wire.values import VolumeUid
 from instorage.wire.verbs import IscsiPath, Multipath
 
 FILES = ("/run/instorage/helper-defaults.conf", "/etc/instorage/helper.conf")  # later ones win
+_PINS = ("allowed_portals", "allowed_targets", "allowed_uid_prefixes")
+_KEYS = ("plugin_directory", "kubelet_roots", "lock_path", "multipath", "logout", *_PINS)
 PLUGIN_DIRECTORY = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 
 
@@ -60,20 +62,40 @@ def loaded() -> Configured:
 
 
 def load() -> Settings:
-    """Read the files; `Fault(BAD_CONFIGURATION)` for one that others than root can write."""
-    parser = configparser.ConfigParser(interpolation=None)
-    for name in filter(os.path.exists, FILES):
-        with open(name, encoding="utf-8") as file:
-            facts = os.fstat(file.fileno())
-            if facts.st_uid != 0 or stat.S_IMODE(facts.st_mode) & 0o022:
-                text = f"{name} can be written by others than root: chown root, chmod go-w, or remove it."
-                raise Fault(Code.BAD_CONFIGURATION, text, file=name)
-            try:
-                parser.read_file(file)
-            except (configparser.Error, UnicodeDecodeError) as error:
-                text = " ".join(f"{name}: {error}".split())
-                raise Fault(Code.BAD_CONFIGURATION, text, file=name) from None
-    found = parser["helper"] if parser.has_section("helper") else parser["DEFAULT"]
+    """Read the files; `Fault(BAD_CONFIGURATION)` for a strange key, and for one that others can write.
+
+    A file that cannot be read is no file without pins: only one that is not there is passed over.
+    """
+    parser = configparser.ConfigParser(interpolation=None, default_section="none")
+    for name in FILES:
+        try:
+            _read(parser, name)
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise _bad(name, " ".join(f"{name}: {error}".split())) from None
+        except OSError as error:
+            if os.path.islink(name) or not isinstance(error, FileNotFoundError):
+                raise _bad(name, f"{name} cannot be read ({error.strerror}): mend or remove it.") from None
+    return _understood(parser["helper"]) if parser.has_section("helper") else Settings()
+
+
+def _read(parser: configparser.ConfigParser, name: str) -> None:
+    with open(name, encoding="utf-8") as file:
+        facts = os.fstat(file.fileno())
+        if facts.st_uid != 0 or stat.S_IMODE(facts.st_mode) & 0o022:
+            text = f"{name} can be written by others than root: chown root, chmod go-w, or remove it."
+            raise _bad(name, text)
+        parser.read_file(file)
+    if strange := sorted({*parser.sections()} - {"helper"}):
+        raise _bad(name, f"{name}: there is no section [{strange[0]}], only [helper].")
+    if strange := sorted({*parser["helper"]} - {*_KEYS} if parser.has_section("helper") else ()):
+        raise _bad(name, f"{name}: there is no key {strange[0]}, only {', '.join(_KEYS)}.")
+
+
+def _bad(name: str, text: str) -> Fault:
+    return Fault(Code.BAD_CONFIGURATION, text, file=name)
+
+
+def _understood(found: configparser.SectionProxy) -> Settings:
     words = {key: tuple(value.replace(",", " ").split()) for key, value in found.items()}
     multipath = found.get("multipath", "preferred")
     if multipath not in list(Multipath):

@@ -49,6 +49,24 @@ def parse(text: str, settings: Settings) -> Target:
     raise Fault(Code.NOT_ALLOWED, shown, target=text[:300])
 
 
+def ours(row: mounts.Row, settings: Settings) -> bool:
+    """Return whether a mount is on a target of one of the two shapes, as the kernel spells it."""
+    return spelled(row.target, settings) is not None
+
+
+def spelled(path: str, settings: Settings) -> str | None:
+    """Return a target as kubelet says it, of a path as the kernel shows it; None when it is no target.
+
+    They differ where kubelet's directory is a link.
+    """
+    for root in settings.roots:
+        real = os.path.realpath(root)
+        said = root.rstrip("/") + path.removeprefix(real) if path.startswith(f"{real}/") else path
+        with contextlib.suppress(Fault):
+            return parse(said, settings).text
+    return None
+
+
 class Place(NamedTuple):
     """A target whose parent directory is held open, so that nothing on the way can be swapped."""
 

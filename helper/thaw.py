@@ -4,15 +4,21 @@ Each time the idle helper leaves this runs too, so nothing else is imported unle
 """
 
 import os
+import time
 
-RECORDS = "/run/instorage/frozen"
-"""Holds a file for each frozen file system, named by the volume's UID."""
+from helper import frozen
+
+_AGAIN = (
+    1  # second: after a failure systemd starts the helper anew at once, for the caller's connection waits
+)
 
 
 def main() -> int:
     """Thaw what the records name; the next start of the helper tries again what could not be thawed."""
-    if os.path.isdir(RECORDS) and os.listdir(RECORDS):
+    if os.path.isdir(frozen.RECORDS) and os.listdir(frozen.RECORDS):
         from helper import freeze, settings
 
-        freeze.thaw_recorded(settings.loaded())
+        freeze.thaw_left(settings.loaded())
+    if os.environ.get("SERVICE_RESULT", "success") != "success":
+        time.sleep(_AGAIN)
     return 0

@@ -6,27 +6,39 @@ import os
 import time
 from collections.abc import Iterator
 
-from helper.child import until
+from helper.child import ABANDONED, abandoned, until
 from helper.scsi import read
 from instorage.wire.fault import Code, Fault
 
 LOCKS = "/run/instorage/volumes"
+_MOMENT = 2  # seconds
 HELD: dict[int, str] = {}
 """Descriptors of the locks that this process holds, with the volume's UID."""
 
 
 @contextlib.contextmanager
 def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
-    """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`."""
+    """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`.
+
+    Not waited for beyond a moment while a process of an earlier call is stuck in the kernel with it: callers
+    who wait in vain would take the place of those who ask for other volumes.
+    """
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     path = f"{LOCKS}/{uid}.lock"
-    if not (lock := until(lambda: taken(path), deadline)):
+    lock = until(lambda: taken(path), min(deadline, time.monotonic() + _MOMENT))
+    stuck = not lock and abandoned(uid)
+    if not (lock or stuck):
+        lock = until(lambda: taken(path), deadline)
+    if not lock:
         holder = read(path)
-        text = f"{uid} is still worked on by {holder}: ask again, or see /run/instorage/abandoned."
-        raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
+        why = f"{stuck} processes of it are stuck in the kernel, see {ABANDONED}" if stuck else "ask again"
+        raise Fault(
+            Code.LOCK_TIMEOUT, f"{uid} is still worked on by {holder}: {why}.", uid=uid, holder=holder
+        )
     try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"operation {op}, process {os.getpid()}, since {time.ctime()}".encode(), 0)
+        with contextlib.suppress(OSError):  # for the sentence above alone: a full /run stops nothing
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"operation {op}, process {os.getpid()}, since {time.ctime()}".encode(), 0)
         HELD[lock] = uid
         yield
     finally:

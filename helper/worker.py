@@ -1,6 +1,7 @@
 """One connection of the agent, served by a process of its own: a crash or a hang hurts one caller only."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -9,22 +10,23 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from helper import child, iscsi
+from helper import child, iscsi, journal
 from helper.attach import attach
 from helper.barrier import barrier
+from helper.bind import bind
 from helper.detach import detach
 from helper.freeze import Freezer
 from helper.growth import grow_filesystem, rescan
 from helper.hostlock import HostLock
 from helper.inventory import inspect
-from helper.mount import bind, mount, unmount
+from helper.mount import mount
 from helper.settings import Settings
+from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.record import from_json, to_json
 from instorage.wire.varlink import Stream
 from instorage.wire.verbs import Empty, LockReply
-from systemd import journal
 
 SERVICE = "org.varlink.service"
 _INFO = {
@@ -41,7 +43,7 @@ _VERBS: dict[str, _Verb] = {
 }
 _SEND = 10  # seconds for the agent to take an answer
 _IDLE = 86400  # seconds
-_RECORD = 4000  # characters
+_PARENT_DEATH_SIGNAL = 1
 _LONGEST = 3_600_000  # milliseconds that a message may ask for
 
 
@@ -71,7 +73,7 @@ class Worker:
         """Answer calls until the agent closes the connection or breaks the protocol."""
         try:
             while not self._stopping and (call := self._next()) is not None:
-                self._busy = True
+                self._busy = call.get("method") != f"{INTERFACE}.Lock"  # which may be waited for for long
                 self._answer(call)
                 self._busy = False
         except Fault as fault:  # no message: whatever follows cannot be understood either
@@ -140,14 +142,14 @@ class Worker:
             text = f"{verb} failed in a way that was not foreseen ({error!r}): see the helper's journal."
             raise Fault(Code.INTERNAL, text) from error
         finally:
-            _record(verb, request or parameters, outcome, time.monotonic() - begun)
+            journal.verb(verb, request or parameters, outcome, time.monotonic() - begun)
 
     def _do(self, verb: str, request: Any, *, more: bool) -> list[Any]:  # noqa: ANN401  # types by verb
         match verb:
             case "Initiator":
                 return [iscsi.initiator()]
             case "Inspect":
-                return [*inspect(request, more=more)]
+                return [*inspect(request, self._settings, more=more)]
             case "Lock":
                 lease, deadline = request.lease_ms / 1000, time.monotonic() + request.wait_ms / 1000
                 self._lock.take(request.mode, request.op, lease, deadline)
@@ -164,16 +166,8 @@ def refusal(fault: Fault) -> dict[str, object]:
     return {"error": f"{INTERFACE}.Fault", "parameters": fault.to_wire()}
 
 
-def _record(verb: str, request: object, outcome: str, seconds: float) -> None:
-    """Write one journal record a verb; no value in it can look like the end of a record or as another's."""
-    op, uid, target = (str(getattr(request, name, None) or "-") for name in ("op", "uid", "target"))
-    text = f"{op} {verb} {uid} {target}: {outcome} ({seconds * 1000:.0f} ms)"
-    journal.send(
-        "".join(letter if letter.isprintable() else " " for letter in text[:_RECORD]),
-        PRIORITY="6" if outcome == "ok" else "4",
-        INSTORAGE_OP=op,
-        INSTORAGE_VERB=verb,
-        INSTORAGE_VOLUME=uid,
-        INSTORAGE_CODE=outcome.partition(":")[0],
-        INSTORAGE_MS=f"{seconds * 1000:.0f}",
-    )
+def end_with(parent: int) -> None:
+    """Have the kernel ask this process to stop when its parent ends, however that ends (prctl(2))."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended meanwhile
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -74,11 +74,15 @@ class PathState(Record):
 
 
 class MountState(Record):
-    """A mount of the volume in the helper's mount namespace."""
+    """A mount of the volume in the helper's mount namespace, under the name that kubelet has for it.
+
+    `trouble`: why the kernel has stopped it or distrusts it, said of the volume; empty when it is in order.
+    """
 
     target: str
     fs_type: str
     read_only: bool
+    trouble: str = ""
 
 
 class InspectReply(Record):
@@ -156,18 +160,19 @@ class DetachRequest(OfVolume):
 
 
 class DetachReply(Record):
-    """The kernel names that were removed; empty when nothing was there."""
+    """The kernel names that were removed; empty when nothing was there. `lost`: as in `UnmountReply`."""
 
     removed: tuple[str, ...] = ()
+    lost: bool = False
 
 
 class MountRequest(OfVolume):
     """Mount the volume on a device-mount target, formatting it first if it is proven new.
 
     `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
-    request's (read-write): it can only forbid. The helper proves emptiness itself. `shared` says that other
-    hosts may have the volume: it is then never written, not even by the replay of a journal.
-    `copied` says that another volume may be copied to it: then not even a broken-off format is repeated.
+    request's (read-write): it can only forbid, also the repetition of a broken-off format. The helper proves
+    emptiness itself. `shared` says that other hosts may have the volume: it is then never written, not even
+    by the replay of a journal. `copied`: another volume may be copied to it, so that nothing is formatted.
     """
 
     size: Bytes
@@ -182,12 +187,17 @@ class MountRequest(OfVolume):
 
 
 class MountReply(Record):
-    """`formatted` says that a file system was made; `already` that the mount was there."""
+    """`formatted` says that a file system was made; `already` that the mount was there.
+
+    `multipath`, `paths`: whether it is mounted through a map, and how many disks of the volume are here.
+    """
 
     device: str
     fs_type: str
     formatted: bool = False
     already: bool = False
+    multipath: bool = False
+    paths: int = 0
 
 
 class BindRequest(Request):
@@ -205,15 +215,24 @@ class BindReply(Record):
 
 
 class UnmountRequest(Request):
-    """Sync and unmount a target of either shape. Success when nothing of ours is mounted there."""
+    """Sync and unmount a target of either shape. Success when nothing of ours is mounted there.
+
+    `unmapped`: the array says that the volume is not mapped here. Then it is unmounted only if every path
+    says so, too, twice, and nobody but kubelet has a mount of it.
+    """
 
     target: str
+    unmapped: bool = False
 
 
 class UnmountReply(Record):
-    """`uid` is the volume that was mounted there, absent when nothing was."""
+    """`uid` is the volume that was mounted there, absent when nothing was.
+
+    `lost`: writes could not be brought to the array. The unmount went on, for a dead volume must go.
+    """
 
     uid: VolumeUid | None = None
+    lost: bool = False
 
 
 class Empty(Record):

@@ -19,7 +19,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helper import barrier, child, iscsi, mounts, multipath, program, scsi, thaw, volume
+from helper import (
+    barrier,
+    child,
+    frozen,
+    identity,
+    iscsi,
+    journal,
+    mounts,
+    multipath,
+    program,
+    scsi,
+    volume,
+)  # fmt: skip
 from helper import format as formatting
 from helper.target import Place
 
@@ -46,13 +58,23 @@ def _obeyed(write: Callable[[str, str], None], path: str, text: str) -> None:
         child.until(lambda: not Path(path).read_text(), time.monotonic() + 5, 0.001)
 
 
+def page(uid: str) -> bytes:
+    """Return a page 0x83 with an NAA identifier, as `vpd_pg83` of sysfs has it."""
+    body = bytes((1, 3, 0, 16)) + bytes.fromhex(uid) if len(uid) == 32 else b""
+    return bytes((0, 0x83)) + len(body).to_bytes(2, "big") + body
+
+
 @dataclass
 class Host:
-    """`luns`: what the array shows, (host, target id, LUN) -> (UID, bytes); `answers`: multipathd's word."""
+    """`luns`: what the array shows, (host, target id, LUN) -> (UID, bytes); `answers`: multipathd's word.
+
+    `opens`: how often a map is open, as device mapper counts it.
+    """
 
     root: Path
     luns: dict[tuple[int, int, int], tuple[str, int]] = field(default_factory=dict)
     busy_maps: set[str] = field(default_factory=set)
+    opens: dict[str, int] = field(default_factory=dict)
     answers: str = "ok"
 
     def __post_init__(self) -> None:
@@ -89,14 +111,17 @@ class Host:
         """Make the helper's modules use this host."""
         monkeypatch.setattr(scsi, "SYS", str(self.root / "sys"))
         monkeypatch.setattr(scsi, "DEV", str(self.root / "dev"))
-        monkeypatch.setattr(scsi, "page83", self.page83)
+        monkeypatch.setattr(identity, "page83", self.page83)
+        monkeypatch.setattr(multipath, "open_count", lambda name: self.opens.get(name, 0))
+        monkeypatch.setattr(program, "confine", lambda *_, **__: None)
+        monkeypatch.setattr(journal.journal, "send", self._said)
         monkeypatch.setattr(mounts, "PROC", str(self.root / "proc"))
         monkeypatch.setattr(multipath, "SOCKETS", (str(self.root / "mpd"),))
         monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
         monkeypatch.setattr(formatting, "RECORDS", str(self.root / "format"))
         monkeypatch.setattr(barrier, "RECORDS", str(self.root / "aa"))
-        monkeypatch.setattr(thaw, "RECORDS", str(self.root / "frozen"))
+        monkeypatch.setattr(frozen, "RECORDS", str(self.root / "frozen"))
         monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
         monkeypatch.setattr(iscsi, "USED", str(self.root / "used"))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
@@ -109,6 +134,9 @@ class Host:
             fsync(descriptor)
 
         monkeypatch.setattr(os, "fsync", logged)
+
+    def _said(self, text: str, **fields: str) -> None:
+        self.note(f"journal {fields.get('PRIORITY')} {text}")
 
     def close(self) -> None:
         self._stopping.set()
@@ -151,10 +179,21 @@ class Host:
         self._write(peer, persistent_address=address, persistent_port=port)
         self._write(self.root / f"sys/class/scsi_host/host{number}", scan="")
 
-    def disk(self, name: str, hctl: str, uid: str, size: int = GIB, *, says: str | None = None) -> None:
+    def disk(
+        self,
+        name: str,
+        hctl: str,
+        uid: str,
+        size: int = GIB,
+        *,
+        says: str | None = None,
+        maker: str = scsi.MAKER,
+    ) -> None:
         """A disk that the kernel has found; `says` is what page 0x83 gives now."""
         device = self.root / f"sys/bus/scsi/devices/{hctl}"
-        self._write(device, state="running", vendor=scsi.VENDOR, wwid=f"naa.{uid}", delete="", rescan="")
+        vendor, _, model = maker.partition(" ")
+        self._write(device, state="running", vendor=vendor, model=model, delete="", rescan="")
+        (device / "vpd_pg83").write_bytes(page(uid))
         (device / "block" / name).mkdir(parents=True)
         block = self.root / f"sys/block/{name}"
         self._write(block, dev=f"8:{next(self._numbers)}", size=str(size // 512))
@@ -258,7 +297,7 @@ class Host:
     def _obey(self, asked: str) -> str:
         disks = [path.name for path in (self.root / "sys/block").glob("sd*")]
         if asked.startswith("show paths"):
-            known = {name: (self.root / f"sys/block/{name}/device/wwid").read_text()[4:] for name in disks}
+            known = {one.name: one.uid for one in scsi.disks() if one.name in disks}
             return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
         if not asked.startswith("show"):
             self.note(f"multipathd {asked}")

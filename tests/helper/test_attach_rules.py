@@ -132,7 +132,8 @@ def test_luns_are_numbers(two_paths: Host, lun: int) -> None:
 def test_records_of_portals_are_made_by_name_and_bring_no_device_by_themselves(host: Host) -> None:
     host.script(
         "iscsiadm",
-        'case "$*" in *update*) test -e $0.new || exit 21;; *new*) touch $0.new;; *login*) exit 8;; esac',
+        'case "$*" in *update*) ;; *new*) touch $0.new;; *login*) exit 8;; '
+        "*) test -e $0.new || exit 21;; esac",
     )
     assert refused(PORTALS[0]).code is Code.NO_PATH
     said = [event for event in host.events if event.startswith("iscsiadm")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,12 @@ import pytest
 from helper import device, iscsi, scsi
 from helper.detach import detach
 from helper.inventory import inspect
-from helper.mount import unmount
 from helper.settings import Settings
+from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId, VolumeUid
-from instorage.wire.verbs import DetachRequest, InspectRequest, UnmountRequest
-from tests.helper.host import OTHER, UID, Host
+from instorage.wire.verbs import DetachRequest, InspectReply, InspectRequest, UnmountRequest
+from tests.helper.host import OTHER, UID, Host, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,10 @@ def attached(host: Host) -> Host:
 def ask(wait_ms: int = 3000, *, vanished: bool = False, logout: bool = False) -> tuple[str, ...]:
     settings = Settings(logout=logout)
     return detach(DetachRequest(OP, VolumeUid.parse(UID), wait_ms, vanished), settings).removed
+
+
+def everything() -> list[InspectReply]:
+    return inspect(InspectRequest(OP), Settings(), more=True)
 
 
 def refused(wait_ms: int = 3000) -> str:
@@ -112,7 +117,7 @@ def test_a_name_that_became_another_volumes_is_left_alone(
     """Between the look and the removal sdb went, and came back as another volume."""
     found = device.find(UID)
     monkeypatch.setattr(device, "find", lambda uid, disks=None: found)
-    (attached.root / "sys/bus/scsi/devices/1:0:0:1/wwid").write_text(f"naa.{OTHER}")
+    (attached.root / "sys/bus/scsi/devices/1:0:0:1/vpd_pg83").write_bytes(page(OTHER))
     (attached.root / "page83/sdb").write_text(OTHER)
     monkeypatch.setattr("helper.multipath.flush", lambda *_: True)
     for name in ("sda", "sdb"):
@@ -151,7 +156,11 @@ def test_one_disk_that_stays_does_not_save_the_others(
     attached: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_delete = scsi.delete
-    monkeypatch.setattr(scsi, "delete", lambda name, deadline: name != "sda" and true_delete(name, deadline))
+
+    def delete(held: str, deadline: float) -> bool:
+        return os.listdir(f"{held}/block") != ["sda"] and true_delete(held, deadline)
+
+    monkeypatch.setattr(scsi, "delete", delete)
     assert "sda" in refused()
     assert "sdb" not in attached.names()
 
@@ -227,13 +236,15 @@ def test_the_licence_of_a_broken_off_format_goes_with_the_volume_and_not_with_a_
     folder.mkdir()
     (folder / UID).write_text("{}")
     ask()
-    assert [(reply.uid, reply.formatting) for reply in inspect(InspectRequest(OP), more=True)] == [
+    assert [
+        (reply.uid, reply.formatting) for reply in inspect(InspectRequest(OP), Settings(), more=True)
+    ] == [
         (UID, True),
         (OTHER, False),
     ]
     ask(vanished=True)
     assert list(folder.iterdir()) == []
-    assert [reply.uid for reply in inspect(InspectRequest(OP), more=True)] == [OTHER]
+    assert [reply.uid for reply in everything()] == [OTHER]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helper import child, device, mounts, scsi
+from helper import child, device, filesystem, mounts, scsi
 from helper import mount as mounting
 from helper.mounts import Row
 from helper.settings import Settings
 from helper.target import Place
+from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
 from instorage.wire.verbs import MountReply, MountRequest, Multipath, UnmountRequest
@@ -48,6 +49,7 @@ class Rig:
         self.prepared = ("ext4", False)
         monkeypatch.setattr(mounting, "prepare", lambda *_: self.prepared)
         monkeypatch.setattr(Place, "row", lambda _: self.rows.pop(0))
+        monkeypatch.setattr(filesystem, "opened", lambda *_: os.open("/dev/null", os.O_RDONLY))
         monkeypatch.setattr(scsi, "forbid_writes", lambda device: host.note(f"read-only {device}"))
         monkeypatch.setattr(mounts, "mount", self._mount)
         monkeypatch.setattr(mounts, "unmount", lambda _, target: host.note(f"unmount {target}"))
@@ -96,7 +98,7 @@ def test_a_read_only_mount_is_not_repaired_first(rig: Rig) -> None:
     rig.rows[1] = MOUNTED._replace(options=["ro"])
     rig.ask(read_only=True)
     assert not rig.did("fsck")
-    assert rig.did("mount") == ["mount ext4 ro"]
+    assert rig.did("mount") == ["mount ext4 ro errors=remount-ro"]
 
 
 def test_one_descriptor_of_the_device_is_held_over_check_format_and_mount(
@@ -106,9 +108,9 @@ def test_one_descriptor_of_the_device_is_held_over_check_format_and_mount(
     held: dict[str, set[str]] = {}
 
     def note(what: str) -> None:
-        at = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
-        open_now = {f"{one} {os.readlink(one)}" for one in at if os.path.exists(one)}
-        held[what] = {one for one in open_now if one.rsplit("/", 1)[1].startswith("dm-")}
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        at = [one for child in children for one in Path(f"/proc/{child}/fd").iterdir()]
+        held[what] = {f"{one} {os.readlink(one)}" for one in at if "/dm-" in os.readlink(one)}
 
     def prepare(*_: object) -> tuple[str, bool]:
         note("format")
@@ -181,7 +183,12 @@ def test_a_foreign_mount_at_the_target_is_left(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [("ext4", "noload"), ("ext3", "noload"), ("xfs", "nouuid,norecovery")]
+    ("kind", "data"),
+    [
+        ("ext4", "errors=remount-ro,noload"),
+        ("ext3", "errors=remount-ro,noload"),
+        ("xfs", "nouuid,norecovery"),
+    ],
 )
 def test_a_volume_with_other_readers_is_never_replayed(rig: Rig, kind: str, data: str) -> None:
     rig.prepared = (kind, False)
@@ -227,7 +234,7 @@ def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_
         (rig.host.root / "page83/sdb").write_text("unmapped")
     monkeypatch.setattr(device, "uid_of", lambda _: UID)
     rig.rows = [MOUNTED, None]
-    mounting.unmount(UnmountRequest(rig.request.op, rig.request.target), rig.settings)
+    unmount(UnmountRequest(rig.request.op, rig.request.target), rig.settings)
     did = [event.partition(" map")[0] for event in rig.did("multipathd", "unmount")]
     assert did == ["multipathd disablequeueing"] * ends + ["unmount pvc-1"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import scsi
+from helper import identity, scsi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_lun_that_the_array_took_away_differs_from_one_in_trouble(
         header[STATUS_AT] = 2 if sense else 0
 
     monkeypatch.setattr(scsi, "DEV", "/dev")
-    monkeypatch.setattr(scsi.fcntl, "ioctl", ioctl)
+    monkeypatch.setattr(identity.fcntl, "ioctl", ioctl)
     with pytest.raises(OSError, match=r"LUN|INQUIRY") as raised:
-        scsi.page83("null")
+        identity.page83("null")
     assert raised.value.errno == number

@@ -1,0 +1,46 @@
+"""What is left here of a volume that the array no longer maps to this host, and the proof of that.
+
+An array may say «not mapped» for a moment while a pod runs: so before the first unmount of what seems to be
+left over the kernel is asked, and everybody who may hold the volume.
+"""
+
+import functools
+
+from helper import child, device, mounts
+from helper.settings import Settings
+from helper.target import ours
+from helper.users import busy
+from instorage.wire.fault import Code, Fault
+
+
+def require(uid: str, settings: Settings, deadline: float) -> None:
+    """Raise `Fault(DEVICE_BUSY)` unless every path says, twice, that its LUN is gone, and nobody holds it.
+
+    Of mounts only kubelet's own count as left over: who else has one, a container above all, uses it.
+    A volume without any path can neither be read nor written.
+    """
+    volume = device.find(uid)
+    if volume.disks and not device.unmapped(volume, deadline):
+        text = (
+            f"Volume {uid} was to be taken down here because the array no longer maps it to this host, but "
+        )
+        text += "not every path says that its LUN is gone: nothing was unmounted. Ask again."
+        raise Fault(Code.DEVICE_BUSY, text, uid=uid)
+    found = child.apart(functools.partial(_held, volume, settings), deadline, "The look for mounts", uid)
+    if using := [*found, *volume.holders()]:
+        raise busy(uid, using)
+
+
+def _held(volume: device.Volume, settings: Settings) -> list[str]:
+    """Name the mounts that stay when kubelet's are ended; one of the same peer group follows them."""
+    numbers = volume.numbers
+    own = {row.target: row.peers for row in mounts.table() if row.number in numbers and ours(row, settings)}
+
+    def follows(row: mounts.Row, *, here: bool) -> bool:
+        return row.target in own and (here or bool(row.peers & own[row.target]))
+
+    return [
+        f"a mount on {row.target} (seen by process {process})"
+        for process, here, row in mounts.seen(numbers)
+        if not follows(row, here=here)
+    ]

@@ -1,0 +1,91 @@
+"""Who uses a volume: the one answer for everything that would take a device away or use it a second time.
+
+A mount in any mount namespace, a device built on it, a program that has it open, an exclusive claim that none
+of these explains: each is named for people. Deadlines are monotonic seconds.
+"""
+
+import contextlib
+import errno
+import functools
+import os
+import time
+from pathlib import Path
+
+from helper import child, mounts, multipath, scsi
+from helper.device import Volume
+from instorage.wire.fault import Code, Fault
+
+_LET_GO = 3  # seconds for udev to let go of a device that was just closed
+
+
+_DEAD = (errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EIO, errno.ENOMEDIUM)
+
+
+def users(volume: Volume, deadline: float, *, programs: bool = True) -> list[str]:
+    """Return who uses the volume, through its map or beside it; what cannot be found out is a `Fault`.
+
+    `programs`: those count as well that have it open without a claim, as udev has a new device for a moment.
+    """
+    looks: list[child.Job[list[str]]] = [functools.partial(_seen, volume)]
+    looks += [functools.partial(_claimed, name) for name in volume.tops]
+    found = _all(volume, looks, deadline)
+    if programs and not found:
+        found = _all(volume, [functools.partial(_opened, volume)], deadline)
+    return found
+
+
+def busy(uid: str, found: list[str]) -> Fault:
+    """Return the fault that names who uses a volume."""
+    text = f"Volume {uid} is still used by {', '.join(found[:5])}: end that first."
+    return Fault(Code.DEVICE_BUSY, text, uid=uid, holder=found[0])
+
+
+def _all(volume: Volume, looks: list[child.Job[list[str]]], deadline: float) -> list[str]:
+    found = []
+    for answer in child.gather(looks, deadline, "The look for who uses it", volume.uid):
+        if isinstance(answer, Exception):
+            text = f"Who uses volume {volume.uid} cannot be found out, so it is left as it is: {answer}"
+            raise Fault(Code.DEVICE_BUSY, text, uid=volume.uid)
+        found += answer
+    return found
+
+
+def _seen(volume: Volume) -> list[str]:
+    return [*mounts.everywhere(volume.numbers), *volume.holders()]
+
+
+def _claimed(name: str) -> list[str]:
+    """Ask the kernel whether a device, or a part of it, is mounted or held; may hang."""
+    try:
+        os.close(scsi.exclusive(name))
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return [f"a program, or a mount that no process sees, on {multipath.label(name)}"]
+        if error.errno not in _DEAD:
+            raise
+    return []
+
+
+def _opened(volume: Volume) -> list[str]:
+    """Wait a moment for programs to let go; multipathd has each disk of a map open, and does not count."""
+    maps, disks = volume.maps, {disk.number for disk in volume.bare}
+
+    def gone() -> bool:
+        return not any(map(multipath.open_count, maps)) and not _programs(disks)
+
+    if child.until(gone, time.monotonic() + _LET_GO):
+        return []
+    numbers = disks | {scsi.read(f"{scsi.SYS}/block/{name}/dev") for name in maps}
+    return _programs(numbers) or [f"a program that has {volume.tops[0]} open, and that /proc does not show"]
+
+
+def _programs(numbers: set[str]) -> list[str]:
+    """Return the programs that have one of these devices open, as far as /proc shows them."""
+    found = []
+    for at in Path(mounts.PROC).glob("[0-9]*/fd/*") if numbers else ():
+        with contextlib.suppress(OSError):  # only below /dev: to look elsewhere may hang
+            path = os.readlink(at)
+            node = os.stat(at).st_rdev if path.startswith("/dev/") else 0
+            if f"{os.major(node)}:{os.minor(node)}" in numbers:
+                found.append(f"a program that has {path} open (process {at.parts[-3]})")
+    return found
