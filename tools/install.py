@@ -58,6 +58,7 @@ NODE = Part(
         f"{LIBEXEC}/instorage-nodeagent": "nodeagent.__main__",
         f"{LIBEXEC}/instorage-helper": "helper.__main__",
         f"{LIBEXEC}/instorage-helper-thaw": "helper.thaw",
+        f"{LIBEXEC}/instorage-helper-shutdown": "helper.shutdown",
         f"{LIBEXEC}/instorage-helper-defaults": "nodeagent.helper_defaults",
         f"{LIBEXEC}/instorage-ext": "nodeagent.ext",
         "usr/sbin/instoragectl": "nodeagent.ctl",
