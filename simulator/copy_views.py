@@ -5,8 +5,7 @@ from simulator.arguments import Arguments, syntax
 from simulator.codes import ArrayError
 from simulator.operations import Context
 from simulator.state import LocalCopyMap, Relationship, find
-from simulator.tables import Detail, Row, Table, columns_of
-from simulator.vdisk_views import QUERY
+from simulator.tables import QUERY, Detail, Row, Table, columns_of
 
 LSLCMAP = syntax(QUERY + "gui")
 LSVDISKLCMAPPINGS = syntax(QUERY)

@@ -7,7 +7,6 @@ from simulator.capacity import require_space, size_in_bytes
 from simulator.codes import ArrayError
 from simulator.operations import Change, Context, Step
 from simulator.state import Vdisk, find
-from simulator.vdisk_views import formatting
 
 EXPANDVDISKSIZE = syntax("size= unit=", needs_object=True)
 
@@ -19,7 +18,7 @@ def expandvdisksize(context: Context, arguments: Arguments) -> Change:
     vdisk = find(state.vdisks, arguments.object or "")
     if vdisk is None:
         raise ArrayError("CMMVC5753E")
-    if formatting(context, vdisk):
+    if vdisk.formatting(context.sensors.now()):
         raise ArrayError("CMMVC8587E")
     if state.relationship_of(vdisk) is not None:
         raise ArrayError("CMMVC5838E")

@@ -7,9 +7,8 @@ from simulator.arguments import Arguments, syntax
 from simulator.codes import ArrayError
 from simulator.operations import Context
 from simulator.state import Host, HostMap, Port, find
-from simulator.tables import Detail, Row, Table, columns_of
+from simulator.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.topology import IO_GROUPS, SITES
-from simulator.vdisk_views import QUERY
 
 LSHOST = syntax(QUERY + "gui")
 LSVDISKHOSTMAP = syntax(QUERY, needs_object=True)

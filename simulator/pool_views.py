@@ -6,9 +6,8 @@ from simulator.capacity import shown
 from simulator.codes import ArrayError
 from simulator.operations import Context
 from simulator.state import Pool, find
-from simulator.tables import Detail, Row, Table
+from simulator.tables import QUERY, Detail, Row, Table, yes
 from simulator.topology import SITES
-from simulator.vdisk_views import QUERY, yes
 
 LSMDISKGRP = syntax(QUERY + "bytes")
 

@@ -72,6 +72,10 @@ class Vdisk:
         """True for the change volumes of an active-active volume."""
         return self.function.endswith("_change")
 
+    def formatting(self, now: float) -> bool:
+        """Tell whether a thick vdisk is still being formatted at this wall clock second."""
+        return self.formatted_at > now
+
 
 @dataclass(frozen=True)
 class Port:

@@ -5,9 +5,8 @@ from simulator.capacity import shown
 from simulator.codes import ArrayError
 from simulator.operations import Context
 from simulator.pool_views import totals
-from simulator.tables import Detail, Row, Table, columns_of
+from simulator.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.topology import IO_GROUPS, SITES, Node
-from simulator.vdisk_views import QUERY
 
 LIST = syntax(QUERY)
 LSSYSTEM = syntax(QUERY + "bytes", takes_object=False)

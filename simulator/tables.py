@@ -7,6 +7,9 @@ from simulator.codes import ArrayError
 
 Row = dict[str, str]
 
+QUERY = "delim= nohdr filtervalue= filtervalue? unit= "
+"""What every query accepts, for `arguments.syntax`; `render` obeys it (`-unit` alone changes nothing)."""
+
 
 def columns_of(names: str) -> tuple[str, ...]:
     """Return column names written in one string, as the fact base writes them."""
@@ -61,6 +64,11 @@ class Detail:
             for section in self.sections
         )
         return "\n".join(blocks)
+
+
+def yes(flag: bool) -> str:  # noqa: FBT001
+    """Print a truth as the array does."""
+    return "yes" if flag else "no"
 
 
 def render(answer: Table | Detail, arguments: Arguments, *, empty_header: bool = False) -> str:

@@ -6,10 +6,9 @@ from simulator.capacity import shown
 from simulator.codes import ArrayError
 from simulator.operations import Context
 from simulator.state import Copy, Vdisk, find
-from simulator.tables import Detail, Row, Table, columns_of
+from simulator.tables import QUERY, Detail, Row, Table, columns_of, yes
 from simulator.topology import IO_GROUPS
 
-QUERY = "delim= nohdr filtervalue= filtervalue? unit= "
 LSVDISK = syntax(QUERY + "bytes")
 LSVDISKCOPY = syntax(QUERY + "bytes gui copy=")
 LSVDISKSYNCPROGRESS = syntax(QUERY + "copy=")
@@ -52,10 +51,10 @@ def _row(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
 
 
 def _detail(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
-    formatted = {"formatted": yes(not formatting(context, vdisk)), "mdisk_id": "", "mdisk_name": ""}
+    formatted = yes(not vdisk.formatting(context.sensors.now()))
     return (
         _head(context, vdisk, exact=exact)
-        | formatted
+        | {"formatted": formatted, "mdisk_id": "", "mdisk_name": ""}
         | _copy_map(context, vdisk)
         | {"vdisk_UID": vdisk.uid, "throttling": "0"}
         | _preferred_node(context, vdisk)
@@ -102,7 +101,7 @@ def _copy_map(context: Context, vdisk: Vdisk) -> Row:
 def _volume(context: Context, vdisk: Vdisk) -> Row:
     volume = context.state.vdisks.get(vdisk.volume, vdisk)
     return {
-        "formatting": yes(formatting(context, vdisk)),
+        "formatting": yes(vdisk.formatting(context.sensors.now())),
         "encrypt": "no",
         "volume_id": str(vdisk.volume),
         "volume_name": volume.name,
@@ -129,11 +128,6 @@ def _preferred_node(context: Context, vdisk: Vdisk) -> Row:
     if context.dialect.preferred_node == "empty":
         return {"preferred_node_id": ""}
     return {"preferred_node_id": str(context.topology.nodes_of(vdisk.iogrp)[0].id)}
-
-
-def formatting(context: Context, vdisk: Vdisk) -> bool:
-    """Tell whether a thick vdisk is still being formatted."""
-    return vdisk.formatted_at > context.sensors.now()
 
 
 def copy_section(context: Context, vdisk: Vdisk, copy: Copy, *, exact: bool) -> Row:
@@ -222,8 +216,3 @@ def _copies(context: Context, arguments: Arguments, *, needs_object: bool) -> li
         if not pairs:
             raise ArrayError("CMMVC6353E")
     return pairs
-
-
-def yes(flag: bool) -> str:  # noqa: FBT001
-    """Print a truth as the array does."""
-    return "yes" if flag else "no"
