@@ -11,12 +11,12 @@ from simulator.capacity import UNITS
 from simulator.control import Control
 from simulator.control_server import ControlServer
 from simulator.control_verbs import Verbs
-from simulator.counters import Counters
 from simulator.dataplane import DataPlane, NoDataPlane
-from simulator.dialect import Dialect
 from simulator.engine import Engine
-from simulator.faults import Faults
+from simulator.instruments.counters import Counters
+from simulator.instruments.faults import Faults
 from simulator.interpreter import Interpreter
+from simulator.language.dialect import Dialect
 from simulator.limits import Limits
 from simulator.listener import SshServer, host_key
 from simulator.ssh import Access

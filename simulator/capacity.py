@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from simulator.codes import ArrayError
+from simulator.language.codes import ArrayError
 from simulator.state import Copy, Pool, State, Vdisk
 
 UNITS = {unit: 1 << 10 * power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb", "pb"))}

@@ -16,9 +16,9 @@ from simulator import (
     vdisks,
     volumes,
 )
-from simulator.arguments import Arguments, Syntax
+from simulator.language.arguments import Arguments, Syntax
+from simulator.language.tables import Detail, Table
 from simulator.operations import Change, Context
-from simulator.tables import Detail, Table
 
 Query = Callable[[Context, Arguments], Table | Detail]
 Operation = Callable[[Context, Arguments], Change]

@@ -3,7 +3,7 @@
 Request: `{"do": VERB, FIELD: VALUE...}`.
 Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
 
-    fault             fields of simulator.faults.Fault -> number of the fault
+    fault             fields of simulator.instruments.faults.Fault -> number of the fault
     clear             [number] one fault, or all (commands held by a delay go on)
     counters          commands by name, total, events;
                       connections, channels, running: opened, now, peak, refused
@@ -13,7 +13,7 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     hosts             id, name, ports [{kind, name}], site, type
     password          password: for new connections
     drop-connections  close all SSH connections -> how many
-    dialect           switches of simulator.dialect.Dialect
+    dialect           switches of simulator.language.dialect.Dialect
     portal            node, up: close a node's iSCSI target (sessions end) or open it
     drop-sessions     host: end its iSCSI sessions
     map-wrong-lun     host, volume, instead: other data behind a mapping, in the data plane only

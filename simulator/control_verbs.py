@@ -4,10 +4,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simulator.content import Contents
-from simulator.counters import Counters
 from simulator.engine import Engine
-from simulator.faults import Faults, fault
 from simulator.growing import resized
+from simulator.instruments.counters import Counters
+from simulator.instruments.faults import Faults, fault
 from simulator.listener import SshServer
 from simulator.state import Host, HostMap, State, Vdisk, find
 

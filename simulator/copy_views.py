@@ -1,11 +1,11 @@
 """Queries about copies between volumes: lslcmap, lsvdisklcmappings, lsrcrelationship."""
 
 from simulator import replication
-from simulator.arguments import Arguments, syntax
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
+from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.operations import Context
 from simulator.state import LocalCopyMap, Relationship, find
-from simulator.tables import QUERY, Detail, Row, Table, columns_of
 
 LSLCMAP = syntax(QUERY + "gui")
 LSVDISKLCMAPPINGS = syntax(QUERY)

@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from simulator.arguments import parse
 from simulator.capacity import Usage
-from simulator.codes import ArrayError
 from simulator.commands import OPERATIONS, QUERIES, Named
 from simulator.dataplane import DataPlane, DataPlaneError, Lun, Target
-from simulator.dialect import Dialect
+from simulator.language.arguments import parse
+from simulator.language.codes import ArrayError
+from simulator.language.dialect import Dialect
+from simulator.language.tables import render
 from simulator.operations import Change, Context, Sensors, Step
 from simulator.replication import settled
 from simulator.state import State
 from simulator.store import Store
-from simulator.tables import render
 from simulator.topology import Topology
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from simulator.arguments import Arguments, syntax
 from simulator.capacity import require_space, size_in_bytes
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
 from simulator.operations import Change, Context, Step
 from simulator.state import Vdisk, find
 

@@ -3,11 +3,11 @@
 Logins are the data plane's truth: a port's count is the number of nodes it has a session with.
 """
 
-from simulator.arguments import Arguments, syntax
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
+from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.operations import Context
 from simulator.state import Host, HostMap, Port, find
-from simulator.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.topology import IO_GROUPS, SITES
 
 LSHOST = syntax(QUERY + "gui")

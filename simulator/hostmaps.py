@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from simulator.arguments import Arguments, syntax
-from simulator.codes import ArrayError
 from simulator.hosts import hide, show
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
 from simulator.operations import Change, Context, Step
 from simulator.state import Host, HostMap, State, Vdisk, find
 

@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from simulator.arguments import Arguments, syntax, valid_name
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax, valid_name
+from simulator.language.codes import ArrayError
 from simulator.operations import Change, Context, Step
 from simulator.state import Host, Port, State, find, free_id
 from simulator.topology import SITES

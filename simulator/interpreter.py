@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass
 
-from simulator.codes import ArrayError
 from simulator.commands import Named, recognise
-from simulator.counters import Counters
 from simulator.engine import DataPlaneRefusedError, Engine
-from simulator.faults import Fault, Faults, delay_of
+from simulator.instruments.counters import Counters
+from simulator.instruments.faults import Fault, Faults, delay_of
+from simulator.language.codes import ArrayError
 from simulator.shell import Invocation, ShellSyntaxError, When, split
 
 SYNTAX_ERROR, UNKNOWN = 2, 127

@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from simulator.counters import Counters
+from simulator.instruments.counters import Counters
 
 
 @dataclass(frozen=True)

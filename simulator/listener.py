@@ -9,7 +9,7 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from simulator.counters import Counters
+from simulator.instruments.counters import Counters
 from simulator.interpreter import Interpreter
 from simulator.limits import Gate, Limits
 from simulator.ssh import Access, Connection

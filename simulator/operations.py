@@ -6,7 +6,7 @@ from functools import cached_property
 
 from simulator.capacity import Usage
 from simulator.dataplane import DataPlane
-from simulator.dialect import Dialect
+from simulator.language.dialect import Dialect
 from simulator.state import State
 from simulator.topology import Topology
 

@@ -1,12 +1,12 @@
 """The query about pools: lsmdiskgrp, and the totals that lssystem shows."""
 
 from simulator import capacity
-from simulator.arguments import Arguments, syntax
 from simulator.capacity import shown
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
+from simulator.language.tables import QUERY, Detail, Row, Table, yes
 from simulator.operations import Context
 from simulator.state import Pool, find
-from simulator.tables import QUERY, Detail, Row, Table, yes
 from simulator.topology import SITES
 
 LSMDISKGRP = syntax(QUERY + "bytes")

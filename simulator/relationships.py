@@ -6,8 +6,8 @@ The codes for different sizes and for a change volume that cannot be one are not
 from dataclasses import replace
 
 from simulator import replication
-from simulator.arguments import Arguments, syntax, valid_name
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax, valid_name
+from simulator.language.codes import ArrayError
 from simulator.operations import Change, Context
 from simulator.state import Relationship, State, Vdisk, find
 from simulator.vdisks import iogroup

@@ -18,7 +18,7 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
-from simulator.counters import Counters
+from simulator.instruments.counters import Counters
 from simulator.interpreter import Answer, Interpreter
 from simulator.limits import Gate
 

@@ -1,11 +1,11 @@
 """Queries about the system: lssystem, lsnode, lsiogrp, lsportip, lsportfc, lssite, licences."""
 
-from simulator.arguments import Arguments, syntax
 from simulator.capacity import shown
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
+from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.operations import Context
 from simulator.pool_views import totals
-from simulator.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.topology import IO_GROUPS, SITES, Node
 
 LIST = syntax(QUERY)

@@ -1,12 +1,12 @@
 """Queries about vdisks and their copies: lsvdisk, lsvdiskcopy, lsvdisksyncprogress."""
 
 from simulator import capacity
-from simulator.arguments import Arguments, syntax
 from simulator.capacity import shown
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
+from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
 from simulator.operations import Context
 from simulator.state import Copy, Vdisk, find
-from simulator.tables import QUERY, Detail, Row, Table, columns_of, yes
 from simulator.topology import IO_GROUPS
 
 LSVDISK = syntax(QUERY + "bytes")

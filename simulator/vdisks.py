@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.arguments import Arguments, syntax, valid_name
 from simulator.capacity import percentage, real_size, require_space, size_in_bytes
-from simulator.codes import ArrayError
 from simulator.hostmaps import unmapping
+from simulator.language.arguments import Arguments, syntax, valid_name
+from simulator.language.codes import ArrayError
 from simulator.operations import Change, Context, Step
 from simulator.state import THICK, Copy, Pool, State, Vdisk, find, free_id
 from simulator.topology import IO_GROUPS, Topology

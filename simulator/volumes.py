@@ -7,9 +7,9 @@ four LocalCopy maps that the relationship controls: fact base, section 8 rule 3.
 from dataclasses import replace
 
 from simulator import replication
-from simulator.arguments import Arguments, syntax
 from simulator.capacity import percentage, real_size, require_space, size_in_bytes
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments, syntax
+from simulator.language.codes import ArrayError
 from simulator.operations import Change, Context
 from simulator.state import (
     THICK,

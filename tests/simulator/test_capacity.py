@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.capacity import SECTOR, UNITS, allocated, free, real_size, shown, size_in_bytes
-from simulator.codes import ArrayError
+from simulator.language.codes import ArrayError
 from simulator.state import Copy, Pool, State, Vdisk
 
 GIB = UNITS["gb"]

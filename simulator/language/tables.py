@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from simulator.arguments import Arguments
-from simulator.codes import ArrayError
+from simulator.language.arguments import Arguments
+from simulator.language.codes import ArrayError
 
 Row = dict[str, str]
 

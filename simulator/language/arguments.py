@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.codes import ArrayError
+from simulator.language.codes import ArrayError
 
 NAME = re.compile(r"[A-Za-z_](?:[A-Za-z0-9 ._-]*[A-Za-z0-9._-])?")
 LONGEST_NAME = 63
