@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from simulator.array import POOLS, Settings, Simulator
-from simulator.dataplane import DataPlane, NoDataPlane
+from simulator.dataplane.lio import LioDataPlane
+from simulator.dataplane.plane import DataPlane, NoDataPlane
+from simulator.dataplane.remote import RemoteDataPlane
 from simulator.language.dialect import Dialect
 from simulator.limits import Limits
-from simulator.lio import LioDataPlane
-from simulator.remote import RemoteDataPlane
 from simulator.topology import Topology
 
 

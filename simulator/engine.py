@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from simulator.capacity import Usage
 from simulator.commands import OPERATIONS, QUERIES, Named
-from simulator.dataplane import DataPlane, DataPlaneError, Lun, Target
+from simulator.dataplane.plane import DataPlane, DataPlaneError, Lun, Target
 from simulator.language.arguments import parse
 from simulator.language.codes import ArrayError
 from simulator.language.dialect import Dialect

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from simulator.capacity import Usage
-from simulator.dataplane import DataPlane
+from simulator.dataplane.plane import DataPlane
 from simulator.language.dialect import Dialect
 from simulator.state import State
 from simulator.topology import Topology

@@ -18,7 +18,7 @@ from simulator.topology import Topology
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from simulator.dataplane import DataPlane
+    from simulator.dataplane.plane import DataPlane
 
 UNLIMITED = Limits(burst=0, unauthenticated=0, active=0, channels=0)
 IQN = "iqn.1993-08.org.debian:01:node-a"

@@ -8,15 +8,13 @@ side: standard library only. Source: lab notes, section 3 and part D.
 """
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from simulator import loop
-from simulator.dataplane import DataPlaneError, Inventory, Lun, Target
+from simulator.dataplane import loop
+from simulator.dataplane.configfs import CONFIGFS, links, load, remove_with_links, told, write
+from simulator.dataplane.plane import DataPlaneError, Inventory, Lun, Target
 
-CONFIGFS = Path("/sys/kernel/config")
 MODULES = ("loop", "target_core_mod", "target_core_iblock", "iscsi_target_mod")
 NOPIN_SECONDS = 5  # a dead initiator is seen as gone after about 6.5 s
 OPTIMIZED, NON_OPTIMIZED, IMPLICIT = 0, 1, 1
@@ -33,41 +31,41 @@ class LioDataPlane:
 
     def open(self, targets: list[Target]) -> None:
         """See DataPlane."""
-        with _told():
+        with told():
             self._load()
             self._backing.mkdir(parents=True, exist_ok=True)
             for target in targets:
                 group = self._group(target)
                 (group / "np" / target.portal).mkdir(parents=True, exist_ok=True)
-                _write(group / "attrib/authentication", 0)
-                _write(group / "attrib/generate_node_acls", 0)
-                _write(group / "enable", 1)
+                write(group / "attrib/authentication", 0)
+                write(group / "attrib/generate_node_acls", 0)
+                write(group / "enable", 1)
             self._targets = targets
 
     def admit(self, iqn: str) -> None:
         """See DataPlane."""
-        with _told():
+        with told():
             for group in self._groups():
                 acl = group / "acls" / iqn
                 if not acl.is_dir():
                     acl.mkdir()
-                    _write(acl / "attrib/nopin_timeout", NOPIN_SECONDS)
-                    _write(acl / "attrib/nopin_response_timeout", NOPIN_SECONDS)
+                    write(acl / "attrib/nopin_timeout", NOPIN_SECONDS)
+                    write(acl / "attrib/nopin_response_timeout", NOPIN_SECONDS)
 
     def expel(self, iqn: str) -> None:
         """See DataPlane."""
-        with _told():
+        with told():
             for group in self._groups():
                 acl = group / "acls" / iqn
                 if acl.is_dir():
                     for mapped in acl.glob("lun_*"):
-                        _remove_with_links(mapped)
+                        remove_with_links(mapped)
                     acl.rmdir()
 
     def map(self, uid: str, size: int, iqn: str, lun: int) -> None:
         """See DataPlane."""
         self.admit(iqn)
-        with _told():
+        with told():
             index = self._export(uid, size)
             for group in self._groups():
                 mapped = group / "acls" / iqn / f"lun_{lun}"
@@ -80,18 +78,18 @@ class LioDataPlane:
 
     def unmap(self, iqn: str, lun: int) -> None:
         """See DataPlane."""
-        with _told():
+        with told():
             for group in self._groups():
-                _remove_with_links(group / "acls" / iqn / f"lun_{lun}")
+                remove_with_links(group / "acls" / iqn / f"lun_{lun}")
 
     def delete(self, uid: str) -> None:
         """See DataPlane."""
         if any(lun.uid == uid for lun in self.inventory().luns):
             raise DataPlaneError(f"{uid} is mapped")
-        with _told():
+        with told():
             index = self._index(uid)
             for group in self._groups() if index is not None else []:
-                _remove_with_links(group / f"lun/lun_{index}")
+                remove_with_links(group / f"lun/lun_{index}")
             store = self._store(uid)
             if store.is_dir():
                 for target in self._targets:
@@ -103,20 +101,20 @@ class LioDataPlane:
 
     def resize(self, uid: str, size: int) -> None:
         """See DataPlane."""
-        with _told():
+        with told():
             if self._file(uid).exists():
                 os.truncate(self._file(uid), size)
                 loop.take_size(self._file(uid))
 
     def usage(self) -> dict[str, int]:
         """See DataPlane."""
-        with _told():
+        with told():
             return {file.stem: file.stat().st_blocks * 512 for file in self._backing.glob("*.img")}
 
     def sessions(self) -> dict[str, list[int]]:
         """See DataPlane."""
         nodes: dict[str, list[int]] = {}
-        with _told():
+        with told():
             for target in self._targets:
                 for acl in (self._group(target) / "acls").iterdir():
                     # "No active iSCSI Session..." otherwise; lab notes, part D.
@@ -126,22 +124,22 @@ class LioDataPlane:
 
     def portal(self, node: int, *, up: bool) -> None:
         """See DataPlane."""
-        with _told():
+        with told():
             for target in self._targets:
                 if target.node == node:
-                    _write(self._group(target) / "enable", int(up))
+                    write(self._group(target) / "enable", int(up))
 
     def drop(self, iqn: str) -> None:
         """See DataPlane: a changed queue depth makes LIO end the initiator's sessions at once."""
-        with _told():
+        with told():
             for group in self._groups():
                 depth = group / "acls" / iqn / "cmdsn_depth"
                 if depth.exists():
-                    _write(depth, int(depth.read_text()) ^ 1)
+                    write(depth, int(depth.read_text()) ^ 1)
 
     def inventory(self) -> Inventory:
         """See DataPlane."""
-        with _told():
+        with told():
             volumes = {file.stem: file.stat().st_size for file in self._backing.glob("*.img")}
             acls = {acl.name: acl for group in self._groups() for acl in (group / "acls").iterdir()}
             luns = {
@@ -154,9 +152,7 @@ class LioDataPlane:
 
     def _load(self) -> None:
         if not self._root.is_dir():
-            if not os.path.ismount(self._configfs):
-                _start("/bin/mount", "-t", "configfs", "configfs", str(self._configfs))
-            _start("/sbin/modprobe", "-a", *MODULES)
+            load(self._configfs, MODULES)
         for part in ("iscsi", "core/iblock_0"):
             (self._root / part).mkdir(parents=True, exist_ok=True)
 
@@ -185,10 +181,10 @@ class LioDataPlane:
             index = next(i for i in range(len(taken) + 1) if f"lun_{i}" not in taken)
         for target in self._targets:
             lun = self._group(target) / "lun" / f"lun_{index}"
-            if not lun.is_dir() or not _links(lun):
+            if not lun.is_dir() or not links(lun):
                 lun.mkdir(exist_ok=True)
                 (lun / uid).symlink_to(self._store(uid))
-                _write(lun / "alua_tg_pt_gp", f"node{target.node}")
+                write(lun / "alua_tg_pt_gp", f"node{target.node}")
         return index
 
     def _enabled(self, uid: str) -> bool:
@@ -198,20 +194,20 @@ class LioDataPlane:
     def _make_store(self, uid: str, device: Path) -> None:
         store = self._store(uid)
         store.mkdir(exist_ok=True)
-        _write(store / "control", f"udev_path={device}")
-        _write(store / "wwn/vendor_id", "INSPUR")
-        _write(store / "wwn/product_id", "MCS")
+        write(store / "control", f"udev_path={device}")
+        write(store / "wwn/vendor_id", "INSPUR")
+        write(store / "wwn/product_id", "MCS")
         # NAA type 6, six digits of company, the rest: together the 32 digits of the UID.
-        _write(store / "wwn/company_id", f"0x{uid[1:7]}")
-        _write(store / "wwn/vpd_unit_serial", uid[7:])
-        _write(store / "udev_path", device)
-        _write(store / "enable", 1)
+        write(store / "wwn/company_id", f"0x{uid[1:7]}")
+        write(store / "wwn/vpd_unit_serial", uid[7:])
+        write(store / "udev_path", device)
+        write(store / "enable", 1)
         for number, target in enumerate(self._targets, start=1):
             alua = store / "alua" / f"node{target.node}"
             alua.mkdir(exist_ok=True)
-            _write(alua / "tg_pt_gp_id", number)
-            _write(alua / "alua_access_state", OPTIMIZED if target.optimized else NON_OPTIMIZED)
-            _write(alua / "alua_access_type", IMPLICIT)
+            write(alua / "tg_pt_gp_id", number)
+            write(alua / "alua_access_state", OPTIMIZED if target.optimized else NON_OPTIMIZED)
+            write(alua / "alua_access_type", IMPLICIT)
 
     def _index(self, uid: str) -> int | None:
         for group in self._groups():
@@ -221,42 +217,10 @@ class LioDataPlane:
         return None
 
 
-def _links(directory: Path) -> list[Path]:
-    return [entry for entry in directory.iterdir() if entry.is_symlink()]
-
-
 def _uid_behind(mapped: Path) -> str | None:
     """Return the UID of the volume that a mapped LUN shows, None when there is no such LUN."""
     if not mapped.is_dir():
         return None
-    links = _links(mapped)
-    volumes = _links(links[0].resolve()) if links else []
+    luns = links(mapped)
+    volumes = links(luns[0].resolve()) if luns else []
     return volumes[0].name if volumes else None
-
-
-def _remove_with_links(directory: Path) -> None:
-    if directory.is_dir():
-        for link in _links(directory):
-            link.unlink()
-        directory.rmdir()
-
-
-def _write(attribute: Path, value: object) -> None:
-    attribute.write_text(f"{value}\n")
-
-
-def _start(*argv: str) -> None:
-    done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/sbin:/bin"}
-    )
-    if done.returncode:
-        raise DataPlaneError(f"{argv[0]}: {done.stderr.strip()}")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn the kernel's refusals into DataPlaneError."""
-    try:
-        yield
-    except OSError as error:
-        raise DataPlaneError(str(error)) from error

@@ -2,7 +2,7 @@
 
 JSON lines: `{"id": ID, "do": VERB, "with": {...}}`, answered by `{"id": ID, "ok": RESULT}` or
 `{"id": ID, "error": TEXT}`.
-The peer is simulator.dataplane_server. Answers to questions of an earlier connection are passed over. Every
+The peer is simulator.dataplane.server. Answers to questions of an earlier connection are passed over. Every
 verb can be repeated, so a question on a connection that broke (the machine was replaced) is asked once more.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from simulator.dataplane import DataPlaneError, Inventory, Lun, Target
+from simulator.dataplane.plane import DataPlaneError, Inventory, Lun, Target
 
 TIMEOUT = 20.0
 

@@ -1,8 +1,8 @@
-"""The guest side of the data plane: `python3 -m simulator.dataplane_server PORT [BACKING]`.
+"""The guest side of the data plane: `python3 -m simulator.dataplane.server PORT [BACKING]`.
 
-Reads the questions of simulator.remote from a virtio port (or any other character device) and has LIO answer
-them, one after the other. Nothing that a question does ends it. Standard library only; it needs the
-package's files __init__, dataplane, lio, loop and this one.
+Reads the questions of simulator.dataplane.remote from a virtio port (or any other character device) and has
+LIO answer them, one after the other. Nothing that a question does ends it. Standard library only; it needs
+this room and the package's own __init__.
 """
 
 import json
@@ -13,8 +13,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.dataplane import VERBS, DataPlane, Target
-from simulator.lio import LioDataPlane
+from simulator.dataplane.lio import LioDataPlane
+from simulator.dataplane.plane import VERBS, DataPlane, Target
 
 BACKING = "/var/lib/lio"
 IDLE_POLL = 0.05
