@@ -11,7 +11,7 @@ from simulator.dataplane.plane import DataPlane, NoDataPlane
 from simulator.dataplane.remote import RemoteDataPlane
 from simulator.language.dialect import Dialect
 from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.model.topology import Topology
 
 
 def arguments() -> argparse.ArgumentParser:

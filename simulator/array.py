@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from simulator.capacity import UNITS
 from simulator.control import Control
 from simulator.control_server import ControlServer
 from simulator.control_verbs import Verbs
@@ -19,10 +18,11 @@ from simulator.interpreter import Interpreter
 from simulator.language.dialect import Dialect
 from simulator.limits import Limits
 from simulator.listener import SshServer, host_key
+from simulator.model.capacity import UNITS
+from simulator.model.state import Pool, State
+from simulator.model.store import Store
+from simulator.model.topology import Topology
 from simulator.ssh import Access
-from simulator.state import Pool, State
-from simulator.store import Store
-from simulator.topology import Topology
 
 EXTENT = 256 * UNITS["mb"]
 POOLS = "Pool0:100GiB,Pool1:100GiB"

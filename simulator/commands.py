@@ -18,7 +18,7 @@ from simulator import (
 )
 from simulator.language.arguments import Arguments, Syntax
 from simulator.language.tables import Detail, Table
-from simulator.operations import Change, Context
+from simulator.model.context import Change, Context
 
 Query = Callable[[Context, Arguments], Table | Detail]
 Operation = Callable[[Context, Arguments], Change]

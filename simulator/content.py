@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from simulator import replication
 from simulator.engine import Engine
-from simulator.operations import Change
-from simulator.state import LocalCopyMap, Relationship, State, Vdisk, find, free_id
+from simulator.model import replication
+from simulator.model.context import Change
+from simulator.model.state import LocalCopyMap, Relationship, State, Vdisk, find, free_id
 
 
 class Contents:

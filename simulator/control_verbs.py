@@ -9,7 +9,7 @@ from simulator.growing import resized
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Faults, fault
 from simulator.listener import SshServer
-from simulator.state import Host, HostMap, State, Vdisk, find
+from simulator.model.state import Host, HostMap, State, Vdisk, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable

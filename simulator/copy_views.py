@@ -1,11 +1,11 @@
 """Queries about copies between volumes: lslcmap, lsvdisklcmappings, lsrcrelationship."""
 
-from simulator import replication
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
-from simulator.operations import Context
-from simulator.state import LocalCopyMap, Relationship, find
+from simulator.model import replication
+from simulator.model.context import Context
+from simulator.model.state import LocalCopyMap, Relationship, find
 
 LSLCMAP = syntax(QUERY + "gui")
 LSVDISKLCMAPPINGS = syntax(QUERY)

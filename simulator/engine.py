@@ -10,18 +10,18 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from simulator.capacity import Usage
 from simulator.commands import OPERATIONS, QUERIES, Named
 from simulator.dataplane.plane import DataPlane, DataPlaneError, Lun, Target
 from simulator.language.arguments import parse
 from simulator.language.codes import ArrayError
 from simulator.language.dialect import Dialect
 from simulator.language.tables import render
-from simulator.operations import Change, Context, Sensors, Step
-from simulator.replication import settled
-from simulator.state import State
-from simulator.store import Store
-from simulator.topology import Topology
+from simulator.model.capacity import Usage
+from simulator.model.context import Change, Context, Sensors, Step
+from simulator.model.replication import settled
+from simulator.model.state import State
+from simulator.model.store import Store
+from simulator.model.topology import Topology
 
 
 class DataPlaneRefusedError(ArrayError):

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from simulator.capacity import require_space, size_in_bytes
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.operations import Change, Context, Step
-from simulator.state import Vdisk, find
+from simulator.model.capacity import require_space, size_in_bytes
+from simulator.model.context import Change, Context, Step
+from simulator.model.state import Vdisk, find
 
 EXPANDVDISKSIZE = syntax("size= unit=", needs_object=True)
 

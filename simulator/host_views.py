@@ -6,9 +6,9 @@ Logins are the data plane's truth: a port's count is the number of nodes it has 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
-from simulator.operations import Context
-from simulator.state import Host, HostMap, Port, find
-from simulator.topology import IO_GROUPS, SITES
+from simulator.model.context import Context
+from simulator.model.state import Host, HostMap, Port, find
+from simulator.model.topology import IO_GROUPS, SITES
 
 LSHOST = syntax(QUERY + "gui")
 LSVDISKHOSTMAP = syntax(QUERY, needs_object=True)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from simulator.language.arguments import Arguments, syntax, valid_name
 from simulator.language.codes import ArrayError
-from simulator.operations import Change, Context, Step
-from simulator.state import Host, Port, State, find, free_id
-from simulator.topology import SITES
+from simulator.model.context import Change, Context, Step
+from simulator.model.state import Host, Port, State, find, free_id
+from simulator.model.topology import SITES
 
 MKHOST = syntax(
     "force iscsiname= hbawwpn= nqn= name= site= protocol= nvmetransport= type= iogrp=", takes_object=False

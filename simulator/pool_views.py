@@ -1,13 +1,13 @@
 """The query about pools: lsmdiskgrp, and the totals that lssystem shows."""
 
-from simulator import capacity
-from simulator.capacity import shown
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, yes
-from simulator.operations import Context
-from simulator.state import Pool, find
-from simulator.topology import SITES
+from simulator.model import capacity
+from simulator.model.capacity import shown
+from simulator.model.context import Context
+from simulator.model.state import Pool, find
+from simulator.model.topology import SITES
 
 LSMDISKGRP = syntax(QUERY + "bytes")
 

@@ -5,11 +5,11 @@ The codes for different sizes and for a change volume that cannot be one are not
 
 from dataclasses import replace
 
-from simulator import replication
 from simulator.language.arguments import Arguments, syntax, valid_name
 from simulator.language.codes import ArrayError
-from simulator.operations import Change, Context
-from simulator.state import Relationship, State, Vdisk, find
+from simulator.model import replication
+from simulator.model.context import Change, Context
+from simulator.model.state import Relationship, State, Vdisk, find
 from simulator.vdisks import iogroup
 
 MKRCRELATIONSHIP = syntax("master= aux= cluster= name= sync activeactive async", takes_object=False)

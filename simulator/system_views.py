@@ -1,12 +1,12 @@
 """Queries about the system: lssystem, lsnode, lsiogrp, lsportip, lsportfc, lssite, licences."""
 
-from simulator.capacity import shown
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
-from simulator.operations import Context
+from simulator.model.capacity import shown
+from simulator.model.context import Context
+from simulator.model.topology import IO_GROUPS, SITES, Node
 from simulator.pool_views import totals
-from simulator.topology import IO_GROUPS, SITES, Node
 
 LIST = syntax(QUERY)
 LSSYSTEM = syntax(QUERY + "bytes", takes_object=False)

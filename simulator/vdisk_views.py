@@ -1,13 +1,13 @@
 """Queries about vdisks and their copies: lsvdisk, lsvdiskcopy, lsvdisksyncprogress."""
 
-from simulator import capacity
-from simulator.capacity import shown
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
-from simulator.operations import Context
-from simulator.state import Copy, Vdisk, find
-from simulator.topology import IO_GROUPS
+from simulator.model import capacity
+from simulator.model.capacity import shown
+from simulator.model.context import Context
+from simulator.model.state import Copy, Vdisk, find
+from simulator.model.topology import IO_GROUPS
 
 LSVDISK = syntax(QUERY + "bytes")
 LSVDISKCOPY = syntax(QUERY + "bytes gui copy=")

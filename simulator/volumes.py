@@ -6,12 +6,12 @@ four LocalCopy maps that the relationship controls: fact base, section 8 rule 3.
 
 from dataclasses import replace
 
-from simulator import replication
-from simulator.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.operations import Change, Context
-from simulator.state import (
+from simulator.model import replication
+from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
+from simulator.model.context import Change, Context
+from simulator.model.state import (
     THICK,
     Copy,
     Pool,

@@ -22,7 +22,7 @@ from nodeagent.__main__ import Agent, build
 from nodeagent.paths import Paths
 from simulator.array import Settings, Simulator
 from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.model.topology import Topology
 from tests.agent.call import Reply, Stub
 from tests.agent.helper_peer import IQN, HelperPeer
 

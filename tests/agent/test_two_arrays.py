@@ -15,7 +15,7 @@ from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes
 from simulator.array import Settings, Simulator
 from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.model.topology import Topology
 from tests.agent.bench import GIB, NODE, Bench, device_target, options
 
 if TYPE_CHECKING:

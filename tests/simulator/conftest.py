@@ -13,7 +13,7 @@ import pytest
 
 from simulator.array import Settings, Simulator
 from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.model.topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

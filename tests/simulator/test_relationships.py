@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.control import ControlError
-from simulator.topology import Topology
+from simulator.model.topology import Topology
 from tests.simulator.conftest import IQN
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ content each: after a wrong `-sync` they differ for ever.
 
 from dataclasses import replace
 
-from simulator.state import LocalCopyMap, Relationship, State, Vdisk, free_id
+from simulator.model.state import LocalCopyMap, Relationship, State, Vdisk, free_id
 
 FUNCTIONS = ("master", "aux", "master_change", "aux_change")
 SYNCHRONIZED = "consistent_synchronized"

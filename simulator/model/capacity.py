@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from simulator.language.codes import ArrayError
-from simulator.state import Copy, Pool, State, Vdisk
+from simulator.model.state import Copy, Pool, State, Vdisk
 
 UNITS = {unit: 1 << 10 * power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb", "pb"))}
 SHOWN = ("MB", "GB", "TB", "PB")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from simulator.capacity import Usage
 from simulator.dataplane.plane import DataPlane
 from simulator.language.dialect import Dialect
-from simulator.state import State
-from simulator.topology import Topology
+from simulator.model.capacity import Usage
+from simulator.model.state import State
+from simulator.model.topology import Topology
 
 Call = Callable[[DataPlane], None]
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simulator.state import Copy, Host, HostMap, LocalCopyMap, Pool, Port, Relationship, State, Vdisk
+from simulator.model.state import Copy, Host, HostMap, LocalCopyMap, Pool, Port, Relationship, State, Vdisk
 
 SCHEMA = 1
 
