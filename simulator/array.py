@@ -11,7 +11,7 @@ from simulator.control import Control
 from simulator.control_server import ControlServer
 from simulator.control_verbs import Verbs
 from simulator.dataplane.plane import DataPlane, NoDataPlane
-from simulator.engine import Engine
+from simulator.execution.engine import Engine
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Faults
 from simulator.interpreter import Interpreter

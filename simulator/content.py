@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from simulator.engine import Engine
+from simulator.execution.engine import Engine
 from simulator.model import replication
 from simulator.model.context import Change
 from simulator.model.state import LocalCopyMap, Relationship, State, Vdisk, find, free_id

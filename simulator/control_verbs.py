@@ -4,12 +4,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simulator.content import Contents
-from simulator.engine import Engine
-from simulator.growing import resized
+from simulator.execution.engine import Engine
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Faults, fault
 from simulator.listener import SshServer
 from simulator.model.state import Host, HostMap, State, Vdisk, find
+from simulator.operations.growing import resized
 
 if TYPE_CHECKING:
     from collections.abc import Callable

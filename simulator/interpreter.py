@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from simulator.commands import Named, recognise
-from simulator.engine import DataPlaneRefusedError, Engine
+from simulator.execution.commands import Named, recognise
+from simulator.execution.engine import DataPlaneRefusedError, Engine
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Fault, Faults, delay_of
 from simulator.language.codes import ArrayError

@@ -6,7 +6,7 @@ from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.topology import IO_GROUPS, SITES, Node
-from simulator.pool_views import totals
+from simulator.views.pools import totals
 
 LIST = syntax(QUERY)
 LSSYSTEM = syntax(QUERY + "bytes", takes_object=False)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.hostmaps import unmapping
 from simulator.language.arguments import Arguments, syntax, valid_name
 from simulator.language.codes import ArrayError
 from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.model.context import Change, Context, Step
 from simulator.model.state import THICK, Copy, Pool, State, Vdisk, find, free_id
 from simulator.model.topology import IO_GROUPS, Topology
+from simulator.operations.hostmaps import unmapping
 
 MKVDISK = syntax(
     "name= size= unit= mdiskgrp= iogrp= accessiogrp= rsize= warning= autoexpand compressed grainsize= intier="

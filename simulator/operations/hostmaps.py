@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from simulator.hosts import hide, show
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.model.context import Change, Context, Step
 from simulator.model.state import Host, HostMap, State, Vdisk, find
+from simulator.operations.hosts import hide, show
 
 MKVDISKHOSTMAP = syntax("force host= scsi=", needs_object=True)
 RMVDISKHOSTMAP = syntax("host=", needs_object=True)

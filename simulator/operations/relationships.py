@@ -10,7 +10,7 @@ from simulator.language.codes import ArrayError
 from simulator.model import replication
 from simulator.model.context import Change, Context
 from simulator.model.state import Relationship, State, Vdisk, find
-from simulator.vdisks import iogroup
+from simulator.operations.vdisks import iogroup
 
 MKRCRELATIONSHIP = syntax("master= aux= cluster= name= sync activeactive async", takes_object=False)
 RMRCRELATIONSHIP = syntax("force", needs_object=True)

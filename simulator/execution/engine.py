@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from simulator.commands import OPERATIONS, QUERIES, Named
 from simulator.dataplane.plane import DataPlane, DataPlaneError, Lun, Target
+from simulator.execution.commands import OPERATIONS, QUERIES, Named
 from simulator.language.arguments import parse
 from simulator.language.codes import ArrayError
 from simulator.language.dialect import Dialect

@@ -3,22 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator import (
-    copy_views,
-    growing,
-    host_views,
-    hostmaps,
-    hosts,
-    pool_views,
-    relationships,
-    system_views,
-    vdisk_views,
-    vdisks,
-    volumes,
-)
 from simulator.language.arguments import Arguments, Syntax
 from simulator.language.tables import Detail, Table
 from simulator.model.context import Change, Context
+from simulator.operations import growing, hostmaps, hosts, relationships, vdisks, volumes
+from simulator.views import copies as copy_views
+from simulator.views import hosts as host_views
+from simulator.views import pools as pool_views
+from simulator.views import system as system_views
+from simulator.views import vdisks as vdisk_views
 
 Query = Callable[[Context, Arguments], Table | Detail]
 Operation = Callable[[Context, Arguments], Change]

@@ -21,7 +21,7 @@ from simulator.model.state import (
     find,
     free_id,
 )
-from simulator.vdisks import (
+from simulator.operations.vdisks import (
     DEFAULT_GRAIN,
     default_iogroup,
     grain_size,
