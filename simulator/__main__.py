@@ -9,8 +9,8 @@ from simulator.array import POOLS, Settings, Simulator
 from simulator.dataplane.lio import LioDataPlane
 from simulator.dataplane.plane import DataPlane, NoDataPlane
 from simulator.dataplane.remote import RemoteDataPlane
+from simulator.face.limits import Limits
 from simulator.language.dialect import Dialect
-from simulator.limits import Limits
 from simulator.model.topology import Topology
 
 

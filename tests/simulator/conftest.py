@@ -12,7 +12,7 @@ import paramiko
 import pytest
 
 from simulator.array import Settings, Simulator
-from simulator.limits import Limits
+from simulator.face.limits import Limits
 from simulator.model.topology import Topology
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.control import ControlError
+from simulator.control.client import ControlError
 from simulator.model.topology import Topology
 from tests.simulator.conftest import IQN
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 import paramiko
 
-from simulator.control import Control
+from simulator.control.client import Control
 from tools.install import ROOT
 from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT

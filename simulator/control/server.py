@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
-from simulator.control_verbs import Verbs
+from simulator.control.verbs import Verbs
 from simulator.dataplane.plane import DataPlaneError
 
 STOP_POLL = 0.01  # seconds until a stop is noticed

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from simulator.content import Contents
+from simulator.control.content import Contents
 from simulator.execution.engine import Engine
+from simulator.face.listener import SshServer
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Faults, fault
-from simulator.listener import SshServer
 from simulator.model.state import Host, HostMap, State, Vdisk, find
 from simulator.operations.growing import resized
 

@@ -9,10 +9,10 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from simulator.face.interpreter import Interpreter
+from simulator.face.limits import Gate, Limits
+from simulator.face.ssh import Access, Connection
 from simulator.instruments.counters import Counters
-from simulator.interpreter import Interpreter
-from simulator.limits import Gate, Limits
-from simulator.ssh import Access, Connection
 
 BACKLOG = 128
 

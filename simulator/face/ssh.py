@@ -18,9 +18,9 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
+from simulator.face.interpreter import Answer, Interpreter
+from simulator.face.limits import Gate
 from simulator.instruments.counters import Counters
-from simulator.interpreter import Answer, Interpreter
-from simulator.limits import Gate
 
 LOGIN_GRACE, LOGIN_POLL, SURPLUS_GRACE = 30.0, 0.1, 0.2
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from simulator.execution.commands import Named, recognise
 from simulator.execution.engine import DataPlaneRefusedError, Engine
+from simulator.face.shell import Invocation, ShellSyntaxError, When, split
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Fault, Faults, delay_of
 from simulator.language.codes import ArrayError
-from simulator.shell import Invocation, ShellSyntaxError, When, split
 
 SYNTAX_ERROR, UNKNOWN = 2, 127
 

@@ -1,4 +1,4 @@
-"""Orders to a running simulator: JSON lines over a unix socket, and a client for them.
+"""Orders to a running simulator: JSON lines over a unix socket, obeyed beside the command line.
 
 Request: `{"do": VERB, FIELD: VALUE...}`.
 Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
@@ -30,54 +30,4 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     sessions          node ids by IQN, from the data plane
     inventory         what the data plane exports
     reconcile         make the data plane equal to the state (after the array's VM was reset)
-
-    with Control(path) as control:
-        control.do("fault", command="mkvdisk", after="connection")
 """
-
-import json
-import socket
-import threading
-from pathlib import Path
-from typing import Any, Self
-
-TIMEOUT = 60.0
-
-
-class ControlError(Exception):
-    """The simulator refused an order; the text says why."""
-
-
-class Control:
-    """A client of the control socket; thread safe. Raises ControlError, OSError."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(TIMEOUT)
-        self._socket.connect(str(path))
-        self._file = self._socket.makefile("rwb")
-        self._lock = threading.Lock()
-
-    def do(self, verb: str, **fields: Any) -> Any:  # noqa: ANN401
-        """Give an order and return its result."""
-        with self._lock:
-            self._file.write(json.dumps({"do": verb, **fields}).encode() + b"\n")
-            self._file.flush()
-            line = self._file.readline()
-        if not line:
-            raise ControlError("the simulator closed the control connection")
-        reply = json.loads(line)
-        if not reply["ok"]:
-            raise ControlError(reply["error"])
-        return reply["result"]
-
-    def close(self) -> None:
-        """Close the connection; faults stay in force."""
-        self._file.close()
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
