@@ -21,8 +21,8 @@ from instorage.wire.values import Bytes, Iqn
 from nodeagent.__main__ import Agent, build
 from nodeagent.paths import Paths
 from simulator.array import Settings, Simulator
-from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.face.limits import Limits
+from simulator.model.topology import Topology
 from tests.agent.call import Reply, Stub
 from tests.agent.helper_peer import IQN, HelperPeer
 
