@@ -20,11 +20,11 @@ from instorage.arrays.as18000 import (
     targets,
     volumes,
 )
-from instorage.arrays.as18000.call import call
-from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
-from instorage.arrays.as18000.ssh import Ssh
+from instorage.arrays.as18000.session.call import call
+from instorage.arrays.as18000.session.cli import Cli
+from instorage.arrays.as18000.session.ssh import Ssh
 from instorage.arrays.as18000.unsettled import Unsettled
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault

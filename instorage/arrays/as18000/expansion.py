@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.arrays.as18000 import picture as pictures
-from instorage.arrays.as18000.cli import OutcomeUnknown
 from instorage.arrays.as18000.expansion_plan import done, plan, words
 from instorage.arrays.as18000.expansion_ready import require_ready, require_synchronized
+from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.volumes import whole_gib
 from instorage.arrays.expansion import GROWS, Expansion, Progress, Step
 from instorage.wire.fault import Code, Fault
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from instorage.arrays.active_active import ActiveActive
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.cli import Cli
     from instorage.arrays.endpoint import Limits
     from instorage.arrays.expansion import Guard, Plan
     from instorage.volume_name import VolumeName

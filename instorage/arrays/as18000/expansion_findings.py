@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import Function
 from instorage.arrays.as18000 import picture, volumes
-from instorage.arrays.as18000.quoting import object_name
+from instorage.arrays.as18000.session.quoting import object_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from instorage.arrays.as18000.answer import Row
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.cli import Cli
     from instorage.volume_name import VolumeName
 
 SHOWN = 12  # candidates in one sentence

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import Function
-from instorage.arrays.as18000 import quoting
+from instorage.arrays.as18000.session import quoting
 from instorage.arrays.as18000.volumes import more_words
 from instorage.arrays.expansion import GROWS, NINE, Plan, Planned, Step
 

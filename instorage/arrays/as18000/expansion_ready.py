@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from instorage.arrays.active_active import ActiveActive, Relationship
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.cli import Cli
 
 OWN_MAPS = 2
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import ActiveActive, Function, Member, Relationship
 from instorage.arrays.as18000 import mapping, volumes
-from instorage.arrays.as18000.quoting import object_name
+from instorage.arrays.as18000.session.quoting import object_name
 from instorage.operation import overlap
 from instorage.volume_name import VolumeName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from instorage.arrays.as18000.answer import Row
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.cli import Cli
 
 
 def read(cli: Cli, name: VolumeName) -> ActiveActive:

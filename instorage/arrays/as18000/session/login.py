@@ -11,7 +11,7 @@ import paramiko
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.host_keys import HostKeyFile
+    from instorage.arrays.as18000.session.host_keys import HostKeyFile
     from instorage.arrays.endpoint import Endpoint
 
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")  # a pinned ssh-rsa key is shown under these signature types

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from instorage.arrays.as18000.refusal import Output
+from instorage.arrays.as18000.session.refusal import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable

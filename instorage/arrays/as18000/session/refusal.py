@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from instorage.arrays.as18000.answer import Source, clean
+from instorage.arrays.as18000.session.answer import Source, clean
 from instorage.wire.fault import Code, Fault
 
 # Which of them means what is decided by the command, and by asking again when it named two objects.

@@ -9,16 +9,16 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage import operation
-from instorage.arrays.as18000.connection import Connection, Crowded, NotSent
-from instorage.arrays.as18000.host_keys import HostKeyFile
-from instorage.arrays.as18000.limiter import ConnectionLimiter, Lockout, again
-from instorage.arrays.as18000.login import Dropped, login, unreachable
+from instorage.arrays.as18000.session.connection import Connection, Crowded, NotSent
+from instorage.arrays.as18000.session.host_keys import HostKeyFile
+from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Lockout, again
+from instorage.arrays.as18000.session.login import Dropped, login, unreachable
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from instorage.arrays.as18000.refusal import Output
+    from instorage.arrays.as18000.session.refusal import Output
     from instorage.arrays.endpoint import Endpoint, Limits
 
 ATTEMPTS = 3  # at a connection, and at giving a command to one

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from instorage import operation
-from instorage.arrays.as18000.refusal import Refused
+from instorage.arrays.as18000.session.refusal import Refused
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:

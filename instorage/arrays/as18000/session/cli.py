@@ -7,16 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage import operation
-from instorage.arrays.as18000 import quoting
-from instorage.arrays.as18000.answer import DELIMITER, Detail, Row, Source, parse_detail, parse_list
-from instorage.arrays.as18000.call import note
-from instorage.arrays.as18000.connection import Lost
-from instorage.arrays.as18000.refusal import judge
+from instorage.arrays.as18000.session import quoting
+from instorage.arrays.as18000.session.answer import DELIMITER, Detail, Row, Source, parse_detail, parse_list
+from instorage.arrays.as18000.session.call import note
+from instorage.arrays.as18000.session.connection import Lost
+from instorage.arrays.as18000.session.refusal import judge
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.refusal import Output
-    from instorage.arrays.as18000.ssh import Ssh
+    from instorage.arrays.as18000.session.refusal import Output
+    from instorage.arrays.as18000.session.ssh import Ssh
     from instorage.arrays.endpoint import Limits
 
 QUERY_ATTEMPTS = 3
