@@ -1,9 +1,4 @@
-"""Expands an active-active volume, and finishes what was broken off (safety.md 18, point by point).
-
-Between the first step and the sixth there is no relationship: what is written then is on the master only. So
-the file system is frozen, `-sync` is believed only as far as the freeze is proven, before the command and
-after it, and everything else is a full synchronisation.
-"""
+"""One run through the steps of an expansion, each recorded before it is sent (safety.md 18)."""
 
 from __future__ import annotations
 
@@ -14,14 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from instorage import operation
-from instorage.arrays.as18000 import picture as pictures
-from instorage.arrays.as18000.expansion_plan import done, plan, words
-from instorage.arrays.as18000.expansion_ready import require_ready, require_synchronized
+from instorage.arrays.as18000.active_active import picture as pictures
+from instorage.arrays.as18000.active_active.plan import done, plan, words
+from instorage.arrays.as18000.active_active.ready import require_synchronized
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
-from instorage.arrays.as18000.volumes import whole_gib
 from instorage.arrays.expansion import GROWS, Expansion, Progress, Step
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,86 +23,13 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.session.cli import Cli
     from instorage.arrays.endpoint import Limits
     from instorage.arrays.expansion import Guard, Plan
-    from instorage.volume_name import VolumeName
 
 LOOK = 10.0  # seconds for a second look after a lost answer, while the file system is frozen
-POLL = 0.5
 ROUNDS = 3  # of planning: what was left, what that led to, nothing
 log = logging.getLogger("instorage.arrays")
 
 
-def expand(cli: Cli, name: VolumeName, size: int, *, host: str, guard: Guard, limits: Limits) -> ActiveActive:
-    """Make all four vdisks at least `size` bytes; see `Array.expand_active_active`."""
-    picture = pictures.read(cli, name)
-    target = whole_gib(size)
-    if all(member.size >= size for member in picture.members):
-        return picture
-    if target >= 1 << 60:
-        raise Fault(Code.BAD_REQUEST, f"{size} is not a size in bytes.", value=str(size)[:40])
-    record = Expansion(
-        array=cli.array,
-        volume=name,
-        uid=picture.members[0].uid,
-        host=host,
-        system=pictures.system_name(cli),
-        members=picture.members,
-        access=picture.access,
-        target=Bytes(target),
-    )
-    return _begin(cli, record, picture, guard, limits)
-
-
-def resume(cli: Cli, record: Expansion, guard: Guard, *, limits: Limits) -> ActiveActive:
-    """Finish a broken-off expansion; see `Array.resume_expansion`."""
-    picture = settle(cli, record)
-    left = plan(record, picture)
-    _refuse_questions(record, left)
-    if left.untouched:
-        guard.erase()  # the array is as it was: this begins anew, with everything looked at again
-        record = replace(record, state=Progress.RUNNING, step=None, answered=True, failure="")
-        return _begin(cli, record, picture, guard, limits)
-    sequence = _Sequence(cli, record, picture, guard, limits)
-    sequence.attempt(lambda: sequence.follow(left))
-    return sequence.finish()
-
-
-def settle(cli: Cli, record: Expansion) -> ActiveActive:
-    """Return the picture once a command whose answer never came is done, or cannot come any more."""
-    while True:
-        picture = pictures.reread(cli, record.volume, record.members)
-        left = min(record.sent + record.patience - time.time() * 1000, record.patience) / 1000
-        pending = record.step is not None and not record.answered
-        if not pending or left <= 0 or (record.step and done(record, picture, record.step)):
-            return picture
-        time.sleep(min(POLL, left))
-
-
-def _begin(cli: Cli, record: Expansion, picture: ActiveActive, guard: Guard, limits: Limits) -> ActiveActive:
-    require_ready(cli, picture, record.host, record.target)
-    sequence = _Sequence(cli, record, picture, guard, limits)
-    try:
-        guard.write(record)
-        sequence.freeze()
-    except BaseException:
-        sequence.thaw()
-        guard.erase()  # nothing was sent
-        raise
-    sequence.attempt(sequence.nine)
-    return sequence.finish()
-
-
-def _refuse_questions(record: Expansion, left: Plan) -> None:
-    if left.questions:
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"The expansion of volume {record.volume} on array {record.array} is not finished by itself: "
-            + " ".join(left.questions),
-            array=record.array,
-            volume=record.volume,
-        )
-
-
-class _Sequence:
+class Sequence:
     """One run through steps: each is recorded before it is sent, and the first failure ends the run."""
 
     def __init__(
@@ -179,7 +99,7 @@ class _Sequence:
             left = plan(self._record, self._picture)
             if left.whole:
                 return
-            _refuse_questions(self._record, left)
+            refuse_questions(self._record, left)
             self.follow(left)
         raise Fault(Code.ARRAY_ANSWER, "The picture does not become whole.", volume=self._record.volume)
 
@@ -268,4 +188,16 @@ class _Sequence:
             f"The expansion of volume {self._record.volume} on array {self._record.array} broke off at "
             f"{where}: {fault.sentence} «instoragectl barrier plan» says what is left.",
             **{**fault.fields, "volume": self._record.volume, "step": str(step or "")},
+        )
+
+
+def refuse_questions(record: Expansion, left: Plan) -> None:
+    """Raise VOLUME_NOT_READY with what a person has to find out first."""
+    if left.questions:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"The expansion of volume {record.volume} on array {record.array} is not finished by itself: "
+            + " ".join(left.questions),
+            array=record.array,
+            volume=record.volume,
         )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import Function
-from instorage.arrays.as18000 import picture, volumes
+from instorage.arrays.as18000 import volumes
+from instorage.arrays.as18000.active_active import picture
 from instorage.arrays.as18000.session.quoting import object_name
 
 if TYPE_CHECKING:
