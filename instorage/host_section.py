@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from instorage.grant import KEY_PREFIX, is_public_line
 from instorage.section import plugin_directory
+from instorage.tenancy.grant import KEY_PREFIX, is_public_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

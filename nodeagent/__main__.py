@@ -11,8 +11,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.adopted import AdoptedFile
 from instorage.arrays.pool import ArrayPool, array_client
+from instorage.tenancy.adopted import AdoptedFile
 from instorage.wire.fault import Fault
 from nodeagent import barrier, tenancy
 from nodeagent.attached import Attachments

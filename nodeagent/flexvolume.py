@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from instorage.arrays.model import Level
-from instorage.grant import STORAGE_OPTION, SignedGrant
+from instorage.tenancy.grant import STORAGE_OPTION, SignedGrant
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import FsType

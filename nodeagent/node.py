@@ -10,10 +10,10 @@ from instorage.wire.fault import Code, Fault
 from nodeagent.helper_client import Helper
 
 if TYPE_CHECKING:
-    from instorage.adopted import AdoptedFile
     from instorage.arrays.pool import ArrayPool
     from instorage.arrays.protocol import Array
     from instorage.configuration import Configuration, HostSettings
+    from instorage.tenancy.adopted import AdoptedFile
     from instorage.wire.values import RequestId
     from nodeagent.attached import Attachments
     from nodeagent.flight import Flights, VolumeLocks

@@ -10,14 +10,14 @@ import fnmatch
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.grant import CLAIM_PREFIX
+from instorage.tenancy.grant import CLAIM_PREFIX
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instorage.configuration import Configuration
-    from instorage.grant import Grant, SignedGrant
+    from instorage.tenancy.grant import Grant, SignedGrant
     from instorage.wire.values import VolumeUid
     from nodeagent.flexvolume import Options
     from nodeagent.node import Operation
@@ -91,7 +91,7 @@ def _needs_signature(operation: Operation, name: str, adopted: Sequence[SignedGr
 
 
 def _verified(operation: Operation, signed: SignedGrant) -> bool:
-    from instorage.signature import verified  # loads cryptography: not while no key is set
+    from instorage.tenancy.signature import verified  # loads cryptography: not while no key is set
 
     return verified(operation.configuration.volume_keys, signed.grant, signed.signature)
 

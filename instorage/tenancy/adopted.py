@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from instorage.file_stamp import Stamp, stamp
-from instorage.grant import (
+from instorage.tenancy.grant import (
     NAMESPACE_OPTION,
     SIGNATURE_OPTION,
     STORAGE_OPTION,

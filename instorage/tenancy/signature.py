@@ -18,13 +18,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from instorage.grant import KEY_PREFIX
+from instorage.tenancy.grant import KEY_PREFIX
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from instorage.grant import Grant
+    from instorage.tenancy.grant import Grant
 
 
 class SigningKey:
