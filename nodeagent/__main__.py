@@ -31,7 +31,7 @@ from nodeagent.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from instorage.configuration import Configuration, LogSettings
+    from instorage.configuration.settings import Configuration, LogSettings
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 20.0

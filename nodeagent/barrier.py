@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from instorage.configuration import Configuration
+    from instorage.configuration.settings import Configuration
     from nodeagent.node import Operation
 
 NAME = "aa-extend-failure.barrier"

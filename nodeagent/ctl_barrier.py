@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.expansion import Expansion
     from instorage.arrays.protocol import Array
-    from instorage.configuration import Configuration
+    from instorage.configuration.settings import Configuration
     from instorage.volume_name import VolumeName
 
 WAIT_SECONDS = 10.0
@@ -65,7 +65,7 @@ class Site:
 @contextlib.contextmanager
 def site(configuration: Path) -> Iterator[Site]:
     """Read the configuration, connect to the helper."""
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
 
     found = load(configuration, need_host=False)
     with Helper(Paths.from_environment().helper_socket, RequestId(secrets.token_hex(5))) as helper:

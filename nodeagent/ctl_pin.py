@@ -46,7 +46,7 @@ class Pins:
 
 def pin(configuration: Path, file: Path, *, dry_run: bool) -> Iterator[str]:
     """Ask the arrays, write the file if it changes, yield lines for people."""
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
 
     names = [storage.name for storage in load(configuration, need_host=False).storage]
     pins = gathered({name: _asked(configuration, name) for name in names})

@@ -33,7 +33,7 @@ def release(configuration: Path, volume: VolumeName, node: str, *, logged_in: bo
     `Fault(VOLUME_MISSING)` when no array has the volume, VOLUME_MAPPED when the node lives.
     """
     from instorage.arrays.pool import array_client
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
     from nodeagent.paths import Paths
 
     found = load(configuration)

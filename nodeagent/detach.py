@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.configuration import Fence
+from instorage.configuration.settings import Fence
 from instorage.wire.fault import Code, Fault
 from nodeagent import barrier, host_lock, identity
 from nodeagent.steps import Step, reached

@@ -51,7 +51,7 @@ def configuration_path() -> Path:
     directory = os.environ.get("INSTORAGE_PLUGIN_DIRECTORY")
     if directory:
         return Path(directory) / "config" / "instorage.yaml"
-    from instorage.configuration import DEFAULT_PATH
+    from instorage.configuration.settings import DEFAULT_PATH
 
     return DEFAULT_PATH
 
@@ -63,14 +63,14 @@ def show_help(arguments: Sequence[str]) -> None:
 
 def show_sample_18000(arguments: Sequence[str]) -> None:
     """Print a configuration for an AS18000."""
-    from instorage.sample import SAMPLE_18000
+    from instorage.configuration.sample import SAMPLE_18000
 
     print(SAMPLE_18000, end="")
 
 
 def show_sample_13000(arguments: Sequence[str]) -> None:
     """Print a configuration for an AS13000."""
-    from instorage.sample import SAMPLE_13000
+    from instorage.configuration.sample import SAMPLE_13000
 
     print(SAMPLE_13000, end="")
 
@@ -86,7 +86,7 @@ def check_configuration(arguments: Sequence[str]) -> None:
     """Print what is wrong with the configuration, or what deserves a warning."""
     if len(arguments) > 1:
         raise UsageError("ext-check-cfg [path]")
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
 
     path = Path(arguments[0]) if arguments else configuration_path()
     found = load(path, key_file=_key_file())
@@ -100,7 +100,7 @@ def encrypt_password(arguments: Sequence[str]) -> None:
     """Print the shadow of a password: the argument, or typed on a terminal, or a line of standard input."""
     if len(arguments) > 1:
         raise UsageError("ext-encrypt-password [plain password]; quote a password with spaces")
-    from instorage import shadow
+    from instorage.configuration import shadow
 
     plain = arguments[0] if arguments else _ask()
     if not plain or not plain.isprintable():
@@ -109,7 +109,7 @@ def encrypt_password(arguments: Sequence[str]) -> None:
 
 
 def _key_file() -> Path:
-    from instorage.shadow import KEY_FILE
+    from instorage.configuration.shadow import KEY_FILE
 
     return Path(os.environ.get("INSTORAGE_SHADOW_KEY") or KEY_FILE)
 

@@ -68,7 +68,7 @@ def delete(arguments: Sequence[str], configuration: Path) -> str:
 
 def _stopped(configuration: Path, name: VolumeName) -> bool:
     """Say whether a barrier file on this host is about the volume: it is active-active then, whole or not."""
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
     from nodeagent import barrier
 
     there = barrier.all_present(load(configuration, need_host=False))
@@ -110,7 +110,7 @@ def _options(text: str) -> dict[str, str]:
 def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
     """Give a client of a configured array (None: the first); root becomes the agent's user for good."""
     from instorage.arrays.pool import array_client
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
     from nodeagent.paths import Paths
 
     found = load(configuration, need_host=False)

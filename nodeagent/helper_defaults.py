@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from nodeagent.paths import Paths
 
 if TYPE_CHECKING:
-    from instorage.configuration import Configuration
+    from instorage.configuration.settings import Configuration
 
 DEFAULTS = Path("/run/instorage/helper-defaults.conf")
 
@@ -58,7 +58,7 @@ def refresh(source: Path, defaults: Path, owner: int = 0) -> str:
         return ""
     if not trusted(found, owner):
         return f"{source} can be changed by others than root and is not taken: chown root, chmod go-w."
-    from instorage.configuration import load
+    from instorage.configuration.settings import load
     from instorage.wire.fault import Fault
 
     try:

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instorage.configuration import HostSettings
+    from instorage.configuration.settings import HostSettings
 
 NAME_LIMIT = 63  # what the array takes (array-as18000.md 3.5)
 

@@ -16,7 +16,7 @@ from instorage import operation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from instorage.configuration import LogSettings
+    from instorage.configuration.settings import LogSettings
     from instorage.wire.fault import Fault
 
 IDENTIFIER = "instorage-nodeagent"

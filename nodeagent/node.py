@@ -12,7 +12,7 @@ from nodeagent.helper_client import Helper
 if TYPE_CHECKING:
     from instorage.arrays.pool import ArrayPool
     from instorage.arrays.protocol import Array
-    from instorage.configuration import Configuration, HostSettings
+    from instorage.configuration.settings import Configuration, HostSettings
     from instorage.tenancy.adopted import AdoptedFile
     from instorage.wire.values import RequestId
     from nodeagent.attached import Attachments

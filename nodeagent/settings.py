@@ -6,13 +6,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.configuration_file import ConfigurationFile
+from instorage.configuration.file import ConfigurationFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from instorage.configuration import Configuration
+    from instorage.configuration.settings import Configuration
 
 _LOG = logging.getLogger(__name__)
 

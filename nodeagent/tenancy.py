@@ -16,7 +16,7 @@ from instorage.wire.fault import Code, Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instorage.configuration import Configuration
+    from instorage.configuration.settings import Configuration
     from instorage.tenancy.grant import Grant, SignedGrant
     from instorage.wire.values import VolumeUid
     from nodeagent.flexvolume import Options

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from instorage.arrays.endpoint import Limits as Patience
-    from instorage.configuration import StorageSettings
+    from instorage.configuration.settings import StorageSettings
 
 GIB = 1 << 30
 KUBELET = "/var/lib/kubelet"

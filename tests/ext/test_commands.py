@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from instorage import sample, shadow
+from instorage.configuration import sample, shadow
 
 pytestmark = pytest.mark.subprocess
 ROOT = Path(__file__).parents[2]

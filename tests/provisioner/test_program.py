@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from instorage.configuration import load
+from instorage.configuration.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "systemd/instorage-provisioner.service"

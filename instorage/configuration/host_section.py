@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from instorage.section import plugin_directory
+from instorage.configuration.section import plugin_directory
 from instorage.tenancy.grant import KEY_PREFIX, is_public_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from instorage.section import Section
+    from instorage.configuration.section import Section
 
 KEYS = (
     "link",

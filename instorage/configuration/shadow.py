@@ -15,7 +15,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from instorage.secret import Secret
+from instorage.configuration.secret import Secret
 from instorage.wire.fault import Code, Fault
 
 KEY_FILE = Path("/etc/instorage/shadow.key")

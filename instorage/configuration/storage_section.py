@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage import shadow
-from instorage.document import Mapping, Sequence
-from instorage.secret import SealedSecret, Secret
-from instorage.section import Section, bad, plugin_directory
+from instorage.configuration import shadow
+from instorage.configuration.document import Mapping, Sequence
+from instorage.configuration.secret import SealedSecret, Secret
+from instorage.configuration.section import Section, bad, plugin_directory
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:

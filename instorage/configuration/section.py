@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from instorage.document import Mapping, Node, Scalar, Sequence
+from instorage.configuration.document import Mapping, Node, Scalar, Sequence
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:

@@ -12,11 +12,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from instorage import document, shadow
-from instorage.document import Mapping, Problem, Sequence
-from instorage.host_section import Fence, HostSettings, Link, Patience, read_host, read_volume_keys
-from instorage.section import Section, bad, plugin_directory
-from instorage.storage_section import StorageSettings, read_storage
+from instorage.configuration import document, shadow
+from instorage.configuration.document import Mapping, Problem, Sequence
+from instorage.configuration.host_section import (
+    Fence,
+    HostSettings,
+    Link,
+    Patience,
+    read_host,
+    read_volume_keys,
+)
+from instorage.configuration.section import Section, bad, plugin_directory
+from instorage.configuration.storage_section import StorageSettings, read_storage
 
 PLUGIN_DIRECTORY = Path("/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume")
 DEFAULT_PATH = PLUGIN_DIRECTORY / "config" / "instorage.yaml"

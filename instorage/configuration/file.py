@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from instorage import shadow
-from instorage.configuration import Configuration, load
+from instorage.configuration import shadow
+from instorage.configuration.settings import Configuration, load
 from instorage.file_stamp import Stamp, stamp
 from instorage.wire.fault import Fault
 
