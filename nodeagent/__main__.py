@@ -18,11 +18,11 @@ from nodeagent import barrier, tenancy
 from nodeagent.attached import Attachments
 from nodeagent.dispatch import Dispatcher
 from nodeagent.flight import Flights, VolumeLocks
+from nodeagent.host.paths import Paths
+from nodeagent.host.portals import Portals
 from nodeagent.host_lock import Expansions
 from nodeagent.journal import Log
 from nodeagent.node import Node
-from nodeagent.paths import Paths
-from nodeagent.portals import Portals
 from nodeagent.reconciliation import REST_SECONDS, Reconciler
 from nodeagent.records import Records
 from nodeagent.server import Server

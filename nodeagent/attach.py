@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from instorage.wire.verbs import InspectReply
     from nodeagent.connect import Attached
     from nodeagent.flexvolume import Options
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
 
 MAP_SECONDS = 70.0  # what one changing command may take at the array, its reading again included

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nodeagent import identity
+from nodeagent.host import identity
 
 if TYPE_CHECKING:
     from instorage.arrays.protocol import Array

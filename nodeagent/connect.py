@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.growth import RescanRequest
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
-from nodeagent import identity
+from nodeagent.host import identity
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes, Lun, VolumeUid
     from instorage.wire.verbs import AttachReply
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
+    from nodeagent.host.portals import Report
     from nodeagent.node import Operation
-    from nodeagent.portals import Report
 
 _LOG = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from nodeagent import ctl_barrier, ctl_pin, ctl_release
-from nodeagent.paths import Paths
+from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,9 +17,9 @@ from instorage.wire.values import RequestId
 from instorage.wire.verbs import LockMode
 from nodeagent import barrier, barrier_text, targets
 from nodeagent.ext_volume import USER
-from nodeagent.helper_client import Helper
+from nodeagent.host.helper_client import Helper
+from nodeagent.host.paths import Paths
 from nodeagent.host_guard import HostGuard, planned
-from nodeagent.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
-from nodeagent import identity
 from nodeagent.ext_volume import USER
+from nodeagent.host import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def release(configuration: Path, volume: VolumeName, node: str, *, logged_in: bo
     """
     from instorage.arrays.pool import array_client
     from instorage.configuration.settings import load
-    from nodeagent.paths import Paths
+    from nodeagent.host.paths import Paths
 
     found = load(configuration)
     assert found.host is not None  # noqa: S101  # demanded by load

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration.settings import Fence
 from instorage.wire.fault import Code, Fault
-from nodeagent import barrier, host_lock, identity
+from nodeagent import barrier, host_lock
+from nodeagent.host import identity
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Mapping
     from instorage.arrays.protocol import Array
     from nodeagent.flexvolume import Detach
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
 
 SILENT_SECONDS = 8.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Usage, Volume
     from instorage.arrays.protocol import Array
     from nodeagent.flexvolume import Options
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.targets import DeviceTarget
 

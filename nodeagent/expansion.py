@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes
     from nodeagent.flexvolume import ExpandFs
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.records import Record
 

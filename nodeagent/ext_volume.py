@@ -111,7 +111,7 @@ def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
     """Give a client of a configured array (None: the first); root becomes the agent's user for good."""
     from instorage.arrays.pool import array_client
     from instorage.configuration.settings import load
-    from nodeagent.paths import Paths
+    from nodeagent.host.paths import Paths
 
     found = load(configuration, need_host=False)
     entry = found.array(name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.wire.values import Bytes
     from nodeagent.flexvolume import ExpandFs, Options
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.records import Record
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodeagent.paths import Paths
+from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from instorage.arrays.expansion import Expansion, Plan
     from instorage.wire.values import VolumeUid
     from nodeagent.barrier import Files
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
 
 LEASE_SECONDS = 60.0
 STEP_SECONDS = 40.0  # a command (`Limits.step`), the look after a lost answer, and what lies between

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Initiator
 from instorage.wire.fault import Code, Fault
-from nodeagent import identity
+from nodeagent.host import identity
 from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host
     from instorage.arrays.protocol import Array
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
 
 

@@ -18,7 +18,7 @@ from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.expansion import Expansion
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
 
 LOCK_SECONDS = 5.0  # who holds it longer is at work on the expansion, or on another volume: not broken off

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.wire.values import VolumeUid
     from instorage.wire.verbs import InspectReply
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
 
 PAUSE_SECONDS = (
     1.0  # one empty answer may be an array's hiccup, and a running pod must not lose its mount to it

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from nodeagent.helper_client import Helper
+from nodeagent.host.helper_client import Helper
 
 if TYPE_CHECKING:
     from instorage.arrays.pool import ArrayPool
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from instorage.wire.values import RequestId
     from nodeagent.attached import Attachments
     from nodeagent.flight import Flights, VolumeLocks
+    from nodeagent.host.paths import Paths
+    from nodeagent.host.portals import Portals
     from nodeagent.host_lock import Expansions
-    from nodeagent.paths import Paths
-    from nodeagent.portals import Portals
     from nodeagent.progress import Progress
     from nodeagent.records import Records
     from nodeagent.settings import Settings

@@ -20,7 +20,7 @@ from nodeagent.targets import DeviceTarget
 if TYPE_CHECKING:
     from instorage.wire.verbs import MountState
     from nodeagent.flexvolume import Options
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.targets import PodTarget
     from nodeagent.tenancy import Grants

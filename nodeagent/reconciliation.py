@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Node, Operation
     from nodeagent.records import Record
 

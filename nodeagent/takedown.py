@@ -11,7 +11,7 @@ from nodeagent.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
-    from nodeagent.helper_client import Helper
+    from nodeagent.host.helper_client import Helper
     from nodeagent.node import Operation
     from nodeagent.records import Record
 

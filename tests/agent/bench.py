@@ -19,7 +19,7 @@ from instorage.arrays.pool import ArrayPool
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes, Iqn
 from nodeagent.__main__ import Agent, build
-from nodeagent.paths import Paths
+from nodeagent.host.paths import Paths
 from simulator.array import Settings, Simulator
 from simulator.limits import Limits
 from simulator.topology import Topology

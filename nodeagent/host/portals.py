@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Portal
-from nodeagent import routes
+from nodeagent.host import routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
