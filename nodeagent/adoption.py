@@ -7,13 +7,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from nodeagent.host_object import own_host
-from nodeagent.records import SCHEMA, Record
-from nodeagent.steps import Step, reached
+from nodeagent.operation.records import SCHEMA, Record
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid
-    from nodeagent.node import Operation
-    from nodeagent.targets import DeviceTarget
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.targets import DeviceTarget
 
 _LOG = logging.getLogger(__name__)
 

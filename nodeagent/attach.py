@@ -13,17 +13,17 @@ from instorage.wire.verbs import DetachRequest
 from nodeagent import host_lock, leftover, takedown, tenancy
 from nodeagent.connect import bring_up, rescan_request
 from nodeagent.host_object import own_host
-from nodeagent.records import SCHEMA, Record
-from nodeagent.steps import Step, reached
+from nodeagent.operation.records import SCHEMA, Record
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.verbs import InspectReply
     from nodeagent.connect import Attached
-    from nodeagent.flexvolume import Options
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
+    from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
 
 MAP_SECONDS = 70.0  # what one changing command may take at the array, its reading again included
 _SURE = (  # the array said no: nothing was mapped

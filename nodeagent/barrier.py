@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.configuration.settings import Configuration
-    from nodeagent.node import Operation
+    from nodeagent.operation.node import Operation
 
 NAME = "aa-extend-failure.barrier"
 LIMIT = 64 << 10  # bytes that are read of a file that anybody may have written

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from nodeagent.flexvolume import Answer
+    from nodeagent.operation.answer import Answer
 
 CALL_LIMIT = 128 * 1024
 READ_SECONDS = 10.0

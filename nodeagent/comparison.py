@@ -13,7 +13,7 @@ from nodeagent.host import identity
 
 if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
-    from nodeagent.node import Operation
+    from nodeagent.operation.node import Operation
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.growth import RescanRequest
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from nodeagent.host import identity
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import IscsiTarget, Mapping, Volume
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from instorage.wire.verbs import AttachReply
     from nodeagent.host.helper_client import Helper
     from nodeagent.host.portals import Report
-    from nodeagent.node import Operation
+    from nodeagent.operation.node import Operation
 
 _LOG = logging.getLogger(__name__)
 

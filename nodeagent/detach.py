@@ -15,14 +15,14 @@ from instorage.configuration.settings import Fence
 from instorage.wire.fault import Code, Fault
 from nodeagent import barrier, host_lock
 from nodeagent.host import identity
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Mapping
     from instorage.arrays.protocol import Array
-    from nodeagent.flexvolume import Detach
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
+    from nodeagent.operation.flexvolume import Detach
+    from nodeagent.operation.node import Operation
 
 SILENT_SECONDS = 8.0
 UNMAP_SECONDS = 8.0  # an unmap that is begun later could hit a mapping made anew after the stub left

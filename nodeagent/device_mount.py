@@ -12,15 +12,15 @@ from nodeagent import tenancy
 from nodeagent.attach import elsewhere, usable
 from nodeagent.connect import multipath
 from nodeagent.host_object import own_host
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Usage, Volume
     from instorage.arrays.protocol import Array
-    from nodeagent.flexvolume import Options
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
-    from nodeagent.targets import DeviceTarget
+    from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.targets import DeviceTarget
 
 FRESH_BYTES = 64 << 20  # a thin copy with at most this, or 1 % of its size, may be new (safety.md 6)
 _LOG = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from nodeagent import adoption, host_lock, takedown
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid
-    from nodeagent.node import Operation
-    from nodeagent.records import Record
-    from nodeagent.targets import DeviceTarget
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.records import Record
+    from nodeagent.operation.targets import DeviceTarget
 
 _LOG = logging.getLogger(__name__)
 

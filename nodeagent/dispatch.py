@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
-from nodeagent import attach, detach, device_mount, device_unmount, flexvolume, growth, journal, pod_mount
-from nodeagent.flexvolume import Answer, Status
-from nodeagent.node import Operation
-from nodeagent.progress import Progress
+from nodeagent import attach, detach, device_mount, device_unmount, growth, pod_mount
+from nodeagent.flight import Flights
+from nodeagent.operation import flexvolume, journal
+from nodeagent.operation.answer import Answer, Status, failure
+from nodeagent.operation.node import Operation
+from nodeagent.operation.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from instorage.volume_name import VolumeName
-    from nodeagent.flexvolume import Request
-    from nodeagent.node import Node
-    from nodeagent.progress import Listener
+    from nodeagent.operation.flexvolume import Request
+    from nodeagent.operation.node import Node
+    from nodeagent.operation.progress import Listener
     from nodeagent.reconciliation import Reconciler
 
 PATIENCE = {"waitforattach": 510.0, "detach": 20.0}
@@ -41,6 +43,7 @@ class Dispatcher:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self.flights = Flights()
         self._reconciler: Reconciler | None = None
 
     def use(self, reconciler: Reconciler) -> None:
@@ -56,11 +59,11 @@ class Dispatcher:
             call = argv[0] if argv else ""
             with journal.working_on(op, ""):
                 _LOG.warning("%s refused: %s", call[:40], fault, extra=journal.coded(fault))
-            return flexvolume.failure(fault, op)
+            return failure(fault, op)
         if isinstance(request, Answer):
             return request
         progress = Progress(op)
-        return self._node.flights.run(request, progress, listener, lambda: self._run(request, progress))
+        return self.flights.run(request, progress, listener, lambda: self._run(request, progress))
 
     @contextlib.contextmanager
     def begin(self, what: str, name: VolumeName | None) -> Iterator[Operation]:
@@ -93,13 +96,13 @@ class Dispatcher:
                 answer = perform(operation, request)
         except Fault as fault:
             _LOG.error("%s failed: %s", request.call, fault, extra=journal.coded(fault))
-            return flexvolume.failure(fault, progress.op, settings.remark)
+            return failure(fault, progress.op, settings.remark)
         except Exception as error:
             _LOG.exception("%s failed by a defect of the agent", request.call)
             sentence = (
                 f"The node agent failed ({type(error).__name__}): see journalctl INSTORAGE_OP={progress.op}."
             )
-            return flexvolume.failure(Fault(Code.INTERNAL, sentence), progress.op)
+            return failure(Fault(Code.INTERNAL, sentence), progress.op)
         if settings.remark:
             message = f"{answer.message} {settings.remark}".strip()
             return Answer(answer.status, message, answer.fields)

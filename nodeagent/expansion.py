@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from nodeagent import barrier, host_lock
 from nodeagent.host_guard import HostGuard
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes
-    from nodeagent.flexvolume import ExpandFs
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
-    from nodeagent.records import Record
+    from nodeagent.operation.flexvolume import ExpandFs
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.records import Record
 
 
 @contextlib.contextmanager

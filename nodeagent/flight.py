@@ -1,19 +1,16 @@
-"""One operation at a time: equal calls share one run, different calls of one volume take turns."""
+"""One operation at a time: equal calls share one run."""
 
 from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Code, Fault
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable
 
-    from nodeagent.flexvolume import Answer
-    from nodeagent.progress import Listener, Progress
+    from nodeagent.operation.answer import Answer
+    from nodeagent.operation.progress import Listener, Progress
 
 _LOOK = 0.5  # seconds between looks at whether a caller that joined is still there
 
@@ -79,38 +76,3 @@ class Flights:
         with self._guard:
             started = [flight.started for flight in self._flights.values()]
         return time.monotonic() - min(started) if started else 0.0
-
-
-class VolumeLocks:
-    """At most one operation a volume; waiting has a deadline and says for whom."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._holders: dict[str, str] = {}
-
-    @contextmanager
-    def held(self, name: str, holder: str, progress: Progress, deadline: float) -> Iterator[None]:
-        """Hold the lock of volume `name`; at `deadline` (monotonic) LOCK_TIMEOUT names the holder."""
-        with self._changed:
-            while name in self._holders:
-                other = self._holders[name]
-                progress.say(f"waiting for {other}")
-                if not self._changed.wait_for(lambda: name not in self._holders, deadline - time.monotonic()):
-                    raise Fault(
-                        Code.LOCK_TIMEOUT,
-                        f"Volume {name} is still in use by {other}: it will be tried again.",
-                        volume=name,
-                        holder=other,
-                    )
-            self._holders[name] = holder
-        try:
-            yield
-        finally:
-            with self._changed:
-                del self._holders[name]
-                self._changed.notify_all()
-
-    def busy(self, name: str) -> bool:
-        """Say whether an operation has the volume."""
-        with self._changed:
-            return name in self._holders

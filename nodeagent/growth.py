@@ -16,15 +16,15 @@ from instorage.wire.fault import Code, Fault
 from nodeagent import expansion, tenancy
 from nodeagent.attach import usable
 from nodeagent.connect import rescan_request
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.wire.values import Bytes
-    from nodeagent.flexvolume import ExpandFs, Options
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
-    from nodeagent.records import Record
+    from nodeagent.operation.flexvolume import ExpandFs, Options
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.records import Record
 
 RESCAN_SECONDS = 90.0
 _LOG = logging.getLogger(__name__)

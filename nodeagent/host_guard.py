@@ -13,7 +13,7 @@ from instorage import operation
 from instorage.arrays.expansion import NINE, Hold, Progress
 from instorage.wire.fault import Code, Fault
 from nodeagent import barrier_text
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable

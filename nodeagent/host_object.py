@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from instorage.arrays.model import Initiator
 from instorage.wire.fault import Code, Fault
 from nodeagent.host import identity
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host
     from instorage.arrays.protocol import Array
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
+    from nodeagent.operation.node import Operation
 
 
 def own_host(operation: Operation, array: Array, helper: Helper) -> Host:

@@ -14,12 +14,12 @@ from instorage.arrays.expansion import Progress
 from instorage.wire.fault import Code, Fault
 from nodeagent import barrier, barrier_text
 from nodeagent.host_guard import planned
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.expansion import Expansion
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
+    from nodeagent.operation.node import Operation
 
 LOCK_SECONDS = 5.0  # who holds it longer is at work on the expansion, or on another volume: not broken off
 _WHY = "The node agent or the node was stopped while it was under way."

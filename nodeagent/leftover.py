@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage.wire.verbs import DetachRequest
-from nodeagent import targets
-from nodeagent.steps import Step, reached
+from nodeagent.operation import targets
+from nodeagent.operation.steps import Step, reached
 from nodeagent.takedown import WAIT_MS
 
 if TYPE_CHECKING:

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import BindRequest
-from nodeagent import targets, tenancy
+from nodeagent import tenancy
 from nodeagent.attach import attach, usable
 from nodeagent.device_mount import mount_device
 from nodeagent.device_unmount import unmount_device
-from nodeagent.steps import Step, reached
-from nodeagent.targets import DeviceTarget
+from nodeagent.operation import targets
+from nodeagent.operation.steps import Step, reached
+from nodeagent.operation.targets import DeviceTarget
 
 if TYPE_CHECKING:
     from instorage.wire.verbs import MountState
-    from nodeagent.flexvolume import Options
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
-    from nodeagent.targets import PodTarget
+    from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.targets import PodTarget
     from nodeagent.tenancy import Grants
 
 

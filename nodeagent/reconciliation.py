@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, comparison, host_lock, interrupted, takedown, targets, vanished
-from nodeagent.steps import Step, reached
-from nodeagent.targets import DeviceTarget
+from nodeagent import adoption, barrier, comparison, host_lock, interrupted, takedown, vanished
+from nodeagent.operation import targets
+from nodeagent.operation.steps import Step, reached
+from nodeagent.operation.targets import DeviceTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Node, Operation
-    from nodeagent.records import Record
+    from nodeagent.operation.node import Node, Operation
+    from nodeagent.operation.records import Record
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
 from nodeagent.caller import Caller, peer_uid
-from nodeagent.flexvolume import failure
+from nodeagent.operation.answer import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nodeagent.flexvolume import Answer
+    from nodeagent.operation.answer import Answer
 
 MOST_CALLS = 128
 _LOG = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
-from nodeagent.steps import Step, reached
+from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from nodeagent.host.helper_client import Helper
-    from nodeagent.node import Operation
-    from nodeagent.records import Record
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.records import Record
 
 WAIT_MS = 30_000
 UNMAP_SECONDS = 70.0

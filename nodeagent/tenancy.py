@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration
     from instorage.tenancy.grant import Grant, SignedGrant
     from instorage.wire.values import VolumeUid
-    from nodeagent.flexvolume import Options
-    from nodeagent.node import Operation
+    from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
 
     Grants = tuple[Grant, ...]
 

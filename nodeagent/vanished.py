@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.protocol import Array
     from instorage.wire.values import VolumeUid
-    from nodeagent.node import Operation
+    from nodeagent.operation.node import Operation
 
 PAUSE_SECONDS = 1.0  # an array's hiccup must not cost a node the right to finish its format
 _LOG = logging.getLogger(__name__)

@@ -57,7 +57,7 @@ NO_STEP = {
         "nodeagent/ctl_barrier.py",
         "_resume",
     ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
-    ("nodeagent/records.py", "remove"): "is itself a step of its callers",
+    ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""
 
@@ -76,7 +76,7 @@ class Function(NamedTuple):
 def functions() -> list[Function]:
     found = []
     for folder in ("helper", "nodeagent"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text())
             tops = [
                 *tree.body,

@@ -11,9 +11,9 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from nodeagent import journal
 from nodeagent.dispatch import Dispatcher
-from nodeagent.flexvolume import Answer, Status
+from nodeagent.operation import journal
+from nodeagent.operation.answer import Answer, Status
 from nodeagent.server import Server
 from tools.fuzz import mutation, oracle
 from tools.fuzz.result import FoundError, Result, Watch

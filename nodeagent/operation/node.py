@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration, HostSettings
     from instorage.tenancy.adopted import AdoptedFile
     from instorage.wire.values import RequestId
-    from nodeagent.attached import Attachments
-    from nodeagent.flight import Flights, VolumeLocks
     from nodeagent.host.paths import Paths
     from nodeagent.host.portals import Portals
-    from nodeagent.host_lock import Expansions
-    from nodeagent.progress import Progress
-    from nodeagent.records import Records
-    from nodeagent.settings import Settings
+    from nodeagent.operation.attached import Attachments
+    from nodeagent.operation.expansions import Expansions
+    from nodeagent.operation.progress import Progress
+    from nodeagent.operation.records import Records
+    from nodeagent.operation.settings import Settings
+    from nodeagent.operation.volume_locks import VolumeLocks
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Node:
     portals: Portals
     attachments: Attachments
     locks: VolumeLocks
-    flights: Flights
     expansions: Expansions
     boot_id: str
 

@@ -1,10 +1,9 @@
-"""The FlexVolume calls as typed requests, and their answers (flexvolume.md 1 and 9)."""
+"""The FlexVolume calls as typed requests (flexvolume.md 1 and 9)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from instorage.arrays.model import Level
@@ -12,49 +11,13 @@ from instorage.tenancy.grant import STORAGE_OPTION, SignedGrant
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import FsType
-from nodeagent.targets import DeviceTarget, PodTarget, is_device_mount
+from nodeagent.operation.answer import Answer, Status
+from nodeagent.operation.targets import DeviceTarget, PodTarget, is_device_mount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-MESSAGE_LIMIT = 4000  # characters
 Targeted = TypeVar("Targeted", "MountDevice", "Mount", "ExpandFs")
-
-
-class Status(StrEnum):
-    """What kubelet understands."""
-
-    SUCCESS = "Success"
-    FAILURE = "Failure"
-    NOT_SUPPORTED = "Not supported"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer; `fields` beside status and message: device, volumeName, attached, capabilities."""
-
-    status: Status
-    message: str = ""
-    fields: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def exit_status(self) -> int:
-        """Return 0 for Success and Not supported, 1 for Failure."""
-        return 1 if self.status is Status.FAILURE else 0
-
-    def text(self) -> str:
-        """Return the JSON object, without control characters, within the stub's limit."""
-        found: dict[str, object] = {"status": self.status.value}
-        if self.message:
-            found["message"] = "".join(c if c.isprintable() else " " for c in self.message)[:MESSAGE_LIMIT]
-        found.update(self.fields)
-        return json.dumps(found, ensure_ascii=False).replace("\x7f", "?")
-
-
-def failure(fault: Fault, op: str, remark: str = "") -> Answer:
-    """Turn a fault into a Failure whose sentence carries the request id."""
-    sentence = f"{fault.sentence} {remark}".strip()
-    return Answer(Status.FAILURE, f"{sentence} (request {op})")
 
 
 @dataclass(frozen=True)
