@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.pool import ArrayPool, array_client
 from instorage.tenancy.adopted import AdoptedFile
 from instorage.wire.fault import Fault
-from nodeagent import barrier, tenancy
+from nodeagent import barrier
 from nodeagent.dispatch import Dispatcher
 from nodeagent.host.paths import Paths
 from nodeagent.host.portals import Portals
@@ -27,6 +27,7 @@ from nodeagent.operation.settings import Settings
 from nodeagent.operation.volume_locks import VolumeLocks
 from nodeagent.reconciliation import REST_SECONDS, Reconciler
 from nodeagent.server import Server
+from nodeagent.volume import tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

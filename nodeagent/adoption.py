@@ -6,9 +6,9 @@ import datetime
 import logging
 from typing import TYPE_CHECKING
 
-from nodeagent.host_object import own_host
 from nodeagent.operation.records import SCHEMA, Record
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume.host_object import own_host
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid

@@ -6,24 +6,25 @@ import datetime
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
-from nodeagent import host_lock, leftover, takedown, tenancy
-from nodeagent.connect import bring_up, rescan_request
-from nodeagent.host_object import own_host
+from nodeagent import host_lock
 from nodeagent.operation.records import SCHEMA, Record
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import leftover, takedown, tenancy
+from nodeagent.volume.connect import bring_up, rescan_request
+from nodeagent.volume.host_object import own_host
+from nodeagent.volume.usable import elsewhere, usable
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.verbs import InspectReply
-    from nodeagent.connect import Attached
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
+    from nodeagent.volume.connect import Attached
 
 MAP_SECONDS = 70.0  # what one changing command may take at the array, its reading again included
 _SURE = (  # the array said no: nothing was mapped
@@ -62,40 +63,6 @@ def attach(operation: Operation, options: Options) -> Attached:
         return _attach_anew(operation, array, helper, volume, host, options)
 
 
-def usable(array: Array, options: Options) -> Volume:
-    """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says."""
-    volume = array.find_volume(options.name)
-    if volume is None:
-        raise Fault(
-            Code.VOLUME_MISSING,
-            f"Array {array.name} has no volume {options.name}: create it, or correct name or storageName.",
-            volume=options.name,
-            array=array.name,
-        )
-    if not volume.online:
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"Volume {volume.name} is offline on array {array.name}.",
-            volume=volume.name,
-        )
-    if not options.read_only:
-        require_whole(volume, options.level, array.name)
-        _require_said(volume, options.level, array.name)
-    return volume
-
-
-def _require_said(volume: Volume, level: str | None, array: str) -> None:
-    """Raise for an active-active volume whose PV says otherwise: no node could see that it is not whole."""
-    if volume.level is Level.ACTIVE_ACTIVE and level not in (None, Level.ACTIVE_ACTIVE):
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"Volume {volume.name} is aa (active-active) on array {array}, its PV says {level}: make the PV "
-            "anew with volLevel aa (first set its reclaim policy to Retain).",
-            volume=volume.name,
-            array=array,
-        )
-
-
 def _mapping_before(
     operation: Operation,
     array: Array,
@@ -124,18 +91,6 @@ def _mapping_before(
     if mine is not None and not others:
         operation.node.attachments.note(volume)
     return mine
-
-
-def elsewhere(volume: Volume, hosts: list[str]) -> Fault:
-    """Return the fault of a volume that other hosts have."""
-    named = ", ".join(hosts)
-    return Fault(
-        Code.VOLUME_MAPPED_ELSEWHERE,
-        f"Volume {volume.name} is mapped to host {named}: it can be used here when that node has let it "
-        f"go; if the node is gone for good: instoragectl release {volume.name} --from NODE.",
-        volume=volume.name,
-        hosts=named,
-    )
 
 
 def _attach_anew(

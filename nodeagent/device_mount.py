@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import MountRequest
-from nodeagent import tenancy
-from nodeagent.attach import elsewhere, usable
-from nodeagent.connect import multipath
-from nodeagent.host_object import own_host
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import tenancy
+from nodeagent.volume.connect import multipath
+from nodeagent.volume.host_object import own_host
+from nodeagent.volume.usable import elsewhere, usable
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Usage, Volume

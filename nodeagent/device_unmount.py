@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, host_lock, takedown
+from nodeagent import adoption, host_lock
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import takedown
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from nodeagent import expansion, tenancy
-from nodeagent.attach import usable
-from nodeagent.connect import rescan_request
+from nodeagent import expansion
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import tenancy
+from nodeagent.volume.connect import rescan_request
+from nodeagent.volume.usable import usable
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import BindRequest
-from nodeagent import tenancy
-from nodeagent.attach import attach, usable
+from nodeagent.attach import attach
 from nodeagent.device_mount import mount_device
 from nodeagent.device_unmount import unmount_device
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
+from nodeagent.volume import tenancy
+from nodeagent.volume.usable import usable
 
 if TYPE_CHECKING:
     from instorage.wire.verbs import MountState
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
     from nodeagent.operation.targets import PodTarget
-    from nodeagent.tenancy import Grants
+    from nodeagent.volume.tenancy import Grants
 
 
 def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, comparison, host_lock, interrupted, takedown, vanished
+from nodeagent import adoption, barrier, comparison, host_lock, interrupted, vanished
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
+from nodeagent.volume import takedown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

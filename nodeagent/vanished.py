@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage.wire.verbs import DetachRequest
-from nodeagent.takedown import WAIT_MS
+from nodeagent.volume.takedown import WAIT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
-from nodeagent.takedown import WAIT_MS
+from nodeagent.volume.takedown import WAIT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
