@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from instorage.arrays.pool import ArrayPool, array_client
 from instorage.tenancy.adopted import AdoptedFile
 from instorage.wire.fault import Fault
-from nodeagent import barrier
 from nodeagent.dispatch import Dispatcher
+from nodeagent.expansion import barrier
 from nodeagent.host.paths import Paths
 from nodeagent.host.portals import Portals
 from nodeagent.operation.attached import Attachments

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
-from nodeagent import host_lock
+from nodeagent.expansion import host_lock
 from nodeagent.operation.records import SCHEMA, Record
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, takedown, tenancy

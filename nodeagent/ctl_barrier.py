@@ -15,11 +15,11 @@ from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from instorage.wire.verbs import LockMode
-from nodeagent import barrier, barrier_text
+from nodeagent.expansion import barrier, barrier_text
+from nodeagent.expansion.guard import HostGuard, planned
 from nodeagent.ext_volume import USER
 from nodeagent.host.helper_client import Helper
 from nodeagent.host.paths import Paths
-from nodeagent.host_guard import HostGuard, planned
 from nodeagent.operation import targets
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration.settings import Fence
 from instorage.wire.fault import Code, Fault
-from nodeagent import barrier, host_lock
+from nodeagent.expansion import barrier, host_lock
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
 

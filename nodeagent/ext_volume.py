@@ -69,7 +69,7 @@ def delete(arguments: Sequence[str], configuration: Path) -> str:
 def _stopped(configuration: Path, name: VolumeName) -> bool:
     """Say whether a barrier file on this host is about the volume: it is active-active then, whole or not."""
     from instorage.configuration.settings import load
-    from nodeagent import barrier
+    from nodeagent.expansion import barrier
 
     there = barrier.all_present(load(configuration, need_host=False))
     return any(one.record is not None and one.record.volume == name for one in there)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from nodeagent import expansion
+from nodeagent.expansion import growth
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import tenancy
 from nodeagent.volume.connect import rescan_request
@@ -44,10 +44,10 @@ def expand(operation: Operation, request: ExpandFs) -> int:
         record = _ours(operation, volume)
         _require_mounted(helper, volume, request.target.path)
         if volume.level is Level.ACTIVE_ACTIVE:
-            with expansion.alone(operation, helper, array, volume):
+            with growth.alone(operation, helper, array, volume):
                 if volume.size < request.size:
                     require_paths(operation, helper, volume)
-                size = expansion.expand(operation, helper, array, record, request)
+                size = growth.expand(operation, helper, array, record, request)
                 helper.assure_lock(RESCAN_SECONDS)
                 return _finish(operation, helper, record, request.target.path, size)
         if volume.size < request.size:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, barrier, comparison, host_lock, interrupted, vanished
+from nodeagent import adoption, comparison, vanished
+from nodeagent.expansion import barrier, host_lock, interrupted
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget

@@ -15,7 +15,7 @@ from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.expansion import Expansion, Progress, Step
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes
-from nodeagent import barrier_text
+from nodeagent.expansion import barrier_text
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import LockMode
-from nodeagent import barrier
+from nodeagent.expansion import barrier
 
 if TYPE_CHECKING:
     from instorage.volume_name import VolumeName

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from instorage import operation
 from instorage.arrays.expansion import NINE, Hold, Progress
 from instorage.wire.fault import Code, Fault
-from nodeagent import barrier_text
+from nodeagent.expansion import barrier_text
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.expansion import Expansion, Plan
     from instorage.wire.values import VolumeUid
-    from nodeagent.barrier import Files
+    from nodeagent.expansion.barrier import Files
     from nodeagent.host.helper_client import Helper
 
 LEASE_SECONDS = 60.0

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.expansion import Progress
 from instorage.wire.fault import Code, Fault
-from nodeagent import barrier, barrier_text
-from nodeagent.host_guard import planned
+from nodeagent.expansion import barrier, barrier_text
+from nodeagent.expansion.guard import planned
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from nodeagent import barrier, host_lock
-from nodeagent.host_guard import HostGuard
+from nodeagent.expansion import barrier, host_lock
+from nodeagent.expansion.guard import HostGuard
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
