@@ -25,7 +25,7 @@ from nodeagent.operation.node import Node
 from nodeagent.operation.records import Records
 from nodeagent.operation.settings import Settings
 from nodeagent.operation.volume_locks import VolumeLocks
-from nodeagent.reconciliation import REST_SECONDS, Reconciler
+from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
 from nodeagent.server import Server
 from nodeagent.volume import tenancy
 

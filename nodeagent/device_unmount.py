@@ -6,10 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption
 from nodeagent.expansion import host_lock
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import takedown
+from nodeagent.volume import adoption, takedown
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nodeagent.operation.flexvolume import Request
     from nodeagent.operation.node import Node
     from nodeagent.operation.progress import Listener
-    from nodeagent.reconciliation import Reconciler
+    from nodeagent.recovery.reconciliation import Reconciler
 
 PATIENCE = {"waitforattach": 510.0, "detach": 20.0}
 """Seconds that a call may wait for others; the stub's own deadlines are 540, 25 and 100 s."""

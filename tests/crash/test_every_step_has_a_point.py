@@ -46,7 +46,7 @@ NO_STEP = {
     ("helper/child.py", "abandoned"): "the list of children that ended",
     ("helper/child.py", "give_up"): "the list of children that ended",
     (
-        "nodeagent/reconciliation.py",
+        "nodeagent/recovery/reconciliation.py",
         "_compare",
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     (

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent import adoption, comparison, vanished
 from nodeagent.expansion import barrier, host_lock, interrupted
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
-from nodeagent.volume import takedown
+from nodeagent.recovery import comparison, vanished
+from nodeagent.volume import adoption, takedown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
