@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
-from nodeagent import attach, detach, device_mount, device_unmount, growth, pod_mount
+from nodeagent.calls import detach, expandfs, mount, mountdevice, unmountdevice, waitforattach
 from nodeagent.flight import Flights
 from nodeagent.operation import flexvolume, journal
 from nodeagent.operation.answer import Answer, Status, failure
@@ -122,18 +122,18 @@ def perform(operation: Operation, request: Request) -> Answer:
     """Do what the request asks for; the volume's lock is held."""
     match request:
         case flexvolume.WaitForAttach(options):
-            attached = attach.attach(operation, options)
+            attached = waitforattach.attach(operation, options)
             return Answer(Status.SUCCESS, attached.remark, {"device": attached.device})
         case flexvolume.MountDevice(target, options):
-            device_mount.mount_device(operation, target, options)
+            mountdevice.mount_device(operation, target, options)
         case flexvolume.Mount(pod, options):
-            return Answer(Status.SUCCESS, pod_mount.mount_pod(operation, pod, options))
+            return Answer(Status.SUCCESS, mount.mount_pod(operation, pod, options))
         case flexvolume.Unmount(pod):
-            pod_mount.unmount_pod(operation, pod)
+            mount.unmount_pod(operation, pod)
         case flexvolume.UnmountDevice(target):
-            device_unmount.unmount_device(operation, target)
+            unmountdevice.unmount_device(operation, target)
         case flexvolume.ExpandFs():
-            return Answer(Status.SUCCESS, fields={"volumeNewSize": growth.expand(operation, request)})
+            return Answer(Status.SUCCESS, fields={"volumeNewSize": expandfs.expand(operation, request)})
         case flexvolume.Detach():
             return Answer(Status.SUCCESS, detach.detach(operation, request))
     return Answer(Status.SUCCESS)

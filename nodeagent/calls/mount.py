@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import BindRequest
-from nodeagent.attach import attach
-from nodeagent.device_mount import mount_device
-from nodeagent.device_unmount import unmount_device
+from nodeagent.calls.mountdevice import mount_device
+from nodeagent.calls.unmountdevice import unmount_device
+from nodeagent.calls.waitforattach import attach
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
