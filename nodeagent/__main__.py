@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from instorage.arrays.pool import ArrayPool, array_client
 from instorage.tenancy.adopted import AdoptedFile
 from instorage.wire.fault import Fault
-from nodeagent.dispatch import Dispatcher
 from nodeagent.expansion import barrier
 from nodeagent.host.paths import Paths
 from nodeagent.host.portals import Portals
@@ -26,7 +25,8 @@ from nodeagent.operation.records import Records
 from nodeagent.operation.settings import Settings
 from nodeagent.operation.volume_locks import VolumeLocks
 from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
-from nodeagent.server import Server
+from nodeagent.service.dispatch import Dispatcher
+from nodeagent.service.server import Server
 from nodeagent.volume import tenancy
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodeagent.caller import Caller
 from nodeagent.operation.answer import Answer, Status
+from nodeagent.service.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

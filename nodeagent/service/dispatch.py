@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from nodeagent.calls import detach, expandfs, mount, mountdevice, unmountdevice, waitforattach
-from nodeagent.flight import Flights
 from nodeagent.operation import flexvolume, journal
 from nodeagent.operation.answer import Answer, Status, failure
 from nodeagent.operation.node import Operation
 from nodeagent.operation.progress import Progress
+from nodeagent.service.flight import Flights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

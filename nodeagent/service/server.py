@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
-from nodeagent.caller import Caller, peer_uid
 from nodeagent.operation.answer import failure
+from nodeagent.service.caller import Caller, peer_uid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
