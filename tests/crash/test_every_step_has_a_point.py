@@ -50,11 +50,11 @@ NO_STEP = {
         "_compare",
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     (
-        "nodeagent/ctl_release.py",
+        "nodeagent/administration/release.py",
         "_release",
     ): "an administrator's one command to the array, which he repeats himself; nothing follows it",
     (
-        "nodeagent/ctl_barrier.py",
+        "nodeagent/administration/barrier.py",
         "_resume",
     ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
     ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",

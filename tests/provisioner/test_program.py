@@ -34,7 +34,7 @@ def test_the_sample_is_a_configuration_that_is_accepted(tmp_path: Path) -> None:
     path.chmod(0o640)
     assert load(path).storage[0].name == "storage-01"
     checked = subprocess.run(
-        [sys.executable, "-m", "nodeagent.ext", "ext-check-cfg", str(path)],
+        [sys.executable, "-m", "nodeagent.administration.ext", "ext-check-cfg", str(path)],
         cwd=ROOT, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout

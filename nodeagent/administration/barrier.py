@@ -15,9 +15,9 @@ from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from instorage.wire.verbs import LockMode
+from nodeagent.administration.array import USER
 from nodeagent.expansion import barrier, barrier_text
 from nodeagent.expansion.guard import HostGuard, planned
-from nodeagent.ext_volume import USER
 from nodeagent.host.helper_client import Helper
 from nodeagent.host.paths import Paths
 from nodeagent.operation import targets

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from nodeagent import ctl_barrier, ctl_pin, ctl_release
+from nodeagent.administration import barrier, pin, release
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -32,32 +32,32 @@ def _parser() -> argparse.ArgumentParser:
         prog="instoragectl", description="Administer InStorage volumes of a node."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    pin = commands.add_parser(
+    to_pin = commands.add_parser(
         "pin",
         help="let the root helper use the configured arrays and no other",
         description="Asks every array of instorage.yaml for its portals, target names and the beginning of "
         "its volumes' UIDs, and writes them into helper.conf. A node agent that was broken into can then "
         "bring no array of its own. To be run again when an array, a node of one or a port is added.",
     )
-    pin.add_argument("--dry-run", action="store_true", help="show what would change, write nothing")
-    pin.add_argument(
+    to_pin.add_argument("--dry-run", action="store_true", help="show what would change, write nothing")
+    to_pin.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
-    pin.add_argument("--file", type=Path, default=ctl_pin.HELPER_CONF, help="helper.conf")
-    release = commands.add_parser(
+    to_pin.add_argument("--file", type=Path, default=pin.HELPER_CONF, help="helper.conf")
+    to_release = commands.add_parser(
         "release",
         help="take a volume from a node that is gone",
         description="Removes the volume's mapping to a node when the array says that the node is logged out, "
         "so that the volume's pod can start on another one.",
     )
-    release.add_argument("volume", metavar="VOLUME", help="the volume's name, as of its PV")
-    release.add_argument("--from", required=True, dest="node", metavar="NODE", help="the Kubernetes node")
-    release.add_argument(
+    to_release.add_argument("volume", metavar="VOLUME", help="the volume's name, as of its PV")
+    to_release.add_argument("--from", required=True, dest="node", metavar="NODE", help="the Kubernetes node")
+    to_release.add_argument(
         "--although-logged-in",
         action="store_true",
         help="also from a node that is logged in: it loses what it has not written",
     )
-    release.add_argument(
+    to_release.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
     _add_barrier(commands)
@@ -100,22 +100,22 @@ def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
 
 def _lines(given: argparse.Namespace) -> Iterator[str]:
     if given.command == "pin":
-        return ctl_pin.pin(given.config, given.file, dry_run=given.dry_run)
+        return pin.pin(given.config, given.file, dry_run=given.dry_run)
     if given.command == "barrier":
         return _barrier(given)
     volume = VolumeName.parse(given.volume)
-    return ctl_release.release(given.config, volume, given.node, logged_in=given.although_logged_in)
+    return release.release(given.config, volume, given.node, logged_in=given.although_logged_in)
 
 
 def _barrier(given: argparse.Namespace) -> Iterator[str]:
     if given.action == "show":
-        return ctl_barrier.show(given.config)
+        return barrier.show(given.config)
     if given.action == "clear":
-        return ctl_barrier.clear(given.config)
+        return barrier.clear(given.config)
     volume = VolumeName.parse(given.volume) if given.volume else None
     if given.action == "plan":
-        return ctl_barrier.plan(given.config, volume)
-    return ctl_barrier.resume(given.config, volume, lambda phase: print(f"  {phase}", flush=True))
+        return barrier.plan(given.config, volume)
+    return barrier.resume(given.config, volume, lambda phase: print(f"  {phase}", flush=True))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -126,16 +126,16 @@ def _ask() -> str:
 
 def create_volume(arguments: Sequence[str]) -> None:
     """Create a volume as the vendor's `create NAME SIZE_GB JSON` does."""
-    from nodeagent import ext_volume
+    from nodeagent.administration import volume
 
-    print(ext_volume.create(arguments, configuration_path()))
+    print(volume.create(arguments, configuration_path()))
 
 
 def delete_volume(arguments: Sequence[str]) -> None:
     """Delete a volume as the vendor's `delete NAME JSON` does."""
-    from nodeagent import ext_volume
+    from nodeagent.administration import volume
 
-    print(ext_volume.delete(arguments, configuration_path()))
+    print(volume.delete(arguments, configuration_path()))
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from instorage import durable_file
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, Portal
-from nodeagent import ext_volume
+from nodeagent.administration.array import open_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +132,7 @@ def _asked(configuration: Path, name: str) -> dict[str, list[str]]:
 
 def _answer(configuration: Path, name: str) -> dict[str, object]:
     try:
-        with ext_volume.open_array(configuration, name) as array:
+        with open_array(configuration, name) as array:
             found = array.san_identity()
     except Fault as fault:
         return fault.to_wire()

@@ -7,26 +7,24 @@ configuration is read: that user owns the pinned host keys, and root has no busi
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import TYPE_CHECKING
 
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
-from instorage.privilege import leave_root
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes
+from nodeagent.administration.array import open_array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
 
 PREFIX = "inspur.com/"
-USER = "instorage-agent"
 GIB = 1 << 30
 
 
@@ -104,27 +102,3 @@ def _options(text: str) -> dict[str, str]:
             'The options must be a JSON object of texts, for example {"inspur.com/volPoolName":"Pool0"}.',
         )
     return {key.removeprefix(PREFIX): value for key, value in found.items()}
-
-
-@contextlib.contextmanager
-def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
-    """Give a client of a configured array (None: the first); root becomes the agent's user for good."""
-    from instorage.arrays.pool import array_client
-    from instorage.configuration.settings import load
-    from nodeagent.host.paths import Paths
-
-    found = load(configuration, need_host=False)
-    entry = found.array(name)
-    if entry is None:
-        known = ", ".join(one.name for one in found.storage)
-        raise Fault(Code.BAD_REQUEST, f"There is no array {name!r} in {configuration}: known are {known}.")
-    _leave_root()
-    array = array_client(entry, Paths.from_environment().state / "known_hosts")
-    try:
-        yield array
-    finally:
-        array.close()
-
-
-def _leave_root() -> None:
-    leave_root(USER)

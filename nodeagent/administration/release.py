@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
-from nodeagent.ext_volume import USER
+from nodeagent.administration.array import USER
 from nodeagent.host import identity
 
 if TYPE_CHECKING:
