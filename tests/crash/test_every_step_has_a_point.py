@@ -46,18 +46,18 @@ NO_STEP = {
     ("helper/child.py", "abandoned"): "the list of children that ended",
     ("helper/child.py", "give_up"): "the list of children that ended",
     (
-        "nodeagent/reconciliation.py",
+        "nodeagent/recovery/reconciliation.py",
         "_compare",
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     (
-        "nodeagent/ctl_release.py",
+        "nodeagent/administration/release.py",
         "_release",
     ): "an administrator's one command to the array, which he repeats himself; nothing follows it",
     (
-        "nodeagent/ctl_barrier.py",
+        "nodeagent/administration/barrier.py",
         "_resume",
     ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
-    ("nodeagent/records.py", "remove"): "is itself a step of its callers",
+    ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""
 
@@ -76,7 +76,7 @@ class Function(NamedTuple):
 def functions() -> list[Function]:
     found = []
     for folder in ("helper", "nodeagent"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text())
             tops = [
                 *tree.body,
