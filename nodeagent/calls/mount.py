@@ -16,7 +16,7 @@ from nodeagent.calls.waitforattach import attach
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
-from nodeagent.volume import tenancy
+from nodeagent.volume import takedown, tenancy
 from nodeagent.volume.usable import usable
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def unmount_pod(operation: Operation, target: PodTarget) -> None:
     """Sync and unmount the pod's directory; success when nothing of ours is mounted there."""
     operation.progress.say("unmounting")
     with operation.helper() as helper:
-        helper.unmount(target.path)
+        reply = helper.unmount(target.path)
         reached(Step.AGENT_UNMOUNT_UNMOUNTED)
+        takedown.say_lost(operation, target.name, lost=reply.lost)
         if operation.node.paths.attach or any(
             targets.pod_of(mount.target) for mount in _mounts(operation, helper, target)
         ):

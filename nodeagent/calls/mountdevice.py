@@ -33,7 +33,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
     with operation.helper() as helper:
         volume = _attached(operation, array, helper, options)
         tenancy.confirm(grants, options, array.name, volume.uid)
-        may_format = not options.read_only and _may_be_new(operation, array, volume)
+        may_format = not options.read_only and _may_be_new(operation, array, helper, volume)
         _note(operation, target, options, volume)
         reached(Step.AGENT_MOUNT_RECORDED)
         operation.progress.say("checking and mounting the file system")
@@ -54,6 +54,11 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
     reached(Step.AGENT_MOUNT_MOUNTED)
     done = "formatted and mounted" if reply.formatted else "found mounted" if reply.already else "mounted"
     _LOG.info("Volume %s is %s (%s on %s)", volume.name, done, reply.fs_type, reply.device)
+    if reply.paths > 1 and not reply.multipath:
+        text = f"Volume {volume.name} is mounted over one of its {reply.paths} paths, for multipathd made no "
+        text += "map of them: when that path goes the pod has no other. See systemctl status multipathd."
+        _LOG.warning(text)
+        operation.progress.remarks.append(text)
 
 
 def _attached(operation: Operation, array: Array, helper: Helper, options: Options) -> Volume:
@@ -79,17 +84,27 @@ def _attached(operation: Operation, array: Array, helper: Helper, options: Optio
     return volume
 
 
-def _may_be_new(operation: Operation, array: Array, volume: Volume) -> bool:
-    """Give the array's word on whether the volume may be formatted; it was mapped to this host alone."""
+def _may_be_new(operation: Operation, array: Array, helper: Helper, volume: Volume) -> bool:
+    """Give the array's word on whether the volume may be formatted; it was mapped to this host alone.
+
+    What a format that was broken off here has written does not speak against its repetition.
+    """
     if volume.copy_relations:
         return False
     operation.progress.say(f"asking array {array.name} what the volume holds")
-    return fresh_by_usage(array.volume_usage(volume.name), volume.size)
+    usage = array.volume_usage(volume.name)
+    if fresh_by_usage(usage, volume.size):
+        return True
+    return helper.inspect(volume.uid).formatting and fresh_by_usage(usage, volume.size, formats=1)
 
 
-def fresh_by_usage(usage: Usage, size: int) -> bool:
-    """Say whether the used capacity (bytes) of a volume of `size` bytes speaks for a new one."""
-    return not usage.thin or (usage.used is not None and usage.used <= max(size // 100, FRESH_BYTES))
+def fresh_by_usage(usage: Usage, size: int, formats: int = 0) -> bool:
+    """Say whether the used capacity (bytes) of a volume of `size` bytes speaks for a new one.
+
+    `formats` have been begun: mkfs.xfs writes its log, of 64 MiB or, in a large volume, under 1 %.
+    """
+    limit = max(size // 100, FRESH_BYTES) * (1 + formats)
+    return not usage.thin or (usage.used is not None and usage.used <= limit)
 
 
 def _note(operation: Operation, target: DeviceTarget, options: Options, volume: Volume) -> None:

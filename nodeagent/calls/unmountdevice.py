@@ -27,9 +27,10 @@ def unmount_device(operation: Operation, target: DeviceTarget) -> None:
     with operation.helper() as helper:
         host_lock.share(operation, helper)  # before the unmount: what is refused has changed nothing
         operation.progress.say("unmounting")
-        mounted = helper.unmount(target.path).uid
+        reply = helper.unmount(target.path)
         reached(Step.AGENT_DETACH_UNMOUNTED)
-        for record in _ours(operation, target, mounted):
+        takedown.say_lost(operation, target.name, lost=reply.lost)
+        for record in _ours(operation, target, reply.uid):
             takedown.take_down(operation, helper, record)
 
 

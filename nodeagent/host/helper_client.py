@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import random
 import socket
 import time
 from pathlib import Path
@@ -27,6 +29,7 @@ LOOK = "look at «systemctl status instorage-helper.socket» and «journalctl -u
 CONNECT_SECONDS = 10.0  # a cold helper under load
 ANSWER_SECONDS = 30.0
 MOUNT_SECONDS = 1800.0  # mkfs, fsck and the growth of a large volume have their own deadlines in the helper
+BUSY_SECONDS = 30.0
 GRACE_SECONDS = 60.0  # beyond the patience that a request carries
 LEASE_SECONDS = 180.0
 _LOG = logging.getLogger(__name__)
@@ -123,9 +126,10 @@ class Helper:
         """Bind a device mount into a pod's directory."""
         return self.call(request, verbs.BindReply, GRACE_SECONDS)
 
-    def unmount(self, target: str) -> verbs.UnmountReply:
-        """Sync and unmount a target."""
-        return self.call(verbs.UnmountRequest(self.op, target), verbs.UnmountReply, 2 * GRACE_SECONDS)
+    def unmount(self, target: str, *, unmapped: bool = False) -> verbs.UnmountReply:
+        """Sync and unmount a target; `unmapped`: only what the kernel, too, finds mapped here no more."""
+        request = verbs.UnmountRequest(self.op, target, unmapped)
+        return self.call(request, verbs.UnmountReply, 2 * GRACE_SECONDS)
 
     def rescan(self, request: growth.RescanRequest) -> growth.RescanReply:
         """Have every path and the map read their size again."""
@@ -162,6 +166,21 @@ class Helper:
     def _calls(
         self, request: DataclassInstance, reply: type[T], seconds: float, *, more: bool
     ) -> Iterator[T]:
+        """Exchange messages; while the helper serves all that it may, nothing was done, and it is asked again."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                yield from self._exchange(request, reply, seconds, more=more)
+                return
+            except Fault as fault:
+                if fault.code is not Code.HELPER_BUSY or time.monotonic() > until:
+                    raise
+            self.close()
+            time.sleep(random.uniform(0.1, 0.3))
+
+    def _exchange(
+        self, request: DataclassInstance, reply: type[T], seconds: float, *, more: bool
+    ) -> Iterator[T]:
         verb = _VERB_OF[type(request)]
         deadline = time.monotonic() + seconds
         message: dict[str, object] = {
@@ -172,7 +191,8 @@ class Helper:
             message["more"] = True
         try:
             stream = self._connected()
-            stream.send(message, deadline)
+            with contextlib.suppress(BrokenPipeError):  # refused: what it said can be read
+                stream.send(message, deadline)
             continues = True
             while continues:
                 answer = stream.receive(deadline)

@@ -22,10 +22,14 @@ class Listener(Protocol):
 
 
 class Progress:
-    """The current phase of one operation and since when; listeners are told when it changes."""
+    """The current phase of one operation and since when; listeners are told when it changes.
+
+    `remarks` are sentences that go with the answer whatever it is.
+    """
 
     def __init__(self, op: RequestId) -> None:
         self.op = op
+        self.remarks: list[str] = []
         self._guard = threading.Lock()
         self._listeners: list[Listener] = []
         self._text = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nodeagent.host import identity
+from nodeagent.host import identity, sessions
 
 if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
@@ -19,12 +19,29 @@ _LOG = logging.getLogger(__name__)
 
 
 def compare(operation: Operation, array: Array) -> None:
-    """Report mappings without a record and records without a mapping. Raises what the array raises."""
+    """Report mappings without a record, records without a mapping, and sessions that lead nowhere.
+
+    Raises what the array raises.
+    """
     given = identity.assigned(operation.host)
     for name in (given,) if given else identity.host_names(operation.host):
         operation.progress.say(f"asking array {array.name} what is mapped to {name}")
         if array.find_host(name) is not None:
             _compare_host(operation, array, name)
+    _compare_sessions(array)
+
+
+def _compare_sessions(array: Array) -> None:
+    """Say which sessions to this array's targets lead to a portal that it does not name any more."""
+    named = {(target.iqn, str(target.portal)) for target in array.iscsi_targets()}
+    targets = {iqn for iqn, _ in named}
+    for session in sessions.sessions():
+        if session.target in targets and (session.target, session.portal) not in named:
+            _LOG.warning(
+                "Session %s to %s leads to portal %s (%s), which array %s no longer names: if no disk is behind "
+                "it, end it with iscsiadm -m session -r %s --logout.",
+                session.sid, session.target, session.portal, session.state, array.name, session.sid,
+            )  # fmt: skip
 
 
 def _compare_host(operation: Operation, array: Array, host: str) -> None:

@@ -96,17 +96,15 @@ class Dispatcher:
                 answer = perform(operation, request)
         except Fault as fault:
             _LOG.error("%s failed: %s", request.call, fault, extra=journal.coded(fault))
-            return failure(fault, progress.op, settings.remark)
+            return failure(fault, progress.op, " ".join(filter(None, (*progress.remarks, settings.remark))))
         except Exception as error:
             _LOG.exception("%s failed by a defect of the agent", request.call)
             sentence = (
                 f"The node agent failed ({type(error).__name__}): see journalctl INSTORAGE_OP={progress.op}."
             )
             return failure(Fault(Code.INTERNAL, sentence), progress.op)
-        if settings.remark:
-            message = f"{answer.message} {settings.remark}".strip()
-            return Answer(answer.status, message, answer.fields)
-        return answer
+        remarks = (answer.message, *progress.remarks, settings.remark)
+        return Answer(answer.status, " ".join(filter(None, remarks)), answer.fields)
 
     def _tell(self, request: Request, answer: Answer) -> None:
         ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))

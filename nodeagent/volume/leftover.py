@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume.takedown import WAIT_MS
+from nodeagent.volume.takedown import WAIT_MS, say_lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
-    from instorage.wire.values import VolumeUid
     from instorage.wire.verbs import InspectReply
     from nodeagent.host.helper_client import Helper
+    from nodeagent.operation.node import Operation
 
 PAUSE_SECONDS = (
     1.0  # one empty answer may be an array's hiccup, and a running pod must not lose its mount to it
@@ -40,11 +40,16 @@ def confirm_unmapped(array: Array, volume: Volume, host: Host) -> Mapping | None
     return next((found for found in array.host_mappings(host.name) if found.volume == volume.name), None)
 
 
-def remove(helper: Helper, uid: VolumeUid, here: InspectReply) -> None:
-    """Unmount and remove all of a volume that is not mapped here; the helper refuses while it is held."""
+def remove(operation: Operation, helper: Helper, volume: Volume, here: InspectReply) -> None:
+    """Unmount and remove all of a volume that is not mapped here.
+
+    The array's word alone takes nothing from a pod: the helper refuses unless every path says the same, and
+    while anybody but kubelet has a mount of the volume.
+    """
     pods_first = sorted(here.mounts, key=lambda mount: targets.is_device_mount(mount.target))
     for mount in pods_first:
-        helper.unmount(mount.target)
+        reply = helper.unmount(mount.target, unmapped=True)
         reached(Step.AGENT_LEFTOVER_UNMOUNTED)
-    helper.detach(DetachRequest(helper.op, uid, WAIT_MS))
+        say_lost(operation, volume.name, lost=reply.lost)
+    helper.detach(DetachRequest(helper.op, volume.uid, WAIT_MS))
     reached(Step.AGENT_LEFTOVER_REMOVED)

@@ -20,15 +20,24 @@ UNMAP_SECONDS = 70.0
 _LOG = logging.getLogger(__name__)
 
 
+def say_lost(operation: Operation, name: str, *, lost: bool) -> None:
+    """Say, in the journal and in the answer, that the array did not take what was written to a volume."""
+    if lost:
+        text = f"Writes of volume {name} were lost: the array took them no more. Check what used the volume."
+        _LOG.error(text, extra={"code": "writes-lost"})
+        operation.progress.remarks.append(text)
+
+
 def take_down(operation: Operation, helper: Helper, record: Record) -> None:
     """Remove map and paths, unmap on the array, drop the record. Refused by the helper while in use.
 
     The helper's host lock must be held.
     """
     operation.progress.say("removing the device")
-    removed = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS)).removed
+    reply = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS))
     reached(Step.AGENT_DETACH_REMOVED)
-    _LOG.info("Removed %s", ", ".join(removed) or "nothing, no device was there")
+    say_lost(operation, record.name, lost=reply.lost)
+    _LOG.info("Removed %s", ", ".join(reply.removed) or "nothing, no device was there")
     unmap(operation, operation.array(record.storage), helper, record)
 
 
