@@ -100,7 +100,8 @@ def _remove_stale(name: str, uid: str, fault: Fault, deadline: float) -> None:
             return
         why, held = "the kernel does not let it go", ""
     except Fault as kept:
-        why, held = str(kept), str(kept.fields.get("holder", ""))
+        held = str(kept.fields.get("holder", ""))
+        why = f"used by {held}" if held else str(kept)
     mend = "it is a path of this very volume, and must answer again" if disk.uid == uid else "end that first"
     fields = {**fault.fields, "held": held}
     raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)

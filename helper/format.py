@@ -19,7 +19,7 @@ from instorage.wire.verbs import MountRequest
 
 RECORDS = "/var/lib/instorage-helper/format"
 _READS = 90  # seconds for all reads of the proof, with other volumes' beside them
-_READERS = 4  # of the places between both ends
+_READERS = 10  # of the places between both ends: each takes no longer than one took for 64 samples
 _MKFS = 900
 _EDGE, _EDGE_AGAIN = 4 << 20, 256 << 10  # bytes of both ends for the proof, and for its repetition
 _EXT = ("-q", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")

@@ -16,6 +16,7 @@ import pytest
 
 from helper import __main__ as supervisor
 from helper import child, hostlock, iscsi, settings, volume
+from tests.helper.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +66,15 @@ class Client:
 
     def close(self) -> None:
         self.socket.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """An empty host that the helper's modules use."""
+    host = Host(tmp_path)
+    host.patch(monkeypatch)
+    yield host
+    host.close()
 
 
 @pytest.fixture

@@ -288,7 +288,7 @@ class Host:
                 connection = self._daemon.accept()[0]
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(ConnectionError, struct.error):  # who asked has given up
                 (size,) = _LENGTH.unpack(connection.recv(_LENGTH.size))
                 asked = connection.recv(size).rstrip(b"\0").decode()
                 answer = self._obey(asked).encode() + b"\0"

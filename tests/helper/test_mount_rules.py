@@ -84,6 +84,12 @@ def test_checked_and_then_mounted(rig: Rig) -> None:
     assert rig.did("fsck")[0].startswith("fsck.ext4 -a ")
 
 
+def test_ext_stops_at_an_error_whatever_its_superblock_says(rig: Rig) -> None:
+    """mke2fs writes «continue» there: the kernel would go on writing, and nobody would see it."""
+    rig.ask()
+    assert rig.did("mount") == ["mount ext4 rw errors=remount-ro"]
+
+
 @pytest.mark.parametrize(("status", "works"), [(0, True), (1, True), (4, False), (2, False), (8, False)])
 def test_what_fsck_could_not_correct_is_an_error(rig: Rig, status: int, works: bool) -> None:
     rig.host.script("fsck.ext4", f"exit {status}")

@@ -13,7 +13,10 @@ from instorage.wire.values import Iqn, Lun, Portal, VolumeUid
 from instorage.wire.verbs import IscsiPath, Multipath
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.helper.conftest import Client, Start
 
 UID = VolumeUid.parse("60050760008989c0d00000000002c485")
 PATH = IscsiPath(Portal.parse("10.9.0.1:3260"), Iqn.parse("iqn.2004-12.com.inspur:mcs.node1"), Lun.parse(1))
@@ -88,3 +91,65 @@ def test_pinned_arrays_are_the_only_ones(files: list[Path]) -> None:
             loaded.check(uid, (path,))
         assert named in refused.value.sentence
         assert refused.value.code == "not-allowed"
+
+
+def dangling(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+
+
+def below_a_file(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+    path.parent.touch()
+
+
+@pytest.mark.parametrize("broken", [dangling, loop, directory, below_a_file])
+def test_a_file_that_cannot_be_looked_at_is_no_file_without_pins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "etc/helper.conf"
+    path.parent.mkdir()
+    monkeypatch.setattr(settings, "FILES", (str(tmp_path / "none"), str(path)))
+    assert settings.load() == settings.Settings(), "only one that is not there is passed over"
+    broken(path)
+    with pytest.raises(Fault, match="cannot be read") as refused:
+        settings.load()
+    assert refused.value.code == "bad-configuration"
+    assert refused.value.fields["file"] == str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[Helper]\nallowed_portals = 10.9.0.1:3260\n", "Helper"),
+        ("[helper]\nallowed_portal = 10.9.0.1:3260\n", "allowed_portal,"),
+        ("[helper]\nallowed-portals = 10.9.0.1:3260\n", "allowed-portals"),
+        ("[DEFAULT]\nallowed_portals = 10.9.0.1:3260\n", "DEFAULT"),
+        ("[helper]\n[pins]\nallowed_portals = 10.9.0.1:3260\n", "pins"),
+    ],
+)
+def test_a_pin_that_nobody_would_heed_is_named(files: list[Path], text: str, named: str) -> None:
+    files[1].write_text(text)
+    with pytest.raises(Fault) as refused:
+        settings.load()
+    assert refused.value.code == "bad-configuration"
+    assert named in refused.value.sentence
+    assert str(files[1]) in refused.value.sentence
+
+
+def test_a_helper_with_a_broken_file_serves_nothing_but_what_is_wrong(
+    files: list[Path], start: Start, connect: Callable[[], Client]
+) -> None:
+    loop(files[1])
+    start(configured=settings.loaded())
+    answer = connect().receive()
+    assert answer is not None
+    assert answer["parameters"]["code"] == "bad-configuration"
+    assert str(files[1]) in answer["parameters"]["sentence"]

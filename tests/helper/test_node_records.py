@@ -1,0 +1,168 @@
+"""Node records, marks of portals and sessions: what is another's or broken costs no path for good."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helper import iscsi
+from helper.detach import detach
+from helper.settings import Settings
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Iqn, Lun, Portal, RequestId, VolumeUid
+from instorage.wire.verbs import DetachRequest, IscsiPath
+from tests.helper.host import TARGET, UID, Host
+
+if TYPE_CHECKING:
+    from helper import scsi
+
+pytestmark = pytest.mark.subprocess
+
+PORTAL, OTHER_PORTAL = "10.9.0.1:3260", "10.9.1.1:3260"
+NODE = f"iscsiadm -m node -T {TARGET} -p {PORTAL}"
+
+
+def path(portal: str = PORTAL) -> IscsiPath:
+    return IscsiPath(Portal.parse(portal), Iqn.parse(TARGET), Lun.parse(1))
+
+
+def connect(*portals: str, seconds: float = 4) -> list[scsi.Session | Fault]:
+    paths = [path(one) for one in portals or (PORTAL,)]
+    return list(iscsi.connect(paths, time.monotonic() + seconds).values())
+
+
+def asked(host: Host) -> list[str]:
+    """What iscsiadm was asked for the portal, in short."""
+    words = [event.removeprefix(NODE).split() for event in host.events if event.startswith(NODE)]
+    return [word[1] if word[:1] == ["-o"] else "".join(word) for word in words]
+
+
+def can_log_in(host: Host, broken: str, *, deletes: bool = True) -> None:
+    """iscsiadm refuses every question while there is a record of another version; a login makes a session."""
+    record = host.root / "nodes" / TARGET / "10.9.0.1,3260,1"
+    record.mkdir(parents=True)
+    other = host.root / "nodes" / TARGET / "10.9.0.11,3260,1"
+    other.mkdir()
+    (record / "default").write_text("node.session.bogus = 1\n")
+    ready = host.root / "ready"
+    host.session(0, PORTAL)
+    state = host.root / "sys/class/iscsi_session/session0/state"
+    state.write_text("FREE")
+    host.script(
+        "iscsiadm",
+        f"""case "$*" in
+        *delete*) {"rm -r " + str(record) if deletes else f"exit {broken}"};;
+        *new*) test -e {record} && exit {broken}; touch {ready};;
+        *) test -e {record} && exit {broken}; test -e {ready} || exit 21;;
+        esac
+        case "$*" in *--login) echo LOGGED_IN > {state};; esac""",
+    )
+
+
+@pytest.fixture(autouse=True)
+def nodes(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iscsi, "NODES", (str(host.root / "nodes"),), raising=False)
+
+
+@pytest.mark.parametrize("status", ["7", "6"])
+def test_a_record_of_another_open_iscsi_is_made_anew_once(host: Host, status: str) -> None:
+    can_log_in(host, status)
+    (session,) = connect()
+    assert not isinstance(session, Fault), session
+    assert asked(host) == ["", "delete", "new", "update", "--login"]
+
+
+def test_a_record_that_even_iscsiadm_cannot_remove_goes_by_hand_and_no_other(host: Host) -> None:
+    can_log_in(host, "7", deletes=False)
+    (session,) = connect()
+    assert not isinstance(session, Fault), session
+    assert os.listdir(host.root / "nodes" / TARGET) == ["10.9.0.11,3260,1"]
+    assert asked(host).count("delete") == 1
+
+
+@pytest.mark.parametrize("status", [6, 7])
+def test_records_that_stay_broken_are_no_trouble_of_the_network(host: Host, status: int) -> None:
+    """The record of another target is enough for it."""
+    host.script("iscsiadm", f"exit {status}")
+    (fault,) = connect()
+    assert isinstance(fault, Fault)
+    assert "network" not in fault.sentence
+    assert f"{host.root}/nodes" in fault.sentence
+    assert asked(host).count("delete") == 1
+
+
+def test_a_portal_that_does_not_answer_is_one(host: Host) -> None:
+    host.script("iscsiadm", 'case "$*" in *--login) exit 8;; esac')
+    (fault,) = connect()
+    assert isinstance(fault, Fault)
+    assert "see the network" in fault.sentence
+
+
+@pytest.mark.parametrize("startup", ["automatic", "onboot"])
+def test_an_administrators_record_is_used_and_not_rewritten(host: Host, startup: str) -> None:
+    """Else his other volumes on this array do not come back with the next boot."""
+    host.script("iscsiadm", f'case "$*" in *{PORTAL}) echo "node.startup = {startup}";; esac')
+    connect(seconds=0.7)
+    assert asked(host) == ["", "--login"]
+
+
+def test_a_record_of_ours_is_brought_up_to_date(host: Host) -> None:
+    host.script("iscsiadm", f'case "$*" in *{PORTAL}) echo "node.startup = manual";; esac')
+    connect(seconds=0.7)
+    assert asked(host) == ["", "update", "--login"]
+
+
+def test_a_portal_that_failed_in_the_future_is_tried(host: Host) -> None:
+    """A clock set back after the boot: else it would be left out until that hour comes again."""
+    host.session(0, OTHER_PORTAL)
+    mark = Path(iscsi.FAILED, PORTAL)
+    mark.parent.mkdir()
+    mark.touch()
+    later = time.time() + 8 * 3600
+    os.utime(mark, (later, later))
+    host.script("iscsiadm", 'case "$*" in *--login) exit 8;; esac')
+    fault, session = connect(PORTAL, OTHER_PORTAL)
+    assert asked(host)[-1] == "--login"
+    assert isinstance(fault, Fault)
+    assert "failed less than" not in fault.sentence
+    assert not isinstance(session, Fault)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_session_to_a_portal_that_is_no_more_is_ended_if_it_was_ours(host: Host, used: bool) -> None:
+    """iscsid would try it every 3 s, for ever."""
+    host.session(4, PORTAL)
+    (host.root / "sys/class/iscsi_session/session4/state").write_text("FAILED")
+    if used:
+        (host.root / "used").mkdir()
+        (host.root / "used/4").touch()
+    detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), 2000), Settings(logout=True))
+    said = [event for event in host.events if event.startswith("iscsiadm")]
+    assert said == ["iscsiadm -m session -r 4 --logout"] * used
+
+
+def named(host: Host, monkeypatch: pytest.MonkeyPatch, line: str) -> str | None:
+    file = host.root / "initiatorname.iscsi"
+    file.write_text(f"## DO NOT EDIT\n{line}\n")
+    monkeypatch.setattr(iscsi, "NAME_FILE", str(file))
+    return iscsi.initiator().iqn
+
+
+def test_an_initiators_name_in_capitals_is_the_same_name(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "InitiatorName=iqn.2026-01.com.example:NodeA.7shEhjs"
+    assert named(host, monkeypatch, line) == "iqn.2026-01.com.example:nodea.7shehjs"
+
+
+@pytest.mark.parametrize("bad", ["iqn.2026-1.com.example:a", "iqn.2026-01.com.example:a # mine", "node-a"])
+def test_a_name_that_is_none_is_said_with_its_file_and_what_to_do(
+    host: Host, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    with pytest.raises(Fault) as refused:
+        named(host, monkeypatch, f"InitiatorName={bad}")
+    assert refused.value.code is Code.BAD_CONFIGURATION
+    assert f"{host.root}/initiatorname.iscsi" in refused.value.sentence
+    assert "restart iscsid" in refused.value.sentence

@@ -1,0 +1,159 @@
+"""What the proof of emptiness reads: enough to find what is there, in no more time than the plan before."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helper import content
+from helper import format as formatting
+from helper.format import prepare
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
+from instorage.wire.verbs import MountRequest, Multipath
+from tests.helper.host import UID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GIB, MIB = 1 << 30, 1 << 20
+LARGE = 100 * GIB
+EXTENT, EXTENTS, CASES = 4 * MIB, 128, 100  # 512 MiB in all
+READ, BYTES = 0.0005, 100e6  # seconds a read costs, bytes a second that one reader gets: a busy array
+
+Spots = list[tuple[int, int]]
+
+
+def first_data(path: Path, size: int, spots: Spots) -> int | None:
+    node = os.open(path, os.O_RDONLY)
+    try:
+        return content.first_data(node, size, spots)
+    finally:
+        os.close(node)
+
+
+def sparse(path: Path, size: int, *written: int, data: bytes = b"x") -> Path:
+    with path.open("wb") as file:
+        file.truncate(size)
+        for offset in written:
+            file.seek(offset)
+            file.write(data)
+    return path
+
+
+def plan(size: int) -> list[Spots]:
+    """What each reader process is given."""
+    ends = [[spot] for spot in content.edges(size, formatting._EDGE)]
+    return [*ends, *content.shares(size, formatting._READERS)]
+
+
+@pytest.mark.parametrize("odd", [512, 1024, 3584])
+@pytest.mark.parametrize("back", [1, 511, 512, 513, 1024, 3584, 4095, 4096])
+def test_a_byte_in_the_last_sectors_of_a_device_of_any_size_is_found(
+    tmp_path: Path, odd: int, back: int
+) -> None:
+    """Where a partition table has its copy, and md its superblock."""
+    size = (8 << 20) + odd
+    path = sparse(tmp_path / "volume", size, size - back)
+    assert first_data(path, size, content.edges(size, formatting._EDGE)) == size - back
+    assert first_data(path, size, content.edges(size, formatting._EDGE_AGAIN)) == size - back
+
+
+@pytest.mark.parametrize("odd", [512, 3584])
+@pytest.mark.parametrize("back", [1, 3000])
+def test_a_volume_of_an_odd_size_with_data_at_its_end_is_not_formatted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: int, back: int
+) -> None:
+    monkeypatch.setattr(formatting, "RECORDS", str(tmp_path / "records"))
+    monkeypatch.setattr(content, "signature", lambda *_: content.Content())
+    size = 16 * MIB + odd
+    path = sparse(tmp_path / "volume", size, size - back)
+    request = MountRequest(
+        RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(size), "/x", FsType.parse("ext4"), False, False,
+        Multipath.PREFERRED,
+    )  # fmt: skip
+    with pytest.raises(Fault) as refused:
+        prepare(request, str(path))
+    assert refused.value.code is Code.NOT_EMPTY
+    assert f"at byte {size - back}" in refused.value.sentence
+
+
+def test_data_behind_the_end_of_the_device_is_not_asked_for(tmp_path: Path) -> None:
+    size = (8 << 20) + 512
+    assert first_data(sparse(tmp_path / "volume", size), size, plan(size)[1]) is None
+
+
+@pytest.mark.parametrize("copy", [64 * MIB, 256 * GIB])
+def test_a_copy_of_the_superblock_of_btrfs_is_found(tmp_path: Path, copy: int) -> None:
+    size = copy + 64 * MIB
+    path = sparse(tmp_path / "volume", size, copy + 64, data=b"_BHRfS_M")
+    assert first_data(path, size, list(content.places(size))) == copy + 64
+
+
+def scattered(seed: int) -> list[int]:
+    """Where 512 MiB lie behind an empty beginning."""
+    chosen = random.Random(seed).sample(range(2, LARGE // EXTENT - 1), EXTENTS)
+    return sorted(EXTENT * one for one in chosen)
+
+
+def touched(spots: Spots, extents: list[int]) -> Iterator[tuple[int, int]]:
+    for offset, length in spots:
+        at = bisect.bisect_right(extents, offset + length - 1) - 1
+        if at >= 0 and extents[at] + EXTENT > offset:
+            yield offset, length
+
+
+def test_half_a_gigabyte_that_lies_anywhere_in_a_hundred_is_found_in_99_of_100_cases() -> None:
+    spots = [spot for group in plan(LARGE) for spot in group]
+    found = [any(touched(spots, scattered(seed))) for seed in range(CASES)]
+    assert sum(found) >= 99
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_so_it_is_on_a_true_file(tmp_path: Path, seed: int) -> None:
+    extents = scattered(seed)
+    path = sparse(tmp_path / "volume", LARGE, *extents, data=b"d" * EXTENT if seed == 1 else b"d")
+    if seed > 1:  # a byte at the beginning of each extent, and one in each of its blocks that is looked at
+        spots = [spot for group in plan(LARGE) for spot in group]
+        with path.open("r+b") as file:
+            for offset, _ in touched(spots, extents):
+                file.seek(offset)
+                file.write(b"d")
+    places = [first_data(path, LARGE, group) for group in plan(LARGE)]
+    assert any(place is not None for place in places)
+
+
+def old_places(size: int) -> Spots:
+    """The plan of November 2026, which one process read one after the other."""
+    around = 256 << 10
+    found = [(base**n * 8 * block * block, 4096) for block in (1024, 2048, 4096) for base in (3, 5, 7)
+             for n in range(30) if base**n * 8 * block * block < size]  # fmt: skip
+    found += [(size * quarter // 4 - around, 2 * around) for quarter in (1, 2, 3)]
+    found += [((n << 40) - around, 2 * around) for n in range(1, ((size - 1) >> 40) + 1)]
+    return found + [(size * part // 65, 4096) for part in range(1, 65)]
+
+
+def cost(spots: Spots) -> float:
+    """Seconds that a reader takes."""
+    whole = {(offset // 4096 * 4096, length) for offset, length in spots}
+    return len(whole) * READ + sum(length for _, length in whole) / BYTES
+
+
+def test_the_whole_takes_no_longer_than_before_and_no_reader_does_more_than_the_slowest_did() -> None:
+    before = max(cost(old_places(LARGE)), *(cost([edge]) for edge in content.edges(LARGE, 4 * MIB)))
+    each = [cost(spots) for spots in plan(LARGE)]
+    print(f"before {before:.3f} s, now {[round(one, 3) for one in each]}")
+    assert max(each) <= before
+    assert len(each) <= 12, "each reader is a process of its own"
+
+
+def test_the_readers_share_the_work_evenly() -> None:
+    dealt = content.shares(LARGE, formatting._READERS)
+    each = [cost(spots) for spots in dealt]
+    assert max(each) < 1.5 * min(each)
+    assert sorted(spot for group in dealt for spot in group) == sorted(content.places(LARGE))
