@@ -114,8 +114,8 @@ def _require_mounted(helper: Helper, volume: Volume, target: str) -> None:
     if found.trouble:
         raise Fault(
             Code.FILE_SYSTEM,
-            f"Volume {volume.name} on {target} {found.trouble}, so the kernel would not grow it: end the pods "
-            "that use it, so that its file system is checked, then it grows. Nothing was changed.",
+            f"Volume {volume.name} on {target} {found.trouble}, so the kernel would not grow it: end the "
+            "pods that use it, so that its file system is checked, then it grows. Nothing was changed.",
             volume=volume.name,
             target=target,
         )

@@ -166,7 +166,7 @@ class Helper:
     def _calls(
         self, request: DataclassInstance, reply: type[T], seconds: float, *, more: bool
     ) -> Iterator[T]:
-        """Exchange messages; while the helper serves all that it may, nothing was done, and it is asked again."""
+        """Exchange messages; a helper that serves all that it may has done nothing, and is asked again."""
         until = time.monotonic() + BUSY_SECONDS
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The iSCSI sessions of this machine as sysfs shows them to everybody: whom they lead to, whether they work."""
+"""The iSCSI sessions of this machine, as sysfs shows them to everybody."""
 
 from __future__ import annotations
 

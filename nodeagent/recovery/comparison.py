@@ -38,8 +38,8 @@ def _compare_sessions(array: Array) -> None:
     for session in sessions.sessions():
         if session.target in targets and (session.target, session.portal) not in named:
             _LOG.warning(
-                "Session %s to %s leads to portal %s (%s), which array %s no longer names: if no disk is behind "
-                "it, end it with iscsiadm -m session -r %s --logout.",
+                "Session %s to %s leads to portal %s (%s), which array %s no longer names: if no disk is "
+                "behind it, end it with iscsiadm -m session -r %s --logout.",
                 session.sid, session.target, session.portal, session.state, array.name, session.sid,
             )  # fmt: skip
 

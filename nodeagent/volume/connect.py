@@ -111,7 +111,7 @@ def _degraded(report: Report, reply: AttachReply) -> str:
         remarks.append("Only a single path is in use.")
     elif not reply.multipath:
         remarks.append(
-            f"Attached, but degraded: {len(reply.found)} paths and no multipath map, so that one alone is used "
-            "until multipathd makes one (systemctl status multipathd)."
+            f"Attached, but degraded: {len(reply.found)} paths and no multipath map, so that one alone is "
+            "used until multipathd makes one (systemctl status multipathd)."
         )
     return " ".join(remarks)

@@ -32,19 +32,20 @@ RAW = {
 """Calls that change something, by the last two names of what is called."""
 PROGRAMS = {
     "iscsiadm": "login", "multipath": "map", "mkfs": "format", "fsck.ext4": "check", "blkid": "",
+    "systemctl": "",
 }  # fmt: skip
 """What `run` starts, and what it changes; an empty word: nothing."""
 ORDERS = ("add path", "add map", "resize map", "del map", "disablequeueing")
 """What multipathd is asked to do; everything else is a question."""
 NO_STEP = {
     (
-        "helper/mount.py",
-        "_prove",
+        "helper/mounted.py",
+        "prove",
     ): "puts a target back to what it was; what is left of that is a mount of ours",
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
     ("helper/child.py", "abandoned"): "the list of children that ended",
-    ("helper/child.py", "give_up"): "the list of children that ended",
+    ("helper/child.py", "forget"): "the list of children that ended",
     (
         "nodeagent/recovery/reconciliation.py",
         "_compare",
