@@ -42,6 +42,10 @@ NO_STEP = {
         "helper/mounted.py",
         "prove",
     ): "puts a target back to what it was; what is left of that is a mount of ours",
+    (
+        "helper/mount.py",
+        "_with_map",
+    ): "a map that came too late for attach, whose step it is; the next call finds it",
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
     ("helper/child.py", "abandoned"): "the list of children that ended",
