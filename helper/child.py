@@ -153,6 +153,7 @@ def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterat
             os._exit(0)
     os.close(leash)
     os.close(writing)
+    PRIVATE.add(held)  # one child more that has it, and an abandoned one would keep the device open
     try:
         answers, running = collect((reading,), deadline)
         found = _understood(answers[reading], what)
@@ -164,6 +165,7 @@ def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterat
     finally:
         os.close(reading)
         os.close(held)
+        PRIVATE.discard(held)
         give_up(pid, what, volume)
 
 

@@ -21,10 +21,8 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
     """
     volume = device.find(uid)
     if volume.disks and not device.unmapped(volume, deadline):
-        text = (
-            f"Volume {uid} was to be taken down here because the array no longer maps it to this host, but "
-        )
-        text += "not every path says that its LUN is gone: nothing was unmounted. Ask again."
+        text = f"Volume {uid} was to be taken down here because the array no longer maps it to this host, "
+        text += "but not every path says that its LUN is gone: nothing was unmounted. Ask again."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)
     found = child.apart(functools.partial(_said, volume, settings), deadline, "The look for mounts", uid)
     if using := [*found, *volume.holders()]:

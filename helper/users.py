@@ -16,8 +16,6 @@ from helper.device import Volume
 from instorage.wire.fault import Code, Fault
 
 _LET_GO = 3  # seconds for udev to let go of a device that was just closed
-
-
 _DEAD = (errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EIO, errno.ENOMEDIUM)
 
 
