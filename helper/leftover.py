@@ -32,12 +32,12 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
 
 
 def _held(volume: device.Volume, settings: Settings) -> list[str]:
-    """Name the mounts that stay when kubelet's are ended; one of the same peer group follows them."""
+    """Name the mounts that stay when kubelet's are ended; those that go with them do not."""
     numbers = volume.numbers
-    own = {row.target: row.peers for row in mounts.table() if row.number in numbers and ours(row, settings)}
+    own = {row.target: row for row in mounts.table() if row.number in numbers and ours(row, settings)}
 
     def follows(row: mounts.Row, *, here: bool) -> bool:
-        return row.target in own and (here or bool(row.peers & own[row.target]))
+        return row.target in own and (here or row.goes_with(own[row.target]))
 
     return [
         f"a mount on {row.target} (seen by process {process})"

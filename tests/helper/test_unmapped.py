@@ -124,6 +124,23 @@ def test_a_container_of_another_peer_group_holds_it(rig: Rig) -> None:
     assert "process 77" in rig.refused()
 
 
+def test_a_container_that_follows_the_same_mount_as_kubelets_holds_it(rig: Rig) -> None:
+    """Both would go with a third one's; with kubelet's own only what follows that goes."""
+    for process in ("self", "1"):
+        (rig.host.root / f"proc/{process}/ns/mnt").unlink()
+        rig.sees(process, "the host", f"{rig.target} rw shared:20 master:5")
+    rig.sees("77", "a container", f"{rig.target} rw master:5")
+    assert "process 77" in rig.refused()
+
+
+def test_two_mounts_that_are_in_no_peer_group_have_none_in_common(rig: Rig) -> None:
+    for process in ("self", "1"):
+        (rig.host.root / f"proc/{process}/ns/mnt").unlink()
+        rig.sees(process, "the host", f"{rig.target} rw unbindable")
+    rig.sees("77", "a container", f"{rig.target} rw unbindable")
+    assert "process 77" in rig.refused()
+
+
 @pytest.mark.parametrize("how", ["master:20", "shared:20", "shared:31 master:20"])
 def test_a_namespace_whose_mount_goes_with_kubelets_holds_nothing(rig: Rig, how: str) -> None:
     rig.sees("77", "a container", f"{rig.target} rw {how}")
