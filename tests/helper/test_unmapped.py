@@ -18,7 +18,7 @@ from tests.helper.host import UID, Host
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 POD = f"pods/{1:032x}/volumes/inspur~instorage-flexvolume/pvc-1"
 
 
