@@ -95,7 +95,9 @@ class Supervisor:
             elif isinstance(self._configured, Fault):
                 self._refuse(connection, self._configured)
             elif len(self._workers) >= MAX_WORKERS + (uid == 0) * FOR_ROOT:
-                fault = Fault(Code.NOT_ALLOWED, f"The helper serves {MAX_WORKERS} connections already.")
+                fault = Fault(
+                    Code.HELPER_BUSY, f"The helper serves {MAX_WORKERS} connections already: ask again."
+                )
                 self._refuse(connection, fault)
             else:
                 self._fork(connection, self._configured)

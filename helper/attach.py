@@ -101,7 +101,7 @@ def _remove_stale(name: str, uid: str, fault: Fault, deadline: float) -> None:
         why, held = "the kernel does not let it go", ""
     except Fault as kept:
         held = str(kept.fields.get("holder", ""))
-        why = f"used by {held}" if held else str(kept)
+        why = f"in use by {disk.uid or 'nobody known'}: {held}" if held else str(kept)
     mend = "it is a path of this very volume, and must answer again" if disk.uid == uid else "end that first"
     fields = {**fault.fields, "held": held}
     raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)

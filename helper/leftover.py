@@ -26,21 +26,26 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
         )
         text += "not every path says that its LUN is gone: nothing was unmounted. Ask again."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)
-    found = child.apart(functools.partial(_held, volume, settings), deadline, "The look for mounts", uid)
+    found = child.apart(functools.partial(_said, volume, settings), deadline, "The look for mounts", uid)
     if using := [*found, *volume.holders()]:
         raise busy(uid, using)
 
 
-def _held(volume: device.Volume, settings: Settings) -> list[str]:
-    """Name the mounts that stay when kubelet's are ended; those that go with them do not."""
+def _said(volume: device.Volume, settings: Settings) -> list[str]:
+    return [
+        f"a mount on {row.target} (seen by process {process})" for process, row in holders(volume, settings)
+    ]
+
+
+def holders(volume: device.Volume, settings: Settings) -> list[tuple[str, mounts.Row]]:
+    """Return the mounts that stay when kubelet's are ended, each with a process that sees it. May hang.
+
+    One at the same place and of the same peer group, in a namespace that follows the host's, goes with those.
+    """
     numbers = volume.numbers
     own = {row.target: row for row in mounts.table() if row.number in numbers and ours(row, settings)}
 
     def follows(row: mounts.Row, *, here: bool) -> bool:
         return row.target in own and (here or row.goes_with(own[row.target]))
 
-    return [
-        f"a mount on {row.target} (seen by process {process})"
-        for process, here, row in mounts.seen(numbers)
-        if not follows(row, here=here)
-    ]
+    return [(process, row) for process, here, row in mounts.seen(numbers) if not follows(row, here=here)]

@@ -17,6 +17,7 @@ PACKAGES = {  # program: package of Debian, of Red Hat
     "iscsiadm": ("open-iscsi", "iscsi-initiator-utils"),
     "multipath": ("multipath-tools", "device-mapper-multipath"),
     "blkid": ("util-linux", "util-linux"),
+    "systemctl": ("systemd", "systemd"),
     "mkfs.xfs": ("xfsprogs", "xfsprogs"),
     **dict.fromkeys(("mkfs.ext3", "mkfs.ext4", "fsck.ext4"), ("e2fsprogs", "e2fsprogs")),
 }

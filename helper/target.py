@@ -127,7 +127,12 @@ def _step(at: int, part: str, target: Target, *, must: bool) -> int:
             raise
         link = isinstance(error, NotADirectoryError)
         why = "is a link or no directory" if link else f"cannot be opened ({error.strerror})"
-        text = f"{part} in {target.text} {why}."
+        mend = (
+            f": put a bind mount there instead of a link (only {target.root} itself may be one)"
+            if link
+            else ""
+        )
+        text = f"{part} in {target.text} {why}{mend}."
         raise Fault(Code.NOT_ALLOWED, text, target=target.text) from None
 
 

@@ -11,27 +11,28 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.adopted import AdoptedFile
 from instorage.arrays.pool import ArrayPool, array_client
+from instorage.tenancy.adopted import AdoptedFile
 from instorage.wire.fault import Fault
-from nodeagent import barrier, tenancy
-from nodeagent.attached import Attachments
-from nodeagent.dispatch import Dispatcher
-from nodeagent.flight import Flights, VolumeLocks
-from nodeagent.host_lock import Expansions
-from nodeagent.journal import Log
-from nodeagent.node import Node
-from nodeagent.paths import Paths
-from nodeagent.portals import Portals
-from nodeagent.reconciliation import REST_SECONDS, Reconciler
-from nodeagent.records import Records
-from nodeagent.server import Server
-from nodeagent.settings import Settings
+from nodeagent.expansion import barrier
+from nodeagent.host.paths import Paths
+from nodeagent.host.portals import Portals
+from nodeagent.operation.attached import Attachments
+from nodeagent.operation.expansions import Expansions
+from nodeagent.operation.journal import Log
+from nodeagent.operation.node import Node
+from nodeagent.operation.records import Records
+from nodeagent.operation.settings import Settings
+from nodeagent.operation.volume_locks import VolumeLocks
+from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
+from nodeagent.service.dispatch import Dispatcher
+from nodeagent.service.server import Server
+from nodeagent.volume import tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from instorage.configuration import Configuration, LogSettings
+    from instorage.configuration.settings import Configuration, LogSettings
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -55,7 +56,6 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
         portals=Portals(paths.sysfs),
         attachments=Attachments(),
         locks=VolumeLocks(),
-        flights=Flights(),
         expansions=Expansions(),
         boot_id=paths.boot_id.read_text().strip(),
     )
@@ -77,10 +77,10 @@ class Agent:
         self._node = node
         self._notify = notifier()
         self._status = ""
-        dispatcher = Dispatcher(node)
-        self._reconciler = Reconciler(node, dispatcher.begin, rest)
-        dispatcher.use(self._reconciler)
-        self.server = Server(listeners, dispatcher.answer, uid)
+        self._dispatcher = Dispatcher(node)
+        self._reconciler = Reconciler(node, self._dispatcher.begin, rest)
+        self._dispatcher.use(self._reconciler)
+        self.server = Server(listeners, self._dispatcher.answer, uid)
 
     def run(self) -> None:
         """Settle the past (at most 60 s), say READY=1, serve until `stop`, finish what is being answered."""
@@ -126,7 +126,7 @@ class Agent:
         """Feed the watchdog, if neither an operation nor the records hang (the latter would block here)."""
         self._node.records.all()
         self._tell_status()
-        if self._node.flights.oldest() < STUCK_SECONDS:
+        if self._dispatcher.flights.oldest() < STUCK_SECONDS:
             self._notify("WATCHDOG=1")
         else:
             _LOG.error("An operation hangs: the watchdog is no longer fed")

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from instorage.sample import SAMPLE_18000
+from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
 from instorage.wire.fault import Fault
 from provisioner import glog

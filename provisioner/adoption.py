@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.grant import STORAGE_OPTION, Grant, SignedGrant
+from instorage.tenancy.grant import STORAGE_OPTION, Grant, SignedGrant
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.persistent_volume import options
@@ -12,7 +12,7 @@ from provisioner.persistent_volume import options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from instorage.signature import SigningKey
+    from instorage.tenancy.signature import SigningKey
     from provisioner.arrays import Arrays
     from provisioner.cluster import Object
 

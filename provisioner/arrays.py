@@ -7,13 +7,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from instorage.arrays.pool import ArrayPool, array_client
-from instorage.configuration_file import ConfigurationFile
+from instorage.configuration.file import ConfigurationFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration import Configuration
+    from instorage.configuration.settings import Configuration
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage.signature import SigningKey
+from instorage.tenancy.signature import SigningKey
 from provisioner import places
 from provisioner.arrays import Arrays
 from provisioner.cluster import Cluster

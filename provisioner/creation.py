@@ -15,7 +15,7 @@ from provisioner.persistent_volume import built
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
-    from instorage.signature import SigningKey
+    from instorage.tenancy.signature import SigningKey
     from provisioner.arrays import Arrays
     from provisioner.claims import Wanted
     from provisioner.cluster import Cluster, Object

@@ -11,15 +11,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage.adopted import adopted_line
 from instorage.privilege import leave_root
+from instorage.tenancy.adopted import adopted_line
 from instorage.wire.fault import Fault
 from provisioner import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from instorage.signature import SigningKey
+    from instorage.tenancy.signature import SigningKey
     from provisioner.arrays import Arrays
     from provisioner.cluster import Object
 
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def adopt(given: argparse.Namespace) -> int:
     """Print the lines; root reads key and PVs, and asks the arrays as the provisioner's user."""
-    from instorage.signature import SigningKey
+    from instorage.tenancy.signature import SigningKey
     from provisioner.adoption import unsigned
     from provisioner.arrays import Arrays
     from provisioner.cluster import VOLUMES, Away, Cluster, Refusal

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
-from instorage.grant import UID_OPTION
+from instorage.tenancy.grant import UID_OPTION
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.grant import NAMESPACE_OPTION, SIGNATURE_OPTION, STORAGE_OPTION, UID_OPTION, Grant
+from instorage.tenancy.grant import NAMESPACE_OPTION, SIGNATURE_OPTION, STORAGE_OPTION, UID_OPTION, Grant
 from provisioner.claims import as_quantity, notes
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
-    from instorage.signature import SigningKey
+    from instorage.tenancy.signature import SigningKey
     from provisioner.claims import Wanted
     from provisioner.cluster import Object
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from simulator.array import POOLS, Settings, Simulator
-from simulator.dataplane import DataPlane, NoDataPlane
-from simulator.dialect import Dialect
-from simulator.limits import Limits
-from simulator.lio import LioDataPlane
-from simulator.remote import RemoteDataPlane
-from simulator.topology import Topology
+from simulator.dataplane.lio import LioDataPlane
+from simulator.dataplane.plane import DataPlane, NoDataPlane
+from simulator.dataplane.remote import RemoteDataPlane
+from simulator.face.limits import Limits
+from simulator.language.dialect import Dialect
+from simulator.model.topology import Topology
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -36,7 +36,13 @@ def arguments() -> argparse.ArgumentParser:
         metavar="NODE=ADDRESS:PORT",
         help="default 1=10.9.0.1:3260 2=10.9.1.1:3260",
     )
-    add("--dialect", action="append", default=[], metavar="SWITCH=VALUE", help="see simulator.dialect")
+    add(
+        "--dialect",
+        action="append",
+        default=[],
+        metavar="SWITCH=VALUE",
+        help="see simulator.language.dialect",
+    )
     limits = Limits()
     add("--limit-burst", type=int, default=limits.burst, help="0: none")
     add("--limit-rate", type=float, default=limits.rate, help="new connections per second after the burst")

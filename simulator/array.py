@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from simulator.capacity import UNITS
-from simulator.control import Control
-from simulator.control_server import ControlServer
-from simulator.control_verbs import Verbs
-from simulator.counters import Counters
-from simulator.dataplane import DataPlane, NoDataPlane
-from simulator.dialect import Dialect
-from simulator.engine import Engine
-from simulator.faults import Faults
-from simulator.interpreter import Interpreter
-from simulator.limits import Limits
-from simulator.listener import SshServer, host_key
-from simulator.ssh import Access
-from simulator.state import Pool, State
-from simulator.store import Store
-from simulator.topology import Topology
+from simulator.control.client import Control
+from simulator.control.server import ControlServer
+from simulator.control.verbs import Verbs
+from simulator.dataplane.plane import DataPlane, NoDataPlane
+from simulator.execution.engine import Engine
+from simulator.face.interpreter import Interpreter
+from simulator.face.limits import Limits
+from simulator.face.listener import SshServer, host_key
+from simulator.face.ssh import Access
+from simulator.instruments.counters import Counters
+from simulator.instruments.faults import Faults
+from simulator.language.dialect import Dialect
+from simulator.model.capacity import UNITS
+from simulator.model.state import Pool, State
+from simulator.model.store import Store
+from simulator.model.topology import Topology
 
 EXTENT = 256 * UNITS["mb"]
 POOLS = "Pool0:100GiB,Pool1:100GiB"

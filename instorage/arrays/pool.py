@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration import Configuration, StorageSettings
+    from instorage.configuration.settings import Configuration, StorageSettings
 
 
 def array_client(entry: StorageSettings, known_hosts: Path) -> Array:

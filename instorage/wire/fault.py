@@ -55,6 +55,7 @@ class Code(StrEnum):
     READ_ONLY_FIRST_USE = "read-only-first-use"
     NOT_OURS = "not-ours"  # what is there belongs to somebody else
     BARRIER = "barrier"  # an interrupted active-active expansion stops this host
+    HELPER_BUSY = "helper-busy"  # it serves as many connections as it may; nothing was done
     LOCK_TIMEOUT = "lock-timeout"
     LOCK_LOST = "lock-lost"
     TOOL_FAILED = "tool-failed"  # a program answered with an error that has no code of its own

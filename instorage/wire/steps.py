@@ -2,7 +2,7 @@
 
 Each is named once, directly after what it names was done. The crash tests' build puts another `reached` in
 the place of this one (`tests/lab/crash/build.py`); the product has no way to be stopped. Growth's steps
-are in `growth`, the agent's in `nodeagent.steps`.
+are in `growth`, the agent's in `nodeagent.operation.steps`.
 """
 
 from enum import StrEnum

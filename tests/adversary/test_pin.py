@@ -65,7 +65,7 @@ class Node:
 
     def run(self, module: str, *arguments: str, status: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", f"nodeagent.{module}", *arguments],
+            [sys.executable, "-m", f"nodeagent.administration.{module}", *arguments],
             cwd=ROOT,
             env={
                 "INSTORAGE_CONFIG": str(self.directory / "config/instorage.yaml"),

@@ -19,10 +19,10 @@ from instorage.arrays.pool import ArrayPool
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes, Iqn
 from nodeagent.__main__ import Agent, build
-from nodeagent.paths import Paths
+from nodeagent.host.paths import Paths
 from simulator.array import Settings, Simulator
-from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.face.limits import Limits
+from simulator.model.topology import Topology
 from tests.agent.call import Reply, Stub
 from tests.agent.helper_peer import IQN, HelperPeer
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from instorage.arrays.endpoint import Limits as Patience
-    from instorage.configuration import StorageSettings
+    from instorage.configuration.settings import StorageSettings
 
 GIB = 1 << 30
 KUBELET = "/var/lib/kubelet"

@@ -88,7 +88,7 @@ def pair(directory: Path, portal: Callable[[], str], monkeypatch: pytest.MonkeyP
     made = Bench(directory, {1: portal(), 2: portal()}, patience=PATIENCE)
     monkeypatch.setenv("INSTORAGE_HELPER_SOCKET", str(directory / "helper.sock"))
     monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
-    monkeypatch.setattr("nodeagent.ctl_barrier.leave_root", lambda _: None)
+    monkeypatch.setattr("nodeagent.administration.barrier.leave_root", lambda _: None)
     made.start()
     yield Pair(made)
     made.do("clear")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from instorage.arrays.endpoint import Limits
 from instorage.arrays.expansion import NINE, Expansion, Step
 from instorage.wire.record import to_json
-from nodeagent import ctl_barrier
+from nodeagent.administration import barrier
 from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, options, until
 from tests.arrays.expanding import COMMAND
 
@@ -72,11 +72,11 @@ class Pair:
         return [planned.step for planned in found.commands]
 
     def plan(self, volume: VolumeName | None = None) -> str:
-        return "\n".join(ctl_barrier.plan(self.bench.paths.configuration, volume))
+        return "\n".join(barrier.plan(self.bench.paths.configuration, volume))
 
     def resume(self) -> str:
         told: list[str] = []
-        lines = list(ctl_barrier.resume(self.bench.paths.configuration, None, told.append))
+        lines = list(barrier.resume(self.bench.paths.configuration, None, told.append))
         return "\n".join([*told, *lines])
 
     def picture(self) -> dict[str, Any]:

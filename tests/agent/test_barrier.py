@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.expansion import Step
-from nodeagent import ctl, ctl_barrier
+from nodeagent.administration import barrier, ctl
 from tests.agent.bench import GIB, Bench, device_target, options
 from tests.agent.expanding import VOLUME, Pair
 
@@ -178,7 +178,7 @@ def test_resume_of_a_volume_that_is_not_mounted_here_never_syncs(pair: Pair) -> 
 
 
 def test_resume_waits_for_nobody_who_works_on_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctl_barrier, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(barrier, "WAIT_SECONDS", 0.2)
     gate, at = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -207,7 +207,7 @@ def test_resume_begins_only_when_nothing_is_attached_or_detached(
     script = pair.bench.helper.script("Attach", gate=gate)
     call = pair.bench.begin("waitforattach", "", options("other"))
     assert script.reached.wait(10)
-    monkeypatch.setattr(ctl_barrier, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(barrier, "WAIT_SECONDS", 0.2)
     run(pair, "resume", status=1)
     assert "The host lock is held" in said(capsys)
     gate.set()

@@ -107,7 +107,7 @@ def test_a_silent_array_is_no_success_unless_another_has_the_volume(lost: Bench)
 def test_an_array_that_says_nothing_does_not_hold_the_others_up(
     lost: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nodeagent.detach.SILENT_SECONDS", 0.5)
+    monkeypatch.setattr("nodeagent.calls.detach.SILENT_SECONDS", 0.5)
     lost.do("logins", port=IQN, nodes=[])
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.expansion import NINE, Step
-from nodeagent import host_guard
+from nodeagent.expansion import guard
 from tests.agent.bench import GIB, device_target, until
 from tests.agent.expanding import COMMAND, VOLUME, Pair, left_of
 from tests.agent.helper_peer import FaultError
@@ -265,8 +265,8 @@ def test_a_thaw_by_somebody_else_never_leads_to_a_sync_over_different_copies(pai
 
 
 def test_a_lease_that_runs_out_counts_as_a_thaw(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_guard, "LEASE_SECONDS", 0.4)
-    monkeypatch.setattr(host_guard, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(guard, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(guard, "STEP_SECONDS", 0.0)
     pair.bench.do("fault", command="expandvdisksize", delay=0.5)
     pair.expand().success()
     assert pair.syncs() == 0
@@ -274,8 +274,8 @@ def test_a_lease_that_runs_out_counts_as_a_thaw(pair: Pair, monkeypatch: pytest.
 
 
 def test_a_lease_counts_from_before_it_was_asked_for(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_guard, "LEASE_SECONDS", 3.0)
-    monkeypatch.setattr(host_guard, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(guard, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(guard, "STEP_SECONDS", 0.0)
     gate = threading.Event()
     pair.bench.helper.script("Freeze")
     late = pair.bench.helper.script("Freeze", gate=gate)  # its answer comes when a command has no time left
@@ -289,8 +289,8 @@ def test_a_lease_counts_from_before_it_was_asked_for(pair: Pair, monkeypatch: py
 
 
 def test_a_slow_array_does_not_outlast_the_lease(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_guard, "LEASE_SECONDS", 3.0)
-    monkeypatch.setattr(host_guard, "STEP_SECONDS", 2.5)
+    monkeypatch.setattr(guard, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(guard, "STEP_SECONDS", 2.5)
     pair.bench.do("fault", command="expandvdisksize", delay=0.8, times=4)
     pair.expand().success()
     assert pair.syncs() == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodeagent.helper_defaults import refresh
+from nodeagent.administration.helper_defaults import refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,8 @@ def test_nothing_heavy_is_imported_when_nothing_changed(source: Path, tmp_path: 
     made = tmp_path / "defaults.conf"
     refresh(source, made, os.getuid())
     program = (
-        "import os, sys; from pathlib import Path; from nodeagent.helper_defaults import refresh;"
+        "import os, sys; from pathlib import Path;"
+        "from nodeagent.administration.helper_defaults import refresh;"
         f"assert refresh(Path({str(source)!r}), Path({str(made)!r}), os.getuid()) == '';"
         "print([name for name in ('yaml', 'cryptography', 'paramiko') if name in sys.modules])"
     )

@@ -26,7 +26,7 @@ def service(directory: Path, portal: Callable[[], str], monkeypatch: pytest.Monk
     made = Service(Bench(directory, {1: portal(), 2: portal()}))
     monkeypatch.setenv("INSTORAGE_HELPER_SOCKET", str(directory / "helper.sock"))
     monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
-    monkeypatch.setattr("nodeagent.ctl_barrier.leave_root", lambda _: None)
+    monkeypatch.setattr("nodeagent.administration.barrier.leave_root", lambda _: None)
     yield made
     made.close()
     made.bench.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.expansion import Step
-from nodeagent import dispatch
+from nodeagent.service import dispatch
 from tests.agent.bench import GIB, device_target, options, pod_target, until
 from tests.agent.expanding import COMMAND, Pair
 

@@ -9,7 +9,7 @@ import pytest
 
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.model import Usage
-from nodeagent.device_mount import fresh_by_usage
+from nodeagent.calls.mountdevice import fresh_by_usage
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench

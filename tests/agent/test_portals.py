@@ -14,7 +14,7 @@ from instorage.arrays.model import VolumeSpec
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Portal
-from nodeagent.portals import Portals, sessions
+from nodeagent.host.portals import Portals, sessions
 from tests.agent.bench import Bench
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def test_the_kernel_is_asked_for_routes() -> None:
     """In a network namespace of its own there is none."""
     unshare = shutil.which("unshare")
     assert unshare
-    program = "from nodeagent.routes import no_route; print(no_route('10.1.2.3'), no_route('2001:db8::1'))"
+    program = (
+        "from nodeagent.host.routes import no_route; print(no_route('10.1.2.3'), no_route('2001:db8::1'))"
+    )
     argv = [unshare, "--net", sys.executable, "-c", program]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.split("\n")[0] == "no route no route"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.adopted import adopted_line
-from instorage.grant import Grant, SignedGrant
-from instorage.signature import SigningKey
+from instorage.tenancy.adopted import adopted_line
+from instorage.tenancy.grant import Grant, SignedGrant
+from instorage.tenancy.signature import SigningKey
 from tests.agent.bench import NODE, POD, Bench, device_target, options, pod_target, until
 from tests.agent.test_lifecycle import VOLUME, recorded
 

@@ -285,7 +285,7 @@ def test_secrets_in_the_options_are_in_no_record_and_no_answer(bench: Bench) -> 
 
 
 def test_a_call_that_never_ends_is_cut_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nodeagent.caller.READ_SECONDS", 0.2)
+    monkeypatch.setattr("nodeagent.service.caller.READ_SECONDS", 0.2)
     began = time.monotonic()
     slow = bench.begin_raw(b"waitforattach\0")
     assert "did not come" in until(lambda: slow.recv(65536)).decode()

@@ -14,8 +14,8 @@ from instorage.arrays.model import VolumeSpec
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes
 from simulator.array import Settings, Simulator
-from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.face.limits import Limits
+from simulator.model.topology import Topology
 from tests.agent.bench import GIB, NODE, Bench, device_target, options
 
 if TYPE_CHECKING:

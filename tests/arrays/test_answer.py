@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
-from instorage.arrays.as18000.answer import Detail, Row, Source, parse_detail, parse_list
-from instorage.arrays.as18000.cli import Cli
 from instorage.arrays.as18000.ownership import Claim
-from instorage.arrays.as18000.refusal import Output, Refused, judge
 from instorage.arrays.as18000.resting import RestingLuns
+from instorage.arrays.as18000.session.answer import Detail, Row, Source, parse_detail, parse_list
+from instorage.arrays.as18000.session.cli import Cli
+from instorage.arrays.as18000.session.refusal import Output, Refused, judge
 from instorage.arrays.endpoint import Limits
 from instorage.arrays.model import Initiator, VolumeSpec
 from instorage.volume_name import VolumeName

@@ -15,7 +15,7 @@ import pytest
 from instorage import operation
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from simulator.limits import Limits as ArrayLimits
+from simulator.face.limits import Limits as ArrayLimits
 from tests.arrays.conftest import LIMITS, NAMES, NODE, settled, spec
 
 if TYPE_CHECKING:

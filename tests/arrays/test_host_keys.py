@@ -12,8 +12,8 @@ import paramiko
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from instorage.arrays.as18000 import host_keys
-from instorage.arrays.as18000.host_keys import HostKeyFile
+from instorage.arrays.as18000.session import host_keys
+from instorage.arrays.as18000.session.host_keys import HostKeyFile
 from instorage.arrays.endpoint import Endpoint
 from instorage.wire.fault import Code, Fault
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from instorage.arrays.as18000.limiter import ConnectionLimiter, Lockout
+from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Lockout
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
 

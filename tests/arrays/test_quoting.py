@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage.arrays.as18000 import quoting
+from instorage.arrays.as18000.session import quoting
 from instorage.wire.fault import Code, Fault
 
 HARMLESS = string.ascii_letters + string.digits + " ._:%=,+-"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.topology import Topology
+from simulator.model.topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from instorage import storage_section
-from instorage.configuration import load
+from instorage.configuration import storage_section
+from instorage.configuration.settings import load
 from instorage.wire.fault import Code, Fault
 
 SMALL = """\

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage.adopted import MAX_LINE, AdoptedFile, adopted_line, parse, parse_line
-from instorage.grant import Grant, SignedGrant
+from instorage.tenancy.adopted import MAX_LINE, AdoptedFile, adopted_line, parse, parse_line
+from instorage.tenancy.grant import Grant, SignedGrant
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from instorage import host_section, sample, shadow, storage_section
-from instorage.configuration import Fence, Level, Link, Patience, load
-from instorage.secret import Secret
+from instorage.configuration import host_section, sample, shadow, storage_section
+from instorage.configuration.secret import Secret
+from instorage.configuration.settings import Fence, Level, Link, Patience, load
 from instorage.wire.fault import Code, Fault
 from tests.configuration.conftest import SMALL, refusal, written
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage import shadow
-from instorage.configuration_file import ConfigurationFile
+from instorage.configuration import shadow
+from instorage.configuration.file import ConfigurationFile
 from instorage.wire.fault import Fault
 from tests.configuration.conftest import SMALL, written
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instorage import sample
-from instorage.configuration import Configuration, load
+from instorage.configuration import sample
+from instorage.configuration.settings import Configuration, load
 from instorage.wire.fault import Fault
 from tests.configuration.conftest import SMALL, refusal, written
 

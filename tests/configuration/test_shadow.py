@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage import shadow
-from instorage.secret import Secret
+from instorage.configuration import shadow
+from instorage.configuration.secret import Secret
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:

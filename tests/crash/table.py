@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from instorage.wire import growth as growth_steps
 from instorage.wire import steps as helper_steps
-from nodeagent import steps as agent_steps
+from nodeagent.operation import steps as agent_steps
 
 Step = StrEnum(
     "Step", {one.name: one.value for part in (helper_steps, growth_steps, agent_steps) for one in part.Step}

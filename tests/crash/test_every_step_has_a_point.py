@@ -32,32 +32,37 @@ RAW = {
 """Calls that change something, by the last two names of what is called."""
 PROGRAMS = {
     "iscsiadm": "login", "multipath": "map", "mkfs": "format", "fsck.ext4": "check", "blkid": "",
+    "systemctl": "",
 }  # fmt: skip
 """What `run` starts, and what it changes; an empty word: nothing."""
 ORDERS = ("add path", "add map", "resize map", "del map", "disablequeueing")
 """What multipathd is asked to do; everything else is a question."""
 NO_STEP = {
     (
-        "helper/mount.py",
-        "_prove",
+        "helper/mounted.py",
+        "prove",
     ): "puts a target back to what it was; what is left of that is a mount of ours",
+    (
+        "helper/mount.py",
+        "_with_map",
+    ): "a map that came too late for attach, whose step it is; the next call finds it",
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
     ("helper/child.py", "abandoned"): "the list of children that ended",
-    ("helper/child.py", "give_up"): "the list of children that ended",
+    ("helper/child.py", "forget"): "the list of children that ended",
     (
-        "nodeagent/reconciliation.py",
+        "nodeagent/recovery/reconciliation.py",
         "_compare",
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     (
-        "nodeagent/ctl_release.py",
+        "nodeagent/administration/release.py",
         "_release",
     ): "an administrator's one command to the array, which he repeats himself; nothing follows it",
     (
-        "nodeagent/ctl_barrier.py",
+        "nodeagent/administration/barrier.py",
         "_resume",
     ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
-    ("nodeagent/records.py", "remove"): "is itself a step of its callers",
+    ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""
 
@@ -76,7 +81,7 @@ class Function(NamedTuple):
 def functions() -> list[Function]:
     found = []
     for folder in ("helper", "nodeagent"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text())
             tops = [
                 *tree.body,

@@ -44,7 +44,7 @@ def pair(agent: Victim, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Pai
     """An active-active volume that a pod of the victim's node uses."""
     monkeypatch.setenv("INSTORAGE_HELPER_SOCKET", str(directory / "helper.sock"))
     monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
-    monkeypatch.setattr("nodeagent.ctl_barrier.leave_root", lambda _: None)
+    monkeypatch.setattr("nodeagent.administration.barrier.leave_root", lambda _: None)
     agent.start()
     return Pair(agent.bench)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from instorage import sample, shadow
+from instorage.configuration import sample, shadow
 
 pytestmark = pytest.mark.subprocess
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def ext(*arguments: str, env: dict[str, str] | None = None, **more: Any) -> subp
     if "stdin" not in more and "input" not in more:
         more["stdin"] = subprocess.DEVNULL
     done = subprocess.run(
-        [sys.executable, "-m", "nodeagent.ext", *arguments],
+        [sys.executable, "-m", "nodeagent.administration.ext", *arguments],
         cwd=ROOT, env=CLEAN | (env or {}), capture_output=True, text=True, timeout=30, check=False, **more,
     )  # fmt: skip
     assert done.stderr == ""
@@ -62,7 +62,7 @@ def test_help_begins_with_exactly_the_manuals_list() -> None:
 
 def test_help_loads_nothing_that_is_slow() -> None:
     program = (
-        "import sys; sys.argv = ['', 'ext-help']; from nodeagent.ext import main; main(); "
+        "import sys; sys.argv = ['', 'ext-help']; from nodeagent.administration.ext import main; main(); "
         "print([name for name in ('paramiko', 'yaml', 'cryptography') if name in sys.modules])"
     )
     done = subprocess.run(
@@ -131,7 +131,7 @@ def test_a_password_is_asked_for_twice_on_a_terminal_and_not_echoed(key: dict[st
     ours, theirs = pty.openpty()
     try:
         child = subprocess.Popen(
-            [sys.executable, "-m", "nodeagent.ext", "ext-encrypt-password"],
+            [sys.executable, "-m", "nodeagent.administration.ext", "ext-encrypt-password"],
             cwd=ROOT, env=CLEAN | key, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE,
             start_new_session=True,  # away from the terminal of whoever runs the tests
         )  # fmt: skip
@@ -158,7 +158,7 @@ def test_an_unknown_command_is_said() -> None:
 
 def test_a_reader_that_went_away_is_no_traceback() -> None:
     done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m nodeagent.ext ext-sample-18000-cfg | true"],
+        ["sh", "-c", f"{sys.executable} -m nodeagent.administration.ext ext-sample-18000-cfg | true"],
         cwd=ROOT, env=CLEAN, capture_output=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.stderr == b""

@@ -39,7 +39,7 @@ class Site:
 
     def release(self, *arguments: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "nodeagent.ctl", "release", *arguments],
+            [sys.executable, "-m", "nodeagent.administration.ctl", "release", *arguments],
             cwd=ROOT,
             env={
                 "INSTORAGE_CONFIG": str(self.directory / "config/instorage.yaml"),

@@ -15,7 +15,7 @@ from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.expansion import Expansion, Progress, Step
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes
-from nodeagent import barrier_text
+from nodeagent.expansion import barrier_text
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def array(tmp_path: Path) -> Iterator[Simulator]:
 
 def run(directory: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-m", "nodeagent.ext", *arguments],
+        [sys.executable, "-m", "nodeagent.administration.ext", *arguments],
         cwd=ROOT,
         env={"INSTORAGE_PLUGIN_DIRECTORY": str(directory), "STATE_DIRECTORY": str(directory / "state")},
         stdin=subprocess.DEVNULL,
@@ -167,7 +167,7 @@ def command(array: Simulator, directory: Path, line: str) -> None:
 @pytest.mark.root
 def test_root_goes_on_as_the_agents_user_for_good() -> None:
     program = (
-        "import os; from nodeagent import ext_volume; ext_volume.USER = 'nobody'; ext_volume._leave_root(); "
+        "import os; from nodeagent.administration import array; array.USER = 'nobody'; array._leave_root(); "
         "print(set(os.getresuid()), set(os.getresgid()), os.getgroups())"
     )
     done = subprocess.run(

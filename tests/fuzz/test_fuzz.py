@@ -11,7 +11,7 @@ import pytest
 from helper import target
 from instorage.wire import record, varlink
 from instorage.wire.values import FsType, Iqn, VolumeUid
-from nodeagent import flexvolume
+from nodeagent.operation import flexvolume
 from tools.fuzz import helper, oracle, parsers, stub
 from tools.fuzz.__main__ import SOCKETS, TEXTS
 from tools.fuzz.result import FoundError, Result

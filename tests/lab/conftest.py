@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
 JOURNAL_LINES = 60
 LAB = pytest.StashKey[Lab]()
+SPOILED = pytest.StashKey[bool]()
+"""A lab test has failed: what it left in the machines must not make the next one fail, too."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -125,7 +127,16 @@ def pytest_runtest_makereport(
     lab = item.config.stash.get(LAB, None)
     if lab is not None and report.failed and item.get_closest_marker("lab"):
         report.sections.extend(_what_machines_say(lab))
+        item.config.stash[SPOILED] = True
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """After a failure begin with fresh machines: end every fixture, so that the test makes them anew."""
+    if item.config.stash.get(SPOILED, False):
+        item.config.stash[SPOILED] = False
+        item.session._setupstate.teardown_exact(None)
 
 
 def _what_machines_say(lab: Lab) -> Iterator[tuple[str, str]]:

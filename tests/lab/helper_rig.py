@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.dataplane import Target
-from simulator.remote import RemoteDataPlane
+from simulator.dataplane.plane import Target
+from simulator.dataplane.remote import RemoteDataPlane
 from tools.install import as_tar
 from tools.lab.channel import Channel
 from tools.lab.product import build_stub, residue

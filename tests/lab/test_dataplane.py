@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.remote import RemoteDataPlane
+from simulator.dataplane.remote import RemoteDataPlane
 from tools.lab.san import San
 from tools.lab.topology import PORTALS
 

@@ -67,7 +67,7 @@ def test_a_file_system_of_another_type_is_refused_and_untouched(rig: Rig, volume
 def test_data_without_a_signature_are_not_formatted_wherever_they_are(rig: Rig, volume: Volume) -> None:
     rig.attach(volume)
     device = rig.device(volume)
-    for offset in (0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 65):
+    for offset in (0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 1025):
         write = f"dd of={device} bs=1 seek={offset} conv=notrunc,nocreat,fsync status=none"
         rig.sh(f"printf precious | {write}")
         with pytest.raises(HelperFault, match=f"data .at byte {offset}\\)") as refused:
@@ -311,18 +311,22 @@ def test_a_target_that_is_a_link_is_refused(rig: Rig, volume: Volume) -> None:
     rig.detach(volume)
 
 
-def test_a_broken_off_format_is_repeated_only_with_its_record(rig: Rig, volume: Volume) -> None:
+def test_a_broken_off_format_is_repeated_only_with_its_record_and_over_its_superblock(
+    rig: Rig, volume: Volume
+) -> None:
     rig.attach(volume)
     device, identity = rig.device(volume), "11111111-2222-3333-4444-555555555555"
     rig.sh(f"mkfs.ext4 -q -U {identity} {device}")
-    rig.sh(f"dd if=/dev/zero of={device} bs=4k count=1 conv=fsync status=none")
-    with pytest.raises(HelperFault, match="no known file system"):
-        rig.mount(volume)
     record = json.dumps({"schema": 1, "uid": volume.uid, "size": GIB, "uuid": identity})
     rig.node.put(f"/var/lib/instorage-helper/format/{volume.uid}", record, 0o600)
     assert rig.mount(volume)["formatted"] is True
     assert rig.sh(f"blkid -p -s UUID -o value {device}") == identity
     rig.unmount(volume.device_mount)
+    rig.sh(f"dd if=/dev/zero of={device} bs=4k count=1 conv=fsync status=none")
+    rig.node.put(f"/var/lib/instorage-helper/format/{volume.uid}", record, 0o600)
+    with pytest.raises(HelperFault, match="no known file system"):
+        rig.mount(volume)
+    rig.sh(f"rm /var/lib/instorage-helper/format/{volume.uid}")
     rig.detach(volume)
 
 

@@ -13,7 +13,7 @@ import pytest
 from kubernetes.client import models
 
 from instorage.volume_class import VolumeClass
-from nodeagent.flexvolume import Options
+from nodeagent.operation.flexvolume import Options
 from provisioner.claims import ACCESS_MODES
 from provisioner.persistent_volume import Names
 from tests.provisioner.manifests import DEPLOY, documents, files, path

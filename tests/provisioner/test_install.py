@@ -90,7 +90,7 @@ def test_its_instoragectl_says_that_there_is_no_key_and_makes_none(host: Install
 
 @pytest.mark.root
 def test_a_nodes_instoragectl_hands_adopt_on_with_its_arguments(host: Installed) -> None:
-    program = f"{sys.executable} -m nodeagent.ctl"
+    program = f"{sys.executable} -m nodeagent.administration.ctl"
     key = host.root / "no-key"
     done = host.run(f"sh -c 'cd {ROOT} && {program} adopt --key {key}'")
     assert f"The key {key} that signs volumes cannot be used" in done.stderr

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instorage.adopted import parse_line
-from instorage.grant import Grant
-from instorage.signature import SigningKey, verified
+from instorage.tenancy.adopted import parse_line
+from instorage.tenancy.grant import Grant
+from instorage.tenancy.signature import SigningKey, verified
 from provisioner.cluster import VOLUMES, Refusal
 from tests.provisioner.conftest import ROOT, until
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.grant import Grant
-from instorage.signature import SigningKey, verified
+from instorage.tenancy.grant import Grant
+from instorage.tenancy.signature import SigningKey, verified
 from provisioner.cluster import VOLUMES
 from provisioner.persistent_volume import FINALIZER
 from tests.provisioner.conftest import until

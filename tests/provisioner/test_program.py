@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from instorage.configuration import load
+from instorage.configuration.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "systemd/instorage-provisioner.service"
@@ -34,7 +34,7 @@ def test_the_sample_is_a_configuration_that_is_accepted(tmp_path: Path) -> None:
     path.chmod(0o640)
     assert load(path).storage[0].name == "storage-01"
     checked = subprocess.run(
-        [sys.executable, "-m", "nodeagent.ext", "ext-check-cfg", str(path)],
+        [sys.executable, "-m", "nodeagent.administration.ext", "ext-check-cfg", str(path)],
         cwd=ROOT, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.grant import Grant
-from instorage.signature import SigningKey, verified
+from instorage.tenancy.grant import Grant
+from instorage.tenancy.signature import SigningKey, verified
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:

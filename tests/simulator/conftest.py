@@ -12,13 +12,13 @@ import paramiko
 import pytest
 
 from simulator.array import Settings, Simulator
-from simulator.limits import Limits
-from simulator.topology import Topology
+from simulator.face.limits import Limits
+from simulator.model.topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from simulator.dataplane import DataPlane
+    from simulator.dataplane.plane import DataPlane
 
 UNLIMITED = Limits(burst=0, unauthenticated=0, active=0, channels=0)
 IQN = "iqn.1993-08.org.debian:01:node-a"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.capacity import SECTOR, UNITS, allocated, free, real_size, shown, size_in_bytes
-from simulator.codes import ArrayError
-from simulator.state import Copy, Pool, State, Vdisk
+from simulator.language.codes import ArrayError
+from simulator.model.capacity import SECTOR, UNITS, allocated, free, real_size, shown, size_in_bytes
+from simulator.model.state import Copy, Pool, State, Vdisk
 
 GIB = UNITS["gb"]
 EXTENT = 256 * UNITS["mb"]

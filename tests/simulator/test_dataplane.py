@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.dataplane import DataPlaneError, Inventory, Lun, Target
-from simulator.dataplane_server import answer
-from simulator.remote import RemoteDataPlane
+from simulator.dataplane.plane import DataPlaneError, Inventory, Lun, Target
+from simulator.dataplane.remote import RemoteDataPlane
+from simulator.dataplane.server import answer
 from tests.simulator.conftest import IQN, Client
 
 if TYPE_CHECKING:

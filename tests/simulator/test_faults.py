@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import paramiko
 import pytest
 
-from simulator.control import ControlError
+from simulator.control.client import ControlError
 from tests.simulator.conftest import IQN, Client, finish
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from simulator.array import Simulator
-from simulator.limits import Limits
+from simulator.face.limits import Limits
 from tests.simulator.conftest import Client
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 import pytest
 
-from simulator.control import Control
+from simulator.control.client import Control
 from tests.simulator.conftest import IQN, Client
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.control import ControlError
-from simulator.topology import Topology
+from simulator.control.client import ControlError
+from simulator.model.topology import Topology
 from tests.simulator.conftest import IQN
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.shell import ShellSyntaxError, When, split
+from simulator.face.shell import ShellSyntaxError, When, split
 
 WORD = st.text(string.printable, max_size=12)
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodeagent import flexvolume
-from nodeagent.caller import Caller
+from nodeagent.operation.answer import Answer, Status
+from nodeagent.service.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,7 @@ def test_the_agents_own_side_of_the_wire_is_understood(stub: Stub, agent: Callab
         caller = Caller(peer)
         said.append(caller.arguments())
         caller.progress("looking for paths, since 12:00:01")
-        caller.finish(flexvolume.Answer(flexvolume.Status.FAILURE, "größe «卷» \x7f\n."))
+        caller.finish(Answer(Status.FAILURE, "größe «卷» \x7f\n."))
 
     answer = stub.run("mount", "", "卷", env=env(agent(serve, reads=False)))
     assert answer.failure() == "größe «卷»   ."

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helper import settings
-from instorage import configuration, sample
 from instorage.arrays.as18000 import As18000, hosts, identity, mapping, targets, volumes
-from instorage.arrays.as18000.cli import Cli
-from instorage.arrays.as18000.refusal import Output
+from instorage.arrays.as18000.session.cli import Cli
+from instorage.arrays.as18000.session.refusal import Output
 from instorage.arrays.endpoint import Endpoint, Limits
 from instorage.arrays.model import Initiator, VolumeSpec
+from instorage.configuration import sample
+from instorage.configuration import settings as configuration
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from instorage.wire.values import Bytes, Iqn, VolumeUid

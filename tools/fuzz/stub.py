@@ -11,10 +11,10 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from nodeagent import journal
-from nodeagent.dispatch import Dispatcher
-from nodeagent.flexvolume import Answer, Status
-from nodeagent.server import Server
+from nodeagent.operation import journal
+from nodeagent.operation.answer import Answer, Status
+from nodeagent.service.dispatch import Dispatcher
+from nodeagent.service.server import Server
 from tools.fuzz import mutation, oracle
 from tools.fuzz.result import FoundError, Result, Watch
 

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from instorage.signature import SigningKey
+from instorage.tenancy.signature import SigningKey
 from tools.install import ROOT
 from tools.kube.api import Api
 from tools.lab.fault import LabFault

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 import paramiko
 
-from simulator.control import Control
+from simulator.control.client import Control
 from tools.install import ROOT
 from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tools.lab.lab import Lab
     from tools.lab.machine import Machine
 
-GUEST_FILES = ("__init__.py", "dataplane.py", "loop.py", "lio.py", "dataplane_server.py")
+GUEST_FILES = ("simulator/__init__.py", "simulator/dataplane/*.py")  # a room that needs no other
 GUEST_FOLDER = "/usr/lib/instorage-simulator"
 PORT = "/dev/virtio-ports/instorage.dataplane"
 READY_LIMIT = 60  # seconds
@@ -37,12 +37,12 @@ READY_LIMIT = 60  # seconds
 
 def serve_dataplane(array: Machine) -> None:
     """Have the array machine's kernel target driven over its serial port, from now on."""
-    for name in GUEST_FILES:
-        array.put(f"{GUEST_FOLDER}/simulator/{name}", (ROOT / "simulator" / name).read_bytes())
+    for file in (file for pattern in GUEST_FILES for file in ROOT.glob(pattern)):
+        array.put(f"{GUEST_FOLDER}/{file.relative_to(ROOT)}", file.read_bytes())
     array.run(
         "systemctl is-active -q instorage-dataplane || systemd-run -q --unit=instorage-dataplane "
         f"--working-directory={GUEST_FOLDER} -p Restart=always "
-        f"/usr/bin/python3 -m simulator.dataplane_server {PORT}"
+        f"/usr/bin/python3 -m simulator.dataplane.server {PORT}"
     )
 
 

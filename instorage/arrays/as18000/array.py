@@ -6,25 +6,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import (
-    creation,
-    expansion,
-    expansion_findings,
-    expansion_plan,
-    growth,
-    hosts,
-    identity,
-    mapping,
-    ownership,
-    picture,
-    targets,
-    volumes,
-)
-from instorage.arrays.as18000.call import call
-from instorage.arrays.as18000.cli import Cli
+from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, ownership, targets, volumes
+from instorage.arrays.as18000.active_active import expansion, findings, picture, plan
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
-from instorage.arrays.as18000.ssh import Ssh
+from instorage.arrays.as18000.session.call import call
+from instorage.arrays.as18000.session.cli import Cli
+from instorage.arrays.as18000.session.ssh import Ssh
 from instorage.arrays.as18000.unsettled import Unsettled
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
@@ -119,7 +107,7 @@ class As18000:
     @call
     def expansion_plan(self, record: Expansion) -> Plan:
         """See `Array`."""
-        return expansion_plan.plan(record, picture.reread(self._cli, record.volume, record.members))
+        return plan.plan(record, picture.reread(self._cli, record.volume, record.members))
 
     def resume_expansion(self, record: Expansion, guard: Guard) -> ActiveActive:
         """See `Array`; waits first until a command whose answer was lost cannot be carried out any more."""
@@ -128,7 +116,7 @@ class As18000:
     @call
     def expansion_findings(self, name: VolumeName) -> tuple[str, ...]:
         """See `Array`."""
-        return expansion_findings.findings(self._cli, name)
+        return findings.findings(self._cli, name)
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import volumes
-from instorage.arrays.as18000.cli import OutcomeUnknown
-from instorage.arrays.as18000.quoting import object_name
-from instorage.arrays.as18000.refusal import NO_SPACE, NOT_FOUND, Refused
+from instorage.arrays.as18000.session.cli import OutcomeUnknown
+from instorage.arrays.as18000.session.quoting import object_name
+from instorage.arrays.as18000.session.refusal import NO_SPACE, NOT_FOUND, Refused
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.cli import Cli
     from instorage.arrays.as18000.unsettled import Unsettled
     from instorage.arrays.model import Pool, Volume
     from instorage.volume_name import VolumeName

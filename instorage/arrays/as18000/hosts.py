@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000.quoting import object_id, object_name
-from instorage.arrays.as18000.refusal import NOT_FOUND, Refused
+from instorage.arrays.as18000.session.quoting import object_id, object_name
+from instorage.arrays.as18000.session.refusal import NOT_FOUND, Refused
 from instorage.arrays.model import Host, HostPort
 from instorage.operation import overlap
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.answer import Row
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.cli import Cli
 
 PORT_KEYS = ("iscsi_name", "WWPN", "nqn")
 _LOGGED_IN = ("active", "online")

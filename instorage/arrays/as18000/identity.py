@@ -10,7 +10,7 @@ from instorage.operation import overlap
 from instorage.wire.values import Iqn, VolumeUid
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.cli import Cli
 
 PREFIX = 16  # hex digits: NAA type, company and the array's own number; the rest counts its volumes
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import volumes
-from instorage.arrays.as18000.cli import OutcomeUnknown
-from instorage.arrays.as18000.quoting import object_name
-from instorage.arrays.as18000.refusal import LUN_USED, MAPPED, MAPPED_HERE, NOT_FOUND, Refused
+from instorage.arrays.as18000.session.cli import OutcomeUnknown
+from instorage.arrays.as18000.session.quoting import object_name
+from instorage.arrays.as18000.session.refusal import LUN_USED, MAPPED, MAPPED_HERE, NOT_FOUND, Refused
 from instorage.arrays.model import Mapping
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Lun
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.answer import Row
-    from instorage.arrays.as18000.cli import Cli
     from instorage.arrays.as18000.resting import RestingLuns
+    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.cli import Cli
     from instorage.volume_name import VolumeName
 
 ATTEMPTS = 3  # an operation is given again only after the array said that it was not done

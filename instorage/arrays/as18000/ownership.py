@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import hosts
-from instorage.arrays.as18000.cli import OutcomeUnknown
-from instorage.arrays.as18000.quoting import object_name
-from instorage.arrays.as18000.refusal import EXISTS, NOT_FOUND, PORT_TAKEN, Refused
+from instorage.arrays.as18000.session.cli import OutcomeUnknown
+from instorage.arrays.as18000.session.quoting import object_name
+from instorage.arrays.as18000.session.refusal import EXISTS, NOT_FOUND, PORT_TAKEN, Refused
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.cli import Cli
     from instorage.arrays.model import Host, Initiator
 
 ATTEMPTS = 4  # another process of this node, or a lost answer, may change the picture between two looks

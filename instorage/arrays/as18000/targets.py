@@ -12,8 +12,8 @@ from instorage.wire.fault import Fault
 from instorage.wire.values import Iqn, Portal
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.answer import Row
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.cli import Cli
 
 PORT = 3260
 # addresses inside of the array, between its NAS parts: no host reaches them

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000.quoting import object_name
-from instorage.arrays.as18000.refusal import BAD_FILTER, NOT_FOUND, Refused
+from instorage.arrays.as18000.session.quoting import object_name
+from instorage.arrays.as18000.session.refusal import BAD_FILTER, NOT_FOUND, Refused
 from instorage.arrays.model import Level, Pool, Usage, Volume
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
@@ -14,8 +14,8 @@ from instorage.wire.values import Bytes, VolumeUid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instorage.arrays.as18000.answer import Row
-    from instorage.arrays.as18000.cli import Cli
+    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.cli import Cli
 
 MIB, GIB = 1 << 20, 1 << 30
 FUNCTIONS = frozenset({"master", "aux", "master_change", "aux_change"})

@@ -149,7 +149,7 @@ def test_a_disk_without_a_map_that_a_program_reads_is_left_alone(rig: Rig, volum
     )
     try:
         rig.sh("until [ -e /proc/$(systemctl show -P MainPID reader)/fd/7 ]; do sleep 0.05; done")
-        with pytest.raises(HelperFault, match="a program that has sd") as refused:
+        with pytest.raises(HelperFault, match="a program that has /dev/sd") as refused:
             rig.detach(volume)
         assert refused.value.code == "device-busy"
     finally:

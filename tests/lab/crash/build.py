@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tools.lab.machine import Machine
 
 STEPS = "instorage/wire/steps.py"
-RECONCILIATION = "nodeagent/reconciliation.py"
+RECONCILIATION = "nodeagent/recovery/reconciliation.py"
 ARMED = "/run/instorage-crash"
 HITS = "/run/instorage-crash.hits"
 SOCKET = "/run/instorage-crash.sock"

@@ -120,8 +120,8 @@ def killed(kubelet: Kubelet, call: str, kill: Kill) -> None:
 def repeat(kubelet: Kubelet, call: str) -> None:
     """Repeat a call as kubelet does until it succeeds.
 
-    unmountdevice only while the directory is mounted; mount and mountdevice only while it is not: kubelet
-    takes what it finds mounted as done.
+    mountdevice with waitforattach before it, for to kubelet the two are one; unmountdevice only while the
+    directory is mounted; mount and mountdevice only while it is not: what is mounted kubelet takes as done.
     """
     directory = {"mount": kubelet.pod_directory}.get(call, kubelet.device_mount)
     needed = {"mount": False, "mountdevice": False, "unmountdevice": True}.get(call)
@@ -135,6 +135,8 @@ def repeat(kubelet: Kubelet, call: str) -> None:
         assert time.monotonic() < deadline, f"{call} does not succeed again: {answer}"
         print(f"{call} again: {answer.message if answer else 'no answer'}")
         time.sleep(0.5)
+        if call == "mountdevice":
+            once(kubelet, "waitforattach")
 
 
 def mounted(machine: Machine, directory: str) -> bool:

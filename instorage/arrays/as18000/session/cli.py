@@ -1,0 +1,111 @@
+"""Queries, which are repeated when the connection breaks, and operations, which never are."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from instorage import operation
+from instorage.arrays.as18000.session import quoting
+from instorage.arrays.as18000.session.answer import DELIMITER, Detail, Row, Source, parse_detail, parse_list
+from instorage.arrays.as18000.session.call import note
+from instorage.arrays.as18000.session.connection import Lost
+from instorage.arrays.as18000.session.refusal import judge
+from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from instorage.arrays.as18000.session.refusal import Output
+    from instorage.arrays.as18000.session.ssh import Ssh
+    from instorage.arrays.endpoint import Limits
+
+QUERY_ATTEMPTS = 3
+log = logging.getLogger("instorage.arrays")
+
+
+class OutcomeUnknown(Fault):
+    """The connection broke under an operation: read the state again before anything else."""
+
+
+class Cli:
+    """The command line of one array: words in, rows out."""
+
+    def __init__(self, array: str, ssh: Ssh, limits: Limits) -> None:
+        self.array = array
+        self.volume_filter = "volume_name"  # shared by the four vdisks of an active-active volume
+        self._ssh = ssh
+        self._limits = limits
+
+    def rows(self, query: str, *words: str) -> tuple[Row, ...]:
+        """Return the rows of a list view; empty also when the array hiccups (see `sure_rows`)."""
+        source, text = self._query(query, words)
+        return parse_list(source, text)
+
+    def sure_rows(self, query: str, *words: str) -> tuple[Row, ...]:
+        """Return the rows of a list view; an empty answer is asked for once more (array-as18000.md 2.3)."""
+        return self.rows(query, *words) or self.rows(query, *words)
+
+    def detail(self, query: str, *words: str) -> Detail:
+        """Return a detailed view. It is never empty: ARRAY_ANSWER when it is twice."""
+        for _ in range(2):
+            source, text = self._query(query, words)
+            detail = parse_detail(source, text)
+            if detail.pairs:
+                return detail
+        raise source.misfit("it is empty")
+
+    def operate(self, name: str, *words: str) -> None:
+        """Change something. `Refused`, or `OutcomeUnknown` when it may have been done."""
+        command = quoting.command("mcsop", name, *words)
+        try:
+            output = self._run(command, self._limits.operation, logging.INFO)
+        except Lost as lost:
+            note(command)
+            raise OutcomeUnknown(
+                Code.OUTCOME_UNKNOWN,
+                f"Array {self.array} did not answer «{command}» ({lost}): it may have been done or not. "
+                "It will be seen when the array answers again.",
+                array=self.array,
+                command=command,
+            ) from lost
+        judge(Source(self.array, command), output)
+        note(command)
+
+    def _query(self, name: str, words: tuple[str, ...]) -> tuple[Source, str]:
+        command = quoting.command("mcsinq", name, "-delim", DELIMITER, *words)
+        source = Source(self.array, command)
+        output = self._repeated(command)
+        judge(source, output)
+        return source, output.stdout
+
+    def _repeated(self, command: str) -> Output:
+        for _ in range(QUERY_ATTEMPTS):
+            try:
+                return self._run(command, self._limits.query, logging.DEBUG)
+            except Lost as lost:
+                why = str(lost)
+                if operation.left(1.0) < 1.0:
+                    break
+        raise Fault(
+            Code.ARRAY_UNREACHABLE,
+            f"Array {self.array} does not answer «{command}» ({why}). Check the management network and the "
+            "load of the array.",
+            array=self.array,
+            command=command,
+        )
+
+    def _run(self, command: str, patience: float, level: int) -> Output:
+        began = time.monotonic()
+        said = "no answer"
+        try:
+            output = self._ssh.run(command, patience)
+            said = f"status {output.status}"
+        except Lost as lost:
+            said = f"lost ({lost})"
+            raise
+        finally:
+            took = (time.monotonic() - began) * 1000
+            log.log(
+                level, "array %s: %s: %s, %.0f ms", self.array, command, said, took, extra=operation.extra()
+            )
+        return output

@@ -1,0 +1,1 @@
+"""Programs of the administrator, beside the agent's process: `instoragectl`, `ext-*`, helper defaults."""

@@ -1,0 +1,1 @@
+"""The FlexVolume calls, one module each, named as kubelet names them."""

@@ -1,0 +1,165 @@
+"""detach: what kube-controller-manager asks of any host, usually after the node itself has unmapped."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from instorage.configuration.settings import Fence
+from instorage.wire.fault import Code, Fault
+from nodeagent.expansion import barrier, host_lock
+from nodeagent.host import identity
+from nodeagent.operation.steps import Step, reached
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Mapping
+    from instorage.arrays.protocol import Array
+    from nodeagent.host.helper_client import Helper
+    from nodeagent.operation.flexvolume import Detach
+    from nodeagent.operation.node import Operation
+
+SILENT_SECONDS = 8.0
+UNMAP_SECONDS = 8.0  # an unmap that is begun later could hit a mapping made anew after the stub left
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one array says: it knows the volume or not, or cannot be asked; its mappings of the volume."""
+
+    array: Array
+    found: bool = False
+    fault: Fault | None = None
+    mappings: tuple[Mapping, ...] = ()
+
+
+def detach(operation: Operation, request: Detach) -> str:
+    """Make sure that `request.node` no longer has the volume; return a remark, often empty.
+
+    All arrays are asked at once. A mapping is removed only as `host.fence` allows. A barrier stops calls for
+    this host: it says nothing of other nodes.
+    """
+    names = identity.host_objects(operation.host, request.node)
+    with operation.helper() as helper:
+        if identity.is_own(operation.host, names):
+            host_lock.share(operation, helper)
+        return _detached(operation, helper, request, names)
+
+
+def _detached(operation: Operation, helper: Helper, request: Detach, names: tuple[str, ...]) -> str:
+    operation.progress.say("asking the arrays where the volume is mapped")
+    findings = _ask_all(operation, request)
+    held = [(f.array, m) for f in findings for m in f.mappings if m.host in names]
+    if len(held) > 1:
+        raise _several(request, held)
+    if held:
+        _refuse_unfinished(helper, request)
+        _fence(operation, request, *held[0])
+        return ""
+    silent = next((finding.fault for finding in findings if finding.fault is not None), None)
+    if silent is not None and not any(finding.found for finding in findings):
+        raise silent
+    others = sorted({m.host for finding in findings for m in finding.mappings})
+    if others:
+        return (
+            f"Volume {request.name} is mapped to {', '.join(others)}, not to {request.node}: left as it is."
+        )
+    return ""
+
+
+def _refuse_unfinished(helper: Helper, request: Detach) -> None:
+    """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is.
+
+    A control plane's host has no helper, and so no records: it expands nothing.
+    """
+    if helper.there and any(record.volume == request.name for record in barrier.records(helper.barrier())):
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"The active-active expansion of volume {request.name} was broken off: it stays mapped until "
+            "«instoragectl barrier resume» has finished it.",
+            volume=request.name,
+        )
+
+
+def _ask_all(operation: Operation, request: Detach) -> list[Finding]:
+    """Ask every array at once; one that is silent for 8 s is not waited for, the caller has 25 s."""
+    answers: queue.SimpleQueue[tuple[int, Finding]] = queue.SimpleQueue()
+    names = [storage.name for storage in operation.configuration.storage]
+
+    def ask(number: int, name: str) -> None:
+        answers.put((number, _ask(operation, name, request)))
+
+    for number, name in enumerate(names):
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(ask, number, name), name="detach", daemon=True).start()
+    found: dict[int, Finding] = {}
+    deadline = time.monotonic() + SILENT_SECONDS
+    with contextlib.suppress(queue.Empty):
+        while len(found) < len(names):
+            number, finding = answers.get(timeout=max(deadline - time.monotonic(), 0.001))
+            found[number] = finding
+    return [found.get(number) or _silent(operation, name) for number, name in enumerate(names)]
+
+
+def _silent(operation: Operation, name: str) -> Finding:
+    sentence = (
+        f"Array {name} did not answer within {SILENT_SECONDS:g} s: whether it maps the volume is unknown."
+    )
+    return Finding(operation.array(name), fault=Fault(Code.ARRAY_UNREACHABLE, sentence, array=name))
+
+
+def _ask(operation: Operation, name: str, request: Detach) -> Finding:
+    array = operation.array(name)
+    try:
+        if array.find_volume(request.name) is None:
+            return Finding(array)
+        return Finding(array, found=True, mappings=array.mappings(request.name))
+    except Fault as fault:
+        return Finding(array, fault=fault)
+
+
+def _several(request: Detach, held: list[tuple[Array, Mapping]]) -> Fault:
+    named = " and ".join(f"{array.name} ({mapping.host})" for array, mapping in held)
+    return Fault(
+        Code.VOLUME_MAPPED,
+        f"A volume {request.name} is mapped to node {request.node} on {named}: unmap the wrong one by hand.",
+        volume=request.name,
+        node=request.node,
+    )
+
+
+def _fence(operation: Operation, request: Detach, array: Array, mapping: Mapping) -> None:
+    fence = operation.host.fence
+    if fence is Fence.NEVER:
+        raise _kept(request, array, "host.fence is never")
+    if fence is Fence.NODE_LOST:
+        operation.progress.say(f"asking array {array.name} whether the node is logged in")
+        host = array.find_host(mapping.host)
+        if host is not None and host.logged_in:
+            raise _kept(request, array, f"its host object {host.name} is logged in, so the node lives")
+    if operation.left < UNMAP_SECONDS or operation.progress.abandoned():
+        raise Fault(Code.TIMEOUT, f"Too late to unmap volume {request.name}: the caller has left.")
+    operation.progress.say(f"unmapping the volume on array {array.name}")
+    array.unmap_volume(request.name, mapping.host)
+    reached(Step.AGENT_DETACH_FENCED)
+    _LOG.warning(
+        "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced from it",
+        request.name, request.node, mapping.host, array.name, fence.value,
+    )  # fmt: skip
+
+
+def _kept(request: Detach, array: Array, why: str) -> Fault:
+    return Fault(
+        Code.VOLUME_MAPPED,
+        f"Volume {request.name} is still mapped to node {request.node} on array {array.name} and stays so, "
+        f"since {why}: the node unmaps it when its pod is gone.",
+        volume=request.name,
+        node=request.node,
+        array=array.name,
+    )

@@ -1,0 +1,98 @@
+"""mount and unmount: the pod's directory is a bind mount of the device mount.
+
+With attach:false (the file `.attach` beside the stub) these are kubelet's only calls: the first mount
+attaches and mounts the device, the last unmount takes it down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+from instorage.wire.verbs import BindRequest
+from nodeagent.calls.mountdevice import mount_device
+from nodeagent.calls.unmountdevice import unmount_device
+from nodeagent.calls.waitforattach import attach
+from nodeagent.operation import targets
+from nodeagent.operation.steps import Step, reached
+from nodeagent.operation.targets import DeviceTarget
+from nodeagent.volume import takedown, tenancy
+from nodeagent.volume.usable import usable
+
+if TYPE_CHECKING:
+    from instorage.wire.verbs import MountState
+    from nodeagent.host.helper_client import Helper
+    from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
+    from nodeagent.operation.targets import PodTarget
+    from nodeagent.volume.tenancy import Grants
+
+
+def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
+    """Bind the device mount to the pod's directory; return a remark, often empty.
+
+    A pod of another namespace than the volume's is refused; so is read-write over a read-only device mount.
+    """
+    grants = tenancy.admit(operation, options, pod=True)
+    if grants is not None:
+        _confirm_mounted(operation, target, options, grants)
+    with operation.helper() as helper:
+        _refuse_writer(operation, helper, options)
+        remark = "" if operation.node.paths.attach else _attach_whole(operation, helper, target, options)
+        operation.progress.say("binding the mount into the pod")
+        helper.bind(BindRequest(operation.op, target.device_mount, target.path, options.read_only))
+        reached(Step.AGENT_MOUNT_BOUND)
+    return remark
+
+
+def _confirm_mounted(operation: Operation, target: PodTarget, options: Options, grants: Grants) -> None:
+    """Compare the grants with what is mounted: kubelet may have asked for that with another pod's options."""
+    mounted = [r for r in operation.node.records.by_name(options.name) if r.target == target.device_mount]
+    for record in mounted:
+        tenancy.confirm(grants, options, record.storage, record.uid)
+    if not mounted and operation.node.paths.attach:  # with attach:false the attach to come compares them
+        array = operation.array(options.storage)
+        operation.progress.say(f"asking array {array.name} for the volume")
+        tenancy.confirm(grants, options, array.name, usable(array, options).uid)
+
+
+def unmount_pod(operation: Operation, target: PodTarget) -> None:
+    """Sync and unmount the pod's directory; success when nothing of ours is mounted there."""
+    operation.progress.say("unmounting")
+    with operation.helper() as helper:
+        reply = helper.unmount(target.path)
+        reached(Step.AGENT_UNMOUNT_UNMOUNTED)
+        takedown.say_lost(operation, target.name, lost=reply.lost)
+        if operation.node.paths.attach or any(
+            targets.pod_of(mount.target) for mount in _mounts(operation, helper, target)
+        ):
+            return
+    unmount_device(operation, DeviceTarget.parse(target.device_mount))
+
+
+def _attach_whole(operation: Operation, helper: Helper, target: PodTarget, options: Options) -> str:
+    """Do what kubelet's waitforattach and mountdevice would have asked for."""
+    attached = attach(operation, options)
+    if all(mount.target != target.device_mount for mount in _mounts(operation, helper, target)):
+        mount_device(operation, DeviceTarget.parse(target.device_mount), options)
+    return attached.remark
+
+
+def _mounts(operation: Operation, helper: Helper, target: PodTarget) -> list[MountState]:
+    records = operation.node.records.by_name(target.name)
+    return [mount for record in records for mount in helper.inspect(record.uid).mounts]
+
+
+def _refuse_writer(operation: Operation, helper: Helper, options: Options) -> None:
+    read_only = [r for r in operation.node.records.by_name(options.name) if r.read_only and r.target]
+    mounts = helper.inspect(read_only[0].uid).mounts if read_only and not options.read_only else ()
+    if not any(targets.is_device_mount(mount.target) for mount in mounts):
+        return
+    pods = ", ".join(pod for mount in mounts if (pod := targets.pod_of(mount.target))) or "another pod"
+    raise Fault(
+        Code.NOT_ALLOWED,
+        f"Volume {options.name} is mounted read-only on this node for pod {pods}: a read-write use has to "
+        "wait until that is gone.",
+        volume=options.name,
+        pods=pods,
+    )

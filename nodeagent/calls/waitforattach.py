@@ -1,0 +1,155 @@
+"""waitforattach: map the volume to this host, bring its device up, have it verified (safety.md, Attach)."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from typing import TYPE_CHECKING
+
+from instorage.arrays.model import Level
+from instorage.wire.fault import Code, Fault
+from instorage.wire.verbs import DetachRequest
+from nodeagent.expansion import host_lock
+from nodeagent.operation.records import SCHEMA, Record
+from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import leftover, takedown, tenancy
+from nodeagent.volume.connect import bring_up, rescan_request
+from nodeagent.volume.host_object import own_host
+from nodeagent.volume.usable import elsewhere, usable
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Host, Mapping, Volume
+    from instorage.arrays.protocol import Array
+    from instorage.wire.verbs import InspectReply
+    from nodeagent.host.helper_client import Helper
+    from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
+    from nodeagent.volume.connect import Attached
+
+MAP_SECONDS = 70.0  # what one changing command may take at the array, its reading again included
+_SURE = (  # the array said no: nothing was mapped
+    Code.VOLUME_MAPPED_ELSEWHERE,
+    Code.VOLUME_MISSING,
+    Code.ARRAY_REFUSED,
+    Code.HOST_MISSING,
+    Code.HOST_OBJECT,
+    Code.ARRAY_AUTHENTICATION,
+    Code.ARRAY_HOST_KEY,
+)
+_LOG = logging.getLogger(__name__)
+
+
+def attach(operation: Operation, options: Options) -> Attached:
+    """Attach the volume, or verify that it is attached; what this call began is taken back when it fails."""
+    grants = tenancy.admit(operation, options)
+    array = operation.array(options.storage)
+    with operation.helper() as helper:
+        host_lock.look(operation, helper)
+        operation.progress.say(f"asking array {array.name} for the volume")
+        volume = usable(array, options)
+        tenancy.confirm(grants, options, array.name, volume.uid)
+        operation.progress.say("asking the helper for the initiator")
+        host = own_host(operation, array, helper)
+        host_lock.share(operation, helper)
+        here = helper.inspect(volume.uid)
+        mapping = _mapping_before(operation, array, helper, volume, host, here, options)
+        if mapping is not None:
+            _record(operation, array, volume, host, options)
+            # A growth was broken off here, and the pod that it was for may be gone.
+            if 0 < here.size < volume.size:
+                operation.progress.say("resizing the device")
+                helper.rescan(rescan_request(operation, volume.uid, volume.size))
+            return bring_up(operation, array, helper, volume, mapping)
+        return _attach_anew(operation, array, helper, volume, host, options)
+
+
+def _mapping_before(
+    operation: Operation,
+    array: Array,
+    helper: Helper,
+    volume: Volume,
+    host: Host,
+    here: InspectReply,
+    options: Options,
+) -> Mapping | None:
+    """Return the mapping of a volume that is attached already; take down what is left of an older attach.
+
+    When the kernel has nothing of the volume there is nothing to spare, and the array is not asked: a mapping
+    without `-force` is refused by the array itself when another host has the volume.
+    """
+    if not leftover.anything(here):
+        return None
+    operation.progress.say(f"asking array {array.name} where the volume is mapped")
+    mappings = array.mappings(volume.name)
+    mine = leftover.mapped_to(mappings, host) or leftover.confirm_unmapped(array, volume, host)
+    others = [mapping.host for mapping in mappings if mapping.host != host.name]
+    if mine is None:
+        operation.progress.say("taking down what is left of an older attach")
+        leftover.remove(operation, helper, volume, here)
+    if others and not options.many_readers:
+        raise elsewhere(volume, others)
+    if mine is not None and not others:
+        operation.node.attachments.note(volume)
+    return mine
+
+
+def _attach_anew(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, host: Host, options: Options
+) -> Attached:
+    known = operation.node.records.get(volume.uid) is not None
+    record = _record(operation, array, volume, host, options)
+    helper.assure_lock(MAP_SECONDS)
+    operation.progress.say(f"mapping the volume on array {array.name}")
+    try:
+        mapping = array.map_volume(volume.name, host.name, share=options.many_readers)
+    except Fault as fault:
+        if fault.code in _SURE and not known:
+            operation.node.records.remove(volume.uid)
+            reached(Step.AGENT_ATTACH_WITHDRAWN)
+        if fault.code in (Code.HOST_MISSING, Code.HOST_OBJECT):
+            array.forget()
+        raise
+    reached(Step.AGENT_ATTACH_MAPPED)
+    if not options.many_readers:
+        operation.node.attachments.note(volume)
+    try:
+        return bring_up(operation, array, helper, volume, mapping)
+    except Fault as fault:
+        helper.close()  # its lock too: an expansion that waits for it comes before the next who asks
+        raise _rolled_back(operation, array, record, fault) from None
+
+
+def _record(operation: Operation, array: Array, volume: Volume, host: Host, options: Options) -> Record:
+    """Write that the volume is ours; an older record keeps its time, its device mount and how it was made."""
+    old = operation.node.records.get(volume.uid)
+    record = Record(
+        schema=SCHEMA,
+        uid=volume.uid,
+        name=volume.name,
+        storage=array.name,
+        host=host.name,
+        kind=(options.level or volume.level or Level.BASIC).value,
+        size=volume.size,
+        read_only=old.read_only if old else options.read_only,
+        boot_id=operation.node.boot_id,
+        created=old.created if old else datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        many_readers=options.many_readers,
+        target=old.target if old else None,
+    )
+    operation.node.records.put(record)
+    reached(Step.AGENT_ATTACH_RECORDED)
+    return record
+
+
+def _rolled_back(operation: Operation, array: Array, record: Record, fault: Fault) -> Fault:
+    """Undo the mapping of an attach that failed, and return the fault to answer with."""
+    operation.progress.say("taking the failed attach back")
+    try:
+        with operation.helper() as helper:
+            host_lock.share(operation, helper)
+            helper.detach(DetachRequest(operation.op, record.uid, takedown.WAIT_MS))
+            reached(Step.AGENT_ATTACH_TAKEN_BACK)
+            takedown.unmap(operation, array, helper, record)
+    except Fault as second:
+        _LOG.warning("The attach could not be taken back now, it is tried again later: %s", second)
+    return fault

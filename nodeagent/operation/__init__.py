@@ -1,0 +1,1 @@
+"""What every operation of the agent carries: request and answer, records, settings, steps, the journal."""

@@ -1,0 +1,1 @@
+"""What was begun and not finished: settled, compared with the arrays, forgotten."""

@@ -1,0 +1,64 @@
+"""What arrays map to this host, compared with the records: strangers are said and never touched.
+
+A mapping becomes ours by a call, never by guessing (architecture.md 6): here nothing is changed, but who
+looks after this host reads what nobody else would tell him.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from nodeagent.host import identity, sessions
+
+if TYPE_CHECKING:
+    from instorage.arrays.protocol import Array
+    from nodeagent.operation.node import Operation
+
+_LOG = logging.getLogger(__name__)
+
+
+def compare(operation: Operation, array: Array) -> None:
+    """Report mappings without a record, records without a mapping, and sessions that lead nowhere.
+
+    Raises what the array raises.
+    """
+    given = identity.assigned(operation.host)
+    for name in (given,) if given else identity.host_names(operation.host):
+        operation.progress.say(f"asking array {array.name} what is mapped to {name}")
+        if array.find_host(name) is not None:
+            _compare_host(operation, array, name)
+    _compare_sessions(array)
+
+
+def _compare_sessions(array: Array) -> None:
+    """Say which sessions to this array's targets lead to a portal that it does not name any more."""
+    named = {(target.iqn, str(target.portal)) for target in array.iscsi_targets()}
+    targets = {iqn for iqn, _ in named}
+    for session in sessions.sessions():
+        if session.target in targets and (session.target, session.portal) not in named:
+            _LOG.warning(
+                "Session %s to %s leads to portal %s (%s), which array %s no longer names: if no disk is "
+                "behind it, end it with iscsiadm -m session -r %s --logout.",
+                session.sid, session.target, session.portal, session.state, array.name, session.sid,
+            )  # fmt: skip
+
+
+def _compare_host(operation: Operation, array: Array, host: str) -> None:
+    records = operation.node.records
+    before = {record.name for record in records.all() if (record.storage, record.host) == (array.name, host)}
+    mapped = {mapping.volume for mapping in array.host_mappings(host)}
+    # Read again: a volume that is attached or detached meanwhile is in one of the two and no stranger.
+    after = {record.name for record in records.all() if record.storage == array.name}
+    for name in sorted(mapped - before - after):
+        _LOG.warning(
+            "Array %s maps volume %s to this host (%s), and nothing here says that it is ours: left alone; "
+            "unmap it by hand if nobody uses it.",
+            array.name, name, host,
+        )  # fmt: skip
+    for name in sorted((before & after) - mapped):
+        _LOG.warning(
+            "Array %s no longer maps volume %s to this host (%s): it was unmapped from outside. Its mount "
+            "takes no more data; end the pod that uses it.",
+            array.name, name, host,
+        )  # fmt: skip

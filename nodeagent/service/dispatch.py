@@ -1,0 +1,137 @@
+"""From a call's arguments to its answer: parse, join or run, take the volume's lock, say how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import RequestId
+from nodeagent.calls import detach, expandfs, mount, mountdevice, unmountdevice, waitforattach
+from nodeagent.operation import flexvolume, journal
+from nodeagent.operation.answer import Answer, Status, failure
+from nodeagent.operation.node import Operation
+from nodeagent.operation.progress import Progress
+from nodeagent.service.flight import Flights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from instorage.volume_name import VolumeName
+    from nodeagent.operation.flexvolume import Request
+    from nodeagent.operation.node import Node
+    from nodeagent.operation.progress import Listener
+    from nodeagent.recovery.reconciliation import Reconciler
+
+PATIENCE = {"waitforattach": 510.0, "detach": 20.0}
+"""Seconds that a call may wait for others; the stub's own deadlines are 540, 25 and 100 s."""
+OTHERS_PATIENCE = 90.0
+_LOG = logging.getLogger(__name__)
+
+
+def new_request() -> RequestId:
+    """Return a request id that no other request has."""
+    return RequestId(secrets.token_hex(5))
+
+
+class Dispatcher:
+    """Answers calls; `reconciler` learns of every volume that may be left unfinished."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.flights = Flights()
+        self._reconciler: Reconciler | None = None
+
+    def use(self, reconciler: Reconciler) -> None:
+        """Tell `reconciler` how calls end, from now on."""
+        self._reconciler = reconciler
+
+    def answer(self, argv: Sequence[str], listener: Listener) -> Answer | None:
+        """Return the answer to one call; None when its caller left while it waited for another's run."""
+        op = new_request()
+        try:
+            request = flexvolume.parse(argv)
+        except Fault as fault:
+            call = argv[0] if argv else ""
+            with journal.working_on(op, ""):
+                _LOG.warning("%s refused: %s", call[:40], fault, extra=journal.coded(fault))
+            return failure(fault, op)
+        if isinstance(request, Answer):
+            return request
+        progress = Progress(op)
+        return self.flights.run(request, progress, listener, lambda: self._run(request, progress))
+
+    @contextlib.contextmanager
+    def begin(self, what: str, name: VolumeName | None) -> Iterator[Operation]:
+        """Open an operation that no caller waits for."""
+        op = new_request()
+        with journal.working_on(op, name or ""):
+            progress = Progress(op)
+            progress.say(what)
+            deadline = time.monotonic() + OTHERS_PATIENCE
+            yield Operation(self._node, progress, self._node.settings.current(), deadline)
+
+    def _run(self, request: Request, progress: Progress) -> Answer:
+        with journal.working_on(progress.op, request.name):
+            began = time.monotonic()
+            answer = self._answered(request, progress)
+            level = logging.INFO if answer.status is Status.SUCCESS else logging.WARNING
+            took = round((time.monotonic() - began) * 1000)
+            timing = {"call": request.call, "ms": str(took), "phases": json.dumps(progress.spent())}
+            _LOG.log(level, "%s: %s after %d ms", request.call, answer.status, took, extra=timing)
+            self._tell(request, answer)
+            return answer
+
+    def _answered(self, request: Request, progress: Progress) -> Answer:
+        deadline = time.monotonic() + PATIENCE.get(request.call, OTHERS_PATIENCE)
+        settings = self._node.settings
+        try:
+            operation = Operation(self._node, progress, settings.current(), deadline)
+            holder = f"{request.call} of {request.name} (request {progress.op})"
+            with self._node.locks.held(request.name, holder, progress, deadline):
+                answer = perform(operation, request)
+        except Fault as fault:
+            _LOG.error("%s failed: %s", request.call, fault, extra=journal.coded(fault))
+            return failure(fault, progress.op, " ".join(filter(None, (*progress.remarks, settings.remark))))
+        except Exception as error:
+            _LOG.exception("%s failed by a defect of the agent", request.call)
+            sentence = (
+                f"The node agent failed ({type(error).__name__}): see journalctl INSTORAGE_OP={progress.op}."
+            )
+            return failure(Fault(Code.INTERNAL, sentence), progress.op)
+        remarks = (answer.message, *progress.remarks, settings.remark)
+        return Answer(answer.status, " ".join(filter(None, remarks)), answer.fields)
+
+    def _tell(self, request: Request, answer: Answer) -> None:
+        ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))
+        if self._reconciler is None or request.call in ignored:
+            return
+        if request.call != "waitforattach" and answer.status is Status.SUCCESS:
+            self._reconciler.finished(request.name)
+        else:
+            self._reconciler.unfinished(request.name)
+
+
+def perform(operation: Operation, request: Request) -> Answer:
+    """Do what the request asks for; the volume's lock is held."""
+    match request:
+        case flexvolume.WaitForAttach(options):
+            attached = waitforattach.attach(operation, options)
+            return Answer(Status.SUCCESS, attached.remark, {"device": attached.device})
+        case flexvolume.MountDevice(target, options):
+            mountdevice.mount_device(operation, target, options)
+        case flexvolume.Mount(pod, options):
+            return Answer(Status.SUCCESS, mount.mount_pod(operation, pod, options))
+        case flexvolume.Unmount(pod):
+            mount.unmount_pod(operation, pod)
+        case flexvolume.UnmountDevice(target):
+            unmountdevice.unmount_device(operation, target)
+        case flexvolume.ExpandFs():
+            return Answer(Status.SUCCESS, fields={"volumeNewSize": expandfs.expand(operation, request)})
+        case flexvolume.Detach():
+            return Answer(Status.SUCCESS, detach.detach(operation, request))
+    return Answer(Status.SUCCESS)

@@ -1,0 +1,117 @@
+"""From a mapping to a proven device: portals probed, paths handed to the helper (safety.md, Attach 3)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+from instorage.wire.growth import RescanRequest
+from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
+from nodeagent.host import identity
+from nodeagent.operation.steps import Step, reached
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import IscsiTarget, Mapping, Volume
+    from instorage.arrays.protocol import Array
+    from instorage.wire.values import Bytes, Lun, VolumeUid
+    from instorage.wire.verbs import AttachReply
+    from nodeagent.host.helper_client import Helper
+    from nodeagent.host.portals import Report
+    from nodeagent.operation.node import Operation
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The stable device name, and a remark when something is degraded."""
+
+    device: str
+    remark: str
+
+
+def bring_up(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+) -> Attached:
+    """Bring the mapped volume's device up over every portal that answers."""
+    try:
+        return _connect(operation, array, helper, volume, mapping)
+    except Fault:
+        array.forget()  # what is remembered of portals or host object may be what was wrong
+        raise
+
+
+def _connect(
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+) -> Attached:
+    luns = dict(mapping.luns)
+    operation.progress.say("looking for the array's portals")
+    targets = _targets(array, volume, luns)
+    report = operation.node.portals.report(target.portal for target in targets)
+    paths = tuple(
+        IscsiPath(target.portal, target.iqn, luns[target.io_group])
+        for target in targets
+        if target.portal in report.up
+    )
+    operation.progress.say(f"waiting for the device over {len(paths)} paths")
+    began = time.monotonic()
+    reply = helper.attach(
+        AttachRequest(
+            op=operation.op,
+            uid=volume.uid,
+            size=volume.size,
+            paths=paths,
+            multipath=multipath(operation),
+            wait_ms=int(identity.patience(operation.host) * 1000),
+        )
+    )
+    reached(Step.AGENT_ATTACH_UP)
+    _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
+    remark = _degraded(report, reply)
+    if remark:
+        _LOG.warning("Volume %s: %s", volume.name, remark)
+    return Attached(reply.device, remark)
+
+
+def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTarget]:
+    """Return the portals of the volume's I/O groups; a volume is seen behind no other."""
+    portals = array.iscsi_targets()
+    targets = [target for target in portals if target.io_group in luns]
+    if portals and not targets:
+        raise Fault(
+            Code.PORTAL_UNREACHABLE,
+            f"Volume {volume.name} is in I/O group {' and '.join(luns)} of array {array.name}, whose nodes "
+            "have no iSCSI portal: configure one there, or make the volume in another I/O group or pool.",
+            volume=volume.name,
+            array=array.name,
+        )
+    return targets
+
+
+def multipath(operation: Operation) -> Multipath:
+    """Return what the configuration demands."""
+    return Multipath.REQUIRED if operation.host.force_multipath else Multipath.PREFERRED
+
+
+def rescan_request(operation: Operation, uid: VolumeUid, size: Bytes) -> RescanRequest:
+    """Return the request to have every path and the map take a size (bytes), with the node's patience."""
+    patience = identity.patience(operation.host) + operation.host.resize_delay
+    return RescanRequest(operation.op, uid, size, int(patience * 1000))
+
+
+def _degraded(report: Report, reply: AttachReply) -> str:
+    refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
+    remarks = [report.remark] if report.remark else []
+    if refused:
+        remarks.append(f"Attached, but degraded: {len(refused)} paths refused: {', '.join(refused)}")
+    if len(reply.found) == 1:
+        remarks.append("Only a single path is in use.")
+    elif not reply.multipath:
+        remarks.append(
+            f"Attached, but degraded: {len(reply.found)} paths and no multipath map, so that one alone is "
+            "used until multipathd makes one (systemctl status multipathd)."
+        )
+    return " ".join(remarks)

@@ -1,0 +1,60 @@
+"""Whether a volume can be used by this host: as the array has it, as its PV says it, and not by others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.arrays.expansion import require_whole
+from instorage.arrays.model import Level
+from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Volume
+    from instorage.arrays.protocol import Array
+    from nodeagent.operation.flexvolume import Options
+
+
+def usable(array: Array, options: Options) -> Volume:
+    """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says."""
+    volume = array.find_volume(options.name)
+    if volume is None:
+        raise Fault(
+            Code.VOLUME_MISSING,
+            f"Array {array.name} has no volume {options.name}: create it, or correct name or storageName.",
+            volume=options.name,
+            array=array.name,
+        )
+    if not volume.online:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} is offline on array {array.name}.",
+            volume=volume.name,
+        )
+    if not options.read_only:
+        require_whole(volume, options.level, array.name)
+        _require_said(volume, options.level, array.name)
+    return volume
+
+
+def _require_said(volume: Volume, level: str | None, array: str) -> None:
+    """Raise for an active-active volume whose PV says otherwise: no node could see that it is not whole."""
+    if volume.level is Level.ACTIVE_ACTIVE and level not in (None, Level.ACTIVE_ACTIVE):
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {volume.name} is aa (active-active) on array {array}, its PV says {level}: make the PV "
+            "anew with volLevel aa (first set its reclaim policy to Retain).",
+            volume=volume.name,
+            array=array,
+        )
+
+
+def elsewhere(volume: Volume, hosts: list[str]) -> Fault:
+    """Return the fault of a volume that other hosts have."""
+    named = ", ".join(hosts)
+    return Fault(
+        Code.VOLUME_MAPPED_ELSEWHERE,
+        f"Volume {volume.name} is mapped to host {named}: it can be used here when that node has let it "
+        f"go; if the node is gone for good: instoragectl release {volume.name} --from NODE.",
+        volume=volume.name,
+        hosts=named,
+    )

@@ -1,0 +1,81 @@
+"""The table of commands: name, how it is called, what it accepts, what it does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.language.arguments import Arguments, Syntax
+from simulator.language.tables import Detail, Table
+from simulator.model.context import Change, Context
+from simulator.operations import growing, hostmaps, hosts, relationships, vdisks, volumes
+from simulator.views import copies as copy_views
+from simulator.views import hosts as host_views
+from simulator.views import pools as pool_views
+from simulator.views import system as system_views
+from simulator.views import vdisks as vdisk_views
+
+Query = Callable[[Context, Arguments], Table | Detail]
+Operation = Callable[[Context, Arguments], Change]
+
+QUERY_PREFIX = "mcsinq"
+OPERATION_PREFIX = "mcsop"
+
+QUERIES: dict[str, tuple[Syntax, Query]] = {
+    "lsfabric": (host_views.LSFABRIC, host_views.lsfabric),
+    "lsguicapabilities": (system_views.LIST, system_views.lsguicapabilities),
+    "lshost": (host_views.LSHOST, host_views.lshost),
+    "lshostvdiskmap": (host_views.LSHOSTVDISKMAP, host_views.lshostvdiskmap),
+    "lsiogrp": (system_views.LIST, system_views.lsiogrp),
+    "lsiscsiauth": (host_views.LSISCSIAUTH, host_views.lsiscsiauth),
+    "lslcmap": (copy_views.LSLCMAP, copy_views.lslcmap),
+    "lslicense": (system_views.LIST, system_views.lslicense),
+    "lsmdiskgrp": (pool_views.LSMDISKGRP, pool_views.lsmdiskgrp),
+    "lsnode": (system_views.LIST, system_views.lsnode),
+    "lsnodecanister": (system_views.LIST, system_views.lsnode),
+    "lspartnership": (system_views.LIST, system_views.lspartnership),
+    "lsportfc": (system_views.LIST, system_views.lsportfc),
+    "lsportip": (system_views.LIST, system_views.lsportip),
+    "lsrcrelationship": (copy_views.LSRCRELATIONSHIP, copy_views.lsrcrelationship),
+    "lssite": (system_views.LIST, system_views.lssite),
+    "lssystem": (system_views.LSSYSTEM, system_views.lssystem),
+    "lsvdisk": (vdisk_views.LSVDISK, vdisk_views.lsvdisk),
+    "lsvdiskcopy": (vdisk_views.LSVDISKCOPY, vdisk_views.lsvdiskcopy),
+    "lsvdiskhostmap": (host_views.LSVDISKHOSTMAP, host_views.lsvdiskhostmap),
+    "lsvdisklcmappings": (copy_views.LSVDISKLCMAPPINGS, copy_views.lsvdisklcmappings),
+    "lsvdisksyncprogress": (vdisk_views.LSVDISKSYNCPROGRESS, vdisk_views.lsvdisksyncprogress),
+}
+
+OPERATIONS: dict[str, tuple[Syntax, Operation]] = {
+    "addhostport": (hosts.ADDHOSTPORT, hosts.addhostport),
+    "addvdiskaccess": (relationships.VDISKACCESS, relationships.addvdiskaccess),
+    "chrcrelationship": (relationships.CHRCRELATIONSHIP, relationships.chrcrelationship),
+    "expandvdisksize": (growing.EXPANDVDISKSIZE, growing.expandvdisksize),
+    "mkhost": (hosts.MKHOST, hosts.mkhost),
+    "mkrcrelationship": (relationships.MKRCRELATIONSHIP, relationships.mkrcrelationship),
+    "mkvdisk": (vdisks.MKVDISK, vdisks.mkvdisk),
+    "mkvdiskhostmap": (hostmaps.MKVDISKHOSTMAP, hostmaps.mkvdiskhostmap),
+    "mkvolume": (volumes.MKVOLUME, volumes.mkvolume),
+    "rmhost": (hosts.RMHOST, hosts.rmhost),
+    "rmrcrelationship": (relationships.RMRCRELATIONSHIP, relationships.rmrcrelationship),
+    "rmvdisk": (vdisks.RMVDISK, vdisks.rmvdisk),
+    "rmvdiskaccess": (relationships.VDISKACCESS, relationships.rmvdiskaccess),
+    "rmvdiskhostmap": (hostmaps.RMVDISKHOSTMAP, hostmaps.rmvdiskhostmap),
+    "rmvolume": (volumes.RMVOLUME, volumes.rmvolume),
+    "startrcrelationship": (relationships.STARTRCRELATIONSHIP, relationships.startrcrelationship),
+}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A command as called: its bare name and the words after it."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+def recognise(words: tuple[str, ...]) -> Named | None:
+    """Find the command that these words call: with its prefix or bare; None when there is none such."""
+    prefix, *rest = words
+    if prefix in (QUERY_PREFIX, OPERATION_PREFIX):
+        table = QUERIES if prefix == QUERY_PREFIX else OPERATIONS
+        return Named(rest[0], tuple(rest[1:])) if rest and rest[0] in table else None
+    return Named(prefix, tuple(rest)) if prefix in QUERIES or prefix in OPERATIONS else None

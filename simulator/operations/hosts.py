@@ -1,0 +1,120 @@
+"""Operations on host objects: mkhost, addhostport, rmhost."""
+
+import re
+from dataclasses import replace
+
+from simulator.language.arguments import Arguments, syntax, valid_name
+from simulator.language.codes import ArrayError
+from simulator.model.context import Change, Context, Step
+from simulator.model.state import Host, Port, State, find, free_id
+from simulator.model.topology import SITES
+
+MKHOST = syntax(
+    "force iscsiname= hbawwpn= nqn= name= site= protocol= nvmetransport= type= iogrp=", takes_object=False
+)
+ADDHOSTPORT = syntax("force iscsiname= hbawwpn= nqn=", needs_object=True)
+RMHOST = syntax("force", needs_object=True)
+
+KINDS = {"iscsiname": "iscsi", "hbawwpn": "fc", "nqn": "nvme"}
+TAKEN = {"iscsi": "CMMVC6578E", "fc": "CMMVC5867E", "nvme": "CMMVC9328E"}
+FORMS = {
+    "iscsi": re.compile(r"(iqn\.[0-9]{4}-[0-9]{2}\.|eui\.|naa\.)[a-z0-9.:-]{1,200}", re.IGNORECASE),
+    "fc": re.compile(r"[0-9A-F]{16}"),
+    "nvme": re.compile(r"nqn\.[a-z0-9.:-]{1,219}", re.IGNORECASE),
+}
+
+
+def mkhost(context: Context, arguments: Arguments) -> Change:
+    """Make a host object with its first ports."""
+    state = context.state
+    ports = _new_ports(state, arguments)
+    host_id = free_id(state.hosts)
+    name = valid_name(arguments.get("name") or f"host{host_id}")
+    if find(state.hosts, name):
+        raise ArrayError("CMMVC6035E")
+    host = Host(
+        host_id, name, ports, site=_site(arguments.get("site")), type=arguments.get("type") or "generic"
+    )
+    steps = tuple(_admit(port) for port in ports if port.kind == "iscsi")
+    return Change(state.with_host(host), steps, f"Host, id [{host_id}], successfully created\n")
+
+
+def addhostport(context: Context, arguments: Arguments) -> Change:
+    """Give a host more ports; volumes mapped already show on these ports, too."""
+    state = context.state
+    host = find(state.hosts, arguments.object or "")
+    if host is None:
+        raise ArrayError("CMMVC5753E")
+    ports = _new_ports(state, arguments)
+    names = [port.name for port in ports if port.kind == "iscsi"]
+    steps = [_admit(port) for port in ports if port.kind == "iscsi"]
+    for mapping in state.maps_of_host(host):
+        vdisk = state.vdisks[mapping.vdisk]
+        steps += show(context, vdisk.uid, vdisk.size, vdisk.access, names, mapping.lun)
+    return Change(state.with_host(replace(host, ports=host.ports + ports)), tuple(steps))
+
+
+def rmhost(context: Context, arguments: Arguments) -> Change:
+    """Remove a host that has no mappings."""
+    state = context.state
+    host = find(state.hosts, arguments.object or "")
+    if host is None:
+        raise ArrayError("CMMVC5753E")
+    if state.maps_of_host(host):
+        raise ArrayError("CMMVC5871E")
+    steps = tuple(_expel(iqn) for iqn in host.names("iscsi"))
+    return Change(state.without_host(host), steps)
+
+
+def show(
+    context: Context, uid: str, size: int, access: tuple[int, ...], names: list[str], lun: int
+) -> list[Step]:
+    """Return the steps that show a volume to these initiators, none if no I/O group of it has a portal."""
+    if not any(node.iogrp in access for node in context.topology.iscsi_nodes()):
+        return []
+    return [_show(uid, size, iqn, lun) for iqn in names]
+
+
+def hide(uid: str, size: int, names: list[str], lun: int) -> list[Step]:
+    """Return the steps that take a volume from these initiators."""
+    return [_hide(uid, size, iqn, lun) for iqn in names]
+
+
+def _show(uid: str, size: int, iqn: str, lun: int) -> Step:
+    return Step(lambda plane: plane.map(uid, size, iqn, lun), lambda plane: plane.unmap(iqn, lun))
+
+
+def _hide(uid: str, size: int, iqn: str, lun: int) -> Step:
+    return Step(lambda plane: plane.unmap(iqn, lun), lambda plane: plane.map(uid, size, iqn, lun))
+
+
+def _admit(port: Port) -> Step:
+    return Step(lambda plane: plane.admit(port.name), lambda plane: plane.expel(port.name))
+
+
+def _expel(iqn: str) -> Step:
+    return Step(lambda plane: plane.expel(iqn), lambda plane: plane.admit(iqn))
+
+
+def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
+    arguments.exclude(*KINDS)
+    given = [(kind, arguments.values[flag]) for flag, kind in KINDS.items() if flag in arguments.values]
+    if not given:
+        raise ArrayError("CMMVC5707E")
+    kind, text = given[0]
+    # IQNs may hold colons, so only WWPNs come as a colon list; IQNs and NQNs as a comma list.
+    names = text.upper().split(":") if kind == "fc" else text.split(",")
+    taken = {port.name for host in state.hosts.values() for port in host.ports}
+    for name in names:
+        if name in taken or not FORMS[kind].fullmatch(name) or names.count(name) > 1:
+            raise ArrayError(TAKEN[kind])
+    return tuple(Port(kind, name) for name in names)
+
+
+def _site(text: str | None) -> int:
+    if text is None:
+        return 0
+    for number, name in SITES.items():
+        if text in (str(number), name):
+            return number
+    raise ArrayError("CMMVC5754E")
