@@ -16,10 +16,7 @@ from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedP
 _MOST = 16  # paths: each gets a process of its own, and the unit bounds them (TasksMax=)
 _DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
-_MAP, _MAP_OF_MANY = (
-    0.75,
-    0.9,
-)  # shares of the time that is left for a map that one, that several disks would like
+_MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, that several disks would like
 
 
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:

@@ -41,9 +41,9 @@ def holders(volume: device.Volume, settings: Settings) -> list[tuple[str, mounts
     One at the same place and of the same peer group, in a namespace that follows the host's, goes with those.
     """
     numbers = volume.numbers
-    own = {row.target: row.peers for row in mounts.table() if row.number in numbers and ours(row, settings)}
+    own = {row.target: row for row in mounts.table() if row.number in numbers and ours(row, settings)}
 
     def follows(row: mounts.Row, *, here: bool) -> bool:
-        return row.target in own and (here or bool(row.peers & own[row.target]))
+        return row.target in own and (here or row.goes_with(own[row.target]))
 
     return [(process, row) for process, here, row in mounts.seen(numbers) if not follows(row, here=here)]

@@ -35,12 +35,17 @@ class Row(NamedTuple):
     source: str
     super_options: list[str]
     peers: frozenset[str] = frozenset()
-    """Numbers of the peer groups that it belongs to or follows: shared, master."""
+    """`shared:N`: the peer group that it belongs to; `master:N`: the one that it follows (proc(5))."""
 
     @property
     def read_only(self) -> bool:
         """Whether the mount, or the file system below it, takes no writes."""
         return not _NO_WRITES.isdisjoint((*self.options, *self.super_options))
+
+    def goes_with(self, other: "Row") -> bool:
+        """Whether an unmount of `other` is carried on to it: it is in that one's peer group or follows it."""
+        groups = {one[7:] for one in other.peers if one.startswith("shared:")}
+        return not self.peers.isdisjoint(f"{how}:{one}" for how in ("shared", "master") for one in groups)
 
 
 def table(process: str = "self") -> list[Row]:
@@ -56,7 +61,7 @@ def _row(line: str) -> Row:
     fields, (kind, source, more) = left.split(" "), right.split(" ", 2)
     texts = (*fields[3:5], source)
     root, target, source = (re.sub(r"\\([0-7]{3})", lambda one: chr(int(one[1], 8)), text) for text in texts)
-    options, peers = fields[5].split(","), frozenset(one.partition(":")[2] for one in fields[6:])
+    options, peers = fields[5].split(","), frozenset(fields[6:])
     return Row(int(fields[0]), fields[2], root, target, options, kind, source, more.split(","), peers)
 
 

@@ -13,7 +13,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 def put(path: str, name: str, text: str, mode: int = 0o600) -> None:
     """Have a file with this text; when this returns it is on the disk."""
-    with _said(path, name, "written"), _folder(path) as folder:
+    with _said(path, name, "written"), _folder(path, make=True) as folder:
         new = os.open(f".{name}", _NEW, mode, dir_fd=folder)
         with open(new, "w", encoding="utf-8", errors="replace") as file:
             os.fchmod(new, mode)  # whatever the umask takes away
@@ -65,9 +65,10 @@ def _said(path: str, name: str, what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _folder(path: str) -> Iterator[int]:
-    """Hold a directory, made if it is missing, that is root's alone to write and no link."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+def _folder(path: str, *, make: bool = False) -> Iterator[int]:
+    """Hold a directory that is root's alone to write and no link."""
+    if make:
+        os.makedirs(path, mode=0o700, exist_ok=True)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         facts = os.fstat(folder)

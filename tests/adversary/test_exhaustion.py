@@ -95,6 +95,7 @@ def come_and_go(path: Path) -> None:
     assert child.until(connected, time.monotonic() + 10)
 
 
+@pytest.mark.slow
 def test_connections_that_end_during_a_freeze_start_one_thaw_at_a_time(
     host: Host, start: Start, connect: Callable[[], Client], run_directory: Path
 ) -> None:

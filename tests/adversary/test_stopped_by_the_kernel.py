@@ -110,9 +110,12 @@ def test_no_second_pod_gets_it_to_write(
         after = [why(), ask(PODS[1], read_only=False), ask(PODS[2], read_only=True)]
         gone = [outcome(lambda at=one: unmount(UnmountRequest(OP, str(tmp_path / at)), settings))  # type: ignore[misc]
                 for one in (*PODS, DEVICE)]  # fmt: skip
-        return [before, after, gone]
+        checked = subprocess.run(("fsck.ext4", "-a", loop), capture_output=True, timeout=30)
+        mounts.mount(loop, str(target), "ext4", 0, options)
+        return [before, after, gone, [checked.returncode < 2, why(), ask(PODS[1], read_only=False)]]
 
-    before, after, gone = apart(job)
+    before, after, gone, mended = apart(job)
     assert before == ["", "done", "done"]
     assert [bool(after[0]), *after[1:]] == [True, "file-system", "file-system" if what is death else "done"]
     assert gone == ["done"] * 4, "what is stopped must still go"
+    assert mended == [True, "", "done"], "the check that Mount makes is the way out"

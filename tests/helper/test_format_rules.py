@@ -209,6 +209,15 @@ def test_mkfs_discards_nothing_and_initialises_lazily(volume: Path, said: Callab
     assert "-K" in formatting._MAKE["xfs"]
 
 
+@pytest.mark.parametrize("kind", ["ext3", "ext4"])
+def test_no_part_of_a_volume_is_kept_back_for_root(volume: Path, kind: str) -> None:
+    """Pods see «no space left» at 95 % otherwise."""
+    prepare(replace(REQUEST, fs_type=FsType.parse(kind)), str(volume))
+    block = volume.read_bytes()[1024:2048]
+    assert block[56:58] == b"\x53\xef"
+    assert int.from_bytes(block[8:12], "little") == 0  # s_r_blocks_count
+
+
 def test_mkfs_has_a_deadline_of_its_own(
     volume: Path, said: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

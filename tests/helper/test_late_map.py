@@ -67,6 +67,7 @@ def ask(*portals: str) -> tuple[AttachReply, float]:
     return attach(request, Settings()), time.monotonic() - begun
 
 
+@pytest.mark.slow
 def test_with_two_disks_the_patience_is_spent_on_the_map_and_the_reply_says_that_there_is_none(
     slow: Slow,
 ) -> None:
@@ -77,6 +78,7 @@ def test_with_two_disks_the_patience_is_spent_on_the_map_and_the_reply_says_that
     assert "/wwn-0x" in reply.device
 
 
+@pytest.mark.slow
 def test_a_map_that_comes_late_in_the_patience_is_taken(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     slow.disks()
     timer = threading.Timer(PATIENCE * 0.8, lambda: slow.host.map(UID, "sda", "sdb"))

@@ -114,6 +114,7 @@ def test_half_a_gigabyte_that_lies_anywhere_in_a_hundred_is_found_in_99_of_100_c
     assert sum(found) >= 99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_so_it_is_on_a_true_file(tmp_path: Path, seed: int) -> None:
     extents = scattered(seed)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Wrap = Callable[[str, str], Path]
 
-pytestmark = [pytest.mark.subprocess, pytest.mark.usefixtures("run_directory")]
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess, pytest.mark.usefixtures("run_directory")]
 
 SIZE = 32 << 20
 IDENTITY = "11111111-2222-3333-4444-555555555555"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helper import __main__ as supervisor
-from helper import child, program
+from helper import child, program, volume
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import InitiatorReply
@@ -76,8 +76,11 @@ def test_a_program_that_closes_its_output_and_lives_on_has_its_deadline(tool: Pa
     assert child.started(int((tmp_path / "pid").read_text())) == "", "it still runs"
 
 
-def test_a_volume_that_a_stuck_process_has_is_refused_long_before_the_patience_ends() -> None:
+def test_a_volume_that_a_stuck_process_has_is_refused_long_before_the_patience_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Who waits in vain takes the place of those who ask for other volumes."""
+    monkeypatch.setattr(volume, "_MOMENT", 0.2, raising=False)
     with hold(UID, "op1", soon(5)):
         if (pid := os.fork()) == 0:
             time.sleep(60)
@@ -85,17 +88,18 @@ def test_a_volume_that_a_stuck_process_has_is_refused_long_before_the_patience_e
         child.give_up(pid, "A read", UID)
     begun = time.monotonic()
     try:
-        with pytest.raises(Fault, match="op1") as locked, hold(UID, "op2", soon(8)):
+        with pytest.raises(Fault, match="op1") as locked, hold(UID, "op2", soon(5)):
             pass
         assert locked.value.code is Code.LOCK_TIMEOUT
-        assert time.monotonic() - begun < 6
+        assert time.monotonic() - begun < 4
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
-def test_a_volume_that_is_only_worked_on_is_waited_for() -> None:
+def test_a_volume_that_is_only_worked_on_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another volume's stuck process is no reason to give up."""
+    monkeypatch.setattr(volume, "_MOMENT", 0.1, raising=False)
     (reading, writing), begun = os.pipe(), time.monotonic()
     with hold(UID, "op1", soon(5)):
         if (worker := os.fork()) == 0:
@@ -107,9 +111,9 @@ def test_a_volume_that_is_only_worked_on_is_waited_for() -> None:
         os.read(reading, 1)
         os._exit(0)
     child.give_up(stuck, "A read", OTHER)
-    with pytest.raises(Fault, match="ask again"), hold(UID, "op2", soon(3)):
+    with pytest.raises(Fault, match="ask again"), hold(UID, "op2", soon(0.8)):
         pass
-    assert time.monotonic() - begun > 2.9
+    assert time.monotonic() - begun > 0.8
     for end in (reading, writing):
         os.close(end)
     for pid in (worker, stuck):

@@ -18,7 +18,7 @@ from tests.helper.host import UID, Host
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 POD = f"pods/{1:032x}/volumes/inspur~instorage-flexvolume/pvc-1"
 
 
@@ -121,6 +121,23 @@ def test_a_container_that_has_the_mount_at_kubelets_path_for_itself_holds_it(rig
 
 def test_a_container_of_another_peer_group_holds_it(rig: Rig) -> None:
     rig.sees("77", "a container", f"{rig.target} rw master:99")
+    assert "process 77" in rig.refused()
+
+
+def test_a_container_that_follows_the_same_mount_as_kubelets_holds_it(rig: Rig) -> None:
+    """Both would go with a third one's; with kubelet's own only what follows that goes."""
+    for process in ("self", "1"):
+        (rig.host.root / f"proc/{process}/ns/mnt").unlink()
+        rig.sees(process, "the host", f"{rig.target} rw shared:20 master:5")
+    rig.sees("77", "a container", f"{rig.target} rw master:5")
+    assert "process 77" in rig.refused()
+
+
+def test_two_mounts_that_are_in_no_peer_group_have_none_in_common(rig: Rig) -> None:
+    for process in ("self", "1"):
+        (rig.host.root / f"proc/{process}/ns/mnt").unlink()
+        rig.sees(process, "the host", f"{rig.target} rw unbindable")
+    rig.sees("77", "a container", f"{rig.target} rw unbindable")
     assert "process 77" in rig.refused()
 
 

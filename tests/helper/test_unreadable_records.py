@@ -117,6 +117,12 @@ def test_a_format_that_was_broken_off_is_not_taken_for_none(
     refused(lambda: formatting._recorded(UID), folder)
 
 
+def test_a_look_for_a_record_makes_nothing(host: Host) -> None:
+    """A root file system that takes no writes any more keeps no volume from being mounted."""
+    assert formatting._recorded(UID) is None
+    assert not (host.root / "format").exists()
+
+
 def test_what_is_no_file_is_no_record(host: Host) -> None:
     (host.root / "aa" / UID).mkdir(parents=True)
     (host.root / "aa").chmod(0o700)
