@@ -54,10 +54,18 @@ class KernelHost(Host):
 
 
 class TrueWorld:
+    """`linked`: kubelet's directory is a symbolic link to a larger disk."""
+
     most = 5
 
     def __init__(
-        self, directory: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., int], socket: Path
+        self,
+        directory: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        start: Callable[..., int],
+        socket: Path,
+        *,
+        linked: bool = False,
     ) -> None:
         (directory / "node").mkdir()  # not «host»: sysfs has that in the paths of sessions
         self._host = host = KernelHost(directory / "node")
@@ -72,6 +80,9 @@ class TrueWorld:
         self._patience(monkeypatch)
         self.root = str(directory / "kubelet")
         self._plugin = directory / DRIVER
+        if linked:
+            (directory / "disk").mkdir()
+            (directory / "kubelet").symlink_to(directory / "disk")
         self._folders(directory / "kubelet")
         for number, portal in enumerate(PORTALS):
             host.session(number, portal)
