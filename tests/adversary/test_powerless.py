@@ -164,7 +164,7 @@ def test_a_step_of_the_confinement_that_the_kernel_refuses_is_an_error(
 ) -> None:
     """Else the program runs with what was not taken from it."""
     monkeypatch.setattr(confinement, "_libc", Refusing(step))
-    monkeypatch.setattr(confinement.resource, "setrlimit", lambda *_: None)
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
 
     def confined() -> bool:
         confinement.confine("/dev/null", powerless=True)

@@ -49,7 +49,7 @@ class Rig:
         monkeypatch.setattr(mounts, "unmount", self._unmount)
         monkeypatch.setattr(os, "kill", self._kill)
         settings = Settings(roots=(str(host.root),))
-        monkeypatch.setattr(shutdown.settings, "loaded", lambda: settings)
+        monkeypatch.setattr("helper.settings.loaded", lambda: settings)
         for name, seconds in (("ALL", 3.0), ("_TERM", 0.3), ("_KILL", 0.3)):
             monkeypatch.setattr(shutdown, name, seconds)
 
