@@ -1,4 +1,4 @@
-"""Each test runs in both worlds."""
+"""Each test runs in both worlds; in the true one, which takes half a second a test, not in `make check`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["run_directory", "start"]
 
 
-@pytest.fixture(params=["true", "scripted"])
+@pytest.fixture(params=[pytest.param("true", marks=pytest.mark.slow), "scripted"])
 def node(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     world: TrueWorld | ScriptedWorld
     if request.param == "true":

@@ -59,8 +59,8 @@ class ScriptedWorld:
     def lose_writes(self, uid: str) -> None:
         self._peer.losing.add(uid)
 
-    def no_map(self) -> None:
-        self._peer.no_map = True
+    def no_map(self, *, again: bool = False) -> None:
+        self._peer.no_map = not again
 
     def keep_map_size(self, uid: str) -> None:
         self._peer.stubborn.add(uid)

@@ -161,6 +161,14 @@ def test_a_detach_says_that_writes_were_lost(node: Node) -> None:
     assert node.inspect().paths == ()
 
 
+def test_a_detach_takes_disks_without_a_map_as_well(node: Node) -> None:
+    node.world.show(UID)
+    node.world.no_map()
+    node.attach().ok()
+    assert len(node.detach().ok().removed) == 2
+    assert node.inspect().device is None
+
+
 @pytest.mark.parametrize("who", ["foreign_mount", "mount_by_hand", "open_by_program", "build_above"])
 def test_nobody_loses_a_device_that_he_uses(node: Node, who: str) -> None:
     node.attached()

@@ -89,6 +89,16 @@ def test_without_a_map_a_mount_tells_how_many_paths_there_are_and_refuses_where_
     assert node.mount().ok().already is True
 
 
+def test_a_map_that_came_too_late_for_the_attach_is_mounted(node: Node) -> None:
+    node.world.show(UID)
+    node.world.no_map()
+    assert node.attach().ok().multipath is False
+    node.world.no_map(again=True)
+    reply = node.mount(multipath="required").ok()
+    assert reply.device.endswith(f"dm-uuid-mpath-3{UID}")
+    assert (reply.multipath, reply.paths) == (True, 2)
+
+
 @pytest.mark.parametrize("how", DISTRUSTED)
 def test_a_stopped_file_system_is_not_handed_out(node: Node, how: str) -> None:
     node.mounted()

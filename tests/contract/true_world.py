@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from helper import bind, content, device, freeze, growth, iscsi, mount, multipath, scsi, unmount, users
+from helper import format as formatting
 from helper.settings import Settings
 from tests.contract.fake_mounts import FakeMounts, number_of, numbers_of
 from tests.contract.world import GIB, LUNS, NAMES, OTHER, POD, PORTALS, SECOND, UID, Caller
@@ -31,7 +32,12 @@ echo "{kind} $uuid new" >"$path"
 
 
 class KernelHost(Host):
-    """Each device has its links below /sys/dev and /dev/disk; disks of one volume share what they hold."""
+    """Each device has its links below /sys/dev and /dev/disk; disks of one volume share what they hold.
+
+    `idle`: multipathd answers and does nothing.
+    """
+
+    idle = False
 
     def disk(self, name: str, hctl: str, uid: str, size: int = GIB, **facts: str) -> None:  # type: ignore[override]
         with contextlib.suppress(FileNotFoundError):
@@ -45,6 +51,9 @@ class KernelHost(Host):
         os.link(self.root / "content" / uid, self.root / "dev" / name)
         self._link(name, f"dm-uuid-mpath-3{uid}")
         return name
+
+    def _obey(self, asked: str) -> str:
+        return "ok" if self.idle else super()._obey(asked)
 
     def _link(self, name: str, stable: str) -> None:
         at = self.root / "dev/disk/by-id" / stable
@@ -134,6 +143,8 @@ class TrueWorld:
         monkeypatch.setattr(users, "_LET_GO", 0.2)
         monkeypatch.setattr(mount, "_MAP", 0.3)
         monkeypatch.setattr(freeze, "ANSWER", 10.0)
+        monkeypatch.setattr(content, "_SAMPLES", 8)  # what is read of it is tests/helper's affair
+        monkeypatch.setattr(formatting, "_READERS", 1)
 
     def close(self) -> None:
         self._host.close()
@@ -174,8 +185,8 @@ class TrueWorld:
         for number in numbers_of(uid):
             self._mounts.flag("lost", number).touch()
 
-    def no_map(self) -> None:
-        self._host._obey = lambda asked: "ok"  # type: ignore[method-assign]
+    def no_map(self, *, again: bool = False) -> None:
+        self._host.idle = not again
 
     def keep_map_size(self, uid: str) -> None:
         self._host.busy_maps.add(f"3{uid}")
