@@ -69,9 +69,8 @@ class Freezer:
                 os._exit(0)
         theirs.close()
         self._uid, self._pid, self._stream = request.uid, pid, Stream(self._channel)
-        child.enlist(
-            pid, f"{_GUARDIAN} of volume {request.uid}", ""
-        )  # the supervisor does not leave before it
+        # The supervisor does not leave before it.
+        child.enlist(pid, f"{_GUARDIAN} of volume {request.uid}", "")
 
     def _ask(self, **question: int) -> bool:
         """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
