@@ -225,6 +225,19 @@ def test_a_volume_that_is_used_elsewhere_is_not_mounted(rig: Rig, monkeypatch: p
     assert not rig.did("mount", "fsck")
 
 
+def test_a_volume_that_only_the_kernel_knows_to_be_used_is_not_mounted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mount in a namespace that no process is in any more."""
+
+    def busy(name: str) -> int:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(scsi, "exclusive", busy)
+    assert "a mount that no process sees" in rig.refused(Code.DEVICE_BUSY)
+    assert not rig.did("mount", "fsck")
+
+
 @pytest.mark.parametrize(
     ("second", "ends"), [("unmapped", True), (UID, False), ("silent", False), ("blocked", False)]
 )
