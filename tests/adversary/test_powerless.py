@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helper import child, program
+from helper import child, confinement, program
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
@@ -88,6 +90,17 @@ def test_roots_files_and_other_disks_are_not_written(
     assert Path(devices[1]).read_bytes()[:4096] == bytes(4096)
 
 
+def test_no_file_grows_where_the_kernel_has_no_landlock(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confinement, "_landlock", lambda _: None)
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    say("blkid", f"touch {tmp_path}/begun; echo x >> {precious}")
+    assert (tmp_path / "begun").exists()
+    assert precious.read_text() == "mine"
+
+
 def test_the_one_device_is_read_and_written(say: Say, devices: list[str]) -> None:
     said = say(
         "mkfs.ext4",
@@ -117,3 +130,48 @@ def test_what_cannot_be_confined_is_not_started(
     with pytest.raises(Fault, match="cannot be confined"):
         say("blkid", f"echo x > {devices[0]}")
     assert Path(devices[0]).read_bytes()[:4096] == bytes(4096)
+
+
+class Refusing:
+    """A kernel that confines a process, but for one step; nothing is done."""
+
+    def __init__(self, refused: str) -> None:
+        self._refused = refused
+
+    def prctl(self, *_: object) -> int:
+        return self._said("prctl")
+
+    def capset(self, *_: object) -> int:
+        return self._said("capset")
+
+    def syscall(self, number: int, *arguments: Any) -> int:
+        if number == confinement._LANDLOCK:
+            if arguments[0] is None:
+                return self._said("version", 3)
+            return self._said("create_ruleset", os.open("/dev/null", os.O_RDONLY))
+        return self._said("add_rule" if number == confinement._LANDLOCK + 1 else "restrict_self")
+
+    def _said(self, step: str, answer: int = 0) -> int:
+        ctypes.set_errno(errno.ENOMEM)
+        return -1 if step == self._refused else answer
+
+
+@pytest.mark.parametrize(
+    "step", ["", "prctl", "version", "create_ruleset", "add_rule", "restrict_self", "capset"]
+)
+def test_a_step_of_the_confinement_that_the_kernel_refuses_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Else the program runs with what was not taken from it."""
+    monkeypatch.setattr(confinement, "_libc", Refusing(step))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+
+    def confined() -> bool:
+        confinement.confine("/dev/null", powerless=True)
+        return True
+
+    if not step:
+        assert child.apart(confined, time.monotonic() + 10, "It")
+        return
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        child.apart(confined, time.monotonic() + 10, "It")

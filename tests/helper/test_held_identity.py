@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helper import child, scsi
+from helper import child, identity, scsi
 from helper import mount as mounting
 from helper.detach import detach
 from helper.settings import Settings
@@ -74,6 +74,22 @@ def member(host: Host, name: str, uid: str, *, silent: bool) -> None:
 def test_a_silent_member_that_was_another_volume_is_not_trusted(rig: Rig) -> None:
     """Once it answers, multipathd would use it."""
     member(rig.host, "sdx", OTHER, silent=True)
+    said = rig.refused(Code.WRONG_DEVICE)
+    assert "sdx" in said
+    assert OTHER in said
+    assert untouched(rig)
+
+
+def test_a_member_that_hangs_and_was_another_volume_is_not_trusted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot even say that it does not answer: only what sysfs remembers speaks against it."""
+    member(rig.host, "sdx", OTHER, silent=False)
+    true_page83 = identity.page83
+    monkeypatch.setattr(
+        identity, "page83", lambda name: time.sleep(60) if name == "sdx" else true_page83(name)
+    )
+    monkeypatch.setattr(mounting, "_soon", lambda *_: time.monotonic() + 2)
     said = rig.refused(Code.WRONG_DEVICE)
     assert "sdx" in said
     assert OTHER in said

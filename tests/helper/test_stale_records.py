@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -169,6 +170,20 @@ def test_a_disk_that_was_never_formatted_and_cannot_be_read_is_said_as_such(
 
     monkeypatch.setattr(content, "read", dead)
     assert "cannot be read" in refused(volume, Code.FILE_SYSTEM)
+
+
+def test_nothing_found_is_not_believed_when_the_first_block_cannot_be_read(
+    volume: Path, blind: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks: also the repetition of a format, which looks at no other place."""
+
+    def dead(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    assert content.signature(str(volume), time.monotonic() + 20) == content.Content()
+    monkeypatch.setattr(content, "read", dead)
+    with pytest.raises(OSError, match="Input/output error"):
+        content.signature(str(volume), time.monotonic() + 20)
 
 
 def test_a_node_without_the_program_leaves_no_record_of_a_format(
