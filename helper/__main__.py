@@ -95,10 +95,8 @@ class Supervisor:
             elif isinstance(self._configured, Fault):
                 self._refuse(connection, self._configured)
             elif len(self._workers) >= MAX_WORKERS + (uid == 0) * FOR_ROOT:
-                fault = Fault(
-                    Code.HELPER_BUSY, f"The helper serves {MAX_WORKERS} connections already: ask again."
-                )
-                self._refuse(connection, fault)
+                text = f"The helper serves {MAX_WORKERS} connections already: ask again."
+                self._refuse(connection, Fault(Code.HELPER_BUSY, text))
             else:
                 self._fork(connection, self._configured)
 

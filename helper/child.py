@@ -202,8 +202,7 @@ def enlist(pid: int, what: str, volume: str) -> None:
     """List a process that must not be left alone while it lives, by a name: a full /run takes no text."""
     with contextlib.suppress(OSError):
         os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
-        name = f"{ABANDONED}/{pid}-{started(pid)}-{volume}"
-        with open(name, "w", encoding="utf-8") as record:
+        with open(f"{ABANDONED}/{mark(pid)}-{volume}", "w", encoding="utf-8") as record:
             record.write(f"{what}, since {time.ctime()}\n")
 
 
@@ -234,12 +233,23 @@ def started(pid: int) -> str:
     return next(iter(_facts(pid)[19:]), "")
 
 
+def mark(pid: int) -> str:
+    """Return a name for a process that no later one can have."""
+    return f"{pid}-{started(pid)}"
+
+
+def lives(marked: str) -> bool:
+    """Return whether the process of a `mark` still lives."""
+    pid, _, start = marked.partition("-")
+    return pid.isdigit() and bool(start) and started(int(pid)) == start
+
+
 def abandoned(volume: str = "") -> int:
     """Return how many listed processes still live, of one volume or of all; forget those that ended."""
     living = 0
     for name in _listed():
-        pid, start, of = (*name.split("-", 2), "", "")[:3]
-        if not (pid.isdigit() and start and started(int(pid)) == start):
+        whose, _, of = name.rpartition("-")
+        if not lives(whose):
             with contextlib.suppress(OSError):
                 os.unlink(f"{ABANDONED}/{name}")
         elif volume in ("", of):

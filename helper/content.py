@@ -13,6 +13,8 @@ from helper.program import run
 from instorage.wire.fault import Code, Fault
 
 T = TypeVar("T")
+Spots = list[tuple[int, int]]
+"""Places on a device: offset and length in bytes."""
 
 _BLOCK = 4096
 _AROUND = 256 << 10  # bytes on both sides of where XFS may have put an allocation group's header
@@ -60,7 +62,7 @@ def opened(path: str, look: Callable[[int], T]) -> T:
         os.close(node)
 
 
-def edges(size: int, length: int) -> list[tuple[int, int]]:
+def edges(size: int, length: int) -> Spots:
     """Return (offset, length) of the beginning and the end, where every signature has a part."""
     return [(0, length), (size - length, length)]
 
@@ -78,7 +80,7 @@ def places(size: int) -> Iterator[tuple[int, int]]:
     yield from ((size * part // (_SAMPLES + 1), _BLOCK) for part in range(1, _SAMPLES + 1))
 
 
-def shares(size: int, count: int) -> list[list[tuple[int, int]]]:
+def shares(size: int, count: int) -> list[Spots]:
     """Return all `places`, dealt out to so many readers, each from low to high."""
     found = sorted(places(size))
     return [found[number::count] for number in range(count)]

@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 from helper import child, content, program, store
-from helper.content import Content
+from helper.content import Content, Spots
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import MountRequest
@@ -64,8 +64,17 @@ def _require_licence(request: MountRequest, found: str) -> None:
 
 
 def _not_empty(request: MountRequest, what: str) -> Fault:
-    text = f"Volume {request.uid} should get {request.fs_type} and was not formatted: {what}. If a format "
-    text += "was broken off on the node that had it last, that node can finish it; else look at it by hand."
+    text = f"Volume {request.uid} should get {request.fs_type} and was not formatted: {what}. "
+    if request.uid in recorded():
+        text += (
+            "A format was broken off here midway, and what that left cannot be told from data: if the volume "
+        )
+        text += "was never used, delete its claim and make it anew; else look at it by hand."
+    else:
+        text += (
+            "If a format was broken off on the node that had it last, that node may be able to finish it; "
+        )
+        text += "else look at it by hand."
     return Fault(Code.NOT_EMPTY, text, uid=request.uid, found=what)
 
 
@@ -94,13 +103,13 @@ def _signature(request: MountRequest, path: str) -> Content:
     return Content(*found)
 
 
-def _first_data(request: MountRequest, path: str, groups: list[list[tuple[int, int]]]) -> int | None:
+def _first_data(request: MountRequest, path: str, groups: list[Spots]) -> int | None:
     """Return where data was found in one of the groups of places."""
     return min((at for at in _read(request, _looks(request, path, groups)) if at is not None), default=None)
 
 
-def _looks(request: MountRequest, path: str, groups: list[list[tuple[int, int]]]) -> list[child.Job[object]]:
-    def look(spots: list[tuple[int, int]]) -> int | None:
+def _looks(request: MountRequest, path: str, groups: list[Spots]) -> list[child.Job[object]]:
+    def look(spots: Spots) -> int | None:
         return content.opened(path, lambda node: content.first_data(node, request.size, spots))
 
     return [functools.partial(look, group) for group in groups]
@@ -130,11 +139,11 @@ def _make(request: MountRequest, path: str, identity: str, *, again: bool = Fals
     program.path(name)  # a record is left only by a format that could begin
     _record(request, identity)
     reached(Step.HELPER_FORMAT_RECORDED)
-    untouched = (
-        _superblock(request, path) == [identity, False]
-        if again
-        else _first_data(request, path, [[spot] for spot in content.edges(request.size, _EDGE_AGAIN)]) is None
-    )
+    edges = [[spot] for spot in content.edges(request.size, _EDGE_AGAIN)]
+    if again:
+        untouched = _superblock(request, path) == [identity, False]
+    else:
+        untouched = _first_data(request, path, edges) is None
     if not untouched:
         forget(request.uid)
         raise _not_empty(request, "somebody wrote to it just now")

@@ -69,9 +69,8 @@ class Freezer:
                 os._exit(0)
         theirs.close()
         self._uid, self._pid, self._stream = request.uid, pid, Stream(self._channel)
-        child.enlist(
-            pid, f"{_GUARDIAN} of volume {request.uid}", ""
-        )  # the supervisor does not leave before it
+        # The supervisor does not leave before it.
+        child.enlist(pid, f"{_GUARDIAN} of volume {request.uid}", "")
 
     def _ask(self, **question: int) -> bool:
         """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
@@ -120,8 +119,7 @@ def _keep_frozen(
     uid, intact = request.uid, True
     if uid in store.names(frozen.RECORDS):
         _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
-    record = frozen.Frozen(request.target, os.getpid(), child.started(os.getpid()))
-    store.put(frozen.RECORDS, uid, record.text())
+    store.put(frozen.RECORDS, uid, f"{request.target}\n{child.mark(os.getpid())}")
     reached(Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
         _forget(uid)
@@ -163,18 +161,13 @@ def thaw_left(settings: Configured, *uids: str) -> None:
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(Fault):
                 stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
-            if uid in store.names(frozen.RECORDS) and not _guarded(uid):
+            if uid in store.names(frozen.RECORDS) and not child.lives(_recorded(uid)[1]):
                 thaw_recorded(settings, uid)
 
 
-def _recorded(uid: str) -> frozen.Frozen:
-    return frozen.understood(store.get(frozen.RECORDS, uid) or "")
-
-
-def _guarded(uid: str) -> bool:
-    """Return whether the guardian that a record names still lives."""
-    found = _recorded(uid)
-    return bool(found.start) and child.started(found.pid) == found.start
+def _recorded(uid: str) -> list[str]:
+    """Return where a frozen file system is mounted, and its guardian (an older record names none)."""
+    return [*(store.get(frozen.RECORDS, uid) or "").split("\n"), ""][:2]
 
 
 def thaw_behind(found: Configured) -> int:
@@ -200,7 +193,7 @@ def thaw_recorded(found: Configured, *uids: str) -> None:
 
     def one(uid: str) -> None:
         with contextlib.ExitStack() as stack:
-            place, row, _ = volume_on(parse(_recorded(uid).target, settings), stack, uid)
+            place, row, _ = volume_on(parse(_recorded(uid)[0], settings), stack, uid)
             _thaw(filesystem.opened(place, row), uid)
 
     names = uids or store.names(frozen.RECORDS)

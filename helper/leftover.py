@@ -20,7 +20,7 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
     A volume without any path can neither be read nor written.
     """
     volume = device.find(uid)
-    if volume.disks and not device.unmapped(volume, deadline):
+    if volume.disks and not child.until(lambda: device.unmapped(volume, deadline), deadline, 0.5):
         text = f"Volume {uid} was to be taken down here because the array no longer maps it to this host, "
         text += "but not every path says that its LUN is gone: nothing was unmounted. Ask again."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)

@@ -36,7 +36,10 @@ def main() -> int:
     found = settings.loaded()
     known, deadline = Settings() if isinstance(found, Fault) else found, time.monotonic() + ALL
     volumes = [one for one in device.every([]) if one.top]
-    end(volumes, known)
+    try:
+        end(volumes, known)
+    except (OSError, Fault) as error:  # then at least what is written goes to the array
+        print(f"Not everybody who uses a volume could be ended: {error}", file=sys.stderr)
     jobs = [functools.partial(_leave, one, known, deadline) for one in volumes]
     answers = child.gather(jobs, deadline, "The unmount")
     for volume, answer in zip(volumes, answers, strict=True):
@@ -46,8 +49,14 @@ def main() -> int:
 
 
 def going_down() -> bool:
-    """Return whether systemd stops everything: only then are other programs ended here."""
-    answer = run("systemctl", "is-system-running", deadline=time.monotonic() + 5, accept=tuple(range(256)))
+    """Return whether systemd says that it stops everything: only then are other programs ended here."""
+    try:
+        answer = run(
+            "systemctl", "is-system-running", deadline=time.monotonic() + 5, accept=tuple(range(256))
+        )
+    except Fault as fault:
+        print(f"Whether this node goes down cannot be found out: {fault}", file=sys.stderr)
+        return False
     return answer.out.strip() == "stopping"
 
 
@@ -77,8 +86,12 @@ def _space(process: str) -> str:
 def _leave(volume: device.Volume, known: Settings, deadline: float) -> str:
     """Write back and unmount one volume; return what still uses it."""
     rows = [row for row in mounts.table() if row.number in volume.numbers]
+    said = []
     for target in sorted(filter(None, (spelled(row.target, known) for row in rows)), reverse=True):
-        unmount(UnmountRequest(_OP, target), known)  # «pods» before «plugins»
+        try:
+            unmount(UnmountRequest(_OP, target), known)  # «pods» before «plugins»
+        except Fault as fault:
+            said.append(str(fault))
     soon = deadline - 1
     child.until(lambda: not users(volume, soon, programs=False), soon, 0.1)
-    return ", ".join(users(volume, soon, programs=False))
+    return " ".join([*said, *users(volume, soon, programs=False)])

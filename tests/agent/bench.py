@@ -83,6 +83,7 @@ class Bench:
     simulator: Simulator = field(init=False)
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
     _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -98,7 +99,7 @@ class Bench:
             )
         ).start()
         self.helper = HelperPeer(self.directory / "helper.sock", self._verb)
-        self.helper.capacity = self.size
+        self.helper.capacity, self.helper.mapped = self.size, self.mapped
         self.helper.start()
         self.configure()
         self.array = As18000(
@@ -232,6 +233,15 @@ class Bench:
         """The array's size of a volume, bytes; those of another array have 1 GiB."""
         found = [int(row["size"]) for row in self.do("volumes") if row["uid"].lower() == uid]
         return found[0] if found else GIB
+
+    def mapped(self, uid: str) -> bool:
+        """Whether the array lets this host have a volume; those that are of another array it does."""
+        rows = [row for row in self.do("volumes") if row["uid"].lower() == uid]
+        self._known |= {uid} if rows else set()
+        mine = {host["name"] for host in self.do("hosts") if IQN in json.dumps(host)}
+        return uid not in self._known or any(
+            mapping["host"] in mine for row in rows for mapping in row["maps"]
+        )
 
     def make_host(self, name: str, iqn: str = IQN) -> None:
         self.array.ensure_host(Initiator(Iqn(iqn)), link="iscsi", names=(name,))

@@ -1,67 +1,40 @@
-"""The scripted helper's host lock, and what it does for growth: sizes, freezes under a lease, records."""
+"""What the scripted helper does for growth: sizes, freezes under a lease, records of expansions."""
 
 from __future__ import annotations
 
 import json
-import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from tests.agent.locking_peer import Frozen, LockingPeer, Session
+from tests.agent.peer_kernel import FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-
-class FaultError(Exception):
-    """An error reply."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.parameters = {"code": code, "sentence": sentence, "fields": {}}
+LONGEST = 120_000  # milliseconds of a freeze
+_RECORD, _TEXT, _MOST = 8 << 10, 24 << 10, 6
 
 
-@dataclass
-class Frozen:
-    """A freeze under a lease (monotonic seconds); `thawed` by its end, or by somebody else."""
+class GrowingPeer(LockingPeer):
+    """`filesystems`: bytes of each file system that has grown.
 
-    until: float
-    thawed: bool = False
-
-
-@dataclass(eq=False)
-class Session:
-    """What one connection holds: the host lock in a mode, frozen volumes."""
-
-    lock: str = ""
-    frozen: dict[str, Frozen] = field(default_factory=dict)
-
-
-class GrowingPeer:
-    """Who holds the lock, and a kernel that knows sizes.
-
-    `capacity` says how large the array makes a volume now, `sizes` and `filesystems` what the kernel has of
-    it. `kept` are records of expansions by UID, `barrier` the file in the plugin directory. `writes` is the
+    `kept` are records of expansions by UID, `barrier` the file in the plugin directory. `writes` is the
     application: called with the UID whenever a volume may be written. `before` is called once when a step of
     an expansion is recorded and not yet sent.
     """
 
-    devices: dict[str, str]
-    mounts: dict[str, tuple[str, bool]]
-
     def __init__(self, barrier: Path) -> None:
+        super().__init__()
         self.barrier = barrier
-        self.capacity: Callable[[str], int] = lambda _: 1 << 30
         self.writes: Callable[[str], None] = lambda _: None
-        self.sizes: dict[str, int] = {}
         self.filesystems: dict[str, int] = {}
         self.kept: dict[str, str] = {}
         self.read_only = False  # the plugin directory
         self.barriers: list[str] = []
         """Texts that were written to the barrier file."""
         self.before: dict[str, Callable[[], object]] = {}
-        self._sessions: set[Session] = set()
-        self._free = threading.Condition()
 
     def _enter(self, session: Session) -> None:
         with self._free:
@@ -75,54 +48,36 @@ class GrowingPeer:
             self._sessions.discard(session)
             self._free.notify_all()
 
-    @property
-    def locks(self) -> int:
-        """How many connections hold the host lock."""
-        with self._free:
-            return sum(bool(session.lock) for session in self._sessions)
-
-    def do_lock(self, asked: dict[str, Any], session: Session) -> dict[str, Any]:
-        def free() -> bool:
-            modes = {other.lock for other in self._sessions if other is not session} - {""}
-            return not modes or (asked["mode"] == "shared" and modes == {"shared"})
-
-        with self._free:
-            if not self._free.wait_for(free, asked["wait_ms"] / 1000):
-                raise FaultError("lock-timeout", "The host lock is held by another connection.")
-            session.lock = asked["mode"]
-        return {"not_locked": ["/config: Permission denied"]}
-
-    def do_unlock(self, _: dict[str, Any], session: Session) -> dict[str, Any]:
-        with self._free:
-            session.lock = ""
-            self._free.notify_all()
-        return {}
-
     def do_rescan(self, asked: dict[str, Any]) -> dict[str, Any]:
-        uid = asked["uid"]
-        if uid not in self.devices:
-            raise FaultError("no-path", f"Volume {uid} is not here.")
-        self.sizes[uid] = self.capacity(uid)
-        if self.sizes[uid] != asked["size"]:
-            raise FaultError("wrong-device", f"sda has {self.sizes[uid]} bytes, not {asked['size']}.")
-        return {"device": self.devices[uid], "paths": ["sda"]}
+        """Read sizes again only where they are not what is asked for: paths are proven without a change."""
+        uid, size = asked["uid"], asked["size"]
+        self.refuse_worked_on(uid)
+        if uid in self.strange:
+            raise FaultError("wrong-device", f"Disk sd0 should be volume {uid}, and is another one.")
+        if not self.disks(uid) or len(self.answering(uid)) < len(self.disks(uid)):
+            raise FaultError("no-path", f"Not all paths of volume {uid} are up.")
+        if size < self.size(uid):
+            raise FaultError("wrong-device", f"{uid} has {self.size(uid)} bytes: nothing is made smaller.")
+        if size != self.size(uid):
+            if self.capacity(uid) != size:
+                raise FaultError("wrong-device", f"sd0 has {self.capacity(uid)} bytes, not {size}.")
+            if uid in self.stubborn:
+                raise FaultError("tool-failed", f"multipathd was to resize the map of volume {uid}.")
+            self.sizes[uid] = size
+        return {"device": self.devices[uid], "paths": self.disks(uid)}
 
     def do_growfilesystem(self, asked: dict[str, Any]) -> dict[str, Any]:
-        uid = asked["uid"]
-        if self.mounts.get(asked["target"], ("",))[0] != uid:
-            raise FaultError("not-ours", f"Volume {uid} is not mounted on {asked['target']}.")
-        assert not self.frozen(uid), "a frozen file system does not grow"
-        self.filesystems[uid] = self.sizes[uid]
-        return {"fs_type": "ext4", "size": self.sizes[uid] - (1 << 20)}
-
-    def frozen(self, uid: str) -> bool:
-        """Whether the file system of a volume takes no writes."""
-        with self._free:
-            holds = [session.frozen[uid] for session in self._sessions if uid in session.frozen]
-        return any(not hold.thawed and hold.until > time.monotonic() for hold in holds)
+        uid, target = asked["uid"], asked["target"]
+        self.shape(target)
+        self.refuse_worked_on(uid)
+        self.mounted(target, uid)
+        self.hand_out(uid, target, read_only=False)
+        self.filesystems[uid] = self.size(uid)
+        return {"fs_type": self.kinds.get(uid, "ext4"), "size": self.size(uid) - (1 << 20)}
 
     def thaw_by_hand(self, uid: str) -> None:
-        """An administrator's fsfreeze -u, or the end of the lease."""
+        """An administrator's fsfreeze -u."""
+        self.by_hand.discard(uid)
         with self._free:
             for session in self._sessions:
                 if uid in session.frozen:
@@ -130,51 +85,76 @@ class GrowingPeer:
         self.writes(uid)
 
     def do_freeze(self, asked: dict[str, Any], session: Session) -> dict[str, Any]:
-        uid, now = asked["uid"], time.monotonic()
-        if self.mounts.get(asked["target"], ("",))[0] != uid:
-            raise FaultError("not-ours", f"Volume {uid} is not mounted on {asked['target']}.")
-        held = session.frozen.get(uid)
+        uid, lease, held = asked["uid"], asked["lease_ms"], session.frozen.get(asked["uid"])
+        self.shape(asked["target"])
+        if not 0 < lease <= LONGEST or (session.frozen and held is None):
+            raise FaultError("bad-request", f"One volume is frozen at a time, for 1 to {LONGEST} ms.")
+        ends = time.monotonic() + lease / 1000
         if held is None:
-            session.frozen[uid] = Frozen(now + asked["lease_ms"] / 1000)
+            self.refuse_worked_on(uid)
+            self.mounted(asked["target"], uid)
+            if uid in self.by_hand:
+                raise FaultError("device-busy", f"Volume {uid} is frozen by somebody else.")
+            session.frozen[uid] = Frozen(ends)
             return {"intact": True}
-        intact = not held.thawed and held.until > now
-        session.frozen[uid] = Frozen(now + asked["lease_ms"] / 1000)
-        return {"intact": intact}
+        if held.over:  # nobody guards it any more, and it is not frozen anew
+            return {"intact": False}
+        held.intact = held.intact and not held.thawed
+        held.until, held.thawed = ends, False
+        return {"intact": held.intact}
 
     def do_thaw(self, asked: dict[str, Any], session: Session) -> dict[str, Any]:
+        self.shape(asked["target"])
         return {"intact": self._thaw(session, asked["uid"])}
 
     def _thaw(self, session: Session, uid: str) -> bool:
         held = session.frozen.pop(uid, None)
         if held is None:
             return False
-        intact = not held.thawed and held.until > time.monotonic()
         self.writes(uid)
-        return intact
+        return held.intact and not held.thawed and not held.over
 
     def do_barrier(self, asked: dict[str, Any]) -> dict[str, Any]:
-        uid = asked.get("uid")
-        if uid and asked["erase"]:
-            self.kept.pop(uid, None)
-            self.barrier.unlink(missing_ok=True)
-        elif uid:
-            assert len(asked["record"].encode()) <= 8 << 10
-            assert len(asked["text"].encode()) <= 24 << 10
-            self.kept[uid] = asked["record"]
-            if asked["text"]:
-                if self.read_only:
-                    raise FaultError("internal", "Read-only file system")
-                temporary = self.barrier.with_name(".barrier.new")
-                temporary.write_text(asked["text"])
-                temporary.rename(self.barrier)
-                self.barriers.append(asked["text"])
-            self._recorded(uid, json.loads(asked["record"]))
-        return {"records": list(self.kept.values())}
+        uid, record, text, erase = (asked.get(key) for key in ("uid", "record", "text", "erase"))
+        if record or text or erase:
+            self._refuse_barrier(uid, record or "", text or "", erase=bool(erase))
+        if record:
+            self.kept[uid or ""] = record
+        if text and text != self._shown():
+            if self.read_only:
+                raise FaultError(
+                    "bad-configuration", f"{self.barrier} cannot be written (Read-only file system)."
+                )
+            temporary = self.barrier.with_name(".barrier.new")
+            temporary.write_text(text)
+            temporary.rename(self.barrier)
+            self.barriers.append(text)
+        if erase:
+            if not text and uid and uid in self._shown().lower():
+                self.barrier.unlink()
+            self.kept.pop(uid or "", None)
+        if record:
+            self._recorded(uid or "", json.loads(record))
+        return {"records": [self.kept[one] for one in sorted(self.kept)]}
+
+    def _shown(self) -> str:
+        return self.barrier.read_text() if self.barrier.exists() else ""
+
+    def _refuse_barrier(self, uid: str | None, record: str, text: str, *, erase: bool) -> None:
+        large = len(record.encode()) > _RECORD or len(text.encode()) > _TEXT
+        try:
+            known = isinstance(json.loads(record or "{}"), dict)
+        except ValueError:
+            known = False
+        if uid is None or large or (record and erase) or not known:
+            raise FaultError("bad-request", "A barrier is one volume's, a JSON object, and not that large.")
+        if record and uid not in self.kept and len(self.kept) >= _MOST:
+            raise FaultError("barrier", f"{_MOST} expansions are broken off on this host.")
 
     def _recorded(self, uid: str, record: dict[str, Any]) -> None:
         if not self.frozen(uid):
             self.writes(uid)
-        if record["state"] == "running" and not record["answered"]:
+        if record.get("state") == "running" and not record["answered"]:
             action = self.before.pop(record["step"], None)
             if action is not None:
                 action()

@@ -1,8 +1,7 @@
 """A scripted root helper: real varlink bytes on a real socket, and a kernel made of two dictionaries.
 
-The true helper is exercised in the lab. This one keeps the agent honest about order, locks and faults: it
-writes down every verb, refuses what the true one refuses (a device that is mounted, a volume that is not
-here), and fails on command.
+This one keeps the agent honest about order, locks and faults: it writes down every verb, refuses what the
+true one refuses (tests/contract holds both to the same), and fails on command.
 """
 
 from __future__ import annotations
@@ -16,7 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.agent.growing_peer import FaultError, GrowingPeer, Session
+from instorage.wire.fault import Fault
+from instorage.wire.interface import VERBS
+from instorage.wire.record import from_json, to_json
+from tests.agent.locking_peer import Session
+from tests.agent.mounting_peer import MountingPeer
+from tests.agent.peer_kernel import FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 INTERFACE = "io.inspur.instorage.Helper"
 IQN = "iqn.1993-08.org.debian:01:node1"
+_LONGEST = 3_600_000  # milliseconds that a message may ask for
+_OF_A_SESSION = ("Lock", "Unlock", "Freeze", "Thaw")
 
 
 @dataclass
@@ -36,17 +42,14 @@ class Script:
     reached: threading.Event = field(default_factory=threading.Event)
 
 
-class HelperPeer(GrowingPeer):
-    """`devices` maps UIDs to device names, `mounts` targets to (UID, read-only)."""
+class HelperPeer(MountingPeer):
+    """The socket. `most`: connections that are served at a time; `busy_for`: so many more are refused."""
 
     def __init__(self, path: Path, seen: Callable[[str], None] = lambda _: None) -> None:
         super().__init__(path.parent / "plugin/aa-extend-failure.barrier")
         self.path = path
-        self.devices: dict[str, str] = {}
-        self.mounts: dict[str, tuple[str, bool]] = {}
-        self.formatted: set[str] = set()
-        self.formatting: set[str] = set()
         self.iqn: str | None = IQN
+        self.most, self.busy_for, self.refused = 40, 0, 0
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.scripts: dict[str, deque[Script]] = {}
         self._seen = seen
@@ -110,10 +113,18 @@ class HelperPeer(GrowingPeer):
                 connection, _ = listener.accept()
             except OSError:
                 return
+            if self.busy_for > 0 or len(self._connections) >= self.most:
+                self.busy_for -= self.busy_for > 0
+                self.refused += 1
+                _send(
+                    connection, _refusal(FaultError("helper-busy", "It serves all that it may: ask again."))
+                )
+                connection.close()
+                continue
+            self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        self._connections.add(connection)
         session = Session()
         self._enter(session)
         pending = b""
@@ -153,88 +164,32 @@ class HelperPeer(GrowingPeer):
         try:
             if script is not None and script.fault is not None:
                 raise script.fault
-            own = (session,) if verb in ("Lock", "Unlock", "Freeze", "Thaw") else ()
-            reply = getattr(self, f"do_{verb.lower()}")(parameters, *own)
+            replies = self._obey(verb, message, session)
         except FaultError as error:
-            body: dict[str, Any] = {"error": f"{INTERFACE}.Fault", "parameters": error.parameters}
-            connection.sendall(json.dumps(body).encode() + b"\0")
+            _send(connection, _refusal(error))
             return
-        replies = reply if isinstance(reply, list) else [reply]
         for number, one in enumerate(replies, 1):
-            body = {"parameters": one} | ({"continues": True} if number < len(replies) else {})
-            connection.sendall(json.dumps(body).encode() + b"\0")
+            _send(connection, {"parameters": one} | ({"continues": True} if number < len(replies) else {}))
 
-    def do_initiator(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"wwpns": []} | ({"iqn": self.iqn} if self.iqn else {})
+    def _obey(self, verb: str, message: dict[str, Any], session: Session) -> list[dict[str, Any]]:
+        try:
+            parameters = to_json(from_json(VERBS[verb][0], message["parameters"]))
+        except Fault as fault:
+            raise FaultError(fault.code.value, fault.sentence) from None
+        if not all(0 <= int(str(parameters.get(name, 0))) <= _LONGEST for name in ("wait_ms", "lease_ms")):
+            raise FaultError("bad-request", f"A time is not between 0 and {_LONGEST} ms.")
+        if session.lost:
+            raise FaultError("lock-lost", "The lease of the host lock ran out: close this connection.")
+        if verb == "Inspect":
+            return self.do_inspect(parameters, more=message.get("more") is True)
+        own = (session,) if verb in _OF_A_SESSION else ()
+        return [getattr(self, f"do_{verb.lower()}")(parameters, *own)]
 
-    def do_inspect(self, asked: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
-        if "uid" in asked:
-            return self._state(asked["uid"])
-        known = sorted({*self.devices, *self.formatting})
-        return [self._state(uid) for uid in known] or [{"paths": [], "mounts": [], "holders": []}]
 
-    def _state(self, uid: str) -> dict[str, Any]:
-        device = self.devices.get(uid)
-        size = self.sizes.get(uid, 1 << 30)
-        paths = [{"name": "sda", "hctl": "0:0:0:0", "state": "running", "size": size}] if device else []
-        mounts = [
-            {"target": target, "fs_type": "ext4", "read_only": read_only}
-            for target, (owner, read_only) in self.mounts.items()
-            if owner == uid
-        ]
-        found = {"uid": uid, "paths": paths, "mounts": mounts, "holders": []}
-        return (
-            found
-            | {"formatting": uid in self.formatting}
-            | ({"device": device, "multipath": True, "size": size} if device else {})
-        )
+def _refusal(error: FaultError) -> dict[str, Any]:
+    return {"error": f"{INTERFACE}.Fault", "parameters": error.parameters}
 
-    def do_attach(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if not asked["paths"]:
-            raise FaultError("no-path", "No path.")
-        if self.sizes.setdefault(asked["uid"], self.capacity(asked["uid"])) != asked["size"]:
-            raise FaultError(
-                "wrong-device", f"sda has {self.sizes[asked['uid']]} bytes, not {asked['size']}."
-            )
-        self.devices[asked["uid"]] = f"/dev/disk/by-id/dm-uuid-mpath-3{asked['uid']}"
-        found = [f"sd{number}" for number, _ in enumerate(asked["paths"])]
-        return {"device": self.devices[asked["uid"]], "multipath": True, "found": found, "refused": []}
 
-    def do_detach(self, asked: dict[str, Any]) -> dict[str, Any]:
-        mounted = [target for target, (uid, _) in self.mounts.items() if uid == asked["uid"]]
-        if mounted:
-            raise FaultError(
-                "device-busy", f"Volume {asked['uid']} is still used by a mount on {mounted[0]}."
-            )
-        if asked["vanished"]:
-            self.formatting.discard(asked["uid"])
-        self.sizes.pop(asked["uid"], None)
-        return {"removed": ["dm-0"] if self.devices.pop(asked["uid"], None) else []}
-
-    def do_mount(self, asked: dict[str, Any]) -> dict[str, Any]:
-        uid, target = asked["uid"], asked["target"]
-        if uid not in self.devices:
-            raise FaultError("no-path", f"Volume {uid} is not here.")
-        empty = uid not in self.formatted
-        if empty and not asked["may_format"]:
-            raise FaultError("not-empty", "Not proven new.")
-        self.formatted.add(uid)
-        already = target in self.mounts
-        self.mounts[target] = (uid, asked["read_only"])
-        return {
-            "device": self.devices[uid],
-            "fs_type": asked["fs_type"],
-            "formatted": empty,
-            "already": already,
-        }
-
-    def do_bind(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if asked["source"] not in self.mounts:
-            raise FaultError("not-ours", f"Nothing of ours is mounted on {asked['source']}.")
-        already = asked["target"] in self.mounts
-        self.mounts[asked["target"]] = (self.mounts[asked["source"]][0], asked["read_only"])
-        return {"already": already}
-
-    def do_unmount(self, asked: dict[str, Any]) -> dict[str, Any]:
-        mounted = self.mounts.pop(asked["target"], None)
-        return {"uid": mounted[0]} if mounted else {}
+def _send(connection: socket.socket, message: dict[str, Any]) -> None:
+    with suppress(OSError):
+        connection.sendall(json.dumps(message).encode() + b"\0")

@@ -86,6 +86,22 @@ def test_a_path_that_is_down_stops_it_before_the_array_is_changed(bench: Bench, 
     grown(bench, volume, bench.expandfs("vol1", 2 * GIB), 2 * GIB)
 
 
+@pytest.mark.parametrize(
+    "trouble", ["has had 3 errors since it was last checked", "was given up by the kernel (shutdown)"]
+)
+def test_a_file_system_that_the_kernel_distrusts_stops_it_before_the_array_is_changed(
+    bench: Bench, volume: str, trouble: str
+) -> None:
+    bench.helper.trouble[volume] = trouble
+    message = bench.expandfs("vol1", 2 * GIB).failure("end the pods")
+    assert "vol1" in message
+    assert trouble in message
+    assert additions(bench) == 0
+    assert bench.size(volume) == GIB
+    bench.helper.trouble.clear()
+    grown(bench, volume, bench.expandfs("vol1", 2 * GIB), 2 * GIB)
+
+
 def test_a_pool_that_is_one_extent_too_small_is_named_with_its_figures(bench: Bench) -> None:
     uid = bench.create("vol1", thin=False)
     bench.use("vol1")
