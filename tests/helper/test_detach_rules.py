@@ -174,7 +174,7 @@ def test_one_disk_that_stays_does_not_save_the_others(
         return os.listdir(f"{held}/block") != ["sda"] and true_delete(held, deadline)
 
     monkeypatch.setattr(scsi, "delete", delete)
-    assert "sda" in refused()
+    assert "sda" in refused(15_000)
     assert "sdb" not in attached.names()
 
 
