@@ -86,9 +86,9 @@ def _read(parser: configparser.ConfigParser, name: str) -> None:
             raise _bad(name, text)
         parser.read_file(file)
     if strange := sorted({*parser.sections()} - {"helper"}):
-        raise _bad(name, f"{name}: there is no section [{strange[0]}], only [helper].")
+        raise _bad(name, f"{name}: there is no section {strange[0]!r}, only «helper».")
     if strange := sorted({*parser["helper"]} - {*_KEYS} if parser.has_section("helper") else ()):
-        raise _bad(name, f"{name}: there is no key {strange[0]}, only {', '.join(_KEYS)}.")
+        raise _bad(name, f"{name}: there is no key {strange[0]!r}, only {', '.join(_KEYS)}.")
 
 
 def _bad(name: str, text: str) -> Fault:

@@ -38,7 +38,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "multipath": "preferred",
     },
     "Bind": {"read_only": False},
-    "Rescan": {"wait_ms": 1500},
+    "Rescan": {"wait_ms": 4000},
     "Freeze": {"lease_ms": 60000},
 }
 

@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_looked_at_is_no_file_without_pins(
     ("text", "named"),
     [
         ("[Helper]\nallowed_portals = 10.9.0.1:3260\n", "Helper"),
-        ("[helper]\nallowed_portal = 10.9.0.1:3260\n", "allowed_portal,"),
+        ("[helper]\nallowed_portal = 10.9.0.1:3260\n", "'allowed_portal',"),
         ("[helper]\nallowed-portals = 10.9.0.1:3260\n", "allowed-portals"),
         ("[DEFAULT]\nallowed_portals = 10.9.0.1:3260\n", "DEFAULT"),
         ("[helper]\n[pins]\nallowed_portals = 10.9.0.1:3260\n", "pins"),

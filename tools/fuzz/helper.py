@@ -20,14 +20,18 @@ from helper import __main__ as supervisor
 from helper import (
     attach,
     barrier,
+    bind,
     child,
     detach,
     freeze,
     growth,
     hostlock,
     iscsi,
+    journal,
     mount,
+    mounted,
     settings,
+    unmount,
     volume,
     worker,
 )
@@ -77,13 +81,13 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
     tripwire, kubelet = Tripwire(), directory / "kubelet"
     wires: dict[tuple[Any, str], object] = {(attach, "hold"): tripwire, (detach, "hold"): tripwire}
     wires |= {(growth, "hold"): tripwire, (barrier, "hold"): tripwire, (freeze.Freezer, "_begin"): tripwire}
-    wires |= {(mount, "hold"): tripwire, (mount, "walk"): tripwire, (worker, "journal"): Journal}
+    wires |= {(module, name): tripwire for module in (mount, bind, unmount) for name in ("hold", "walk")}
+    wires |= {(mounted, "walk"): tripwire, (journal, "journal"): Journal}
     wires |= {
         (child, "ABANDONED"): str(directory / "abandoned"),
         (volume, "LOCKS"): str(directory / "volumes"),
     }
     wires |= {(iscsi, "FAILED"): str(directory / "portals"), (iscsi, "USED"): str(directory / "used")}
-    wires[(supervisor, "journal")] = Journal
     wires[(hostlock, "HOST_LOCK")] = str(directory / "host.lock")
     wires[(child, "PRIVATE")] = set()
     before = {(where, name): getattr(where, name) for where, name in wires}

@@ -58,7 +58,8 @@ class Lines(logging.Handler):
 @contextlib.contextmanager
 def _serving(path: Path, flights: Flights) -> Iterator[Lines]:
     """Run a server on `path`; `Lines` sees what it logs."""
-    dispatcher, lines = Dispatcher(SimpleNamespace(flights=flights)), Lines()  # type: ignore[arg-type]
+    dispatcher, lines = Dispatcher(SimpleNamespace()), Lines()  # type: ignore[arg-type]
+    dispatcher.flights = flights  # type: ignore[assignment]
     log = logging.getLogger("nodeagent")
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:

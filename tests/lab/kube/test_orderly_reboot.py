@@ -31,7 +31,7 @@ while True:
 """
 WRITER = (
     "i=$(cat /data/counter 2>/dev/null || echo 0); while :; do i=$((i+1)); "
-    "echo $i | dd of=/data/counter conv=fsync 2>/dev/null && echo $i; "
+    "echo $i | dd of=/data/counter conv=fsync,notrunc 2>/dev/null && echo $i; "
     f"done | /bin/busybox nc {PORTALS[0]} {PORT}"
 )
 ERRORS = re.compile(r"Buffer I/O error|Aborting journal|lost async page write|EXT4-fs error|I/O error, dev")
@@ -69,7 +69,11 @@ def test_what_was_acknowledged_before_an_orderly_reboot_is_there_after_it(
         noted = acknowledged()
         world.cluster.wait_kubelet(machine)
         until(lambda n=number: world.restarts(pod) == n, lambda: f"again: {world.cluster.said(pod)}", 240)
-        until(lambda noted=noted: _counter(world, pod) >= noted, lambda noted=noted: f"{noted} is lost", 60)
+        until(
+            lambda noted=noted: _counter(world, pod) >= noted,
+            lambda noted=noted: f"{noted} is lost: there is {_counter(world, pod)}",
+            60,
+        )
         ended = float(_old_boot(machine, "-o short-unix | tail -n 1").split()[0])
         print(f"reboot {number}: {took:.0f} s, {ended - ordered:.0f} s of them down; {noted} acknowledged")
         assert ended - ordered < LONGEST
