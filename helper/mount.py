@@ -72,8 +72,8 @@ def _soon(seconds: float = _ANSWER) -> float:
 def _already(
     request: verbs.MountRequest, volume: device.Volume, place: Place, row: Row, *, demanded: bool
 ) -> verbs.MountReply:
-    if row.number not in volume.numbers:
-        raise not_ours(row)
+    if row.root != "/" or row.number not in [one.number for one in (volume.map, *volume.disks) if one]:
+        raise not_ours(row)  # nor is a part of it
     device.verify(volume, request.size, _soon())
     if demanded and (volume.map is None or row.number != volume.map.number):
         text = (

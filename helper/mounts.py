@@ -75,16 +75,18 @@ def everywhere(numbers: set[str]) -> list[str]:
 
 def seen(numbers: set[str]) -> Iterator[tuple[str, bool, Row]]:
     """Return the mounts of these devices in every mount namespace: who sees each, whether that is ours."""
-    spaces: dict[str, str] = {}
+    spaces: dict[str, list[str]] = {}
     for process in filter(str.isdigit, os.listdir(PROC)):
         with contextlib.suppress(OSError):
-            spaces.setdefault(os.readlink(f"{PROC}/{process}/ns/mnt"), process)
+            spaces.setdefault(os.readlink(f"{PROC}/{process}/ns/mnt"), []).append(process)
     own = ""
     with contextlib.suppress(OSError):
         own = os.readlink(f"{PROC}/self/ns/mnt")
-    for space, process in spaces.items():
-        with contextlib.suppress(OSError):  # it has ended
-            yield from ((process, space == own, row) for row in table(process) if row.number in numbers)
+    for space, processes in spaces.items():
+        for process in processes:
+            with contextlib.suppress(OSError):  # it has ended, and another may still see the same
+                yield from ((process, space == own, row) for row in table(process) if row.number in numbers)
+                break
 
 
 def mount(source: str, target: str, fs_type: str, flags: int, data: str = "") -> None:

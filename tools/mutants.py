@@ -25,6 +25,7 @@ RULES = (*range(1, 21), 22, 23)
 """The rules that must be kept; 21 is tested with the arrays."""
 COPIED = ("helper", "instorage", "nodeagent", "simulator", "tools", "tests", "systemd", "pyproject.toml")
 LIMIT = 240  # seconds for the tests of one mutant
+LIMIT_OF_ALL = 1200  # seconds for the tests of all of them, without any mutant
 HANG = 20  # seconds for one test: a mutant may well hang
 AT_ONCE = 2
 
@@ -67,7 +68,7 @@ def applied(mutant: Mutant, folder: Path) -> str:
     return ran.stderr.strip() if ran.returncode else ""  # a context that has shifted is only remarked
 
 
-def run(tests: tuple[str, ...], folder: Path, *, hang: int = HANG) -> tuple[int, str]:
+def run(tests: tuple[str, ...], folder: Path, *, hang: int = HANG, limit: int = LIMIT) -> tuple[int, str]:
     """Run tests in a copy; return pytest's exit status and output (-1 when it hung as a whole)."""
     argv = [sys.executable, "-m", "pytest", "-q", "-rfE", "--timeout", str(hang), "-p", "no:randomly", *tests]
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -76,7 +77,7 @@ def run(tests: tuple[str, ...], folder: Path, *, hang: int = HANG) -> tuple[int,
         stderr=subprocess.STDOUT, text=True, process_group=0,
     ) as process:  # fmt: skip
         try:
-            out = process.communicate(timeout=LIMIT)[0]
+            out = process.communicate(timeout=limit)[0]
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             return -1, process.communicate()[0]
@@ -106,7 +107,7 @@ def judged(mutant: Mutant) -> str:
 def healthy(tests: tuple[str, ...]) -> str:
     """Return what fails without any mutant: a test that fails anyhow proves nothing."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        status, out = run(tests, copied(Path(name)), hang=60)
+        status, out = run(tests, copied(Path(name)), hang=60, limit=LIMIT_OF_ALL)
     return "" if status == 0 else out[-3000:]
 
 

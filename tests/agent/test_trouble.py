@@ -214,6 +214,7 @@ def test_what_is_left_of_an_older_attach_is_taken_down_before_mapping(bench: Ben
     bench.attach("vol1").success()
     order = [verb for verb in bench.order if verb in ("Unmount", "Detach", "Attach")]
     assert order == ["Unmount", "Detach", "Attach"]
+    assert bench.helper.last("Unmount")["unmapped"], "else it would be unmounted on the array's word alone"
     commands = bench.commands()
     assert commands.index("lshostvdiskmap") < commands.index("mkvdiskhostmap"), (
         "unmapped was believed at once"

@@ -101,6 +101,25 @@ def test_a_child_that_cannot_be_killed_is_listed_until_it_ends() -> None:
     assert os.listdir(child.ABANDONED) == []
 
 
+def test_a_child_that_is_stuck_does_not_keep_another_with_its_device() -> None:
+    """Else a volume that was given up would stay open, and locked, for as long as that one is stuck."""
+    reading, writing = os.pipe()
+    with child.keeping(os.getpid, soon(), "Opening a device"):
+        if (pid := os.fork()) == 0:
+            child.enter()
+            os.write(writing, b"x")
+            time.sleep(30)
+            os._exit(0)
+        os.read(reading, 1)
+    try:
+        assert child.abandoned() == 0
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(reading)
+        os.close(writing)
+
+
 def test_a_record_of_another_process_with_the_same_number_is_forgotten() -> None:
     os.makedirs(child.ABANDONED)
     record = f"{child.ABANDONED}/{os.getpid()}"

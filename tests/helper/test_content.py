@@ -79,6 +79,30 @@ def test_a_volume_that_ends_early_is_an_error_not_an_empty_one(tmp_path: Path) -
         first_data(path, GIB)
 
 
+@pytest.mark.root
+@pytest.mark.subprocess
+def test_what_another_host_has_written_is_seen_past_the_cache(tmp_path: Path) -> None:
+    """The file of a loop device is written behind its back, as a disk is by a host that had the volume."""
+    size = 8 << 20
+    file = sparse(tmp_path / "volume", size)
+    argv = ("losetup", "--find", "--show", str(file))
+    device = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+    cached = os.open(device, os.O_RDONLY)
+    try:
+        assert os.pread(cached, size, 0) == bytes(size)
+        with file.open("r+b") as other:
+            other.seek(size // 2)
+            other.write(b"x")
+            other.flush()
+            os.fsync(other.fileno())
+        assert os.pread(cached, size, 0) == bytes(size), "the cache knows nothing of it"
+        look = lambda node: content.first_data(node, size, [(0, size)])  # noqa: E731
+        assert content.opened(device, look) == size // 2
+    finally:
+        os.close(cached)
+        subprocess.run(("losetup", "--detach", device), check=True, timeout=30)
+
+
 @pytest.mark.subprocess
 @pytest.mark.parametrize("options", [(), ("-b", "1024"), ("-b", "2048")])
 def test_what_mkfs_leaves_behind_a_wiped_superblock_is_found(

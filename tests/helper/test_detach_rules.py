@@ -88,6 +88,19 @@ def test_a_mount_in_any_namespace_keeps_everything(attached: Host) -> None:
     assert not [event for event in attached.events if event.startswith("multipathd")]
 
 
+@pytest.mark.parametrize("ended", ["77", "78"])
+def test_a_process_that_ends_meanwhile_hides_no_mount_of_its_namespace(attached: Host, ended: str) -> None:
+    """A probe that kubelet runs in a container, say: whichever is asked first, another sees the same."""
+    for process in ("77", "78"):
+        number = device.find(UID).map.number  # type: ignore[union-attr]
+        attached.mounted(number, "/data", process)
+        (attached.root / f"proc/{process}/ns/mnt").unlink()
+        (attached.root / f"proc/{process}/ns/mnt").symlink_to("mnt:[a container]")
+    (attached.root / f"proc/{ended}/mountinfo").unlink()
+    assert "/data" in refused()
+    assert len(attached.names()) == 4
+
+
 def test_a_mounted_bare_path_keeps_everything(host: Host) -> None:
     host.disk("sda", "0:0:0:1", UID)
     host.mounted(scsi.disk("sda").number, "/mnt/raw")  # type: ignore[union-attr]
@@ -161,7 +174,7 @@ def test_one_disk_that_stays_does_not_save_the_others(
         return os.listdir(f"{held}/block") != ["sda"] and true_delete(held, deadline)
 
     monkeypatch.setattr(scsi, "delete", delete)
-    assert "sda" in refused()
+    assert "sda" in refused(15_000)
     assert "sdb" not in attached.names()
 
 

@@ -188,6 +188,17 @@ def test_a_foreign_mount_at_the_target_is_left(rig: Rig) -> None:
     assert not rig.did("mount", "unmount")
 
 
+@pytest.mark.parametrize("part", [{"number": "8:77"}, {"root": "/lost+found"}])
+def test_a_part_of_the_volume_at_the_target_is_not_the_volume(rig: Rig, part: dict[str, str]) -> None:
+    """A partition, a directory: a pod would not get it either."""
+    partition = rig.host.root / "sys/block/sda/sda1"
+    partition.mkdir()
+    (partition / "partition").write_text("1")
+    (partition / "dev").write_text("8:77")
+    rig.rows = [MOUNTED._replace(**part)]
+    rig.refused(Code.NOT_OURS)
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
@@ -222,6 +233,19 @@ def test_a_volume_that_is_used_elsewhere_is_not_mounted(rig: Rig, monkeypatch: p
     monkeypatch.setattr(scsi, "exclusive", busy)
     rig.host.mounted(NUMBER, "/mnt/by-hand")
     assert "/mnt/by-hand" in rig.refused(Code.DEVICE_BUSY)
+    assert not rig.did("mount", "fsck")
+
+
+def test_a_volume_that_only_the_kernel_knows_to_be_used_is_not_mounted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mount in a namespace that no process is in any more."""
+
+    def busy(name: str) -> int:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(scsi, "exclusive", busy)
+    assert "a mount that no process sees" in rig.refused(Code.DEVICE_BUSY)
     assert not rig.did("mount", "fsck")
 
 
