@@ -17,7 +17,8 @@ from instorage.wire.fault import Code, Fault
 _SG_IO = 0x2285
 _SG_HEADER = struct.Struct("@iiBBHIPPPIIiPBBBBHHiII0P")  # struct sg_io_hdr of <scsi/sg.h>
 _SG_MILLISECONDS = 5000
-_CHECK, _NO_SUCH_LUN, _NEVER_THERE = 2, 0x25, 3  # status, additional sense code, peripheral qualifier
+_CHECK, _NO_SUCH_LUN = 2, 0x25  # status, additional sense code
+_NOT_CONNECTED = (1, 3)  # peripheral qualifiers; an array answers so for LUN 0 when nothing is mapped there
 
 
 class Identity(NamedTuple):
@@ -86,7 +87,7 @@ def page83(name: str) -> str:
         os.close(node)
     status, _, _, _, host, driver = _SG_HEADER.unpack(header)[13:19]
     code = sense.raw[2 if sense.raw[0] & 0x7E == 0x72 else 12]  # descriptor or fixed format
-    if (status == _CHECK and code == _NO_SUCH_LUN) or (not status and data.raw[0] >> 5 == _NEVER_THERE):
+    if (status == _CHECK and code == _NO_SUCH_LUN) or (not status and data.raw[0] >> 5 in _NOT_CONNECTED):
         raise OSError(errno.ENODEV, "the array has no such LUN for this host")
     if status or host or driver & 7:
         raise OSError(errno.EIO, f"INQUIRY failed: status {status}, host {host}, driver {driver}")

@@ -42,6 +42,7 @@ DESCRIPTOR = bytes((0x72, 5))
         (FIXED + b"\x25\0", b"", errno.ENODEV),
         (DESCRIPTOR + b"\x25\0", b"", errno.ENODEV),
         (b"", b"\x7f\x83", errno.ENODEV),
+        (b"", b"\x3f\x83", errno.ENODEV),
         (FIXED + b"\x24\0", b"", errno.EIO),
         (DESCRIPTOR + b"\x24\0", b"", errno.EIO),
     ],
