@@ -56,7 +56,7 @@ def test_what_was_acknowledged_before_an_orderly_reboot_is_there_after_it(
 ) -> None:
     """The first time with no record of a portal at boot, when Debian's own unit for iSCSI is not active."""
     machine = world.products["a"].machine
-    machine.put("/etc/systemd/journald.conf.d/90-kept.conf", "[Journal]\nStorage=persistent\n")
+    machine.put("/etc/systemd/journald.conf.d/zz-kept.conf", "[Journal]\nStorage=persistent\n")
     machine.run("systemctl restart systemd-journald && journalctl --flush")
     pod = world.running(world.claim(), "a")
     for number in (1, 2):
