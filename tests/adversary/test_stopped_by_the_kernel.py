@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
-import json
 import os
 import struct
 import subprocess
@@ -21,13 +19,13 @@ from instorage.wire.fault import Fault
 from instorage.wire.values import RequestId
 from instorage.wire.verbs import BindRequest, UnmountRequest
 from tests.helper.host import UID
+from tests.helper.own_mounts import apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("run_directory")]
 
-_NEW_NAMESPACE, _PRIVATE = 0x20000, 1 << 18 | 16384
 _SHUT_DOWN, _WITHOUT_LOG = 0x8004587D, 2  # EXT4_IOC_SHUTDOWN
 DEVICE = "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/pvc-1"
 PODS = [f"pods/{n:032x}/volumes/inspur~instorage-flexvolume/pvc-1" for n in range(3)]
@@ -57,23 +55,6 @@ def death(target: Path, loop: str) -> None:
     node = os.open(target, os.O_RDONLY)
     fcntl.ioctl(node, _SHUT_DOWN, struct.pack("I", _WITHOUT_LOG))
     os.close(node)
-
-
-def apart(job: Callable[[], Any]) -> Any:
-    """Return what a job returns in a process with a mount namespace of its own."""
-    reading, writing = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            assert ctypes.CDLL(None, use_errno=True).unshare(_NEW_NAMESPACE) == 0
-            mounts.mount("none", "/", "", _PRIVATE)
-            os.write(writing, json.dumps(job()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(said)
 
 
 def outcome(deed: Callable[[], object]) -> str:

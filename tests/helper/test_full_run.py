@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import ctypes
 import errno
-import json
 import os
 import signal
 import time
@@ -21,14 +19,12 @@ from instorage.wire.fault import Fault
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest
 from tests.helper.host import UID, Host
+from tests.helper.own_mounts import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.subprocess]
-
-_CLONE_NEWNS, _PRIVATE = 0x20000, 1 << 18 | 16384
 
 
 def no_space(*_: object, **__: object) -> int:
@@ -72,23 +68,6 @@ def test_a_child_that_cannot_be_killed_stays_known(
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     assert child.abandoned() == 0
-
-
-def apart(job: Callable[[], Any]) -> Any:
-    """Return what a job returns in a process with a mount namespace of its own."""
-    reading, writing = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            assert ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) == 0
-            mounts.mount("none", "/", "", _PRIVATE)
-            os.write(writing, json.dumps(job()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(said)
 
 
 @pytest.mark.root

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,34 +17,16 @@ from helper.settings import Settings
 from instorage.wire.values import RequestId
 from instorage.wire.verbs import BindRequest
 from tests.helper.host import UID
+from tests.helper.own_mounts import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("run_directory")]
 
-_CLONE_NEWNS, _PRIVATE = 0x20000, 1 << 18 | 16384
 DEVICE = "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/pvc-1"
 POD = f"pods/{1:032x}/volumes/inspur~instorage-flexvolume/pvc-1"
 OPEN_TREE, SET_ATTRIBUTES = 0, 14  # after mounts._CALLS
-
-
-def apart(job: Callable[[], Any]) -> Any:
-    """Return what a job returns in a process with a mount namespace of its own."""
-    reading, writing = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            assert ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) == 0
-            mounts.mount("none", "/", "", _PRIVATE)
-            os.write(writing, json.dumps(job()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(said)
 
 
 @pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM])
