@@ -7,13 +7,14 @@ All deadlines are monotonic seconds.
 """
 
 import contextlib
+import functools
 import json
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from instorage.wire.fault import Code, Fault
 
@@ -61,10 +62,8 @@ def gather(
     children = []
     for job in jobs:
         reading, writing = os.pipe()
-        if (pid := os.fork()) == 0:
-            _work(job, writing)
+        children.append((forked(functools.partial(_work, job, writing)), reading))
         os.close(writing)
-        children.append((pid, reading))
     answers, running = collect([pipe for _, pipe in children], deadline, grace=grace)
     for pid, pipe in children:
         os.close(pipe)
@@ -91,7 +90,18 @@ def collect(
     return answers, running
 
 
-def enter() -> None:
+def forked(job: Job[None]) -> int:
+    """Have a child do `job` and end, whatever comes of it; return its process number."""
+    if (pid := os.fork()) == 0:
+        try:
+            _enter()
+            job()
+        finally:  # a child never returns to its parent's work
+            os._exit(0)
+    return pid
+
+
+def _enter() -> None:
     """Become a child that keeps nothing of its parent's alive and is a process group of its own."""
     global inside
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -101,14 +111,10 @@ def enter() -> None:
         os.close(descriptor)
 
 
-def _work(job: Job[object], writing: int) -> NoReturn:
-    try:
-        enter()
-        data = _answer(job)
-        while data:
-            data = data[os.write(writing, data) :]
-    finally:  # a child never returns to its parent's work
-        os._exit(0)
+def _work(job: Job[object], writing: int) -> None:
+    data = _answer(job)
+    while data:
+        data = data[os.write(writing, data) :]
 
 
 def _answer(job: Job[object]) -> bytes:
@@ -142,15 +148,14 @@ def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterat
     """
     leash, held = os.pipe()
     reading, writing = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            enter()
-            os.close(held)
-            os.write(writing, _answer(job))
-            os.close(writing)
-            os.read(leash, 1)  # ends with the parent, too
-        finally:
-            os._exit(0)
+
+    def stay() -> None:
+        os.close(held)
+        _work(job, writing)
+        os.close(writing)
+        os.read(leash, 1)  # ends with the parent, too
+
+    pid = forked(stay)
     os.close(leash)
     os.close(writing)
     PRIVATE.add(held)  # one child more that has it, and an abandoned one would keep the device open

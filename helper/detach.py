@@ -46,7 +46,7 @@ def _take_down(volume: device.Volume, deadline: float) -> tuple[str, ...]:
     reached(Step.HELPER_DETACH_MAP_REMOVED)
     removed = _remove_disks(volume, deadline)
     reached(Step.HELPER_DETACH_DISKS_REMOVED)
-    multipath.lost(removed, deadline)
+    multipath.lost(volume.uid, removed, deadline)
     return ((volume.map.name,) if volume.map else ()) + removed
 
 
@@ -67,7 +67,8 @@ def _flush_unused(volume: device.Volume, deadline: float) -> bool:
     if late := next((answer for answer in answers if isinstance(answer, Exception)), None):
         raise late
     reached(Step.HELPER_DETACH_FLUSHED)
-    if lost := "lost" in answers:
+    wrote = volume.maps or tops  # beside a map nobody wrote to a disk
+    if lost := any(one == "lost" and name in wrote for name, one in zip(tops, answers, strict=True)):
         journal.lost(volume.uid)
     return lost
 

@@ -66,15 +66,11 @@ def _require_licence(request: MountRequest, found: str) -> None:
 def _not_empty(request: MountRequest, what: str) -> Fault:
     text = f"Volume {request.uid} should get {request.fs_type} and was not formatted: {what}. "
     if request.uid in recorded():
-        text += (
-            "A format was broken off here midway, and what that left cannot be told from data: if the volume "
-        )
-        text += "was never used, delete its claim and make it anew; else look at it by hand."
+        text += "A format was broken off here midway, and what that left cannot be told from data: if the "
+        text += "volume was never used, delete its claim and make it anew; else look at it by hand."
     else:
-        text += (
-            "If a format was broken off on the node that had it last, that node may be able to finish it; "
-        )
-        text += "else look at it by hand."
+        text += "If a format was broken off on the node that had it last, that node may be able to finish "
+        text += "it; else look at it by hand."
     return Fault(Code.NOT_EMPTY, text, uid=request.uid, found=what)
 
 

@@ -60,17 +60,11 @@ class Freezer:
     def _begin(self, request: growth.FreezeRequest) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         child.PRIVATE.add(self._channel.fileno())
-        if (pid := os.fork()) == 0:
-            try:
-                child.enter()
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its channel ends, when that is meant
-                _guard(Stream(theirs), request, self._settings)
-            finally:
-                os._exit(0)
+        self._pid = child.forked(functools.partial(_guard, Stream(theirs), request, self._settings))
         theirs.close()
-        self._uid, self._pid, self._stream = request.uid, pid, Stream(self._channel)
+        self._uid, self._stream = request.uid, Stream(self._channel)
         # The supervisor does not leave before it.
-        child.enlist(pid, f"{_GUARDIAN} of volume {request.uid}", "")
+        child.enlist(self._pid, f"{_GUARDIAN} of volume {request.uid}", "")
 
     def _ask(self, **question: int) -> bool:
         """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
@@ -100,6 +94,7 @@ class Freezer:
 
 
 def _guard(stream: Stream, request: growth.FreezeRequest, settings: Settings) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its channel ends, when that is meant
     asked = stream.receive(time.monotonic() + ANSWER)
     try:
         with mounted(request, settings) as (place, row):
@@ -177,13 +172,7 @@ def thaw_behind(found: Configured) -> int:
     """
     if os.path.isdir(frozen.RECORDS) and os.listdir(frozen.RECORDS) and isinstance(found, Settings):
         with contextlib.suppress(OSError):
-            if (pid := os.fork()) == 0:
-                try:
-                    child.enter()
-                    thaw_left(found)
-                finally:
-                    os._exit(0)
-            return pid
+            return child.forked(functools.partial(thaw_left, found))
     return 0
 
 

@@ -59,9 +59,7 @@ def _up(volume: device.Volume, size: int, disk: scsi.Disk) -> None:
         raise Fault(Code.NO_PATH, text, uid=volume.uid, disk=disk.name)
     check(disk.name, volume.uid)
     if size < (largest := max(disk.size, volume.map.size if volume.map else 0)):
-        text = (
-            f"Volume {volume.uid} has {largest} bytes here, the array says {size}: nothing is made smaller."
-        )
+        text = f"Volume {volume.uid} has {largest} bytes here, {size} on the array: nothing is made smaller."
         raise Fault(Code.WRONG_DEVICE, text, uid=volume.uid, expected=size, found=largest)
 
 

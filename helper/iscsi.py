@@ -31,10 +31,8 @@ _SETTINGS = {
     "node.session.initial_login_retry_max": "2",
 }
 _UPDATE = ("-o", "update", *(word for pair in _SETTINGS.items() for word in ("-n", pair[0], "-v", pair[1])))
-_ADMINISTRATORS = (
-    "node.startup = automatic",
-    "node.startup = onboot",
-)  # his session, which comes at each boot
+# His session, which comes at each boot.
+_ADMINISTRATORS = ("node.startup = automatic", "node.startup = onboot")
 NODES = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")  # Debian's and SUSE's, Red Hat's
 _RECORDS_BROKEN = ("6", "7")  # as the fields of a fault come out of a child
 _ANY = tuple(range(256))

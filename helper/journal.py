@@ -27,9 +27,7 @@ def verb(name: str, request: object, outcome: str, seconds: float) -> None:
 def lost(uid: str, target: str = "") -> None:
     """Say that the kernel could not write to a volume what it had been given."""
     where = f" mounted on {target}" if target else ""
-    text = (
-        f"Writes of volume {uid}{where} were lost: the array took them no more. Check what used the volume."
-    )
+    text = f"Writes of volume {uid}{where} were lost: the array took them no more. Check what used it."
     journal.send(text, PRIORITY="3", INSTORAGE_VOLUME=uid, INSTORAGE_CODE="writes-lost")
 
 

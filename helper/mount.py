@@ -60,7 +60,7 @@ def _with_map(request: verbs.MountRequest, volume: device.Volume, *, demanded: b
         with contextlib.suppress(Fault):
             multipath.assemble(request.uid, [one.name for one in volume.disks], request.size, _soon(_MAP))
         volume = device.find(request.uid)
-    if demanded:
+    if demanded and volume.disks:  # without any it is not here at all, and that is said
         device.demand_map(volume)
     return volume
 
@@ -76,10 +76,9 @@ def _already(
         raise not_ours(row)  # nor is a part of it
     device.verify(volume, request.size, _soon())
     if demanded and (volume.map is None or row.number != volume.map.number):
-        text = (
-            f"Volume {request.uid} is mounted on {request.target} over a single path, and a multipath map is "
-        )
-        raise Fault(Code.NO_MULTIPATH, f"{text}demanded: end the pods that use it first.", uid=request.uid)
+        text = f"Volume {request.uid} is mounted on {request.target} over a single path, and a multipath map "
+        text += "is demanded: end the pods that use it first."
+        raise Fault(Code.NO_MULTIPATH, text, uid=request.uid)
     hand_out(place, row, request.uid, read_only=request.read_only)
     return _reply(volume, row.fs_type, already=True)
 

@@ -109,16 +109,13 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
         found = find(uid)
         return bool(found and found.size == size and set(names) <= set(found.paths))
 
-    def unknown() -> list[str]:
-        lines = (ask('show paths raw format "%d %w"', deadline) or "").splitlines()
-        return [name for name in names if f"{name} 3{uid}" not in lines]
-
     if whole() or ask("show daemon", deadline) is None:
         return
     # All disks first, then the map: one made of one disk gets the next only when udev has seen it (2 s). And
     # «add map» remembers the WWID, which under `find_multipaths strict` multipathd must know.
-    if not until(lambda: not unknown(), min(deadline, time.monotonic() + _UDEV), 0.05):
-        for name in unknown():
+    asked = set(names)
+    if not until(lambda: asked <= paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05):
+        for name in asked - paths(uid, deadline):
             ask(f"add path {name}", deadline)
     ask(f"add map 3{uid}", deadline)
     if not until(whole, min(deadline, time.monotonic() + _UDEV)) and time.monotonic() < deadline:
@@ -156,7 +153,12 @@ def forget(uid: str, deadline: float) -> str:
     return "gone"
 
 
-def lost(names: tuple[str, ...], deadline: float) -> bool:
-    """Wait until multipathd has none of the paths any more."""
-    asked = "show paths raw format %d"
-    return until(lambda: not set(names) & set((ask(asked, deadline) or "").split()), deadline, 0.02)
+def lost(uid: str, names: tuple[str, ...], deadline: float) -> bool:
+    """Wait until multipathd has none of the volume's paths any more; another's may have the name already."""
+    return until(lambda: paths(uid, deadline).isdisjoint(names), deadline, 0.02)
+
+
+def paths(uid: str, deadline: float) -> set[str]:
+    """Return the disks that multipathd knows as paths of a volume, none when it does not answer."""
+    lines = (ask('show paths raw format "%d %w"', deadline) or "").splitlines()
+    return {name for name, _, wwid in (line.partition(" ") for line in lines) if wwid == f"3{uid}"}

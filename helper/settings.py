@@ -12,6 +12,7 @@ from instorage.wire.verbs import IscsiPath, Multipath
 FILES = ("/run/instorage/helper-defaults.conf", "/etc/instorage/helper.conf")  # later ones win
 _PINS = ("allowed_portals", "allowed_targets", "allowed_uid_prefixes")
 _KEYS = ("plugin_directory", "kubelet_roots", "lock_path", "multipath", "logout", *_PINS)
+_VALUES = {"multipath": ("preferred", "required"), "logout": ("false", "true")}  # the first one by default
 PLUGIN_DIRECTORY = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 
 
@@ -89,6 +90,9 @@ def _read(parser: configparser.ConfigParser, name: str) -> None:
         raise _bad(name, f"{name}: there is no section {strange[0]!r}, only «helper».")
     if strange := sorted({*parser["helper"]} - {*_KEYS} if parser.has_section("helper") else ()):
         raise _bad(name, f"{name}: there is no key {strange[0]!r}, only {', '.join(_KEYS)}.")
+    for key, known in _VALUES.items():
+        if (value := parser.get("helper", key, fallback=known[0])) not in known:
+            raise _bad(name, f"{name}: {key} = {value!r} is not one of {', '.join(known)}.")
 
 
 def _bad(name: str, text: str) -> Fault:
@@ -97,17 +101,12 @@ def _bad(name: str, text: str) -> Fault:
 
 def _understood(found: configparser.SectionProxy) -> Settings:
     words = {key: tuple(value.replace(",", " ").split()) for key, value in found.items()}
-    multipath = found.get("multipath", "preferred")
-    if multipath not in list(Multipath):
-        raise Fault(Code.BAD_CONFIGURATION, f"multipath = {multipath!r} is not one of required, preferred.")
-    if (logout := found.get("logout", "false")) not in ("true", "false"):
-        raise Fault(Code.BAD_CONFIGURATION, f"logout = {logout!r} is neither true nor false.")
     return Settings(
         plugin_directory=found.get("plugin_directory", Settings.plugin_directory),
         roots=words.get("kubelet_roots", Settings.roots),
         lock_path=found.get("lock_path", Settings.lock_path),
-        multipath=Multipath(multipath),
-        logout=logout == "true",
+        multipath=Multipath(found.get("multipath", Settings.multipath)),
+        logout=found.get("logout") == "true",
         portals=words.get("allowed_portals", ()),
         targets=words.get("allowed_targets", ()),
         uid_prefixes=tuple(word.lower() for word in words.get("allowed_uid_prefixes", ())),

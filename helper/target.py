@@ -127,12 +127,8 @@ def _step(at: int, part: str, target: Target, *, must: bool) -> int:
             raise
         link = isinstance(error, NotADirectoryError)
         why = "is a link or no directory" if link else f"cannot be opened ({error.strerror})"
-        mend = (
-            f": put a bind mount there instead of a link (only {target.root} itself may be one)"
-            if link
-            else ""
-        )
-        text = f"{part} in {target.text} {why}{mend}."
+        mend = f": put a bind mount there instead of a link (only {target.root} itself may be one)"
+        text = f"{part} in {target.text} {why}{mend if link else ''}."
         raise Fault(Code.NOT_ALLOWED, text, target=target.text) from None
 
 

@@ -8,9 +8,7 @@ import time
 
 from helper import frozen
 
-_AGAIN = (
-    1  # second: after a failure systemd starts the helper anew at once, for the caller's connection waits
-)
+_AGAIN = 1  # second: after a failure systemd starts the helper at once anew, for the caller's call waits
 
 
 def main() -> int:

@@ -279,8 +279,8 @@ class Host:
         (name,) = os.listdir(device / "block")
         self.note(f"delete {name}")
         (self.root / "dev" / name).unlink()
+        shutil.rmtree(self.root / f"sys/block/{name}")  # first: gone is what has no `device/block`
         shutil.rmtree(device)
-        shutil.rmtree(self.root / f"sys/block/{name}")
 
     def _multipathd(self) -> None:
         while not self._stopping.is_set():

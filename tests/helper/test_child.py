@@ -104,12 +104,13 @@ def test_a_child_that_cannot_be_killed_is_listed_until_it_ends() -> None:
 def test_a_child_that_is_stuck_does_not_keep_another_with_its_device() -> None:
     """Else a volume that was given up would stay open, and locked, for as long as that one is stuck."""
     reading, writing = os.pipe()
+
+    def stuck() -> None:
+        os.write(writing, b"x")
+        time.sleep(30)
+
     with child.keeping(os.getpid, soon(), "Opening a device"):
-        if (pid := os.fork()) == 0:
-            child.enter()
-            os.write(writing, b"x")
-            time.sleep(30)
-            os._exit(0)
+        pid = child.forked(stuck)
         os.read(reading, 1)
     try:
         assert child.abandoned() == 0

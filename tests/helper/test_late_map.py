@@ -22,7 +22,7 @@ from instorage.wire.verbs import (
     MountRequest,
     Multipath,
 )
-from tests.helper.host import GIB, TARGET, UID, Host
+from tests.helper.host import GIB, OTHER, TARGET, UID, Host
 
 pytestmark = pytest.mark.subprocess
 
@@ -105,8 +105,8 @@ class Mounting:
         monkeypatch.setattr("helper.mounts.mount", lambda *_: self.host.note("mount"))
         monkeypatch.setattr(mounting, "_MAP", 0.5, raising=False)
 
-    def ask(self, multipath: Multipath = Multipath.PREFERRED) -> MountReply:
-        request = MountRequest(OP, VOLUME, SIZE, self.target, FsType.parse("ext4"), False, False, multipath)
+    def ask(self, multipath: Multipath = Multipath.PREFERRED, uid: VolumeUid = VOLUME) -> MountReply:
+        request = MountRequest(OP, uid, SIZE, self.target, FsType.parse("ext4"), False, False, multipath)
         return mounting.mount(request, self._settings)
 
 
@@ -140,6 +140,13 @@ def test_where_a_map_is_demanded_a_mount_waits_for_it_and_then_refuses(bare: Mou
     assert refused.value.code is Code.NO_MULTIPATH
     assert tried(slow.host) >= 1
     assert "mount" not in slow.host.events
+
+
+def test_a_volume_that_is_not_here_is_not_said_to_lack_its_map(bare: Mounting) -> None:
+    with pytest.raises(Fault) as refused:
+        bare.ask(Multipath.REQUIRED, VolumeUid.parse(OTHER))
+    assert refused.value.code is Code.NO_PATH
+    assert "attach it first" in refused.value.sentence
 
 
 def test_another_volumes_disk_is_put_into_no_map(bare: Mounting, slow: Slow) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helper import device, mounts
+from helper import device, mounts, multipath
 from helper.detach import detach
 from helper.settings import Settings
 from helper.target import Place
@@ -17,7 +18,7 @@ from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import DetachReply, DetachRequest, UnmountReply, UnmountRequest
-from tests.helper.host import UID, Host
+from tests.helper.host import OTHER, UID, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +131,29 @@ def test_a_detach_that_lost_writes_says_so_and_removes_everything(
     (said,) = rig.said
     assert UID in said
     assert reply == DetachReply((rig.map, "sda", "sdb"), lost=True)
+
+
+def test_a_dead_disk_beside_the_map_has_lost_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.host.disk("sdc", "2:0:0:1", UID)
+    fsync = os.fsync
+
+    def dead(descriptor: int) -> None:
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("/sdc"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", dead)
+    reply = rig.detach()
+    assert rig.said == []
+    assert reply == DetachReply((rig.map, "sda", "sdb", "sdc"), lost=False)
+
+
+def test_a_disk_that_has_the_name_of_a_removed_one_keeps_no_detach_waiting(host: Host) -> None:
+    host.disk("sda", "0:0:0:1", OTHER)
+    begun = time.monotonic()
+    assert multipath.lost(UID, ("sda",), begun + 20)
+    assert not multipath.lost(OTHER, ("sda",), time.monotonic() + 0.1)
+    assert time.monotonic() - begun < 10
 
 
 def test_a_detach_that_lost_nothing_says_nothing(rig: Rig) -> None:

@@ -70,6 +70,8 @@ def test_a_broken_file_is_named(files: list[Path], text: str) -> None:
     with pytest.raises(Fault) as refused:
         settings.load()
     assert refused.value.code == "bad-configuration"
+    assert refused.value.fields["file"] == str(files[1])
+    assert str(files[1]) in refused.value.sentence
 
 
 def test_pinned_arrays_are_the_only_ones(files: list[Path]) -> None:

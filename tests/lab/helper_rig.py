@@ -168,6 +168,11 @@ class Rig:
             f"udevadm settle && test -b /dev/mapper/3{volume.uid} && echo /dev/mapper/3{volume.uid}"
         )
 
+    def take_map_away(self, volume: Volume) -> None:
+        """Leave bare disks: the map is flushed, once udev has let go of it, and not made anew."""
+        flushed = f"until multipath -f 3{volume.uid}; do sleep 0.1; done"
+        self.sh(f"timeout 60 sh -c '{flushed}' && multipath -w 3{volume.uid}")
+
     def assert_clean(self) -> None:
         """Fail when anything of a volume is left."""
         deadline = time.monotonic() + 10

@@ -196,7 +196,7 @@ def test_a_lun_number_used_again_never_shows_the_old_volume(rig: Rig, volume: Vo
 
 def test_stale_disks_that_nobody_uses_are_replaced(rig: Rig, volume: Volume) -> None:
     rig.attach(volume)
-    rig.sh(f"multipath -f 3{volume.uid}; multipath -w 3{volume.uid}")
+    rig.take_map_away(volume)
     rig.unmap(volume)
     other = rig.volume()
     rig.unmap(other)

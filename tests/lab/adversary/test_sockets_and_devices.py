@@ -144,9 +144,7 @@ def test_a_physical_volume_of_lvm_is_not_formatted(rig: Rig, volume: Volume) -> 
 
 def test_a_disk_without_a_map_that_a_program_reads_is_left_alone(rig: Rig, volume: Volume) -> None:
     disk = rig.attach(volume)["found"][0]
-    # Forgotten first: an event of udev's that is still under way would have the map made anew.
-    rig.sh(f"multipath -w 3{volume.uid}; multipath -f 3{volume.uid}; udevadm settle")
-    assert volume.uid not in rig.sh("dmsetup ls --target multipath")
+    rig.take_map_away(volume)
     rig.sh(f"systemd-run -q --unit=reader sh -c 'exec 7</dev/{disk}; exec sleep 600'")
     try:
         rig.sh("until [ -e /proc/$(systemctl show -P MainPID reader)/fd/7 ]; do sleep 0.05; done")
