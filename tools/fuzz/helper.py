@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from helper import __main__ as supervisor
 from helper import (
+    abandoned,
     attach,
     barrier,
     bind,
@@ -84,7 +85,7 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
     wires |= {(module, name): tripwire for module in (mount, bind, unmount) for name in ("hold", "walk")}
     wires |= {(mounted, "walk"): tripwire, (journal, "journal"): Journal}
     wires |= {
-        (child, "ABANDONED"): str(directory / "abandoned"),
+        (abandoned, "FOLDER"): str(directory / "abandoned"),
         (volume, "LOCKS"): str(directory / "volumes"),
     }
     wires |= {(iscsi, "FAILED"): str(directory / "portals"), (iscsi, "USED"): str(directory / "used")}
