@@ -112,7 +112,7 @@ class MountingPeer(GrowingPeer):
         else:
             if not self.no_map and len(self.disks(uid)) > 1 and not self.users(uid, programs=False):
                 self.devices[uid] = self.name(uid, with_map=True)  # it may have come late
-            self._demand(uid, demanded=demanded)
+            self._demand(uid, demanded=demanded and bool(self.disks(uid)))
             self.refuse_users(uid, self.users(uid, programs=False))
             self.verify(uid, asked["size"])
             formatted = self._prepare(asked)

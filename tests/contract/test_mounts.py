@@ -32,7 +32,7 @@ def test_a_volume_is_mounted_on_a_device_mount_alone(node: Node, where: str) -> 
 
 def test_a_volume_without_a_device_has_no_path(node: Node) -> None:
     assert node.mount().code == "no-path"
-    assert node.mount(multipath="required").code == "no-multipath"
+    assert node.mount(multipath="required").code == "no-path"
 
 
 @pytest.mark.parametrize("before", [False, True])
