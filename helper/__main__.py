@@ -17,7 +17,7 @@ import traceback
 
 import sdnotify
 
-from helper import child, freeze, journal, settings, worker
+from helper import abandoned, freeze, journal, settings, worker
 from helper.settings import Configured
 from instorage.wire.fault import Code, Fault
 from instorage.wire.varlink import encode
@@ -77,7 +77,7 @@ class Supervisor:
         """
         if self._stopping:
             return not self._workers or time.monotonic() > self._stop_until
-        if self._workers or child.abandoned():
+        if self._workers or abandoned.count():
             self._idle_since = time.monotonic()
         return time.monotonic() - self._idle_since >= IDLE
 

@@ -1,8 +1,7 @@
 """Work that can hang in the kernel, done in forked children with a deadline.
 
-SIGKILL does not end a wait in the kernel. At its deadline such a child is abandoned and listed below
-`ABANDONED`; it has inherited the lock of its volume, which stays locked for as long as the child lives.
-The guardian of a freeze is listed from its beginning: the helper does not leave before any of them.
+SIGKILL does not end a wait in the kernel. At its deadline such a child is abandoned and listed (see
+`abandoned`); it has inherited the lock of its volume, which stays locked for as long as the child lives.
 All deadlines are monotonic seconds.
 """
 
@@ -16,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from helper import abandoned
 from instorage.wire.fault import Code, Fault
 
 T = TypeVar("T")
 Job = Callable[[], T]
 
-ABANDONED = "/run/instorage/abandoned"
 _AFTER_KILL = 0.2  # seconds that a killed process gets to end
 
 PRIVATE: set[int] = set()
@@ -188,75 +187,7 @@ def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL, *, g
     `group`: also what it had started, which may be stuck in the kernel while the child itself has ended.
     """
     reaped = until(lambda: os.waitpid(pid, os.WNOHANG)[0], time.monotonic() + seconds, 0.001)
-    for left in ([] if reaped else [pid]) + (_group(pid) if group else []):
-        enlist(left, what, volume)
+    for left in ([] if reaped else [pid]) + (abandoned.group(pid) if group else []):
+        abandoned.enlist(left, what, volume)
     if reaped:
-        forget(pid)
-
-
-def _group(leader: int) -> list[int]:
-    """Return the other living processes of a process group that was killed."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        if name != str(leader) and (facts := _facts(int(name))) and facts[2] == str(leader):
-            found.append(int(name))
-    return found
-
-
-def enlist(pid: int, what: str, volume: str) -> None:
-    """List a process that must not be left alone while it lives, by a name: a full /run takes no text."""
-    with contextlib.suppress(OSError):
-        os.makedirs(ABANDONED, mode=0o700, exist_ok=True)
-        with open(f"{ABANDONED}/{mark(pid)}-{volume}", "w", encoding="utf-8") as record:
-            record.write(f"{what}, since {time.ctime()}\n")
-
-
-def forget(pid: int) -> None:
-    """Take a process off the list."""
-    for name in _listed():
-        if name.partition("-")[0] == str(pid):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{ABANDONED}/{name}")
-
-
-def _listed() -> list[str]:
-    with contextlib.suppress(FileNotFoundError):
-        return os.listdir(ABANDONED)
-    return []
-
-
-def _facts(pid: int) -> list[str]:
-    """Return state, parent, process group and so on of a process (proc(5)); empty when it has ended."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-        return [] if fields[0] in "ZX" else fields
-    return []
-
-
-def started(pid: int) -> str:
-    """Return the start time of a process in clock ticks since boot (proc(5)), empty when it is gone."""
-    return next(iter(_facts(pid)[19:]), "")
-
-
-def mark(pid: int) -> str:
-    """Return a name for a process that no later one can have."""
-    return f"{pid}-{started(pid)}"
-
-
-def lives(marked: str) -> bool:
-    """Return whether the process of a `mark` still lives."""
-    pid, _, start = marked.partition("-")
-    return pid.isdigit() and bool(start) and started(int(pid)) == start
-
-
-def abandoned(volume: str = "") -> int:
-    """Return how many listed processes still live, of one volume or of all; forget those that ended."""
-    living = 0
-    for name in _listed():
-        whose, _, of = name.rpartition("-")
-        if not lives(whose):
-            with contextlib.suppress(OSError):
-                os.unlink(f"{ABANDONED}/{name}")
-        elif volume in ("", of):
-            living += 1
-    return living
+        abandoned.forget(pid)

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from helper import child, filesystem, frozen, store
+from helper import abandoned, child, filesystem, frozen, store
 from helper.growth import mounted
 from helper.mounted import volume_on
 from helper.settings import Configured, Settings
@@ -64,7 +64,7 @@ class Freezer:
         theirs.close()
         self._uid, self._stream = request.uid, Stream(self._channel)
         # The supervisor does not leave before it.
-        child.enlist(self._pid, f"{_GUARDIAN} of volume {request.uid}", "")
+        abandoned.enlist(self._pid, f"{_GUARDIAN} of volume {request.uid}", "")
 
     def _ask(self, **question: int) -> bool:
         """Return whether all is intact; no answer is no: the guardian has ended, and with it the freeze."""
@@ -114,7 +114,7 @@ def _keep_frozen(
     uid, intact = request.uid, True
     if uid in store.names(frozen.RECORDS):
         _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
-    store.put(frozen.RECORDS, uid, f"{request.target}\n{child.mark(os.getpid())}")
+    store.put(frozen.RECORDS, uid, f"{request.target}\n{abandoned.mark(os.getpid())}")
     reached(Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
         _forget(uid)
@@ -156,7 +156,7 @@ def thaw_left(settings: Configured, *uids: str) -> None:
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(Fault):
                 stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
-            if uid in store.names(frozen.RECORDS) and not child.lives(_recorded(uid)[1]):
+            if uid in store.names(frozen.RECORDS) and not abandoned.lives(_recorded(uid)[1]):
                 thaw_recorded(settings, uid)
 
 

@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Iterator
 
-from helper.child import ABANDONED, abandoned, until
+from helper import abandoned
+from helper.child import until
 from helper.scsi import read
 from instorage.wire.fault import Code, Fault
 
@@ -26,15 +27,14 @@ def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     path = f"{LOCKS}/{uid}.lock"
     lock = until(lambda: taken(path), min(deadline, time.monotonic() + _MOMENT))
-    stuck = not lock and abandoned(uid)
+    stuck = not lock and abandoned.count(uid)
     if not (lock or stuck):
         lock = until(lambda: taken(path), deadline)
     if not lock:
         holder = read(path)
-        why = f"{stuck} processes of it are stuck in the kernel, see {ABANDONED}" if stuck else "ask again"
-        raise Fault(
-            Code.LOCK_TIMEOUT, f"{uid} is still worked on by {holder}: {why}.", uid=uid, holder=holder
-        )
+        why = f"{stuck} processes of it are stuck in the kernel, see {abandoned.FOLDER}"
+        text = f"{uid} is still worked on by {holder}: {why if stuck else 'ask again'}."
+        raise Fault(Code.LOCK_TIMEOUT, text, uid=uid, holder=holder)
     try:
         with contextlib.suppress(OSError):  # for the sentence above alone: a full /run stops nothing
             os.ftruncate(lock, 0)

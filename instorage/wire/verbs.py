@@ -88,8 +88,7 @@ class MountState(Record):
 class InspectReply(Record):
     """What the kernel has of a volume now. No path, map or mount: the volume is not here.
 
-    `holders` name what else keeps it (another map, an open by a process), as far as it was cheap to see.
-    `formatting`: a format was begun by this host and has not ended.
+    `holders`: what is built on it. `formatting`: a format was begun by this host and has not ended.
     """
 
     uid: VolumeUid | None = None
@@ -169,10 +168,9 @@ class DetachReply(Record):
 class MountRequest(OfVolume):
     """Mount the volume on a device-mount target, formatting it first if it is proven new.
 
-    `may_format` is the array's word (mapped to this host alone, nothing written, no copy relation) and the
-    request's (read-write): it can only forbid, also the repetition of a broken-off format. The helper proves
-    emptiness itself. `shared` says that other hosts may have the volume: it is then never written, not even
-    by the replay of a journal. `copied`: another volume may be copied to it, so that nothing is formatted.
+    `may_format`: the array's word (mapped here alone, nothing written) and the request's (read-write); it can
+    only forbid, also to repeat a broken-off format: the helper proves emptiness itself. `shared`: others may
+    have it, it is never written, not even by a journal's replay. `copied`: it may be the target of a copy.
     """
 
     size: Bytes
@@ -217,8 +215,7 @@ class BindReply(Record):
 class UnmountRequest(Request):
     """Sync and unmount a target of either shape. Success when nothing of ours is mounted there.
 
-    `unmapped`: the array says that the volume is not mapped here. Then it is unmounted only if every path
-    says so, too, twice, and nobody but kubelet has a mount of it.
+    `unmapped`: the array says that it is not mapped here; refused unless every path says so, twice, too.
     """
 
     target: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +13,7 @@ from instorage.wire import growth, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
+from nodeagent.host.helper_socket import LOOK, connect, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
-LOOK = "look at «systemctl status instorage-helper.socket» and «journalctl -u instorage-helper»"
-CONNECT_SECONDS = 10.0  # a cold helper under load
 ANSWER_SECONDS = 30.0
 MOUNT_SECONDS = 1800.0  # mkfs, fsck and the growth of a large volume have their own deadlines in the helper
 BUSY_SECONDS = 30.0
@@ -207,7 +205,7 @@ class Helper:
             ) from None
         except OSError as error:
             self.close()
-            raise _unreachable(self._path, f"during {verb}: {error}") from None
+            raise unreachable(self._path, f"during {verb}: {error}") from None
         except Fault as fault:
             if fault.code is Code.PROTOCOL:
                 self.close()
@@ -215,37 +213,10 @@ class Helper:
 
     def _connected(self) -> Stream:
         if self._stream is None:
-            self._connection = _connect(self._path)
+            self._connection = connect(self._path)
             self._stream = Stream(self._connection)
             self.connections += 1
         return self._stream
-
-
-def _connect(path: str) -> socket.socket:
-    deadline = time.monotonic() + CONNECT_SECONDS
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        while True:
-            try:
-                connection.settimeout(CONNECT_SECONDS)
-                connection.connect(path)
-                return connection
-            except BlockingIOError:  # the backlog is full for a moment
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-    except OSError as error:
-        connection.close()
-        raise _unreachable(path, str(error)) from None
-
-
-def _unreachable(path: str, why: str) -> Fault:
-    return Fault(
-        Code.HELPER_UNREACHABLE,
-        f"The root helper cannot be reached at {path} ({why}): {LOOK}.",
-        socket=path,
-        unit="instorage-helper.socket",
-    )
 
 
 def _reply(answer: dict[str, Any], reply: type[T], verb: str) -> T:

@@ -102,6 +102,7 @@ class TrueWorld:
         monkeypatch.setattr(growth, "_LOCK", 0.5)
         monkeypatch.setattr(users, "_LET_GO", 0.2)
         monkeypatch.setattr(mount, "_MAP", 0.3)
+        monkeypatch.setattr(unmount, "_ANSWER", 2)
         monkeypatch.setattr(freeze, "ANSWER", 10.0)
         monkeypatch.setattr(content, "_SAMPLES", 8)  # what is read of it is tests/helper's affair
         monkeypatch.setattr(formatting, "_READERS", 1)

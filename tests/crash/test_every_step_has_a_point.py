@@ -48,8 +48,8 @@ NO_STEP = {
     ): "a map that came too late for attach, whose step it is; the next call finds it",
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
-    ("helper/child.py", "abandoned"): "the list of children that ended",
-    ("helper/child.py", "forget"): "the list of children that ended",
+    ("helper/abandoned.py", "count"): "the list of children that ended",
+    ("helper/abandoned.py", "forget"): "the list of children that ended",
     (
         "nodeagent/recovery/reconciliation.py",
         "_compare",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helper import __main__ as supervisor
-from helper import child, hostlock, iscsi, settings, volume
+from helper import abandoned, hostlock, iscsi, settings, volume
 from tests.helper.host import Host
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 @pytest.fixture
 def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put everything of /run/instorage below a temporary directory."""
-    monkeypatch.setattr(child, "ABANDONED", str(tmp_path / "abandoned"))
+    monkeypatch.setattr(abandoned, "FOLDER", str(tmp_path / "abandoned"))
     monkeypatch.setattr(volume, "LOCKS", str(tmp_path / "volumes"))
     monkeypatch.setattr(iscsi, "FAILED", str(tmp_path / "portals"))
     monkeypatch.setattr(iscsi, "USED", str(tmp_path / "used"))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helper import (
+    abandoned,
     barrier,
     child,
     frozen,
@@ -107,7 +108,7 @@ class Host(Sysfs):
         monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
         monkeypatch.setattr(iscsi, "USED", str(self.root / "used"))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
-        monkeypatch.setattr(child, "ABANDONED", str(self.root / "abandoned"))
+        monkeypatch.setattr(abandoned, "FOLDER", str(self.root / "abandoned"))
         monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))
         fsync = os.fsync
 

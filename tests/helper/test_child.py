@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import child, program, volume
+from helper import abandoned, child, program, volume
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ def test_a_child_that_cannot_be_killed_is_listed_until_it_ends() -> None:
     if pid == 0:
         time.sleep(30)
         os._exit(0)
-    assert child.abandoned() == 0
+    assert abandoned.count() == 0
     child.give_up(pid, "A read", "6" + "0" * 31)  # nobody killed it, as with a wait in the kernel
-    assert child.abandoned() == 1
+    assert abandoned.count() == 1
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    assert child.abandoned() == 0
-    assert os.listdir(child.ABANDONED) == []
+    assert abandoned.count() == 0
+    assert os.listdir(abandoned.FOLDER) == []
 
 
 def test_a_child_that_is_stuck_does_not_keep_another_with_its_device() -> None:
@@ -113,7 +113,7 @@ def test_a_child_that_is_stuck_does_not_keep_another_with_its_device() -> None:
         pid = child.forked(stuck)
         os.read(reading, 1)
     try:
-        assert child.abandoned() == 0
+        assert abandoned.count() == 0
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -122,12 +122,12 @@ def test_a_child_that_is_stuck_does_not_keep_another_with_its_device() -> None:
 
 
 def test_a_record_of_another_process_with_the_same_number_is_forgotten() -> None:
-    os.makedirs(child.ABANDONED)
-    record = f"{child.ABANDONED}/{os.getpid()}"
+    os.makedirs(abandoned.FOLDER)
+    record = f"{abandoned.FOLDER}/{os.getpid()}"
     for text in ('{"start": "1"}', "{", ""):
         with open(record, "w", encoding="utf-8") as file:
             file.write(text)
-        assert child.abandoned() == 0
+        assert abandoned.count() == 0
         assert not os.path.exists(record)
 
 
@@ -198,7 +198,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(
     assert late.value.code is Code.TIMEOUT
     sleeper = int((tmp_path / "pid").read_text())
     deadline = soon(5)
-    while child.started(sleeper):
+    while abandoned.started(sleeper):
         assert time.monotonic() < deadline, "the program's child still runs"
         time.sleep(0.01)
 

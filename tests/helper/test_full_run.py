@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helper import child, mounts, volume
+from helper import abandoned, child, mounts, volume
 from helper.detach import detach
 from helper.settings import Settings
 from helper.volume import hold
@@ -54,7 +54,7 @@ def test_a_child_that_cannot_be_killed_stays_known(
 
     def opened(path: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
         file = true_open(path, mode, *rest, **more)
-        if str(path).startswith(child.ABANDONED):
+        if str(path).startswith(abandoned.FOLDER):
             file.close()
             no_space()
         return file
@@ -63,11 +63,11 @@ def test_a_child_that_cannot_be_killed_stays_known(
         patch.setattr(builtins, "open", opened)
         child.give_up(pid, "A read", UID)
     try:
-        assert child.abandoned(UID) == 1
+        assert abandoned.count(UID) == 1
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    assert child.abandoned() == 0
+    assert abandoned.count() == 0
 
 
 @pytest.mark.root
@@ -90,7 +90,7 @@ def test_on_a_true_full_file_system_volumes_are_locked_and_what_is_stuck_is_list
                 time.sleep(60)
                 os._exit(0)
             child.give_up(pid, "A read", UID)
-        known = child.abandoned(UID)
+        known = abandoned.count(UID)
         try:
             with hold(UID, "op2", soon(0.2)):
                 said = "free"

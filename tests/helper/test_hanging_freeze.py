@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import child, freeze
+from helper import abandoned, freeze
 from helper.volume import hold
 from instorage.wire.fault import Fault
 from tests.helper.conftest import wait_for_end
@@ -31,7 +31,7 @@ def hanging(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     rig.hanging.touch()
     yield rig
     rig.hanging.unlink(missing_ok=True)
-    assert until(lambda: child.abandoned() == 0, 10)
+    assert until(lambda: abandoned.count() == 0, 10)
     rig.thaws()
 
 
@@ -41,7 +41,7 @@ def test_a_freeze_that_hangs_is_given_up_and_thawed_when_it_comes_back(hanging: 
     begun = time.monotonic()
     assert hanging.freeze(client) == "timeout"
     assert time.monotonic() - begun < 5
-    assert child.abandoned() == 1
+    assert abandoned.count() == 1
     with pytest.raises(Fault), hold(UID, "test2", time.monotonic() + 0.2):
         pass
     assert hanging.freeze(client) is False

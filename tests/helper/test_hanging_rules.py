@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import child, multipath, program, volume
+from helper import abandoned, child, multipath, program, volume
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from tests.helper.host import OTHER, UID
@@ -62,7 +62,7 @@ def test_a_child_that_waits_in_the_kernel_keeps_its_volume_locked_and_others_fre
             os._exit(0)
         child.give_up(pid, "A read", UID)
     try:
-        assert child.abandoned() == 1
+        assert abandoned.count() == 1
         with pytest.raises(Fault, match="still worked on"), hold(UID, "op2", soon(0.2)):
             pass
         with hold(OTHER, "op3", soon(0.2)):
@@ -70,7 +70,7 @@ def test_a_child_that_waits_in_the_kernel_keeps_its_volume_locked_and_others_fre
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    assert child.abandoned() == 0
+    assert abandoned.count() == 0
     with hold(UID, "op4", soon(5)):
         pass
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helper import __main__ as supervisor
-from helper import child, program, volume
+from helper import abandoned, child, program, volume
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import InitiatorReply
@@ -54,14 +54,14 @@ def test_a_program_that_outlives_the_child_that_started_it_is_listed(
     sleeper = int((tmp_path / "pid").read_text())
     try:
         assert killed, "the whole group was to be killed"
-        assert child.abandoned() == 1
-        assert [child.abandoned(one) for one in (UID, OTHER)] == [1, 0]
+        assert abandoned.count() == 1
+        assert [abandoned.count(one) for one in (UID, OTHER)] == [1, 0]
         with pytest.raises(Fault, match="stuck in the kernel, see") as locked, hold(UID, "op2", soon(0.2)):
             pass
         assert locked.value.code is Code.LOCK_TIMEOUT
     finally:
         os.kill(sleeper, signal.SIGKILL)
-    assert child.until(lambda: child.abandoned() == 0, soon(5))
+    assert child.until(lambda: abandoned.count() == 0, soon(5))
     with hold(UID, "op3", soon(5)):
         pass
 
@@ -73,7 +73,7 @@ def test_a_program_that_closes_its_output_and_lives_on_has_its_deadline(tool: Pa
         program.run("blkid", deadline=soon(1))
     assert late.value.code is Code.TIMEOUT
     assert time.monotonic() - begun < 6
-    assert child.started(int((tmp_path / "pid").read_text())) == "", "it still runs"
+    assert abandoned.started(int((tmp_path / "pid").read_text())) == "", "it still runs"
 
 
 def test_a_volume_that_a_stuck_process_has_is_refused_long_before_the_patience_ends(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from helper import (
+    abandoned,
     attach,
     barrier,
     bind,
@@ -64,7 +65,7 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
     wires |= {(module, name): tripwire for module in (mount, bind, unmount) for name in ("hold", "walk")}
     wires |= {(mounted, "walk"): tripwire, (journal, "journal"): Journal}
     wires |= {
-        (child, "ABANDONED"): str(directory / "abandoned"),
+        (abandoned, "FOLDER"): str(directory / "abandoned"),
         (volume, "LOCKS"): str(directory / "volumes"),
     }
     wires |= {(iscsi, "FAILED"): str(directory / "portals"), (iscsi, "USED"): str(directory / "used")}
