@@ -20,7 +20,8 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.growth import GrowFilesystemRequest
 from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
 from instorage.wire.verbs import BindRequest, InspectRequest, MountRequest, Multipath
-from tests.helper.host import GIB, UID, Host
+from tests.helper.host import UID, Host
+from tests.helper.sysfs import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
