@@ -153,7 +153,7 @@ class MountingPeer(GrowingPeer):
         (name, of_device), (pods, at_device) = self.shape(source), self.shape(target)
         if not of_device or at_device or name != pods:
             raise FaultError("not-allowed", f"{source} is not the device mount that belongs to {target}.")
-        uid, _ = self.mounted(source)
+        uid, _ = self.mounted(source, asked["uid"])
         self.refuse_worked_on(uid)
         self.hand_out(uid, source, read_only=read_only)
         already = target in self.mounts

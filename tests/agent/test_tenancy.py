@@ -145,7 +145,7 @@ def test_with_attach_false_a_device_mount_of_another_array_is_not_bound(unattach
     unattached.bench.call(*unattached.mount(unattached.options(first, pod=TEAM))).success()
     second = unattached.signed(replace(first.grant, storage_name="storage-02", namespace=OTHER))
     stolen = unattached.mount(unattached.options(second, pod=OTHER), SECOND)
-    unattached.bench.call(*stolen).failure("is signed for array storage-02")
+    unattached.bench.call(*stolen).failure("storage-02")
     assert pod_target(NAME, SECOND) not in unattached.bench.helper.mounts
 
 

@@ -126,6 +126,12 @@ def test_a_writer_gets_no_read_only_mount(node: Node) -> None:
     node.bind(read_only=True).ok()
 
 
+def test_a_pod_gets_no_other_volume_than_is_meant(node: Node) -> None:
+    node.mounted()
+    assert node.bind(uid=OTHER).code == "not-ours"
+    assert node.mounts() == {node.device()}
+
+
 def test_a_pod_gets_the_volume_of_its_directorys_name_alone(node: Node) -> None:
     node.mounted()
     node.attached(OTHER)

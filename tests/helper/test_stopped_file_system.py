@@ -98,7 +98,7 @@ class Rig:
         return mount(request, self.settings)
 
     def bind(self, *, read_only: bool = False) -> object:
-        return bind(BindRequest(OP, self.target, str(self.pod), read_only), self.settings)
+        return bind(BindRequest(OP, VOLUME, self.target, str(self.pod), read_only), self.settings)
 
     def grow(self) -> object:
         return grow_filesystem(GrowFilesystemRequest(OP, VOLUME, self.target), self.settings)
