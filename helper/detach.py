@@ -17,6 +17,7 @@ from instorage.wire.verbs import DetachReply, DetachRequest
 
 _TWICE = 0.1  # seconds between two looks at what seems to be gone
 _DEVICE = 20  # seconds for one device to be flushed or to be removed
+_FOUND = 15  # seconds at most for udev to have looked at a disk that was just found (6 on a loaded node)
 
 
 def detach(request: DetachRequest, settings: Settings) -> DetachReply:
@@ -118,7 +119,8 @@ def remove(name: str, uid: str, deadline: float, *, programs: bool = True) -> bo
             if (found := identity(name)).remembered != uid:
                 text = f"Disk {name} is volume {found.remembered or 'without a UID'} by now, and not {uid}."
                 raise Fault(Code.WRONG_DEVICE, text, disk=name)
-            if using := users(device.alone(name), deadline, programs=programs):
+            let_go = min((deadline - time.monotonic()) / 2, _FOUND)
+            if using := users(device.alone(name), deadline, programs=programs, let_go=let_go):
                 raise busy(uid, using)
             return scsi.delete(disk, deadline)
     except FileNotFoundError:

@@ -15,20 +15,21 @@ from helper import child, mounts, multipath, scsi
 from helper.device import Volume
 from instorage.wire.fault import Code, Fault
 
-_LET_GO = 3  # seconds for udev to let go of a device that was just closed
+_LET_GO = 3  # seconds for udev to let go of a device that was just closed, or found
 _DEAD = (errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EIO, errno.ENOMEDIUM)
 
 
-def users(volume: Volume, deadline: float, *, programs: bool = True) -> list[str]:
+def users(volume: Volume, deadline: float, *, programs: bool = True, let_go: float = 0) -> list[str]:
     """Return who uses the volume, through its map or beside it; what cannot be found out is a `Fault`.
 
-    `programs`: those count as well that have it open without a claim, as udev has a new device for a moment.
+    `programs`: those count as well that have it open without a claim, as udev has a new device for a moment;
+    `let_go`: for how many seconds they may, 0: a moment.
     """
     looks: list[child.Job[list[str]]] = [functools.partial(_seen, volume)]
     looks += [functools.partial(_claimed, name) for name in volume.tops]
     found = _all(volume, looks, deadline)
     if programs and not found:
-        found = _all(volume, [functools.partial(_opened, volume)], deadline)
+        found = _all(volume, [functools.partial(_opened, volume, let_go)], deadline)
     return found
 
 
@@ -64,14 +65,14 @@ def _claimed(name: str) -> list[str]:
     return []
 
 
-def _opened(volume: Volume) -> list[str]:
+def _opened(volume: Volume, let_go: float) -> list[str]:
     """Wait a moment for programs to let go; multipathd has each disk of a map open, and does not count."""
     maps, disks = volume.maps, {disk.number for disk in volume.bare}
 
     def gone() -> bool:
         return not any(map(multipath.open_count, maps)) and not _programs(disks)
 
-    if child.until(gone, time.monotonic() + _LET_GO):
+    if child.until(gone, time.monotonic() + (let_go or _LET_GO)):
         return []
     numbers = disks | {scsi.read(f"{scsi.SYS}/block/{name}/dev") for name in maps}
     return _programs(numbers) or [f"a program that has {volume.tops[0]} open, and that /proc does not show"]

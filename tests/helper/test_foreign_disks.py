@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ def asked(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     return host
 
 
-def ask() -> AttachReply:
+def ask(seconds: int = 3) -> AttachReply:
     path = IscsiPath(Portal.parse("10.9.0.1:3260"), Iqn.parse(TARGET), Lun.parse(1))
-    request = AttachRequest(OP, VOLUME, Bytes.parse(GIB), (path,), Multipath.PREFERRED, 3000)
+    request = AttachRequest(OP, VOLUME, Bytes.parse(GIB), (path,), Multipath.PREFERRED, seconds * 1000)
     return attach(request, Settings())
 
 
@@ -99,6 +100,23 @@ def test_another_volumes_disk_that_a_program_has_open_is_not_deleted(asked: Host
     assert asked.names() == ["sda"]
     assert "a program that has /dev/null open (process 77)" in said
     assert "end that first" in said
+
+
+def test_a_stale_disk_that_udev_looks_at_for_long_is_replaced_all_the_same(asked: Host) -> None:
+    """On a loaded node it has a disk that was just found open for longer than a moment (6 s, seen)."""
+    asked.disk("sda", "0:0:0:1", OTHER)
+    asked.luns[0, 0, 1] = (UID, GIB)
+    number = OPENED.stat().st_rdev
+    (asked.root / "sys/block/sda/dev").write_text(f"{os.major(number)}:{os.minor(number)}")
+    descriptors = asked.root / "proc/77/fd"
+    descriptors.mkdir(parents=True)
+    (descriptors / "6").symlink_to(OPENED)
+    timer = threading.Timer(1, (descriptors / "6").unlink)
+    timer.start()
+    reply = ask(15)
+    timer.join()
+    assert reply.found == ("sdm",)
+    assert "delete sda" in asked.events
 
 
 def test_a_silent_path_of_this_very_volume_is_not_to_be_detached_first(asked: Host) -> None:
