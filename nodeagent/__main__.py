@@ -27,7 +27,7 @@ from nodeagent.operation.volume_locks import VolumeLocks
 from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
 from nodeagent.service.dispatch import Dispatcher
 from nodeagent.service.server import Server
-from nodeagent.volume import tenancy
+from nodeagent.volume import owner, tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,17 +42,19 @@ _LOG = logging.getLogger("nodeagent")
 
 def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
     """Put the agent's parts together; nothing is connected yet. `apply` takes changed log settings."""
+    records = Records(paths.records)
 
     def in_force(found: Configuration) -> None:
         apply(found.log)
         tenancy.announce(found)
+        owner.announce(found, records)
 
     return Node(
         paths=paths,
         settings=Settings(paths.configuration, in_force),
         adopted=AdoptedFile(paths.adopted),
         arrays=ArrayPool(lambda entry: array_client(entry, paths.state / "known_hosts")),
-        records=Records(paths.records),
+        records=records,
         portals=Portals(paths.sysfs),
         attachments=Attachments(),
         locks=VolumeLocks(),

@@ -86,7 +86,7 @@ def _mapping_before(
     others = [mapping.host for mapping in mappings if mapping.host != host.name]
     if mine is None:
         operation.progress.say("taking down what is left of an older attach")
-        leftover.remove(operation, helper, volume, here)
+        leftover.remove(operation, helper, volume.uid, volume.name, here.mounts)
     if others and not options.many_readers:
         raise elsewhere(volume, others)
     if mine is not None and not others:
