@@ -106,7 +106,10 @@ class Reconciler:
     def _run(self) -> None:
         """See to what is due until `stop`; no defect in it ends this thread."""
         self._guarded(self._look_around)
-        threading.Thread(target=self._guarded, args=(self._compare,), name="comparison", daemon=True).start()
+        compare = threading.Thread(
+            target=self._guarded, args=(self._compare,), name="comparison", daemon=True
+        )
+        self._guarded(compare.start)
         while not self._stopping:
             self._guarded(self._next)
 
