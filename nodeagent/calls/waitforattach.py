@@ -97,7 +97,8 @@ def _mapping_before(
 def _attach_anew(
     operation: Operation, array: Array, helper: Helper, volume: Volume, host: Host, options: Options
 ) -> Attached:
-    known = operation.node.records.get(volume.uid) is not None
+    records = operation.node.records
+    known = records.get(volume.uid) is not None or volume.uid in records.unknown()
     record = _record(operation, array, volume, host, options)
     helper.assure_lock(MAP_SECONDS)
     operation.progress.say(f"mapping the volume on array {array.name}")

@@ -5,6 +5,7 @@ One that cannot be settled, because its array does not answer, keeps nobody else
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent.operation import journal, targets
+from nodeagent.operation import journal
 from nodeagent.operation.targets import DeviceTarget
 from nodeagent.volume import adoption, leftover, owner
 
@@ -27,27 +28,38 @@ LOCK_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
 
 
-def adopt_all(operation: Operation) -> None:
+def adopt_all(operation: Operation, said: set[VolumeUid]) -> None:
     """Take over what is mounted in our directories, and make anew the records that cannot be read.
 
-    Raises the first fault when all have been tried.
+    What is left alone is said once and then in `said`. Raises the first fault when all have been tried.
     """
     records = operation.node.records
     with operation.helper() as helper:
+        if not (helper.there or records.all() or records.unknown()):
+            return  # a control plane's host
         here = {reply.uid: reply for reply in helper.inspect_all() if reply.uid is not None}
-    strange = [one for uid, one in here.items() if records.get(uid) is None and (one.paths or one.device)]
-    jobs = [functools.partial(_adopt, operation, one) for one in strange if _device_mount(one)]
-    left = {one.uid for one in strange if _device_mount(one) is None}
-    jobs += [
-        functools.partial(_recover, operation, uid)
-        for uid in records.unknown()
-        if uid not in here or uid in left
+    strange = {
+        uid: _device_mount(one)
+        for uid, one in here.items()
+        if records.get(uid) is None and (one.paths or one.device)  # of a format there is a record, no volume
+    }
+    jobs = [
+        functools.partial(_adopt, operation, uid, target, said) for uid, target in strange.items() if target
     ]
-    for uid in sorted(filter(None, left.difference(records.unknown()))):
-        _LOG.warning("Volume UID %s is on this host without a record: left alone", uid)
+    mounted = {uid for uid, target in strange.items() if target}
+    unknown = set(records.unknown()) - mounted
+    jobs += [functools.partial(_recover, operation, uid, said) for uid in sorted(unknown)]
+    for uid in sorted(strange.keys() - mounted - unknown):
+        _left_alone(uid, said)
     faults = [fault for fault in overlap([functools.partial(_tried, job) for job in jobs]) if fault]
     if faults:
         raise faults[0]
+
+
+def _left_alone(uid: VolumeUid, said: set[VolumeUid]) -> None:
+    if uid not in said:
+        _LOG.warning("Volume UID %s is on this host without a record: left alone", uid)
+        said.add(uid)
 
 
 def _tried(job: Callable[[], None]) -> Fault | None:
@@ -65,29 +77,30 @@ def _tried(job: Callable[[], None]) -> Fault | None:
     return None
 
 
-def _device_mount(here: InspectReply) -> str | None:
-    """Return where kubelet has the volume mounted as a device."""
-    return next((m.target for m in here.mounts if targets.is_device_mount(m.target)), None)
+def _device_mount(here: InspectReply) -> DeviceTarget | None:
+    """Return where kubelet has the volume mounted as a device; None as well for what is no volume's name."""
+    for mount in here.mounts:
+        with contextlib.suppress(Fault):
+            return DeviceTarget.parse(mount.target)
+    return None
 
 
-def _adopt(operation: Operation, seen: InspectReply) -> None:
-    target = DeviceTarget.parse(str(_device_mount(seen)))
+def _adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget, said: set[VolumeUid]) -> None:
     deadline = time.monotonic() + LOCK_SECONDS
     with operation.node.locks.held(target.name, f"a look at {target.path}", operation.progress, deadline):
         with operation.helper() as helper:
-            uid = seen.uid
-            if uid is None or operation.node.records.get(uid) is not None:
+            if operation.node.records.get(uid) is not None:
                 return
             if all(mount.target != target.path for mount in helper.inspect(uid).mounts):
                 return  # a call has taken it down meanwhile
         if adoption.adopt(operation, uid, target) is None:
-            _LOG.warning("Volume UID %s is on this host without a record: left alone", uid)
+            _left_alone(uid, said)
 
 
-def _recover(operation: Operation, uid: VolumeUid) -> None:
+def _recover(operation: Operation, uid: VolumeUid, said: set[VolumeUid]) -> None:
     found = owner.find(operation, uid)
     if found is None:
-        _LOG.warning("No configured array has volume UID %s, whose record cannot be read: left alone", uid)
+        _left_alone(uid, said)
         return
     name, records, deadline = found.volume.name, operation.node.records, time.monotonic() + LOCK_SECONDS
     with operation.node.locks.held(name, f"a look for the record of {name}", operation.progress, deadline):

@@ -58,6 +58,7 @@ class Reconciler:
         self._failures: dict[str, int] = {}
         self._active: dict[str, str] = {}
         self._earlier: set[str] = set()
+        self._said: set[VolumeUid] = set()
         self._stopping = False
         self._settled = threading.Event()
         self.thread = threading.Thread(target=self._run, name="reconciliation", daemon=True)
@@ -150,7 +151,7 @@ class Reconciler:
         before = {record.uid for record in self._node.records.all()}
         try:
             with self._begin("looking for volumes without a record", None) as operation:
-                adopting.adopt_all(operation)
+                adopting.adopt_all(operation, self._said)
             self._failures.pop(ADOPTION, None)
         except Fault as fault:
             pause = self._pause(ADOPTION, fault)

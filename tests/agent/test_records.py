@@ -149,3 +149,20 @@ def test_a_full_disk_at_mountdevice_is_not_said_to_have_mapped_nothing(
     assert "nothing was mapped" not in message
     assert "free space" in message
     bench.mount_device("vol1").success()
+
+
+def test_an_attach_that_fails_leaves_a_damaged_record_where_it_is_known(bench: Bench) -> None:
+    uid = attached(bench)
+
+    def damaged() -> None:
+        place(bench, uid).write_text("{ half a rec")
+        bench.helper.devices.clear()
+        arrays(bench, ("storage-01", 1))
+
+    bench.restart(damaged)
+    bench.call("init").success()
+    bench.configure()
+    bench.do("fault", command="mkvdiskhostmap", error="CMMVC5754E")
+    bench.attach("vol1").failure()
+    assert bench.maps("vol1") == ["iscsi-node1"]
+    assert bench.records()[uid]["name"] == "vol1", "nobody would unmap it any more"

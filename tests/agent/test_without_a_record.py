@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench, device_target, until
+from tests.agent.bench import Bench, device_target, pod_target, until
 from tests.agent.test_where_it_is_mapped import GONE, arrays, clean, end
 
 if TYPE_CHECKING:
@@ -118,3 +118,38 @@ def test_a_volume_beside_a_record_of_the_same_name_is_the_one_that_is_taken_down
     end(node).failure(strange)
     assert node.helper.mounts[device_target("vol1")][0] == strange
     assert "Detach" not in node.helper.verbs()
+
+
+def test_what_is_left_alone_is_said_once(node: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    node.stop()
+    strange = "6" + "0" * 31
+    node.helper.devices[strange] = "/dev/disk/by-id/y"
+    node.helper.mounts[device_target("-x")] = (strange, False)
+    node.start()
+    for _ in range(3):
+        before = node.helper.verbs().count("Inspect")
+        node.attach("nosuch").failure("has no volume nosuch")
+        until(lambda before=before: node.helper.verbs().count("Inspect") > before)
+    until(lambda: node.agent._reconciler.idle())
+    assert caplog.text.count(f"{strange} is on this host without a record") == 1
+    assert node.helper.mounts
+
+
+def test_a_host_without_a_helper_looks_for_nothing(node: Bench) -> None:
+    node.helper.stop()
+    node.restart()
+    node.call("init").success()
+    assert node.agent._reconciler.idle()
+    node.helper.start()
+
+
+def test_without_attach_a_pods_end_is_finished_once_the_array_answers(node: Bench) -> None:
+    node.paths.plugin.joinpath(".attach").write_text("false\n")
+    vendors(node)
+    node.helper.mounts[pod_target("vol1")] = node.helper.mounts[device_target("vol1")]
+    node.restart(lambda: arrays(node, ("storage-01", 1)))
+    node.call("unmount", pod_target("vol1")).failure("storage-01")
+    assert list(node.helper.mounts) == [device_target("vol1")], "the pod has ended"
+    assert node.helper.devices
+    node.configure()
+    until(lambda: clean(node))
