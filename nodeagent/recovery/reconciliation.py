@@ -34,7 +34,8 @@ LONGEST_PAUSE = 600.0
 LONGEST_SILENCE = 120.0  # kubelet's own longest pause: it would have asked again, and no longer does
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
-"""What is due beside volumes: the look for what has no record."""
+EXPANSIONS = "expansions"
+"""What is due beside volumes: the looks for what has no record, and for expansions that were broken off."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -124,12 +125,12 @@ class Reconciler:
 
     def _look_around(self) -> None:
         """Make due at once what has no record and what an earlier boot left, and the rest later."""
-        self._guarded(self._settle_expansions)
         records = self._node.records.all()
         old = {record.uid for record in records if record.boot_id != self._node.boot_id}
         with self._changed:
-            self._earlier = {ADOPTION, *old}
+            self._earlier = {ADOPTION, EXPANSIONS, *old}
         self._schedule(ADOPTION, 0)
+        self._schedule(EXPANSIONS, 0)
         for record in records:
             self._schedule(record.uid, 0 if record.uid in old else self._rest)
 
@@ -192,14 +193,16 @@ class Reconciler:
             self._schedule(what, self._rest)
 
     def _lane(self, what: str) -> str:
-        record = None if what == ADOPTION else self._node.records.get(VolumeUid(what))
-        return record.storage if record else ADOPTION
+        record = self._node.records.get(VolumeUid(what))
+        return record.storage if record else what
 
     def _work(self, what: str) -> None:
         """Do what is due in a thread of its own; it is due again unless it was done or has said when."""
         try:
             if what == ADOPTION:
                 self._adopt()
+            elif what == EXPANSIONS:
+                self._settle_expansions()
             else:
                 self._settle(VolumeUid(what))
         except Exception as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench, pod_target, until
+from tests.agent.bench import Bench, device_target, pod_target, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,3 +98,20 @@ def test_the_code_is_that_of_what_is_wrong(
     until(lambda: systemd.heard("instorage.yaml"))
     said = [(one.__dict__["code"], one.getMessage()) for one in caplog.records if one.name.endswith("status")]
     assert [code for code, _ in said] == ["barrier", "bad-configuration"]
+
+
+def test_a_barrier_directory_that_hangs_at_the_start_keeps_nothing_from_being_looked_at(
+    node: Bench, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr("nodeagent.expansion.interrupted.settle", lambda _: gate.wait(60))
+    monkeypatch.setattr("nodeagent.__main__.READY_SECONDS", 0.2)
+    uid = node.create("vol1")
+    node.make_host("iscsi-node1")
+    node.map("vol1", "iscsi-node1")
+    node.helper.devices[uid] = "/dev/disk/by-id/x"
+    node.helper.mounts[device_target("vol1")] = (uid, False)
+    node.start()
+    until(lambda: systemd.heard("READY=1"))
+    until(lambda: uid in node.records())
+    gate.set()
