@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.pool import ArrayPool, array_client
 from instorage.tenancy.adopted import AdoptedFile
-from instorage.wire.fault import Fault
-from nodeagent.expansion import barrier
 from nodeagent.host.paths import Paths
 from nodeagent.host.portals import Portals
 from nodeagent.operation.attached import Attachments
@@ -25,9 +23,11 @@ from nodeagent.operation.records import Records
 from nodeagent.operation.settings import Settings
 from nodeagent.operation.volume_locks import VolumeLocks
 from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
+from nodeagent.service import threads
 from nodeagent.service.dispatch import Dispatcher
 from nodeagent.service.server import Server
-from nodeagent.volume import tenancy
+from nodeagent.service.status import Status
+from nodeagent.volume import owner, tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,17 +42,19 @@ _LOG = logging.getLogger("nodeagent")
 
 def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
     """Put the agent's parts together; nothing is connected yet. `apply` takes changed log settings."""
+    records = Records(paths.records)
 
     def in_force(found: Configuration) -> None:
         apply(found.log)
         tenancy.announce(found)
+        owner.announce(found, records)
 
     return Node(
         paths=paths,
         settings=Settings(paths.configuration, in_force),
         adopted=AdoptedFile(paths.adopted),
         arrays=ArrayPool(lambda entry: array_client(entry, paths.state / "known_hosts")),
-        records=Records(paths.records),
+        records=records,
         portals=Portals(paths.sysfs),
         attachments=Attachments(),
         locks=VolumeLocks(),
@@ -76,7 +78,9 @@ class Agent:
     ) -> None:
         self._node = node
         self._notify = notifier()
-        self._status = ""
+        self._status = Status(node, self._notify, watchdog_seconds())
+        self.failed = False
+        """Whether it ended because a part of it had."""
         self._dispatcher = Dispatcher(node)
         self._reconciler = Reconciler(node, self._dispatcher.begin, rest)
         self._dispatcher.use(self._reconciler)
@@ -89,33 +93,17 @@ class Agent:
         if not self._reconciler.wait_settled(READY_SECONDS):
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
-        self._tell_status()
+        self._status.start()
         self._notify("READY=1")
         threading.Thread(target=preload, name="preload", daemon=True).start()
         self.server.serve(self._tick, watchdog_seconds())
         self._notify("STOPPING=1")
         self._reconciler.stop()
+        self._status.stop()
         if not self.server.drain(DRAIN_SECONDS):
             _LOG.warning("%d calls had no answer when the agent stopped", self.server.calls)
         self.server.close()
         self._node.arrays.close()
-
-    def _tell_status(self) -> None:
-        """Say to systemd and the journal whether this host attaches and detaches, and why not."""
-        status = "Ready"
-        try:
-            found = barrier.present(self._node.settings.current())
-            if found is not None and self._node.expansions.volume is None:
-                raise barrier.broken_off(found)
-        except Fault as fault:
-            status = fault.sentence
-        if status == self._status:
-            return
-        if status != "Ready":
-            _LOG.warning("%s", status, extra={"code": "barrier"})
-        self._status = status
-        said = "".join(c if " " <= c <= "~" else "'" for c in status)  # sdnotify writes Latin-1
-        self._notify(f"STATUS={said}")
 
     def stop(self) -> None:
         """End `run`, from a signal handler or another thread."""
@@ -123,10 +111,16 @@ class Agent:
         self.server.stop()
 
     def _tick(self) -> None:
-        """Feed the watchdog, if neither an operation nor the records hang (the latter would block here)."""
+        """Feed the watchdog, if neither an operation nor the records hang (the latter would block here).
+
+        Nothing else is touched that could: no configuration and no directory.
+        """
         self._node.records.all()
-        self._tell_status()
-        if self._dispatcher.flights.oldest() < STUCK_SECONDS:
+        self._status.check()
+        if not threads.whole((self._reconciler.thread, self._status.thread)):
+            self.failed = True
+            self.stop()
+        elif self._dispatcher.flights.oldest() < STUCK_SECONDS:
             self._notify("WATCHDOG=1")
         else:
             _LOG.error("An operation hangs: the watchdog is no longer fed")
@@ -155,6 +149,7 @@ def watchdog_seconds() -> float | None:
 def main() -> int:
     """Run as systemd's service."""
     log = Log()
+    threading.excepthook = threads.say_end
     listeners = inherited()
     if not listeners:
         print("instorage-nodeagent: no socket was passed: start instorage-node.target", file=sys.stderr)
@@ -164,7 +159,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     agent.run()
-    return 0
+    return 1 if agent.failed else 0
 
 
 if __name__ == "__main__":

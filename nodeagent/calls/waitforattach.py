@@ -86,7 +86,7 @@ def _mapping_before(
     others = [mapping.host for mapping in mappings if mapping.host != host.name]
     if mine is None:
         operation.progress.say("taking down what is left of an older attach")
-        leftover.remove(operation, helper, volume, here)
+        leftover.remove(operation, helper, volume.uid, volume.name, here.mounts)
     if others and not options.many_readers:
         raise elsewhere(volume, others)
     if mine is not None and not others:
@@ -97,7 +97,8 @@ def _mapping_before(
 def _attach_anew(
     operation: Operation, array: Array, helper: Helper, volume: Volume, host: Host, options: Options
 ) -> Attached:
-    known = operation.node.records.get(volume.uid) is not None
+    records = operation.node.records
+    known = records.get(volume.uid) is not None or volume.uid in records.unknown()
     record = _record(operation, array, volume, host, options)
     helper.assure_lock(MAP_SECONDS)
     operation.progress.say(f"mapping the volume on array {array.name}")

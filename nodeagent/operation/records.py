@@ -1,13 +1,21 @@
 """What is ours: one ownership record for each volume that this agent mapped (architecture.md 6).
 
 A record is on the disk before the volume is mapped and leaves after it is unmapped. Files that cannot be read
-or that nobody here wrote are reported and never removed.
+or that nobody here wrote are reported and never removed; one that is named as a volume says that the volume
+is ours all the same, and nothing more.
+
+Another version's record is read as far as it goes: keys that are not known here are kept and written again,
+those that decide nothing may be missing. What it must say and does not is asked of the arrays.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import itertools
 import json
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,12 +24,14 @@ from instorage import durable_file
 from instorage.volume_name import VolumeName  # noqa: TC001  # hints read at run time
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, VolumeUid  # noqa: TC001  # hints read at run time
+from instorage.wire.values import Bytes, VolumeUid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+_SPARED: dict[str, object] = {"schema": SCHEMA, "read_only": False, "boot_id": "", "created": ""}
+"""What a record may lack: without a boot it is looked at at the start; the mount says if it is read-only."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -53,6 +63,8 @@ class Records:
         self._directory = directory
         self._guard = threading.Lock()
         self._records: dict[VolumeUid, Record] = {}
+        self._kept: dict[VolumeUid, dict[str, object]] = {}
+        self._unknown: set[VolumeUid] = set()
 
     def load(self) -> int:
         """Read every record; return how many files could not be read (each was logged)."""
@@ -60,15 +72,33 @@ class Records:
         bad = 0
         for path in sorted(self._directory.iterdir()):
             if path.name.startswith("."):
-                continue  # a write that a crash cut short
+                continue  # a write that a crash cut short, or what was set aside
             try:
-                found = _read(path)
-            except (Fault, OSError, ValueError) as error:
+                found, kept = _read(path)
+            except (Fault, OSError, ValueError, RecursionError) as error:
                 bad += 1
-                _LOG.warning("Record %s cannot be used and is left alone: %s", path, error)
+                self._cannot_be_read(path, error)
                 continue
             self._records[found.uid] = found
+            self._kept[found.uid] = kept
         return bad
+
+    def _cannot_be_read(self, path: Path, error: Exception) -> None:
+        what = "It is left alone."
+        with contextlib.suppress(Fault):
+            self._unknown.add(VolumeUid.parse(path.name))
+            what = "The arrays are asked for that volume; until one has answered it counts as attached here."
+        _LOG.warning("Record %s cannot be used (%s). %s", path, error, what)
+
+    def unknown(self) -> tuple[VolumeUid, ...]:
+        """Return the volumes that are ours by a record that cannot be read."""
+        with self._guard:
+            return tuple(sorted(self._unknown))
+
+    def settle_unknown(self, uid: VolumeUid) -> None:
+        """Count a volume whose record cannot be read as not attached here; the file stays for people."""
+        with self._guard:
+            self._unknown.discard(uid)
 
     def get(self, uid: VolumeUid) -> Record | None:
         """Return the record of a volume."""
@@ -92,34 +122,67 @@ class Records:
                 return
             self._write(new)
             self._records[new.uid] = new
+            self._unknown.discard(new.uid)
 
     def remove(self, uid: VolumeUid) -> None:
-        """Remove the record from the disk; success when there is none."""
+        """Remove the record from the disk; success when there is none. What failed is still known."""
         with self._guard:
-            if self._records.pop(uid, None) is not None:
-                (self._directory / uid).unlink(missing_ok=True)
+            if uid not in self._records:
+                return
+            path = self._directory / uid
+            try:
+                path.unlink(missing_ok=True)
                 durable_file.sync_directory(self._directory)
+            except OSError as error:
+                name = self._records[uid].name
+                raise Fault(
+                    Code.INTERNAL,
+                    f"The record of volume {name} cannot be removed from {path} ({error}): mend the file "
+                    "system; it is tried again.",
+                    volume=name,
+                ) from None
+            del self._records[uid]
+            self._kept.pop(uid, None)
 
     def _write(self, new: Record) -> None:
         path = self._directory / new.uid
-        if path.exists() and new.uid not in self._records:
-            path.rename(self._directory / f".{new.uid}.unreadable")  # was reported at the start
+        text = json.dumps(self._kept.get(new.uid, {}) | record.to_json(new), indent=1) + "\n"
         try:
-            durable_file.write(path, json.dumps(record.to_json(new), indent=1) + "\n")
+            if new.uid not in self._records and path.exists():
+                _set_aside(path)
+            durable_file.write(path, text)
         except OSError as error:
             raise Fault(
                 Code.INTERNAL,
-                f"The record of volume {new.name} cannot be written to {path} ({error}): "
-                "nothing was mapped; free space or mend the file system.",
+                f"The record of volume {new.name} cannot be written to {path} ({error}): free space or mend "
+                "the file system; it is tried again.",
                 volume=new.name,
             ) from None
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path) -> tuple[Record, dict[str, object]]:
+    """Return the record and what another version wrote into it that is not known here."""
+    if not path.is_file():
+        raise Fault(Code.BAD_REQUEST, "It is no file.")
     found = json.loads(path.read_bytes())
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-        raise Fault(Code.BAD_REQUEST, f"It is not a record of schema {SCHEMA}.")
-    parsed = record.from_json(Record, found)
+    if not isinstance(found, dict):
+        raise Fault(Code.BAD_REQUEST, "It is no record.")
+    known = {field.name for field in dataclasses.fields(Record)}
+    kept = {key: value for key, value in found.items() if key not in known}
+    parsed = record.from_json(Record, _SPARED | {key: found[key] for key in known & found.keys()})
     if parsed.uid != path.name:
         raise Fault(Code.BAD_REQUEST, f"It is about volume UID {parsed.uid}.")
-    return parsed
+    return parsed, kept
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a file that could not be read under another name as well, until the first is replaced."""
+    for number in itertools.count():
+        aside = path.with_name(f".{path.name}.unreadable" + (f"-{number}" if number else ""))
+        try:
+            os.link(path, aside)
+        except FileExistsError:
+            if not aside.samefile(path):
+                continue
+        _LOG.warning("Record %s, which could not be used, is kept as %s", path, aside)
+        return

@@ -6,16 +6,44 @@ looks after this host reads what nobody else would tell him.
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.operation import overlap
+from instorage.wire.fault import Fault
 from nodeagent.host import identity, sessions
+from nodeagent.recovery import vanished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from instorage.arrays.protocol import Array
     from nodeagent.operation.node import Operation
 
 _LOG = logging.getLogger(__name__)
+
+
+def compare_all(operation: Operation) -> None:
+    """Compare with every array, and ask them for the volumes whose format was broken off here."""
+    jobs = []
+    for storage in operation.configuration.storage:
+        jobs.append(functools.partial(compare, operation, operation.array(storage.name)))
+    with operation.helper() as helper:
+        replies = helper.inspect_all()
+    for reply in replies:
+        if reply.uid and reply.formatting and operation.node.records.get(reply.uid) is None:
+            jobs.append(functools.partial(vanished.forget_format, operation, reply.uid))
+    overlap([functools.partial(_tried, job) for job in jobs])
+
+
+def _tried(job: Callable[[], None]) -> None:
+    try:
+        job()
+    except Fault as fault:
+        _LOG.warning("The records could not be compared with what is there: %s", fault)
+    except Exception:
+        _LOG.exception("The records could not be compared with what is there by a defect of the agent")
 
 
 def compare(operation: Operation, array: Array) -> None:

@@ -3,42 +3,47 @@
 kubelet does not repeat `unmountdevice` once the directory is no mount point, and never calls it for an attach
 that it gave up. So 30 s after the last call for a recorded volume that is mounted nowhere it is taken down
 here. Nothing wakes up while nothing is unfinished.
+
+Each array has a lane of its own, so that what waits for a dead one holds nobody else back.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from instorage.operation import overlap
 from instorage.wire.fault import Code, Fault
-from nodeagent.expansion import barrier, host_lock, interrupted
-from nodeagent.operation import targets
-from nodeagent.operation.steps import Step, reached
-from nodeagent.operation.targets import DeviceTarget
-from nodeagent.recovery import comparison, vanished
-from nodeagent.volume import adoption, takedown
+from instorage.wire.values import VolumeUid
+from nodeagent.expansion import interrupted
+from nodeagent.operation import journal
+from nodeagent.recovery import adopting, comparison, settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from instorage.volume_name import VolumeName
-    from instorage.wire.values import VolumeUid
-    from nodeagent.host.helper_client import Helper
     from nodeagent.operation.node import Node, Operation
     from nodeagent.operation.records import Record
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0
+LONGEST_SILENCE = 120.0  # kubelet's own longest pause: it would have asked again, and no longer does
+WIDTH = 8  # volumes of one array at a time
+ADOPTION = "adoption"
+EXPANSIONS = "expansions"
+"""What is due beside volumes: the looks for what has no record, and for expansions that were broken off."""
 _LOG = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """One thread that takes unfinished volumes down. `begin` opens an operation with its own request id."""
+    """One thread that sees what is due, and one for each volume that it is at work on, a few for an array.
+
+    `begin` opens an operation with its own request id.
+    """
 
     def __init__(
         self,
@@ -50,15 +55,18 @@ class Reconciler:
         self._begin = begin
         self._rest = rest
         self._changed = threading.Condition()
-        self._due: dict[VolumeUid, float] = {}
-        self._failures: dict[VolumeUid, int] = {}
-        self._stopping = self._working = False
+        self._due: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._active: dict[str, str] = {}
+        self._earlier: set[str] = set()
+        self._said: set[VolumeUid] = set()
+        self._stopping = False
         self._settled = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciliation", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="reconciliation", daemon=True)
 
     def start(self) -> None:
         """Begin with what the last run or boot left behind."""
-        self._thread.start()
+        self.thread.start()
 
     def wait_settled(self, seconds: float) -> bool:
         """Wait until the volumes of an earlier boot were dealt with once; False when that takes longer."""
@@ -72,9 +80,13 @@ class Reconciler:
             self._changed.notify_all()
 
     def unfinished(self, name: VolumeName) -> None:
-        """Look after this volume when it has rested: a call has ended and it may be mounted nowhere."""
-        for record in self._node.records.by_name(name):
-            self._schedule(record.uid, self._rest)
+        """Look after this volume when it has rested: a call has ended and it may be mounted nowhere.
+
+        Without a record it may be here all the same.
+        """
+        uids: list[str] = [record.uid for record in self._node.records.by_name(name)]
+        for due in uids or [ADOPTION]:
+            self._schedule(due, self._rest)
 
     def finished(self, name: VolumeName) -> None:
         """Leave this volume alone: it is in order."""
@@ -86,90 +98,124 @@ class Reconciler:
     def idle(self) -> bool:
         """Say whether nothing is unfinished."""
         with self._changed:
-            return not self._due and not self._working
+            return not self._due and not self._active
 
-    def _schedule(self, uid: VolumeUid, seconds: float) -> None:
+    def _schedule(self, what: str, seconds: float) -> None:
         with self._changed:
-            self._due[uid] = time.monotonic() + seconds
+            self._due[what] = time.monotonic() + seconds
             self._changed.notify_all()
 
     def _run(self) -> None:
+        """See to what is due until `stop`; no defect in it ends this thread."""
+        self._guarded(self._look_around)
+        compare = threading.Thread(
+            target=self._guarded, args=(self._compare,), name="comparison", daemon=True
+        )
+        self._guarded(compare.start)
+        while not self._stopping:
+            self._guarded(self._next)
+
+    def _guarded(self, job: Callable[[], None]) -> None:
         try:
-            self._look_around()
+            job()
         except Exception:
-            _LOG.exception("The first look at this host failed")
-        self._settled.set()
-        threading.Thread(target=self._compare, name="comparison", daemon=True).start()
-        while (due := self._wait()) is not None:
-            overlap([functools.partial(self._settle, uid) for uid in due])
+            _LOG.exception("Reconciliation met a defect of the agent and goes on")
             with self._changed:
-                self._working = False
+                self._changed.wait(min(self._rest, 1.0))
 
     def _look_around(self) -> None:
-        """Adopt what is mounted in our directories, settle what an earlier boot left, schedule the rest."""
-        self._tried(self._settle_expansions)
-        self._adopt()
+        """Make due at once what has no record and what an earlier boot left, and the rest later."""
         records = self._node.records.all()
-        old = [record for record in records if record.boot_id != self._node.boot_id]
+        old = {record.uid for record in records if record.boot_id != self._node.boot_id}
+        with self._changed:
+            self._earlier = {ADOPTION, EXPANSIONS, *old}
+        self._schedule(ADOPTION, 0)
+        self._schedule(EXPANSIONS, 0)
         for record in records:
-            if record not in old:
-                self._schedule(record.uid, self._rest)
-        overlap([functools.partial(self._settle, record.uid) for record in old])
+            self._schedule(record.uid, 0 if record.uid in old else self._rest)
+
+    def _dealt_with(self, what: str) -> None:
+        """Let go who waits for `wait_settled`, once nothing of an earlier boot is left to be tried."""
+        with self._changed:
+            self._earlier.discard(what)
+            if not self._earlier:
+                self._settled.set()
 
     def _settle_expansions(self) -> None:
-        with self._begin("looking for a broken-off expansion", None) as operation:
-            interrupted.settle(operation)
+        try:
+            with self._begin("looking for a broken-off expansion", None) as operation:
+                interrupted.settle(operation)
+        except Fault as fault:
+            _LOG.warning("Whether an expansion was broken off here is not known: %s", fault)
 
     def _adopt(self) -> None:
+        before = {record.uid for record in self._node.records.all()}
         try:
-            with self._begin("looking at what is mounted", None) as operation, operation.helper() as helper:
-                for reply in helper.inspect_all():
-                    if reply.uid is None or self._node.records.get(reply.uid) is not None:
-                        continue
-                    if not (reply.paths or reply.device):
-                        continue  # of its format there is a record, of the volume nothing
-                    mounts = [m.target for m in reply.mounts if targets.is_device_mount(m.target)]
-                    if not mounts or not adoption.adopt(operation, reply.uid, DeviceTarget.parse(mounts[0])):
-                        _LOG.warning("Volume UID %s is on this host without a record: left alone", reply.uid)
+            with self._begin("looking for volumes without a record", None) as operation:
+                adopting.adopt_all(operation, self._said)
+            self._failures.pop(ADOPTION, None)
         except Fault as fault:
-            _LOG.warning("Mounted volumes could not be compared with the records: %s", fault)
+            pause = self._pause(ADOPTION, fault)
+            _LOG.warning("Not every volume on this host has a record, again in %.0f s: %s", pause, fault,
+                         extra=journal.coded(fault))  # fmt: skip
+            self._schedule(ADOPTION, pause)
+        for record in self._node.records.all():
+            if record.uid not in before:
+                self._schedule(record.uid, self._rest)
 
     def _compare(self) -> None:
-        """Compare with every array, and ask them for the volumes whose format was broken off here."""
+        self._settled.wait()
         try:
             with self._begin("comparing with the arrays", None) as operation:
-                arrays = [operation.array(one.name) for one in operation.configuration.storage]
-                jobs = [functools.partial(comparison.compare, operation, array) for array in arrays]
-                with operation.helper() as helper:
-                    replies = helper.inspect_all()
-                for reply in replies:
-                    if reply.uid and reply.formatting and self._node.records.get(reply.uid) is None:
-                        jobs.append(functools.partial(vanished.forget_format, operation, reply.uid))
-                overlap([functools.partial(self._tried, job) for job in jobs])
+                comparison.compare_all(operation)
         except Fault as fault:
             _LOG.warning("The arrays could not be compared with the records: %s", fault)
 
-    @staticmethod
-    def _tried(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Fault as fault:
-            _LOG.warning("The records could not be compared with what is there: %s", fault)
-
-    def _wait(self) -> list[VolumeUid] | None:
-        """Wait for volumes that are due; None: stop."""
+    def _next(self) -> None:
+        """Wait for what is due first and begin it; returns when it has begun, or to be called again."""
         with self._changed:
-            while not self._stopping:
-                now = time.monotonic()
-                due = [uid for uid, at in self._due.items() if at <= now]
-                if due:
-                    for uid in due:
-                        del self._due[uid]
-                    self._working = True
-                    return due
-                next_at = min(self._due.values(), default=None)
-                self._changed.wait(None if next_at is None else next_at - now)
-        return None
+            full = {lane for lane, count in Counter(self._active.values()).items() if count >= WIDTH}
+            lanes = {what: self._lane(what) for what in self._due if what not in self._active}
+            ready = [(self._due[what], what) for what, lane in lanes.items() if lane not in full]
+            at, what = min(ready, default=(None, ""))
+            now = time.monotonic()
+            if self._stopping:
+                return
+            if at is None or at > now:
+                self._changed.wait(None if at is None else at - now)
+                return
+            del self._due[what]
+            self._active[what] = lanes[what]
+        try:
+            threading.Thread(target=self._work, args=(what,), name="settling", daemon=True).start()
+        except RuntimeError:  # the process may have no further thread
+            self._ended(what)
+            self._schedule(what, self._rest)
+
+    def _lane(self, what: str) -> str:
+        record = self._node.records.get(VolumeUid(what))
+        return record.storage if record else what
+
+    def _work(self, what: str) -> None:
+        """Do what is due in a thread of its own; it is due again unless it was done or has said when."""
+        try:
+            if what == ADOPTION:
+                self._adopt()
+            elif what == EXPANSIONS:
+                self._settle_expansions()
+            else:
+                self._settle(VolumeUid(what))
+        except Exception as error:
+            _LOG.exception("Reconciliation met a defect of the agent")
+            self._schedule(what, self._pause(what, Fault(Code.INTERNAL, str(error))))
+        finally:
+            self._ended(what)
+
+    def _ended(self, what: str) -> None:
+        with self._changed:
+            self._active.pop(what, None)
+            self._changed.notify_all()
+        self._dealt_with(what)
 
     def _settle(self, uid: VolumeUid) -> None:
         record = self._node.records.get(uid)
@@ -180,45 +226,23 @@ class Reconciler:
             return
         try:
             with self._begin("reconciliation", record.name) as operation:
-                self._look(operation, record)
+                settling.settle(operation, record)
             self._failures.pop(uid, None)
         except Fault as fault:
             self._later(record, fault)
-        except Exception as error:
-            _LOG.exception("Reconciliation of volume %s failed", record.name)
-            self._later(record, Fault(Code.INTERNAL, str(error)))
-
-    def _look(self, operation: Operation, record: Record) -> None:
-        node = self._node
-        deadline = time.monotonic() + 1
-        with node.locks.held(record.name, f"reconciliation of {record.name}", operation.progress, deadline):
-            barrier.refuse(operation)
-            if node.records.get(record.uid) is None:
-                return
-            with operation.helper() as helper:
-                if not self._unused(helper, record):
-                    return
-                _LOG.warning("Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
-                             record.name)  # fmt: skip
-                host_lock.share(operation, helper)
-                takedown.take_down(operation, helper, record)
-
-    def _unused(self, helper: Helper, record: Record) -> bool:
-        """Say whether nothing mounts the volume; with attach:false an unbound device mount is nothing."""
-        mounts = [mount.target for mount in helper.inspect(record.uid).mounts]
-        if mounts == [record.target] and not self._node.paths.attach:
-            helper.unmount(mounts[0])
-            reached(Step.AGENT_SETTLE_UNMOUNTED)
-            mounts = []
-        return not mounts
 
     def _later(self, record: Record, fault: Fault) -> None:
-        failures = self._failures.get(record.uid, 0) + 1
-        self._failures[record.uid] = failures
-        pause = min(self._rest * 2 ** min(failures - 1, 10), LONGEST_PAUSE)  # one kill costs no minute
+        pause = self._pause(record.uid, fault)
         _LOG.warning(
             "Volume %s is left over and could not be taken down, again in %.0f s: %s",
             record.name, pause, fault,
-            extra={"code": fault.code.value},
+            extra=journal.coded(fault),
         )  # fmt: skip
         self._schedule(record.uid, pause)
+
+    def _pause(self, what: str, fault: Fault) -> float:
+        """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""
+        failures = self._failures.get(what, 0) + 1
+        self._failures[what] = failures
+        longest = LONGEST_SILENCE if fault.code is Code.ARRAY_UNREACHABLE else LONGEST_PAUSE
+        return min(self._rest * 2.0 ** min(failures - 1, 10), longest)

@@ -6,12 +6,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from instorage.wire.fault import Code, Fault
+from nodeagent.operation.answer import failure
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from nodeagent.operation.answer import Answer
     from nodeagent.operation.progress import Listener, Progress
 
+_DEFECT = "The node agent failed by a defect; its journal says which."
 _LOOK = 0.5  # seconds between looks at whether a caller that joined is still there
 
 
@@ -51,9 +55,10 @@ class Flights:
         listener: Listener,
         work: Callable[[], Answer],
     ) -> Answer | None:
-        """Do `work` (which does not raise), or join the run that has the same key.
+        """Do `work`, or join the run that has the same key.
 
         The one who runs goes on when its caller has left. None: this caller left while it waited for another.
+        What `work` raises, by a defect, the one who runs gets; who joined is told of it by an answer.
         """
         with self._guard:
             flight = self._flights.get(key)
@@ -63,12 +68,13 @@ class Flights:
         flight.progress.listen(listener)
         if not own:
             return flight.wait(listener)
+        answer = failure(Fault(Code.INTERNAL, _DEFECT), progress.op)
         try:
             answer = work()
         finally:
             with self._guard:
                 del self._flights[key]
-        flight.land(answer)
+            flight.land(answer)
         return answer
 
     def oldest(self) -> float:

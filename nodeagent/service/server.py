@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Fault
+from instorage.wire.fault import Code, Fault
 from nodeagent.operation.answer import failure
 from nodeagent.service.caller import Caller, peer_uid
 
@@ -135,6 +135,10 @@ class Server:
             caller.finish(failure(fault, "none"))
         except OSError:
             pass  # the caller has left before it had said what it wants
+        except Exception as error:
+            _LOG.exception("A call failed by a defect of the agent")
+            sentence = f"The node agent failed ({type(error).__name__}): its journal says more."
+            caller.finish(failure(Fault(Code.INTERNAL, sentence), "none"))
         finally:
             self._left(connection)
 

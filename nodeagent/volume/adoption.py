@@ -1,51 +1,110 @@
-"""Taking over a volume that is mounted in a directory of ours without a record (the vendor's, a lost one)."""
+"""Records made or mended by what arrays say: none was there, it was lost, or its array was renamed."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.wire.fault import Code, Fault
 from nodeagent.operation.records import SCHEMA, Record
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import leftover, owner
 from nodeagent.volume.host_object import own_host
 
 if TYPE_CHECKING:
+    from instorage.arrays.model import Host
     from instorage.wire.values import VolumeUid
     from nodeagent.operation.node import Operation
     from nodeagent.operation.targets import DeviceTarget
+    from nodeagent.volume.owner import Owner
 
 _LOG = logging.getLogger(__name__)
 
 
 def adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget) -> Record | None:
-    """Write the record of a volume that an array knows by that UID under the target's name, if one does.
+    """Write the record of a mounted volume that an array knows by UID under the target's name, if one does.
 
     Raises what an array raises that cannot be asked: unknown is not «no».
     """
-    for storage in operation.configuration.storage:
-        array = operation.array(storage.name)
-        operation.progress.say(f"asking array {array.name} for a volume without a record")
-        volume = array.find_volume_by_uid(uid)
-        if volume is None or volume.name != target.name:
-            continue
-        with operation.helper() as helper:
-            host = own_host(operation, array, helper)
-        record = Record(
-            schema=SCHEMA,
-            uid=uid,
-            name=volume.name,
-            storage=array.name,
-            host=host.name,
-            kind=volume.level.value,
-            size=volume.size,
-            read_only=False,
-            boot_id=operation.node.boot_id,
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            target=target.path,
-        )
-        operation.node.records.put(record)
-        reached(Step.AGENT_ADOPT_RECORDED)
-        _LOG.warning("Volume %s was mounted at %s without a record: taken over", volume.name, target.path)
+    found = owner.find(operation, uid)
+    if found is None or found.volume.name != target.name:
+        return None
+    with operation.helper() as helper:
+        host = own_host(operation, found.array, helper)
+    why = f"Volume {target.name} was mounted at {target.path} without a record: taken over"
+    return _put(operation, _made(operation, found, host, target.path), why)
+
+
+def recover(operation: Operation, found: Owner) -> Record | None:
+    """Write anew a record that cannot be read; None when the array says twice that it maps nothing here.
+
+    The volume's lock must be held.
+    """
+    array, volume = found.array, found.volume
+    with operation.helper() as helper:
+        host = own_host(operation, array, helper)
+    mapped = leftover.mapped_to(array.mappings(volume.name), host)
+    if mapped is None and leftover.confirm_unmapped(array, volume, host) is None:
+        return None
+    why = f"The record of volume {volume.name} could not be read: made anew by what array {array.name} says"
+    return _put(operation, _made(operation, found, host, None), why)
+
+
+def follow(operation: Operation, record: Record) -> Record:
+    """Return the record with the name that its array has in the configuration now.
+
+    A UID is found on the same array whatever the configuration calls it. `Fault(BAD_CONFIGURATION)` when
+    none has it, or one that may have been renamed cannot be asked.
+    """
+    if owner.configured(operation.configuration, record.storage):
         return record
-    return None
+    reason = "and no array there has it"
+    try:
+        found = owner.find(operation, record.uid)
+    except Fault as fault:
+        found, reason = None, f"and whether it was renamed is not known ({fault.sentence})"
+    if found is None:
+        raise _array_gone(operation, record, reason)
+    moved = dataclasses.replace(record, storage=found.array.name)
+    why = (
+        f"Volume {record.name} is on array {found.array.name}, which was {record.storage}: its record follows"
+    )
+    return _put(operation, moved, why)
+
+
+def _array_gone(operation: Operation, record: Record, reason: str) -> Fault:
+    path = operation.configuration.path
+    return Fault(
+        Code.BAD_CONFIGURATION,
+        f"Volume {record.name} (UID {record.uid}) is attached here from array {record.storage!r}, which is "
+        f"not in {path} any more, {reason}: its device stays. Put the entry of that array back, under any "
+        "name, until the volume is detached.",
+        volume=record.name,
+        array=record.storage,
+    )
+
+
+def _made(operation: Operation, found: Owner, host: Host, target: str | None) -> Record:
+    volume = found.volume
+    return Record(
+        schema=SCHEMA,
+        uid=volume.uid,
+        name=volume.name,
+        storage=found.array.name,
+        host=host.name,
+        kind=volume.level.value,
+        size=volume.size,
+        read_only=False,
+        boot_id=operation.node.boot_id,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        target=target,
+    )
+
+
+def _put(operation: Operation, record: Record, why: str) -> Record:
+    operation.node.records.put(record)
+    reached(Step.AGENT_ADOPT_RECORDED)
+    _LOG.warning("%s", why)
+    return record

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
-    from instorage.wire.verbs import InspectReply
+    from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
+    from instorage.wire.verbs import InspectReply, MountState
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.node import Operation
 
@@ -40,16 +42,18 @@ def confirm_unmapped(array: Array, volume: Volume, host: Host) -> Mapping | None
     return next((found for found in array.host_mappings(host.name) if found.volume == volume.name), None)
 
 
-def remove(operation: Operation, helper: Helper, volume: Volume, here: InspectReply) -> None:
-    """Unmount and remove all of a volume that is not mapped here.
+def remove(
+    operation: Operation, helper: Helper, uid: VolumeUid, name: VolumeName, mounts: Iterable[MountState]
+) -> None:
+    """Unmount `mounts` and remove the device of a volume that is not mapped here.
 
     The array's word alone takes nothing from a pod: the helper refuses unless every path says the same, and
     while anybody but kubelet has a mount of the volume.
     """
-    pods_first = sorted(here.mounts, key=lambda mount: targets.is_device_mount(mount.target))
+    pods_first = sorted(mounts, key=lambda mount: targets.is_device_mount(mount.target))
     for mount in pods_first:
         reply = helper.unmount(mount.target, unmapped=True)
         reached(Step.AGENT_LEFTOVER_UNMOUNTED)
-        say_lost(operation, volume.name, lost=reply.lost)
-    helper.detach(DetachRequest(helper.op, volume.uid, WAIT_MS))
+        say_lost(operation, name, lost=reply.lost)
+    helper.detach(DetachRequest(helper.op, uid, WAIT_MS))
     reached(Step.AGENT_LEFTOVER_REMOVED)

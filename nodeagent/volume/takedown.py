@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
@@ -10,6 +12,7 @@ from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
+    from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.node import Operation
@@ -17,7 +20,18 @@ if TYPE_CHECKING:
 
 WAIT_MS = 30_000
 UNMAP_SECONDS = 70.0
+FRESH_SECONDS = 5.0  # an older answer is asked for again: a name may be given to another volume
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where a volume of ours is mapped: `volume` as `array` had it at `at` (monotonic s), None: not there."""
+
+    record: Record
+    array: Array
+    volume: Volume | None
+    at: float
 
 
 def say_lost(operation: Operation, name: str, *, lost: bool) -> None:
@@ -28,28 +42,36 @@ def say_lost(operation: Operation, name: str, *, lost: bool) -> None:
         operation.progress.remarks.append(text)
 
 
-def take_down(operation: Operation, helper: Helper, record: Record) -> None:
+def look(operation: Operation, record: Record) -> Whereabouts:
+    """Find out where the volume is mapped: before this no path of it may go. Raises what the array raises."""
+    array = operation.array(record.storage)
+    return Whereabouts(record, array, _find(operation, array, record), time.monotonic())
+
+
+def take_down(operation: Operation, helper: Helper, where: Whereabouts) -> None:
     """Remove map and paths, unmap on the array, drop the record. Refused by the helper while in use.
 
     The helper's host lock must be held.
     """
+    record = where.record
     operation.progress.say("removing the device")
     reply = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS))
     reached(Step.AGENT_DETACH_REMOVED)
     say_lost(operation, record.name, lost=reply.lost)
     _LOG.info("Removed %s", ", ".join(reply.removed) or "nothing, no device was there")
-    unmap(operation, operation.array(record.storage), helper, record)
+    fresh = where.volume if time.monotonic() - where.at < FRESH_SECONDS else None
+    unmap(operation, where.array, helper, record, fresh)
 
 
-def unmap(operation: Operation, array: Array, helper: Helper, record: Record) -> None:
+def unmap(
+    operation: Operation, array: Array, helper: Helper, record: Record, known: Volume | None = None
+) -> None:
     """Unmap a volume whose devices are gone, and drop its record. The helper's host lock must be held.
 
-    The name must still be the recorded volume's: a name may have been given to another one since.
+    `known`: as the array had it just now, else it is asked.
     """
+    found = known or _find(operation, array, record)
     operation.progress.say(f"unmapping the volume on array {array.name}")
-    found = array.find_volume(record.name)
-    if found is None or found.uid != record.uid:
-        found = array.find_volume_by_uid(record.uid)
     if found is None:
         _LOG.warning("Array %s no longer has volume %s (%s)", array.name, record.name, record.uid)
     else:
@@ -62,3 +84,10 @@ def unmap(operation: Operation, array: Array, helper: Helper, record: Record) ->
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
     reached(Step.AGENT_DETACH_FORGOTTEN)
+
+
+def _find(operation: Operation, array: Array, record: Record) -> Volume | None:
+    """Return the recorded volume: the name may have been given to another one since."""
+    operation.progress.say(f"asking array {array.name} for the volume")
+    found = array.find_volume(record.name)
+    return found if found is not None and found.uid == record.uid else array.find_volume_by_uid(record.uid)

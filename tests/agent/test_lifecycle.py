@@ -87,7 +87,7 @@ def test_devices_are_gone_before_the_array_unmaps(bench: Bench) -> None:
     order: list[tuple[str, bool]] = []
     bench.helper._seen = lambda verb: order.append((verb, bool(bench.maps(VOLUME))))
     bench.call("unmountdevice", device_target(VOLUME)).success()
-    assert [verb for verb, _ in order] == ["Lock", "Unmount", "Detach"]
+    assert [verb for verb, _ in order] == ["Lock", "Inspect", "Unmount", "Detach"]
     assert all(mapped for _, mapped in order)
     assert bench.maps(VOLUME) == []
     assert uid not in bench.helper.devices

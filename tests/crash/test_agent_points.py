@@ -168,8 +168,10 @@ def test_a_volume_that_is_being_taken_over(agent: Victim, volume: str) -> None:
     agent.bench.helper.mounts[device_target(VOLUME)] = (volume, False)
     agent.arm(Step.AGENT_ADOPT_RECORDED)
     agent.dies_in(*CALLS["unmountdevice"])
-    agent.start(rest=0.2)
-    until(lambda: agent.clean)
+    agent.start()
+    assert agent.bench.helper.mounts, "kubelet repeats the call only while it is mounted"
+    agent.call("unmountdevice")
+    assert agent.clean
 
 
 def test_a_device_mount_that_no_pod_wants_any_more(agent: Victim) -> None:

@@ -51,8 +51,8 @@ NO_STEP = {
     ("helper/abandoned.py", "count"): "the list of children that ended",
     ("helper/abandoned.py", "forget"): "the list of children that ended",
     (
-        "nodeagent/recovery/reconciliation.py",
-        "_compare",
+        "nodeagent/recovery/comparison.py",
+        "compare_all",
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     (
         "nodeagent/administration/release.py",

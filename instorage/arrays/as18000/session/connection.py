@@ -132,14 +132,14 @@ class Connection:
             channel.close()
 
     def _watching(self) -> None:
-        while True:
-            overdue = self._next()
-            if overdue is None:
-                break
-            for channel in overdue:
-                with contextlib.suppress(*_BROKEN):
-                    channel.close()
-        self._transport.close()
+        try:
+            while (overdue := self._next()) is not None:
+                for channel in overdue:
+                    with contextlib.suppress(*_BROKEN):
+                        channel.close()
+        finally:  # whatever ended this thread: without it no command would have a deadline
+            self._retired = True
+            self._transport.close()
 
     def _next(self) -> list[paramiko.Channel] | None:
         """Wait until channels are overdue, and return them; None when the connection is to be closed."""

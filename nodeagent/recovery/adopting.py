@@ -1,0 +1,111 @@
+"""What is on this host without a record that can be read: each volume taken over that an array knows as ours.
+
+One that cannot be settled, because its array does not answer, keeps nobody else and is tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from instorage.operation import overlap
+from instorage.wire.fault import Code, Fault
+from nodeagent.operation import journal
+from nodeagent.operation.targets import DeviceTarget
+from nodeagent.volume import adoption, leftover, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instorage.wire.values import VolumeUid
+    from instorage.wire.verbs import InspectReply
+    from nodeagent.operation.node import Operation
+
+LOCK_SECONDS = 5.0
+_LOG = logging.getLogger(__name__)
+
+
+def adopt_all(operation: Operation, said: set[VolumeUid]) -> None:
+    """Take over what is mounted in our directories, and make anew the records that cannot be read.
+
+    What is left alone is said once and then in `said`. Raises the first fault when all have been tried.
+    """
+    records = operation.node.records
+    with operation.helper() as helper:
+        if not (helper.there or records.all() or records.unknown()):
+            return  # a control plane's host
+        here = {reply.uid: reply for reply in helper.inspect_all() if reply.uid is not None}
+    strange = {
+        uid: _device_mount(one)
+        for uid, one in here.items()
+        if records.get(uid) is None and (one.paths or one.device)  # of a format there is a record, no volume
+    }
+    jobs = [
+        functools.partial(_adopt, operation, uid, target, said) for uid, target in strange.items() if target
+    ]
+    mounted = {uid for uid, target in strange.items() if target}
+    unknown = set(records.unknown()) - mounted
+    jobs += [functools.partial(_recover, operation, uid, said) for uid in sorted(unknown)]
+    for uid in sorted(strange.keys() - mounted - unknown):
+        _left_alone(uid, said)
+    faults = [fault for fault in overlap([functools.partial(_tried, job) for job in jobs]) if fault]
+    if faults:
+        raise faults[0]
+
+
+def _left_alone(uid: VolumeUid, said: set[VolumeUid]) -> None:
+    if uid not in said:
+        _LOG.warning("Volume UID %s is on this host without a record: left alone", uid)
+        said.add(uid)
+
+
+def _tried(job: Callable[[], None]) -> Fault | None:
+    """Do one job, whatever it meets; return what keeps it."""
+    try:
+        job()
+    except Fault as fault:
+        _LOG.warning(
+            "A volume without a record could not be taken over: %s", fault, extra=journal.coded(fault)
+        )
+        return fault
+    except Exception as error:
+        _LOG.exception("A volume without a record could not be taken over by a defect of the agent")
+        return Fault(Code.INTERNAL, f"A defect of the agent ({type(error).__name__}).")
+    return None
+
+
+def _device_mount(here: InspectReply) -> DeviceTarget | None:
+    """Return where kubelet has the volume mounted as a device; None as well for what is no volume's name."""
+    for mount in here.mounts:
+        with contextlib.suppress(Fault):
+            return DeviceTarget.parse(mount.target)
+    return None
+
+
+def _adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget, said: set[VolumeUid]) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    with operation.node.locks.held(target.name, f"a look at {target.path}", operation.progress, deadline):
+        with operation.helper() as helper:
+            if operation.node.records.get(uid) is not None:
+                return
+            if all(mount.target != target.path for mount in helper.inspect(uid).mounts):
+                return  # a call has taken it down meanwhile
+        if adoption.adopt(operation, uid, target) is None:
+            _left_alone(uid, said)
+
+
+def _recover(operation: Operation, uid: VolumeUid, said: set[VolumeUid]) -> None:
+    found = owner.find(operation, uid)
+    if found is None:
+        _left_alone(uid, said)
+        return
+    name, records, deadline = found.volume.name, operation.node.records, time.monotonic() + LOCK_SECONDS
+    with operation.node.locks.held(name, f"a look for the record of {name}", operation.progress, deadline):
+        if uid not in records.unknown() or adoption.recover(operation, found) is not None:
+            return
+        with operation.helper() as helper:
+            if not leftover.anything(helper.inspect(uid)):
+                records.settle_unknown(uid)
