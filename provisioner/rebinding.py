@@ -86,4 +86,5 @@ def _is_of(volume: Object, claim: Object) -> bool:
         return True
     if reference.get("uid"):
         return bool(reference["uid"] == metadata["uid"])
-    return (reference.get("namespace"), reference.get("name")) == (metadata["namespace"], metadata["name"])
+    named = (reference.get("namespace"), reference.get("name")) == (metadata["namespace"], metadata["name"])
+    return named and (claim.get("status") or {}).get("phase") != "Lost"  # which only a UID brings back
