@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from instorage.tenancy.signature import SigningKey
 from provisioner import places
 from provisioner.arrays import Arrays
+from provisioner.begun import Undertakings
+from provisioner.census import Registrar
 from provisioner.cluster import Cluster
 from provisioner.controller import Controller, Work
 from provisioner.creation import Creation
@@ -20,7 +22,11 @@ from provisioner.growth import Growth
 from provisioner.lease import Lease
 from provisioner.orphans import Orphans
 from provisioner.persistent_volume import Names
+from provisioner.rebinding import Rebinding
+from provisioner.rollback import Rollback
 from provisioner.service import Service, Systemd
+from provisioner.wanting import Wanting
+from provisioner.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from provisioner.flags import Flags
@@ -38,10 +44,14 @@ def build(flags: Flags, configuration: Path) -> Service:
     arrays = Arrays(configuration, places.known_hosts())
     cluster = Cluster(flags.access, insecure=flags.insecure, connections=flags.threads + OTHER_CONNECTIONS)
     events = Events(cluster, "instorage-provisioner", socket.gethostname())
+    wanting = Wanting(Registrar(cluster), arrays, events, key.public_line)
+    undertakings = Undertakings(arrays, Whereabouts(arrays))
+    rollback = Rollback(cluster, arrays, events, wanting)
     work = Work(
-        Creation(cluster, arrays, events, names, key),
-        Deletion(cluster, arrays, events, names),
+        Creation(cluster, arrays, events, names, key, undertakings, rollback),
+        Deletion(cluster, arrays, events, names, wanting),
         Growth(arrays, events),
+        Rebinding(cluster, names.provisioner),
         Orphans(arrays),
         events,
     )

@@ -25,6 +25,24 @@ CLASS_NOTE = "volume.beta.kubernetes.io/storage-class"
 NODE_NOTE = "volume.kubernetes.io/selected-node"
 ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany")
 SECTOR = 512
+GIB = 1 << 30
+_REFUSED = {
+    "selector": "a selector chooses among volumes that are there, none is made for it: remove it.",
+    "dataSource": "a volume is always made empty, not from a dataSource: remove it.",
+    "dataSourceRef": "a volume is always made empty, not from a dataSourceRef: remove it, unless a populator "
+    "of that kind fills the claim.",
+    "volumeAttributesClassName": "there is no volumeAttributesClassName for these volumes: put what you want "
+    "into a StorageClass.",
+}
+_SERVED = {"accessModes", "resources", "storageClassName", "volumeMode", "volumeName"}
+_CLASS_REFUSED = {  # flexVolumePlugin.SupportsMountOption() of kubelet is false
+    "mountOptions": "has mountOptions, with which kubelet mounts no FlexVolume",
+    "allowedTopologies": "has allowedTopologies, of which a FlexVolume knows nothing",
+}
+_CLASS_SERVED = {
+    "apiVersion", "kind", "metadata", "provisioner", "parameters", "reclaimPolicy", "allowVolumeExpansion",
+    "volumeBindingMode",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,27 +114,48 @@ def as_quantity(size: int) -> str:
 
 def wanted(claim: Object, storage_class: Object) -> Wanted:
     """Return what an own claim asks for; `Fault` says what this provisioner cannot give, and why."""
-    spec = claim["spec"]
+    _require_served(claim["spec"])
+    _require_class(storage_class)
+    _require_limit(claim)
+    kind = VolumeClass.parse(storage_class.get("parameters") or {})
+    return Wanted(claim, storage_class, kind, kind.spec(volume_name(claim), requested(claim)))
+
+
+def _require_served(spec: Object) -> None:
+    """Refuse each field that changes what the user gets and is not given, also one of a newer Kubernetes."""
     if spec.get("volumeMode") == "Block":
         raise _refused("volumeMode Block is not possible with a FlexVolume: use volumeMode Filesystem.")
-    if spec.get("selector"):
-        raise _refused("a selector chooses among volumes that are there, none is made for it: remove it.")
-    if spec.get("dataSource"):
-        raise _refused("a volume is always made empty, not from a dataSource: remove it.")
+    for key in sorted(key for key, value in spec.items() if value and key not in _SERVED):
+        unknown = (
+            f"this provisioner does not know the field {key} and cannot give what it asks for: remove it."
+        )
+        raise _refused(_REFUSED.get(key, unknown))
     for mode in spec.get("accessModes") or []:
         if mode not in ACCESS_MODES:
             raise _refused(
                 f"access mode {mode} is not possible with a block volume: "
                 f"allowed are {' and '.join(ACCESS_MODES)}."
             )
-    if storage_class.get("mountOptions"):  # flexVolumePlugin.SupportsMountOption() of kubelet is false
-        name = storage_class["metadata"]["name"]
+
+
+def _require_class(storage_class: Object) -> None:
+    name = storage_class["metadata"]["name"]
+    for key in sorted(key for key, value in storage_class.items() if value and key not in _CLASS_SERVED):
+        unknown = f"has the field {key}, which this provisioner does not know"
         raise _refused(
-            f"StorageClass {name} has mountOptions, with which kubelet mounts no FlexVolume: make the class "
-            "anew without them."
+            f"StorageClass {name} {_CLASS_REFUSED.get(key, unknown)}: make the class anew without it."
         )
-    kind = VolumeClass.parse(storage_class.get("parameters") or {})
-    return Wanted(claim, storage_class, kind, kind.spec(volume_name(claim), requested(claim)))
+
+
+def _require_limit(claim: Object) -> None:
+    """Refuse a limit that the array's unit, a GiB, would exceed."""
+    limit = ((claim["spec"].get("resources") or {}).get("limits") or {}).get("storage")
+    made = -(-requested(claim) // GIB) * GIB
+    if limit is not None and quantity(str(limit)) < made:
+        raise _refused(
+            f"the array gives whole GiB, {as_quantity(made)} here, and resources.limits.storage is {limit}: "
+            "raise or remove the limit."
+        )
 
 
 def _refused(what: str) -> Fault:

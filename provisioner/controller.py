@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from provisioner.events import Events
     from provisioner.growth import Growth
     from provisioner.orphans import Orphans
+    from provisioner.rebinding import Rebinding
 
 CLAIM, VOLUME, ARRAY = "claim", "volume", "array"
 LOOK_SECONDS = 20.0  # an idle worker comes round that often, to say that it lives
@@ -48,8 +49,13 @@ class Work:
     creation: Creation
     deletion: Deletion
     growth: Growth
+    rebinding: Rebinding
     orphans: Orphans
     events: Events
+
+    def waits(self, claim: Object) -> bool:
+        """Say whether a claim that names a PV may wait for something: for it, or for more room in it."""
+        return self.growth.concerns(claim) or self.rebinding.concerns(claim)
 
 
 class Controller:
@@ -109,13 +115,14 @@ class Controller:
     def _claim_changed(self, old: Object | None, new: Object | None) -> None:
         claim = new or old or {}
         uid = claim["metadata"]["uid"]
+        self._work.creation.seen(claim, gone=new is None, early=not self._claims.listed.is_set())
         if new is None:
             if self._work.creation.begun(uid) is not None:
                 self._queue.add((CLAIM, uid))
             for volume in self._volumes.all():
-                if (volume["spec"].get("claimRef") or {}).get("uid") == uid:
+                if persistent_volume.names_claim(volume, claim):
                     self._volume_changed(None, volume)
-        elif self._unbound(new) or self._work.creation.begun(uid) or self._work.growth.concerns(new):
+        elif self._unbound(new) or self._work.creation.begun(uid) or self._work.waits(new):
             self._queue.add((CLAIM, uid))
 
     def _unbound(self, claim: Object) -> bool:
@@ -125,17 +132,8 @@ class Controller:
         if new is not None:
             if self._work.deletion.concerns(new):
                 self._queue.add((VOLUME, new["metadata"]["uid"]))
-        elif old is not None and persistent_volume.is_ours(old, self._provisioner):
-            self._gone(old)
-
-    def _gone(self, volume: Object) -> None:
-        """Report the volume of a PV that went without our finalizer (the vendor's) while it was in use."""
-        bound = (volume.get("status") or {}).get("phase") == "Bound"
-        if bound and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
-            _LOG.error(
-                "Volume %s may be an orphan on the array: its PV was deleted while it was bound, without the "
-                "finalizer that keeps it until the claim is gone.", volume["metadata"]["name"],
-            )  # fmt: skip
+        elif old is not None:
+            self._work.deletion.vanished(old)
 
     def _class(self, name: str) -> Object | None:
         return next((found for found in self._classes.all() if found["metadata"]["name"] == name), None)
@@ -227,7 +225,9 @@ class Controller:
     def _grow(self, claim: Object) -> None:
         name = claim["spec"]["volumeName"]
         volume = next((found for found in self._volumes.all() if found["metadata"]["name"] == name), None)
-        if volume is not None and notes(volume) and persistent_volume.is_ours(volume, self._provisioner):
+        if self._work.rebinding.concerns(claim):
+            self._work.rebinding.run(claim, volume)
+        elif volume is not None and notes(volume) and persistent_volume.is_ours(volume, self._provisioner):
             self._work.growth.run(claim, volume)
 
     def _complain(self, key: Key, sentence: str) -> None:
@@ -244,7 +244,7 @@ class Controller:
             _LOG.warning("%s %s: %s", *key, sentence)
 
     def _fail(self, claim: Object, sentence: str) -> None:
-        bound = bool(claim["spec"].get("volumeName"))
-        reason = "ExpansionBlocked" if bound else "ProvisioningFailed"
+        named, waits = claim["spec"].get("volumeName"), self._work.rebinding.concerns(claim)
+        reason = "BindingWaits" if waits else "ExpansionBlocked" if named else "ProvisioningFailed"
         event = Event(claim, "PersistentVolumeClaim", normal=False, reason=reason, message=sentence)
         self._work.events.say(event)

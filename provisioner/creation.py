@@ -2,71 +2,81 @@
 
 from __future__ import annotations
 
-import logging
-import threading
+import time
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from provisioner.claims import as_quantity, requested
 from provisioner.cluster import VOLUMES, Refusal
 from provisioner.events import Event
-from provisioner.persistent_volume import built
+from provisioner.persistent_volume import built, is_marked, mark
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
     from instorage.tenancy.signature import SigningKey
     from provisioner.arrays import Arrays
+    from provisioner.begun import Begun, Undertakings
     from provisioner.claims import Wanted
     from provisioner.cluster import Cluster, Object
     from provisioner.events import Events
     from provisioner.persistent_volume import Names
+    from provisioner.rollback import Rollback
 
-_LOG = logging.getLogger(__name__)
+NEW_BYTES = 64 << 20
+"""What a thin volume that nobody has written to may use, or 1 % of its size (safety.md 6)."""
 
 
 class Creation:
     """Creates; remembers what it began, so that a claim deleted meanwhile leaves no volume behind."""
 
     def __init__(
-        self, cluster: Cluster, arrays: Arrays, events: Events, names: Names, key: SigningKey
-    ) -> None:
+        self, cluster: Cluster, arrays: Arrays, events: Events, names: Names, key: SigningKey,
+        undertakings: Undertakings, rollback: Rollback,
+    ) -> None:  # fmt: skip
         self._cluster = cluster
         self._arrays = arrays
         self._events = events
         self._names = names
         self._key = key
-        self._guard = threading.Lock()
-        self._begun: dict[str, Wanted] = {}
+        self._undertakings = undertakings
+        self._rollback = rollback
 
     def run(self, wanted: Wanted) -> None:
         """Make volume and PV, or find what is there of them. `Fault`, `Away`, `Refusal`: do it again."""
-        array = self._arrays.get(wanted.kind.storage_name)
-        with self._guard:
-            known = wanted.uid in self._begun
-            self._begun[wanted.uid] = wanted
+        known = self._undertakings.get(wanted.uid) is not None
+        begun = self._undertakings.begin(wanted)
+        array = self._arrays.get(begun.array)
         if not known:
             self._say(wanted, "Provisioning", f"Volume {wanted.spec.name} is being made on {array.name}.")
-        volume = array.create_volume(wanted.spec)
+        volume = _made(array, begun)
         if not self._still_wanted(wanted):
-            self._take_back(wanted, array)
+            self._rollback.run(begun)
+            self._undertakings.finished(wanted.uid)
             return
-        self._save(wanted, built(wanted, volume, array.name, self._names, self._key))
-        self._finished(wanted)
+        keep = not begun.ours and not _is_new(array, volume)
+        self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
+        self._undertakings.finished(wanted.uid, made=True)
         self._say(wanted, "ProvisioningSucceeded", _success(wanted, volume, array.name))
+        if keep:
+            self._say_kept(wanted, array.name)
         self._check_key(wanted)
+
+    def seen(self, claim: Object, *, gone: bool, early: bool) -> None:
+        """Note that a claim is gone, or that it was there before this process began to work (`early`)."""
+        self._undertakings.seen(claim, gone=gone, early=early)
 
     def begun(self, uid: str) -> Wanted | None:
         """Return what was begun for a claim and not finished."""
-        with self._guard:
-            return self._begun.get(uid)
+        begun = self._undertakings.get(uid)
+        return begun.wanted if begun else None
 
     def undo(self, wanted: Wanted) -> None:
         """Remove what was begun for a claim that is gone, or bound to another volume."""
-        if self._still_wanted(wanted):  # bound to this very one
-            self._finished(wanted)
-        else:
-            self._take_back(wanted, self._arrays.get(wanted.kind.storage_name))
+        begun = self._undertakings.get(wanted.uid)
+        if begun is not None and not self._still_wanted(wanted):  # else bound to this very one
+            self._rollback.run(begun)
+        self._undertakings.finished(wanted.uid)
 
     def _still_wanted(self, wanted: Wanted) -> bool:
         """Ask the API server itself: the copy here may be behind."""
@@ -76,44 +86,35 @@ class Creation:
             return False
         return claim["spec"].get("volumeName", "") in ("", wanted.spec.name)
 
-    def _take_back(self, wanted: Wanted, array: Array) -> None:
-        """Delete the volume of a claim that is gone; never while a PV or a mapping of it exists."""
-        if self._cluster.get(f"{VOLUMES}/{wanted.spec.name}") is None:
-            try:
-                array.delete_volume(wanted.spec.name)
-            except Fault as fault:
-                if fault.code is not Code.VOLUME_MAPPED:
-                    raise
-                _LOG.error(
-                    "Volume %s on array %s is an orphan: its claim %s/%s is gone, it has no PV. %s",
-                    wanted.spec.name, array.name, wanted.namespace, wanted.claim["metadata"]["name"], fault,
-                )  # fmt: skip
-            else:
-                what = "The claim is gone or bound to another volume; its new volume is deleted."
-                self._say(wanted, "ProvisioningCancelled", what)
-        self._finished(wanted)
-
-    def _finished(self, wanted: Wanted) -> None:
-        with self._guard:
-            self._begun.pop(wanted.uid, None)
-
     def _save(self, wanted: Wanted, volume: Object) -> None:
+        """Write the PV, and mark it with its own UID: the claim is there, and a copy will have another."""
         try:
-            self._cluster.create(VOLUMES, volume)
+            there: Object | None = self._cluster.create(VOLUMES, volume)
         except Refusal as refusal:
             if refusal.status != 409:
                 raise
-            name = volume["metadata"]["name"]
-            there = self._cluster.get(f"{VOLUMES}/{name}")
-            reference = (there or {}).get("spec", {}).get("claimRef") or {}
-            if there is not None and reference.get("uid") != wanted.uid:
-                raise Fault(
-                    Code.VOLUME_EXISTS,
-                    f"There is a PV {name} that does not belong to this claim: remove or rename it.",
-                    volume=name,
-                ) from None
+            there = self._cluster.get(f"{VOLUMES}/{wanted.spec.name}")
             if there is None:
                 raise
+            self._require_of(wanted, there)
+        if there is not None and not is_marked(there):
+            self._cluster.patch(f"{VOLUMES}/{wanted.spec.name}", mark(there))
+
+    def _require_of(self, wanted: Wanted, there: Object) -> None:
+        if (there["spec"].get("claimRef") or {}).get("uid") != wanted.uid:
+            raise Fault(
+                Code.VOLUME_EXISTS,
+                f"There is a PV {wanted.spec.name} that does not belong to this claim: remove or rename it.",
+                volume=wanted.spec.name,
+            )
+
+    def _say_kept(self, wanted: Wanted, array: str) -> None:
+        message = (
+            f"Volume {wanted.spec.name} was on array {array} before, and is not proven empty: its PV has "
+            "the policy Retain, so that its data stays when the claim goes. Change it in the PV if you know "
+            "better."
+        )
+        self._say(wanted, "VolumeKept", message, normal=False)
 
     def _check_key(self, wanted: Wanted) -> None:
         """Say that nodes will not use the volume, if their configuration is like the one here."""
@@ -128,6 +129,37 @@ class Creation:
     def _say(self, wanted: Wanted, reason: str, message: str, *, normal: bool = True) -> None:
         event = Event(wanted.claim, "PersistentVolumeClaim", normal=normal, reason=reason, message=message)
         self._events.say(event)
+
+
+def _made(array: Array, begun: Begun) -> Volume:
+    """Make the volume, or return what is there; note what is proven of it."""
+    if begun.ours is None:
+        try:
+            return _noted(begun, array.create_volume(begun.wanted.spec, adopt=False), ours=True)
+        except Fault as fault:
+            if fault.code is Code.OUTCOME_UNKNOWN:
+                begun.ours, begun.sent = True, time.monotonic()
+            if fault.code is not Code.VOLUME_EXISTS:
+                raise
+            begun.ours = False
+    try:
+        volume = array.create_volume(begun.wanted.spec)
+    except Fault as fault:
+        if fault.code is Code.OUTCOME_UNKNOWN:
+            begun.sent = time.monotonic()
+        raise
+    return _noted(begun, volume, ours=begun.ours and begun.uid in ("", volume.uid))
+
+
+def _noted(begun: Begun, volume: Volume, *, ours: bool) -> Volume:
+    begun.ours, begun.uid, begun.sent = ours, volume.uid, None
+    return volume
+
+
+def _is_new(array: Array, volume: Volume) -> bool:
+    """Say whether the array's word is that nothing was ever written; a thick volume does not tell."""
+    usage = array.volume_usage(volume.name)
+    return usage.thin and usage.used is not None and usage.used <= max(volume.size // 100, NEW_BYTES)
 
 
 def _success(wanted: Wanted, volume: Volume, array: str) -> str:

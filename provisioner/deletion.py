@@ -1,4 +1,9 @@
-"""Deleting the volume of a PV that is released or being deleted, by its reclaim policy."""
+"""Deleting the volume of a PV that is released or being deleted, by its reclaim policy.
+
+Only when nobody wants the volume, by UID or by name, by the word of the API server directly before
+(`wanting.py`); and only for a PV that is proven to have had its claim: one that was made anew from a copy is
+released at once as well, and its volume holds the data that somebody is about to get back.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,23 @@ from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
-from provisioner.persistent_volume import FINALIZER, claim_path, has_finalizer, is_ours, options
+from provisioner.persistent_volume import (
+    FINALIZER,
+    claim_path,
+    has_finalizer,
+    is_marked,
+    is_ours,
+    mark,
+    options,
+)
 
 if TYPE_CHECKING:
+    from instorage.arrays.model import Volume
     from provisioner.arrays import Arrays
     from provisioner.cluster import Cluster, Object
     from provisioner.events import Events
     from provisioner.persistent_volume import Names
+    from provisioner.wanting import Wanting
 
 _LOG = logging.getLogger(__name__)
 _OVER = ("Released", "Failed")
@@ -27,27 +42,29 @@ _OVER = ("Released", "Failed")
 class Deletion:
     """Deletes volumes, then their PVs. Asks the API server itself before anything irrevocable."""
 
-    def __init__(self, cluster: Cluster, arrays: Arrays, events: Events, names: Names) -> None:
+    def __init__(
+        self, cluster: Cluster, arrays: Arrays, events: Events, names: Names, wanting: Wanting
+    ) -> None:
         self._cluster = cluster
         self._arrays = arrays
         self._events = events
         self._names = names
+        self._wanting = wanting
 
     def concerns(self, volume: Object) -> bool:
         """Say whether a PV may have something to be done about, going by the copy of it here."""
         if not is_ours(volume, self._names.provisioner):
             return False
-        if volume["metadata"].get("deletionTimestamp"):
-            return has_finalizer(volume)
-        deletes = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
-        return deletes and (volume.get("status") or {}).get("phase") in _OVER
+        return self._ends(volume) or (_phase(volume) == "Bound" and not is_marked(volume))
 
     def run(self, seen: Object) -> None:
         """Do what the PV's state asks for. `Fault`, `Away`, `Refusal`: do it again."""
-        volume = self._cluster.get(f"{VOLUMES}/{seen['metadata']['name']}")
-        if volume is None or volume["metadata"]["uid"] != seen["metadata"]["uid"]:
+        volume = self._fresh(seen)
+        if volume is None or not self.concerns(volume):
             return
-        if not self.concerns(volume):
+        if "Bound" in (_phase(seen), _phase(volume)) and not is_marked(volume):
+            volume = self._cluster.patch(_path(volume), mark(volume))
+        if not self._ends(volume):
             return
         if self._claimed(volume):
             if volume["metadata"].get("deletionTimestamp"):
@@ -55,12 +72,30 @@ class Deletion:
                     volume, "VolumeDeletionWaits", "The volume stays until the claim that uses it is gone."
                 )
             return
-        if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
+        if _deletes(volume):
             self._delete_on_array(volume)
         else:
-            name = volume["metadata"]["name"]
-            _LOG.info("PV %s goes, its volume stays on the array (reclaim policy)", name)
+            _LOG.info("PV %s goes, its volume stays on the array (reclaim policy)", _name(volume))
         self._let_go(volume)
+
+    def vanished(self, volume: Object) -> None:
+        """Report the volume of a PV that went without our finalizer (the vendor's) while it was in use."""
+        if is_ours(volume, self._names.provisioner) and _phase(volume) == "Bound" and _deletes(volume):
+            _LOG.error(
+                "Volume %s may be an orphan on the array: its PV was deleted while it was bound, without the "
+                "finalizer that keeps it until the claim is gone.", _name(volume),
+            )  # fmt: skip
+
+    def _ends(self, volume: Object) -> bool:
+        if volume["metadata"].get("deletionTimestamp"):
+            return has_finalizer(volume)
+        return _deletes(volume) and _phase(volume) in _OVER
+
+    def _fresh(self, seen: Object) -> Object | None:
+        """Return the PV as it is now, None when it is gone or another has its name."""
+        volume = self._cluster.get(_path(seen))
+        same = volume is not None and volume["metadata"]["uid"] == seen["metadata"]["uid"]
+        return volume if same else None
 
     def _claimed(self, volume: Object) -> bool:
         """Say whether the claim of this PV is still there: bound, or about to be."""
@@ -69,37 +104,77 @@ class Deletion:
         return claim is not None and claim["metadata"]["uid"] == volume["spec"]["claimRef"].get("uid")
 
     def _delete_on_array(self, volume: Object) -> None:
-        name = VolumeName.parse(volume["metadata"]["name"])
+        """Delete the volume, unless somebody wants it. A PV from a copy that is deleted goes without it."""
+        name = VolumeName.parse(_name(volume))
         given = options(volume)
         array = self._arrays.get(given.get("storageName") or None)
-        expected = given.get(UID_OPTION)
-        level = given.get("volLevel")
-        pair = level == Level.ACTIVE_ACTIVE
-        there = array.find_volume(name) if expected or pair else None
-        if there is not None and expected and there.uid != expected:
-            raise Fault(
-                Code.NOT_OURS,
-                f"Volume {name} on array {array.name} is not deleted: it has UID {there.uid}, the PV was "
-                f"made for {expected}. Somebody made another volume of that name: look at both, then remove "
-                f"the PV's finalizer {FINALIZER} by hand.",
-                volume=name,
-            )
+        there = array.find_volume(name)
         if there is not None:
-            require_whole(there, level, array.name)
-        deleted = array.delete_volume(name) if there is not None or not (expected or pair) else False
+            _require_ours(volume, there, array.name)
+        told = volume["metadata"].get("deletionTimestamp")
+        if told and there is not None and not is_marked(volume):
+            kept = f"Volume {name} stays on array {array.name}: this PV was never bound (was it made anew?)."
+            self._say(volume, "VolumeKept", kept, normal=False)
+            return
+        if there is not None or not told:
+            self._wanting.refuse(volume, there, array.name)
+        deleted = there is not None and self._still_ends(volume) and array.delete_volume(name)
         what = "is deleted" if deleted else "was deleted before"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")
 
+    def _still_ends(self, volume: Object) -> bool:
+        """Look at the PV once more: policy or claimRef may have been changed while the array was asked."""
+        now = self._fresh(volume)
+        same = now is not None and now["spec"].get("claimRef") == volume["spec"].get("claimRef")
+        if now is not None and same and _deletes(now) and self._ends(now):
+            return True
+        raise Fault(
+            Code.NOT_OURS,
+            f"Volume {_name(volume)} is not deleted: its PV was changed just now; it is looked at again.",
+            volume=_name(volume),
+        )
+
     def _let_go(self, volume: Object) -> None:
         metadata = volume["metadata"]
-        path = f"{VOLUMES}/{metadata['name']}"
         if has_finalizer(volume):
             kept = [name for name in metadata["finalizers"] if name != FINALIZER]
             version = metadata["resourceVersion"]
-            self._cluster.patch(path, {"metadata": {"resourceVersion": version, "finalizers": kept}})
+            self._cluster.patch(_path(volume), {"metadata": {"resourceVersion": version, "finalizers": kept}})
         if not metadata.get("deletionTimestamp"):
-            self._cluster.delete(path, metadata["uid"])
+            self._cluster.delete(_path(volume), metadata["uid"])
 
-    def _say(self, volume: Object, reason: str, message: str) -> None:
-        event = Event(volume, "PersistentVolume", normal=True, reason=reason, message=message)
+    def _say(self, volume: Object, reason: str, message: str, *, normal: bool = True) -> None:
+        event = Event(volume, "PersistentVolume", normal=normal, reason=reason, message=message)
         self._events.say(event)
+
+
+def _require_ours(volume: Object, there: Volume, array: str) -> None:
+    """Raise unless what the array shows is what the PV was made for, and whole."""
+    expected = options(volume).get(UID_OPTION)
+    if expected and there.uid != expected.lower():
+        raise Fault(
+            Code.NOT_OURS,
+            f"Volume {there.name} on array {array} is not deleted: it has UID {there.uid}, the PV was "
+            f"made for {expected}. Somebody made another volume of that name: look at both, then remove "
+            f"the PV's finalizer {FINALIZER} by hand.",
+            volume=there.name,
+        )
+    level = options(volume).get("volLevel")
+    if expected or level == Level.ACTIVE_ACTIVE:
+        require_whole(there, level, array)
+
+
+def _deletes(volume: Object) -> bool:
+    return bool(volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete")
+
+
+def _phase(volume: Object) -> str:
+    return str((volume.get("status") or {}).get("phase", ""))
+
+
+def _name(volume: Object) -> str:
+    return str(volume["metadata"]["name"])
+
+
+def _path(volume: Object) -> str:
+    return f"{VOLUMES}/{_name(volume)}"

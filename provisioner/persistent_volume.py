@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from instorage.tenancy.grant import NAMESPACE_OPTION, SIGNATURE_OPTION, STORAGE_OPTION, UID_OPTION, Grant
+from instorage.tenancy.grant import (
+    CLAIM_PREFIX,
+    NAMESPACE_OPTION,
+    SIGNATURE_OPTION,
+    STORAGE_OPTION,
+    UID_OPTION,
+    Grant,
+)
 from provisioner.claims import as_quantity, notes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from instorage.arrays.model import Volume
     from instorage.tenancy.signature import SigningKey
     from provisioner.claims import Wanted
     from provisioner.cluster import Object
 
+_NO_SOURCE = ("claimRef", "capacity", "nodeAffinity")
 FINALIZER = "inspur.com/instorage"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+MARK = "inspur.com/instorage-pv-uid"
+"""Annotation: the UID of the PV object that was made for its claim, or seen bound. A PV that is made anew
+from a copy carries the UID of before, so that it is told from one whose claim came to its end."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +39,13 @@ class Names:
     driver: str = "inspur/instorage-flexvolume"
 
 
-def built(wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: SigningKey) -> Object:
-    """Return the PV for `volume`, signed; its finalizer keeps a PV that is deleted while bound."""
+def built(
+    wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: SigningKey, *, keep: bool = False
+) -> Object:
+    """Return the PV for `volume`, signed; its finalizer keeps a PV that is deleted while bound.
+
+    `keep`: policy Retain, whatever the class says.
+    """
     claim, storage_class = wanted.claim["metadata"], wanted.storage_class
     created = {STORAGE_OPTION: storage_name, UID_OPTION: str(volume.uid)}
     return {
@@ -42,7 +60,7 @@ def built(wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: 
         "spec": {
             "capacity": {"storage": as_quantity(volume.size)},
             "accessModes": wanted.claim["spec"]["accessModes"],
-            "persistentVolumeReclaimPolicy": storage_class.get("reclaimPolicy") or "Delete",
+            "persistentVolumeReclaimPolicy": "Retain" if keep else reclaim_policy(wanted),
             "storageClassName": storage_class["metadata"]["name"],
             "volumeMode": "Filesystem",
             "claimRef": {
@@ -68,6 +86,11 @@ def _options(wanted: Wanted, created: dict[str, str], volume: str, key: SigningK
     return options | {SIGNATURE_OPTION: key.sign(Grant.from_options(volume, options))}
 
 
+def reclaim_policy(wanted: Wanted) -> str:
+    """Return what the class wants to be done with the volume when its claim is gone."""
+    return str(wanted.storage_class.get("reclaimPolicy") or "Delete")
+
+
 def is_ours(volume: Object, provisioner: str) -> bool:
     """Say whether a PV was provisioned under our name, by this program or the vendor's."""
     return notes(volume).get(PROVISIONED_BY) == provisioner and "flexVolume" in volume["spec"]
@@ -89,3 +112,48 @@ def claim_path(volume: Object) -> str:
     if not reference:
         return ""
     return f"/api/v1/namespaces/{reference['namespace']}/persistentvolumeclaims/{reference['name']}"
+
+
+def is_marked(volume: Object) -> bool:
+    """Say whether this very object was made for its claim, or bound: no copy of one from before."""
+    return bool(notes(volume).get(MARK) == volume["metadata"]["uid"])
+
+
+def mark(volume: Object) -> Object:
+    """Return the patch that marks this object."""
+    return {"metadata": {"annotations": {MARK: volume["metadata"]["uid"]}}}
+
+
+def names_claim(volume: Object, claim: Object) -> bool:
+    """Say whether a PV is that of a claim, by UID, or the one that the claim names."""
+    by_uid = (volume["spec"].get("claimRef") or {}).get("uid") == claim["metadata"]["uid"]
+    return bool(by_uid or volume["metadata"]["name"] == claim["spec"].get("volumeName"))
+
+
+def bind_again(volume: Object, claim: Object) -> str:
+    """Return the command by which an administrator gives a volume to a claim that names it."""
+    to = claim["metadata"]
+    reference = f'{{"namespace":"{to["namespace"]}","name":"{to["name"]}","uid":"{to["uid"]}"}}'
+    return f'kubectl patch pv {volume["metadata"]["name"]} -p \'{{"spec":{{"claimRef":{reference}}}}}\''
+
+
+def names_in(volume: Object) -> set[str]:
+    """Return every text by which a PV of whatever kind says which disk it is about, in lower case.
+
+    One that a provisioner made for its claim is about the disk of its own name and no other.
+    """
+    spec = volume["spec"]
+    claim = (spec.get("claimRef") or {}).get("uid")
+    if PROVISIONED_BY in notes(volume) and volume["metadata"]["name"] == f"{CLAIM_PREFIX}{claim}":
+        return {volume["metadata"]["name"].lower()}
+    sources = [spec[kind] for kind in spec if isinstance(spec[kind], dict) and kind not in _NO_SOURCE]
+    return {volume["metadata"]["name"].lower(), *(text.lower() for text in _texts(sources))}
+
+
+def _texts(found: Any) -> Iterator[str]:  # noqa: ANN401
+    """Yield the texts in a JSON value; «3» before a UID is how Linux spells it (safety.md 1)."""
+    if isinstance(found, str):
+        yield found
+        yield found.removeprefix("3")
+    for part in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        yield from _texts(part)

@@ -47,10 +47,12 @@ class Array(Protocol):
     def volume_usage(self, name: VolumeName) -> Usage:
         """Return what is used of a volume, for the proof that it is new. VOLUME_MISSING."""
 
-    def create_volume(self, spec: VolumeSpec) -> Volume:
+    def create_volume(self, spec: VolumeSpec, *, adopt: bool = True) -> Volume:
         """Make the volume, or return the one that is there if it fits `spec`.
 
-        VOLUME_EXISTS names what differs; POOL_FULL and POOL_MISSING name the pool and the figures.
+        VOLUME_EXISTS names what differs; POOL_FULL and POOL_MISSING name the pool and the figures. Without
+        `adopt` it is VOLUME_EXISTS as well when the volume was there before this call's first command, so
+        that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before.
         """
 
     def delete_volume(self, name: VolumeName) -> bool:

@@ -17,8 +17,11 @@ from instorage.arrays.model import Level, VolumeSpec
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes
+from provisioner.census import Registrar
+from provisioner.cluster import VOLUMES
 from provisioner.deletion import Deletion
-from provisioner.persistent_volume import PROVISIONED_BY, Names
+from provisioner.persistent_volume import MARK, PROVISIONED_BY, Names
+from provisioner.wanting import Wanting
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:
@@ -40,18 +43,31 @@ class Site:
         self.array, self.simulator = array, simulator
         self.gone: list[str] = []
         self.options = {"volLevel": "aa", "storageName": "storage-01"}
-        self.deletion = Deletion(cast("Cluster", self), cast("Arrays", self), cast("Events", self), Names())
+        self.volume_keys = ()
+        cluster, arrays, events = cast("Cluster", self), cast("Arrays", self), cast("Events", self)
+        wanting = Wanting(Registrar(cluster), arrays, events, "")
+        self.deletion = Deletion(cluster, arrays, events, Names(), wanting)
 
     @property
     def volume(self) -> dict[str, Any]:
         return {
-            "metadata": {"name": NAME, "uid": "1", "annotations": {PROVISIONED_BY: Names().provisioner}},
+            "metadata": {
+                "name": NAME,
+                "uid": "1",
+                "annotations": {PROVISIONED_BY: Names().provisioner, MARK: "1"},
+            },
             "spec": {"persistentVolumeReclaimPolicy": "Delete", "flexVolume": {"options": self.options}},
             "status": {"phase": "Released"},
         }
 
     def get(self, what: str | None) -> Any:
         return self.array if what == "storage-01" else self.volume
+
+    def configuration(self) -> Any:
+        return self
+
+    def objects(self, path: str) -> Any:
+        return ([self.volume] if path == VOLUMES else []), "1"
 
     def delete(self, path: str, uid: str) -> None:
         self.gone.append(path)

@@ -81,9 +81,9 @@ class As18000:
         return volumes.usage(self._cli, name)
 
     @call
-    def create_volume(self, spec: VolumeSpec) -> Volume:
+    def create_volume(self, spec: VolumeSpec, *, adopt: bool = True) -> Volume:
         """See `Array`; the size is rounded up to whole GiB, as `Volume.size` shows."""
-        return creation.create(self._cli, spec)
+        return creation.create(self._cli, spec, adopt=adopt)
 
     @call
     def delete_volume(self, name: VolumeName) -> bool:

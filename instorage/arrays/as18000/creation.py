@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 ATTEMPTS = 2  # an operation is given again only after the array said that it was not done
 
 
-def create(cli: Cli, spec: VolumeSpec) -> Volume:
+def create(cli: Cli, spec: VolumeSpec, *, adopt: bool = True) -> Volume:
     """Make the volume, or return the one that is there if size, pools and kind fit.
 
-    VOLUME_EXISTS, POOL_FULL, POOL_MISSING, OUTCOME_UNKNOWN.
+    VOLUME_EXISTS, without `adopt` also for one that was there first; POOL_FULL, POOL_MISSING,
+    OUTCOME_UNKNOWN.
     """
     words = _words(spec)
     for attempt in range(ATTEMPTS):
-        there = volumes.find(cli, spec.name, sure=False)
+        first = not adopt and not attempt
+        there = volumes.find(cli, spec.name, sure=first)
+        if there is not None and first:
+            raise _there_first(cli, spec)
         if there is not None:
             return _fitting(cli, there, spec)
         try:
@@ -38,6 +42,8 @@ def create(cli: Cli, spec: VolumeSpec) -> Volume:
         except Refused as refused:
             if refused.cmmvc != EXISTS:
                 raise _explained(cli, spec, refused) from refused
+            if first:  # somebody was faster
+                raise _there_first(cli, spec) from refused
         break
     return _fitting(cli, _reread(cli, spec), spec)
 
@@ -123,6 +129,15 @@ def _reread(cli: Cli, spec: VolumeSpec) -> Volume:
             volume=spec.name,
         )
     return volume
+
+
+def _there_first(cli: Cli, spec: VolumeSpec) -> Fault:
+    return Fault(
+        Code.VOLUME_EXISTS,
+        f"Volume {spec.name} was on array {cli.array} before it was to be made: look at it there.",
+        array=cli.array,
+        volume=spec.name,
+    )
 
 
 def _fitting(cli: Cli, there: Volume, spec: VolumeSpec) -> Volume:

@@ -1,0 +1,104 @@
+"""On which array a claim's volume is: one that was begun on one array is not made on another as well.
+
+Classes, and the order of the arrays in the configuration, may change between a kill and the next try. So a
+claim that waited already when this provisioner began to work may have a volume on any array, and all of them
+are asked; one that came since can only have one where this process began it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from instorage.arrays.model import Volume
+    from instorage.arrays.protocol import Array
+    from instorage.volume_name import VolumeName
+    from provisioner.arrays import Arrays
+
+SILENCE = 15.0  # seconds for which an array that did not answer is not asked again for this
+
+
+class Whereabouts:
+    """Thread-safe. Remembers by the UID of a claim whether its volume may be anywhere."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._guard = threading.Lock()
+        self._anywhere: set[str] = set()
+        self._silent: dict[str, tuple[float, str]] = {}
+
+    def unsure(self, claim: str) -> None:
+        """Note that somebody before may have begun a volume for the claim of this UID."""
+        with self._guard:
+            self._anywhere.add(claim)
+
+    def sure(self, claim: str) -> None:
+        """Forget that: it was looked for, or the claim is gone."""
+        with self._guard:
+            self._anywhere.discard(claim)
+
+    def is_unsure(self, claim: str) -> bool:
+        """Say whether the volume may be on any array."""
+        with self._guard:
+            return claim in self._anywhere
+
+    def look(self, name: VolumeName, preferred: str) -> Array | None:
+        """Return the array that has a volume of that name, None when every array says that it has none.
+
+        `Fault(VOLUME_NOT_READY)` when another than the preferred one cannot be asked, that one's own faults,
+        `Fault(NOT_OURS)` when several have one.
+        """
+        names = [storage.name for storage in self._arrays.configuration().storage]
+        found = {}
+        for array in names:
+            itself = array == preferred
+            volume = self._arrays.get(array).find_volume(name) if itself else self.on(array, name)
+            if volume is not None:
+                found[array] = volume
+        if len({volume.uid for volume in found.values()}) > 1:
+            shown = " and ".join(f"{array} (UID {volume.uid})" for array, volume in found.items())
+            raise Fault(
+                Code.NOT_OURS,
+                f"Volume {name} of this claim is on several arrays: {shown}. Look at them, and remove or "
+                "rename those that hold nothing.",
+                volume=name,
+            )
+        return self._arrays.get(preferred if preferred in found else next(iter(found))) if found else None
+
+    def on(self, array: str, name: VolumeName) -> Volume | None:
+        """Return the volume of that name on one array; `Fault(VOLUME_NOT_READY)` when it cannot be asked.
+
+        Not the array's own code: the claim waits for this array, and its work is that of another one.
+        """
+        sentence = self._silence(array)
+        if not sentence:
+            try:
+                volume = self._arrays.get(array).find_volume(name)
+            except Fault as fault:
+                sentence = fault.sentence
+                with self._guard:
+                    self._silent[array] = (time.monotonic(), sentence)
+            else:
+                with self._guard:
+                    self._silent.pop(array, None)
+                return volume
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"It must be known first whether array {array} has volume {name} already, begun before this "
+            f"provisioner took over or before its class was changed, and it cannot be asked: {sentence}",
+            volume=name,
+            array=array,
+        )
+
+    def _silence(self, array: str) -> str:
+        """Return what an array failed of lately; after a while one caller may ask it again."""
+        with self._guard:
+            since, sentence = self._silent.get(array, (0.0, ""))
+            if not sentence or time.monotonic() - since < SILENCE:
+                return sentence
+            self._silent[array] = (time.monotonic(), sentence)
+            return ""
