@@ -21,6 +21,7 @@ from provisioner.lease import Lease
 from provisioner.orphans import Orphans
 from provisioner.persistent_volume import Names
 from provisioner.service import Service, Systemd
+from provisioner.stranded import Stranded
 
 if TYPE_CHECKING:
     from provisioner.flags import Flags
@@ -41,6 +42,7 @@ def build(flags: Flags, configuration: Path) -> Service:
     work = Work(
         Creation(cluster, arrays, events, names, key),
         Deletion(cluster, arrays, events, names),
+        Stranded(events, names.provisioner),
         Growth(arrays, events),
         Orphans(arrays),
         events,
