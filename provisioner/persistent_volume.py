@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FINALIZER = "inspur.com/instorage"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+NOTE_LIMIT = 63
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def built(wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: 
             "name": str(volume.name),
             "finalizers": [FINALIZER],
             "annotations": {PROVISIONED_BY: names.provisioner}
-            | {f"{names.provisioner}-{name}": value for name, value in created.items()},
+            | {note(names.provisioner, name): value for name, value in created.items()},
         },
         "spec": {
             "capacity": {"storage": as_quantity(volume.size)},
@@ -60,6 +62,19 @@ def built(wanted: Wanted, volume: Volume, storage_name: str, names: Names, key: 
             },
         },
     }
+
+
+def note(provisioner: str, name: str) -> str:
+    """Return the annotation in which the vendor's provisioner says `name` of a volume.
+
+    The API takes 63 characters after the «/», a StorageClass as many for the provisioner alone: then the
+    middle is replaced by a hash.
+    """
+    before, slash, after = provisioner.rpartition("/")
+    if len(after) + 1 + len(name) > NOTE_LIMIT:
+        mark = hashlib.sha256(provisioner.encode()).hexdigest()[:8]
+        after = f"{after[: NOTE_LIMIT - len(mark) - len(name) - 2]}-{mark}"
+    return f"{before}{slash}{after}-{name}"
 
 
 def _options(wanted: Wanted, created: dict[str, str], volume: str, key: SigningKey) -> dict[str, str]:
