@@ -83,9 +83,10 @@ class Lease:
         name: str,
         identity: str,
         clock: Callable[[], float] = time.monotonic,
+        date: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
     ) -> None:
         self._cluster = cluster
-        self._clock = clock
+        self._clock, self._date = clock, date
         self._kinds = LEASES.format(namespace)
         self._path = f"{self._kinds}/{name}"
         self._metadata = {"name": name, "namespace": namespace}
@@ -156,13 +157,13 @@ class Lease:
         spec = found["spec"]
         duration = float(spec.get("leaseDurationSeconds") or LEASE_SECONDS)
         left = max(0.0, sight.renewed + duration - now)
-        return min(left, _best_moment(spec, RENEW_SECONDS if first else LEASE_SECONDS))
+        return min(left, _best_moment(spec, self._date(), RENEW_SECONDS if first else LEASE_SECONDS))
 
     def _signed(self, found: Object) -> Object:
         """Return the lease as ours, renewed now."""
         metadata = found["metadata"]
         notes = (metadata.get("annotations") or {}) | {STEADY: f"{self._clock():.3f}"}
-        spec = self._spec(datetime.datetime.now(datetime.UTC), found.get("spec") or {})
+        spec = self._spec(self._date(), found.get("spec") or {})
         return found | {"metadata": metadata | {"annotations": notes}, "spec": spec}
 
     def _spec(self, now: datetime.datetime, old: Object) -> dict[str, Any]:
@@ -177,13 +178,13 @@ class Lease:
         }
 
 
-def _best_moment(spec: Object, seconds: float) -> float:
+def _best_moment(spec: Object, now: datetime.datetime, seconds: float) -> float:
     """Return when to look again so as to see a renewal that is about to come, at most `seconds` from now.
 
     This alone goes by the other one's clock: if that is wrong, a renewal is seen later after it was made.
     """
     try:
-        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(str(spec["renewTime"]))
+        age = now - datetime.datetime.fromisoformat(str(spec["renewTime"]))
         left = seconds - age.total_seconds()
     except (KeyError, ValueError, TypeError, OverflowError):
         return seconds
