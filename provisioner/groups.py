@@ -21,11 +21,16 @@ class Groups:
         self._open: dict[str, None] = {}  # groups with a key and room, in turn
 
     def add(self, key: Key, group: str) -> None:
-        """Put a key at the end of its group's line; one that is in a line stays there."""
-        if key not in self._where:
-            self._where[key] = group
-            self._lines.setdefault(group, {})[key] = None
-            self._review(group)
+        """Put a key at the end of its group's line; one that is in that line stays where it is."""
+        before = self._where.get(key)
+        if before == group:
+            return
+        if before is not None:
+            del self._lines[before][key]
+            self._review(before)
+        self._where[key] = group
+        self._lines.setdefault(group, {})[key] = None
+        self._review(group)
 
     def next(self) -> tuple[Key, str] | None:
         """Take the next key out of a line, with its group, which holds one more worker then."""

@@ -135,7 +135,9 @@ class Reflection:
             if new is not None:
                 new["metadata"].pop("managedFields", None)  # a third of an object, of use to nobody here
             old = self.copy.put(uid, new)
-            same = old and new and old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]
+            same = old is new or (  # None both: it was deleted before it was known here
+                old and new and old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]
+            )
             if not same and not self._stopping.is_set():
                 self._changed(old, new)
         except Exception:
