@@ -54,10 +54,17 @@ class Crew:
                 self.done += 1
 
 
-def filled(*groups: str) -> WorkQueue:
-    queue = WorkQueue(lambda key: key[0], WIDTH)
+def filled(group: str) -> WorkQueue:
+    """A queue with all keys in one group, which is as costly to tell as among forty classes."""
+    classes = {str(number): {"metadata": {"name": str(number)}} for number in range(40)}
+
+    def array_of(key: Key) -> str:
+        found = next(one for one in list(classes.values()) if one["metadata"]["name"] == "39")
+        return key[0] if found else ""
+
+    queue = WorkQueue(array_of, WIDTH)
     for number in range(KEYS):
-        queue.add((groups[number % len(groups)], str(number)))
+        queue.add((group, str(number)))
     return queue
 
 
