@@ -85,7 +85,8 @@ soak: $(STAMP) ## kill everybody at every step, and what else is too long for ev
 soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
-	  tests/agent/test_killed_expansion.py >build/soak-beside.log 2>&1; ended=$$?; cat build/soak-beside.log; exit $$ended
+	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py >build/soak-beside.log 2>&1; \
+	  ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-machines: $(STAMP)
 	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \

@@ -21,7 +21,7 @@ def bind(request: verbs.BindRequest, settings: Settings) -> verbs.BindReply:
         text = f"{request.source} is not the device mount that belongs to {request.target}."
         raise Fault(Code.NOT_ALLOWED, text, target=request.target)
     with contextlib.ExitStack() as stack:
-        origin, row, uid = volume_on(source, stack)
+        origin, row, uid = volume_on(source, stack, request.uid)
         stack.enter_context(hold(uid, request.op, time.monotonic() + WAIT))
         if origin.row() != row:
             raise Fault(Code.DEVICE_BUSY, f"{request.source} is just being unmounted.", uid=uid)

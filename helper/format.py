@@ -19,7 +19,6 @@ from instorage.wire.verbs import MountRequest
 
 RECORDS = "/var/lib/instorage-helper/format"
 _READS = 90  # seconds for all reads of the proof, with other volumes' beside them
-_READERS = 10  # of the places between both ends: each takes no longer than one took for 64 samples
 _MKFS = 900
 _EDGE, _EDGE_AGAIN = 4 << 20, 256 << 10  # bytes of both ends for the proof, and for its repetition
 _EXT = ("-q", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")
@@ -85,9 +84,9 @@ def _prove(request: MountRequest, path: str) -> Content:
         if found.kind:
             return found
     ends = [[spot] for spot in content.edges(request.size, _EDGE)]
+    between = functools.partial(content.scattered_data, path, request.size)
     look = functools.partial(content.signature, path, time.monotonic() + _READS)
-    *answers, found = _read(request, [*_looks(request, path, ends), *_looks(
-        request, path, content.shares(request.size, _READERS)), look])  # fmt: skip
+    *answers, found = _read(request, [*_looks(request, path, ends), between, look])
     at = min((answer for answer in answers if answer is not None), default=None)
     if at is not None and not found[0]:
         raise _not_empty(request, f"it holds data (at byte {at}) that is no known file system")

@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests/mutants"
 RULES = (*range(1, 21), 22, 23)
 """The rules that must be kept; 21 is tested with the arrays."""
-COPIED = ("helper", "instorage", "nodeagent", "simulator", "tools", "tests", "systemd", "pyproject.toml")
+COPIED = (
+    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd",
+    "pyproject.toml",
+)  # fmt: skip
 LIMIT = 240  # seconds for the tests of one mutant
 LIMIT_OF_ALL = 1200  # seconds for the tests of all of them, without any mutant
 HANG = 20  # seconds for one test: a mutant may well hang

@@ -198,8 +198,8 @@ class MountReply(Record):
     paths: int = 0
 
 
-class BindRequest(Request):
-    """Bind a volume's device mount to a pod's directory of the same volume name."""
+class BindRequest(OfVolume):
+    """Bind the volume's device mount to a pod's directory of the same name; refused if another is there."""
 
     source: str
     target: str

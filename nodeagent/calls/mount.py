@@ -16,44 +16,38 @@ from nodeagent.calls.waitforattach import attach
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
-from nodeagent.volume import takedown, tenancy
-from nodeagent.volume.usable import usable
+from nodeagent.volume import place, takedown, tenancy
 
 if TYPE_CHECKING:
+    from instorage.wire.values import VolumeUid
     from instorage.wire.verbs import MountState
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
     from nodeagent.operation.targets import PodTarget
-    from nodeagent.volume.tenancy import Grants
+    from nodeagent.volume.connect import Attached
 
 
 def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
     """Bind the device mount to the pod's directory; return a remark, often empty.
 
-    A pod of another namespace than the volume's is refused; so is read-write over a read-only device mount.
+    A pod of another namespace than the volume's is refused; so is read-write over a read-only device mount,
+    and a volume whose place another of its name has.
     """
     grants = tenancy.admit(operation, options, pod=True)
-    if grants is not None:
-        _confirm_mounted(operation, target, options, grants)
     with operation.helper() as helper:
-        _refuse_writer(operation, helper, options)
-        remark = "" if operation.node.paths.attach else _attach_whole(operation, helper, target, options)
+        remark = ""
+        if operation.node.paths.attach:
+            uid = place.meant(operation, options, grants)
+            place.require_free(operation, helper, options, uid)
+        else:
+            attached = _attach_whole(operation, helper, target, options)
+            uid, remark = attached.uid, attached.remark
+        _refuse_writer(operation, helper, options, uid)
         operation.progress.say("binding the mount into the pod")
-        helper.bind(BindRequest(operation.op, target.device_mount, target.path, options.read_only))
+        helper.bind(BindRequest(operation.op, uid, target.device_mount, target.path, options.read_only))
         reached(Step.AGENT_MOUNT_BOUND)
     return remark
-
-
-def _confirm_mounted(operation: Operation, target: PodTarget, options: Options, grants: Grants) -> None:
-    """Compare the grants with what is mounted: kubelet may have asked for that with another pod's options."""
-    mounted = [r for r in operation.node.records.by_name(options.name) if r.target == target.device_mount]
-    for record in mounted:
-        tenancy.confirm(grants, options, record.storage, record.uid)
-    if not mounted and operation.node.paths.attach:  # with attach:false the attach to come compares them
-        array = operation.array(options.storage)
-        operation.progress.say(f"asking array {array.name} for the volume")
-        tenancy.confirm(grants, options, array.name, usable(array, options).uid)
 
 
 def unmount_pod(operation: Operation, target: PodTarget) -> None:
@@ -70,12 +64,12 @@ def unmount_pod(operation: Operation, target: PodTarget) -> None:
     unmount_device(operation, DeviceTarget.parse(target.device_mount))
 
 
-def _attach_whole(operation: Operation, helper: Helper, target: PodTarget, options: Options) -> str:
+def _attach_whole(operation: Operation, helper: Helper, target: PodTarget, options: Options) -> Attached:
     """Do what kubelet's waitforattach and mountdevice would have asked for."""
     attached = attach(operation, options)
-    if all(mount.target != target.device_mount for mount in _mounts(operation, helper, target)):
+    if all(mount.target != target.device_mount for mount in helper.inspect(attached.uid).mounts):
         mount_device(operation, DeviceTarget.parse(target.device_mount), options)
-    return attached.remark
+    return attached
 
 
 def _mounts(operation: Operation, helper: Helper, target: PodTarget) -> list[MountState]:
@@ -83,9 +77,10 @@ def _mounts(operation: Operation, helper: Helper, target: PodTarget) -> list[Mou
     return [mount for record in records for mount in helper.inspect(record.uid).mounts]
 
 
-def _refuse_writer(operation: Operation, helper: Helper, options: Options) -> None:
-    read_only = [r for r in operation.node.records.by_name(options.name) if r.read_only and r.target]
-    mounts = helper.inspect(read_only[0].uid).mounts if read_only and not options.read_only else ()
+def _refuse_writer(operation: Operation, helper: Helper, options: Options, uid: VolumeUid) -> None:
+    record = operation.node.records.get(uid)
+    read_only = record is not None and record.read_only and record.target is not None
+    mounts = helper.inspect(uid).mounts if read_only and not options.read_only else ()
     if not any(targets.is_device_mount(mount.target) for mount in mounts):
         return
     pods = ", ".join(pod for mount in mounts if (pod := targets.pod_of(mount.target))) or "another pod"

@@ -12,7 +12,7 @@ from instorage.wire.verbs import DetachRequest
 from nodeagent.expansion import host_lock
 from nodeagent.operation.records import SCHEMA, Record
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import leftover, takedown, tenancy
+from nodeagent.volume import leftover, place, takedown, tenancy
 from nodeagent.volume.connect import bring_up, rescan_request
 from nodeagent.volume.host_object import own_host
 from nodeagent.volume.usable import elsewhere, usable
@@ -48,6 +48,7 @@ def attach(operation: Operation, options: Options) -> Attached:
         operation.progress.say(f"asking array {array.name} for the volume")
         volume = usable(array, options)
         tenancy.confirm(grants, options, array.name, volume.uid)
+        place.require_free(operation, helper, options, volume.uid)
         operation.progress.say("asking the helper for the initiator")
         host = own_host(operation, array, helper)
         host_lock.share(operation, helper)

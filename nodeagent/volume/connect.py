@@ -27,8 +27,9 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Attached:
-    """The stable device name, and a remark when something is degraded."""
+    """The volume's UID, its stable device name, and a remark when something is degraded."""
 
+    uid: VolumeUid
     device: str
     remark: str
 
@@ -73,7 +74,7 @@ def _connect(
     remark = _degraded(report, reply)
     if remark:
         _LOG.warning("Volume %s: %s", volume.name, remark)
-    return Attached(reply.device, remark)
+    return Attached(volume.uid, reply.device, remark)
 
 
 def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTarget]:

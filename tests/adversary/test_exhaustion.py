@@ -19,7 +19,8 @@ from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
-from tests.helper.host import TARGET, UID, Host
+from tests.helper.host import UID, Host
+from tests.helper.sysfs import TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

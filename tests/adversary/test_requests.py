@@ -24,7 +24,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "Attach": {"uid": UID, "size": 1 << 30, "paths": [PATH], "multipath": "preferred", "wait_ms": 0},
     "Detach": {"uid": UID, "wait_ms": 0},
     "Mount": {**MOUNT, "may_format": True, "multipath": "preferred"},
-    "Bind": {"source": DEVICE, "target": POD, "read_only": False},
+    "Bind": {"uid": UID, "source": DEVICE, "target": POD, "read_only": False},
     "Unmount": {"target": DEVICE},
 }
 IN_ANY_TEXT = [
@@ -46,7 +46,13 @@ IN_ANY_TEXT = [
     "\ud800",
 ]
 TEXTS = [("Attach", "uid"), ("Detach", "uid"), ("Mount", "uid"), ("Mount", "fs_type"), ("Mount", "target")]
-TEXTS += [("Bind", "source"), ("Bind", "target"), ("Unmount", "target"), ("Attach", "multipath")]
+TEXTS += [
+    ("Bind", "uid"),
+    ("Bind", "source"),
+    ("Bind", "target"),
+    ("Unmount", "target"),
+    ("Attach", "multipath"),
+]
 FILE_SYSTEMS = [
     "",
     "ext2",

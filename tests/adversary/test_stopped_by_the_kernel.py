@@ -16,7 +16,7 @@ from helper.bind import bind
 from helper.settings import Settings
 from helper.unmount import unmount
 from instorage.wire.fault import Fault
-from instorage.wire.values import RequestId
+from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import BindRequest, UnmountRequest
 from tests.helper.host import UID
 from tests.helper.own_mounts import apart
@@ -78,7 +78,8 @@ def test_no_second_pod_gets_it_to_write(
     settings, target = Settings(roots=(str(tmp_path),)), tmp_path / DEVICE
 
     def ask(pod: str, *, read_only: bool) -> str:
-        return outcome(lambda: bind(BindRequest(OP, str(target), str(tmp_path / pod), read_only), settings))
+        request = BindRequest(OP, VolumeUid.parse(UID), str(target), str(tmp_path / pod), read_only)
+        return outcome(lambda: bind(request, settings))
 
     def why() -> str:
         return filesystem.stopped(next(row for row in mounts.table() if row.target == str(target)))

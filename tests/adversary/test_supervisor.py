@@ -6,111 +6,21 @@ import json
 import os
 import signal
 import socket
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.wire.varlink import MAX_MESSAGE
-from tests.adversary.conftest import AGENT, NOBODY, message, reach
+from tests.adversary.conftest import message
+from tests.adversary.resources import descriptors, settled, workers
 from tests.helper.conftest import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.helper.conftest import Client, Start
 
     Connect = Callable[[], Client]
-    AsUser = Callable[[int, Callable[[], Any]], Any]
-
-CONNECTS = 10_000
-
-
-def workers(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def settled(look: Callable[[], bool], what: str, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
-
-
-@pytest.mark.root
-def test_a_user_who_is_not_the_agent_gets_no_byte(
-    start: Start, open_directory: Path, as_user: AsUser
-) -> None:
-    start(users=frozenset((0, AGENT)))
-    path = open_directory / "helper.sock"
-    path.chmod(0o666)
-
-    def ask() -> str:
-        with reach(path) as helper:
-            try:
-                helper.sendall(message("Initiator", op="test1"))
-                return helper.recv(100).decode()
-            except ConnectionError:
-                return ""
-
-    assert as_user(NOBODY, ask) == ""
-    assert "parameters" in as_user(AGENT, ask)
-    assert "parameters" in ask()
-
-
-@pytest.mark.root
-@pytest.mark.timeout(120)
-def test_ten_thousand_connects_of_a_stranger_do_not_stop_the_agent(
-    start: Start, open_directory: Path, connect: Connect
-) -> None:
-    pid = start(users=frozenset((0, AGENT)))
-    path = open_directory / "helper.sock"
-    path.chmod(0o666)
-    client = connect()
-    client.call("Initiator")
-    before, begun = descriptors(pid), time.monotonic()
-    if (stranger := os.fork()) == 0:
-        try:
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-            for _ in range(CONNECTS):
-                with socket.socket(socket.AF_UNIX) as one:
-                    one.connect(str(path))  # waits while the queue of connections is full
-            os._exit(0)
-        finally:
-            os._exit(1)
-    slowest = 0.0
-    answered = 0
-    while not (ended := os.waitpid(stranger, os.WNOHANG))[0]:
-        asked = time.monotonic()
-        with _patiently(path) as new:
-            new.sendall(message("Initiator", op="test1"))
-            assert b"parameters" in new.recv(1000)
-        slowest = max(slowest, time.monotonic() - asked)
-        answered += 1
-    took = time.monotonic() - begun
-    print(f"{CONNECTS} connects in {took:.1f} s; {answered} answers, the slowest after {slowest:.3f} s")
-    assert ended[1] == 0, "the stranger could not connect so often"
-    assert answered > 3
-    assert slowest < 5
-    assert "parameters" in client.call("Initiator")
-    journal = 1  # opened at the first complaint
-    settled(lambda: descriptors(pid) <= before + journal, "descriptors of strangers stay open")
-
-
-def _patiently(path: Path) -> socket.socket:
-    """Connect as the agent does: tried again while the queue of connections is full."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return reach(path)
-        except BlockingIOError:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
 
 
 def test_descriptors_that_a_peer_passes_are_not_kept(start: Start, connect: Connect) -> None:
@@ -208,70 +118,3 @@ def test_no_further_process_is_no_end_of_the_helper(
     none_left.unlink()
     assert "parameters" in served.call("Initiator")
     assert "parameters" in connect().call("Initiator")
-
-
-@pytest.mark.root
-def test_an_agent_that_takes_every_connection_does_not_keep_root_out(
-    start: Start, open_directory: Path, connect: Connect
-) -> None:
-    start(users=frozenset((0, AGENT)), workers=5, for_root=2)
-    path = open_directory / "helper.sock"
-    path.chmod(0o666)
-    full, said = os.pipe()
-    end, hold = os.pipe()
-    if (agent := os.fork()) == 0:
-        try:
-            os.close(hold)
-            os.setresuid(AGENT, AGENT, AGENT)
-            held = [reach(path) for _ in range(8)]
-            os.write(said, held[-1].recv(100))
-            os.read(end, 1)
-        finally:
-            os._exit(0)
-    assert b"Fault" in os.read(full, 100)
-    assert "error" not in connect().call("Initiator")
-    os.close(hold)
-    os.waitpid(agent, 0)
-
-
-GET_INFO = b'{"method":"org.varlink.service.GetInfo","parameters":{"x":'
-DEEP = b"[" * 20 + b"]" * 20
-BROKEN = {
-    "no JSON": b"{\0",
-    "a list": b"[]\0",
-    "deep": b'{"method":"a.B","parameters":' + b'{"a":' * 40 + b"1" + b"}" * 40 + b"}\0",
-    "deep behind a string of brackets": b'%s"]]]]]]]]]]]]]]]]]]]","y":%s}}\0' % (GET_INFO, DEEP),
-    "deep behind an escaped quote": b'%s"\\"]]]]]]]]]]]]]]]]]]]","y":%s}}\0' % (GET_INFO, DEEP),
-    "a key twice": b'{"method":"a.B","method":"a.B"}\0',
-    "a key twice within": b'{"method":"a.B","parameters":{"op":"test1","op":"test2"}}\0',
-    "a huge integer": b'{"method":"a.B","parameters":{"n":' + b"9" * 5000 + b"}}\0",
-    "an integer beyond 64 bits": b'{"method":"a.B","parameters":{"n":18446744073709551617}}\0',
-    "NaN": b'{"method":"a.B","parameters":{"n":NaN}}\0',
-    "no UTF-8": b'{"method":"\xff"}\0',
-    "over the limit": b'{"method":"' + b"a" * MAX_MESSAGE + b'"}\0',
-    "no end": b"x" * (MAX_MESSAGE + 1),
-    "only a NUL": b"\0",
-}
-
-
-@pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_message_gets_one_fault_and_the_connection_ends(
-    start: Start, connect: Connect, what: str
-) -> None:
-    start()
-    client = connect()
-    client.send(BROKEN[what])
-    answer = client.receive()
-    assert answer is not None
-    assert answer["parameters"]["code"] == "protocol"
-    assert client.receive() is None
-
-
-def test_one_byte_at_a_time_is_understood_and_keeps_nobody_waiting(start: Start, connect: Connect) -> None:
-    start()
-    slow = connect()
-    for byte in message("Initiator", op="test1"):
-        slow.send(bytes((byte,)))
-        if byte % 16 == 0:
-            assert "parameters" in connect().call("Initiator")
-    assert slow.receive()

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
-from instorage.arrays.model import Initiator, Level, Provisioning, VolumeSpec
+from instorage.arrays.model import Level
 from instorage.arrays.pool import ArrayPool
-from instorage.volume_name import VolumeName
-from instorage.wire.values import Bytes, Iqn
 from nodeagent.__main__ import Agent, build
 from nodeagent.host.paths import Paths
 from simulator.array import Settings, Simulator
 from simulator.face.limits import Limits
 from simulator.model.topology import Topology
 from tests.agent.call import Reply, Stub
-from tests.agent.helper_peer import IQN, HelperPeer
+from tests.agent.helper_peer import HelperPeer
+from tests.agent.simulated_array import GIB, SimulatedArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from instorage.arrays.endpoint import Limits as Patience
     from instorage.configuration.settings import StorageSettings
 
-GIB = 1 << 30
 KUBELET = "/var/lib/kubelet"
 NODE = "node1"
 ACTIVE_ACTIVE: dict[str, Any] = {
@@ -73,17 +71,15 @@ def pod_target(volume: str, pod: str = POD) -> str:
 
 
 @dataclass
-class Bench:
+class Bench(SimulatedArray):
     """Everything that one test needs; `portals` are addresses on which something listens."""
 
     directory: Path
     portals: dict[int, str]
     rest: float = 30.0
     patience: Patience | None = None
-    simulator: Simulator = field(init=False)
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
-    _known: set[str] = field(default_factory=set)
     _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -217,54 +213,16 @@ class Bench:
         directory = target or pod_target(volume)
         return self.begin("expandfs", text or options(volume), "/dev/x", directory, str(size), str(GIB))
 
-    def create(self, name: str, *, thin: bool = True, size: int = GIB, **kind: Any) -> str:
-        """Make a volume on the array; return its UID."""
-        fields = {"pools": ("Pool0",), "provisioning": Provisioning(thin=thin)} | kind
-        spec = VolumeSpec(VolumeName(name), Bytes(size), **fields)
-        return str(self.array.create_volume(spec).uid)
-
     def use(self, name: str, text: str = "") -> None:
         """Attach the volume and mount it for a pod."""
         self.attach(name, text).success()
         self.mount_device(name, text).success()
         self.call("mount", pod_target(name), text or options(name)).success()
 
-    def size(self, uid: str) -> int:
-        """The array's size of a volume, bytes; those of another array have 1 GiB."""
-        found = [int(row["size"]) for row in self.do("volumes") if row["uid"].lower() == uid]
-        return found[0] if found else GIB
-
-    def mapped(self, uid: str) -> bool:
-        """Whether the array lets this host have a volume; those that are of another array it does."""
-        rows = [row for row in self.do("volumes") if row["uid"].lower() == uid]
-        self._known |= {uid} if rows else set()
-        mine = {host["name"] for host in self.do("hosts") if IQN in json.dumps(host)}
-        return uid not in self._known or any(
-            mapping["host"] in mine for row in rows for mapping in row["maps"]
-        )
-
-    def make_host(self, name: str, iqn: str = IQN) -> None:
-        self.array.ensure_host(Initiator(Iqn(iqn)), link="iscsi", names=(name,))
-
-    def map(self, volume: str, host: str, *, share: bool = False) -> None:
-        self.array.map_volume(VolumeName(volume), host, share=share)
-
-    def do(self, verb: str, **values: Any) -> Any:
-        return self.simulator.control.do(verb, **values)
-
-    def maps(self, volume: str) -> list[str]:
-        """Hosts to which the array maps the volume."""
-        rows = [row for row in self.do("volumes") if row["name"] == volume]
-        return [mapping["host"] for row in rows for mapping in row["maps"]]
-
     def reset(self) -> None:
         """Count from now on."""
         self.do("reset-counters")
         self.order.clear()
-
-    def commands(self) -> list[str]:
-        """Array commands since `reset`, in order."""
-        return [served["name"] for served in self.do("log")]
 
     def records(self) -> dict[str, dict[str, Any]]:
         """What the agent has written; a record that goes between the listing and the reading is gone."""

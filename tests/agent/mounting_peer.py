@@ -112,7 +112,7 @@ class MountingPeer(GrowingPeer):
         else:
             if not self.no_map and len(self.disks(uid)) > 1 and not self.users(uid, programs=False):
                 self.devices[uid] = self.name(uid, with_map=True)  # it may have come late
-            self._demand(uid, demanded=demanded)
+            self._demand(uid, demanded=demanded and bool(self.disks(uid)))
             self.refuse_users(uid, self.users(uid, programs=False))
             self.verify(uid, asked["size"])
             formatted = self._prepare(asked)
@@ -153,7 +153,7 @@ class MountingPeer(GrowingPeer):
         (name, of_device), (pods, at_device) = self.shape(source), self.shape(target)
         if not of_device or at_device or name != pods:
             raise FaultError("not-allowed", f"{source} is not the device mount that belongs to {target}.")
-        uid, _ = self.mounted(source)
+        uid, _ = self.mounted(source, asked["uid"])
         self.refuse_worked_on(uid)
         self.hand_out(uid, source, read_only=read_only)
         already = target in self.mounts

@@ -9,7 +9,7 @@ import pytest
 from instorage.arrays.expansion import NINE, Step
 from tests.agent.bench import GIB, Bench, device_target, until
 from tests.agent.expanding import VOLUME, Pair, left_of
-from tests.agent.test_process import Service
+from tests.agent.service import Service
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:

@@ -2,102 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.tenancy.adopted import adopted_line
 from instorage.tenancy.grant import Grant, SignedGrant
 from instorage.tenancy.signature import SigningKey
-from tests.agent.bench import NODE, POD, Bench, device_target, options, pod_target, until
-from tests.agent.test_lifecycle import VOLUME, recorded
+from tests.agent.bench import NODE, Bench, device_target, pod_target, until
+from tests.agent.tenants import NAME, OTHER, SECOND, TEAM, Tenants, tenants, unattached
+from tests.agent.test_lifecycle import recorded
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-NAME = VOLUME  # of the recorded calls
-TEAM, OTHER = "team-a", "team-b"
-SECOND = "531a7251-1df7-43a7-b81a-9e1d775a898e"
-
-
-class Tenants:
-    """A node whose configuration lists a provisioner's line, and that provisioner's key."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.key = SigningKey.load(bench.directory / "volume.key")
-        self.require(self.key)
-
-    def require(self, *keys: SigningKey, more: str = "") -> None:
-        lines = "".join(f"  - {key.public_line}\n" for key in keys)
-        self.bench.configure(host=(f"  volumeKey:\n{lines}" if lines else "") + more)
-
-    def adopt(self, *signed: SignedGrant) -> None:
-        self.bench.paths.adopted.write_text("# adopted\n\n" + "".join(adopted_line(s) + "\n" for s in signed))
-
-    def signed(self, grant: Grant) -> SignedGrant:
-        return SignedGrant(grant, self.key.sign(grant))
-
-    def grant(self, name: str = NAME, **other: str) -> Grant:
-        """Make the volume if it is not there; what the provisioner would sign of it, but for `other`."""
-        return replace(Grant(name, self.bench.create(name), "storage-01", TEAM), **other)
-
-    def options(self, signed: SignedGrant | None, name: str = NAME, pod: str = "", **more: str) -> str:
-        """The options of a call, for a pod of namespace `pod` in mount."""
-        if signed is not None:
-            grant = signed.grant
-            more = {
-                "volumeUid": grant.uid,
-                "storageName": grant.storage_name,
-                "claimNamespace": grant.namespace,
-                "signature": signed.signature,
-            } | more
-        return options(name, **more, **({"kubernetes.io/pod.namespace": pod} if pod else {}))
-
-    def refused(self, text: str, said: str, name: str = NAME, *, but: str = "") -> None:
-        """Each call but `but` is refused with that text, and nothing is mapped."""
-        for argv in calls(name, text):
-            if argv[0] == but:
-                continue
-            message = self.bench.call(*argv).failure(said)
-            assert name in message
-        assert self.bench.maps(name) == []
-        assert not {"Attach", "Mount", "Bind"} & set(self.bench.helper.verbs())
-
-    def mounted(self, text: str, name: str = NAME) -> None:
-        """Attach and mount the device, as for a first pod."""
-        for argv in calls(name, text)[:2]:
-            self.bench.call(*argv).success()
-
-    def mount(self, text: str, pod: str = POD) -> tuple[str, ...]:
-        return ("mount", pod_target(json.loads(text)["kubernetes.io/pvOrVolumeName"], pod), text)
-
-
-def calls(name: str, text: str) -> list[tuple[str, ...]]:
-    return [
-        ("waitforattach", NODE, text),
-        ("mountdevice", device_target(name), "/dev/ignored", text),
-        ("mount", pod_target(name), text),
-    ]
-
-
-@pytest.fixture
-def tenants(bench: Bench) -> Tenants:
-    return Tenants(bench)
-
-
-@pytest.fixture
-def unattached(directory: Path, portal: Callable[[], str]) -> Iterator[Tenants]:
-    """A node with attach:false, where `mount` does everything."""
-    bench = Bench(directory, {1: portal(), 2: portal()})
-    (bench.paths.plugin / ".attach").write_text("false\n")
-    bench.start()
-    yield Tenants(bench)
-    bench.close()
+__all__ = ["tenants", "unattached"]
 
 
 def test_a_signed_volume_is_used_by_a_pod_of_its_namespace(tenants: Tenants) -> None:
@@ -211,84 +127,6 @@ def test_a_call_with_another_signature_does_not_join_the_one_that_runs(tenants: 
     running.reply().success()
 
 
-def test_a_volume_used_directly_goes_on_without_a_signature(tenants: Tenants) -> None:
-    tenants.bench.create("vol1")
-    text = options("vol1", **{"kubernetes.io/pod.namespace": OTHER})
-    tenants.mounted(options("vol1"), "vol1")
-    tenants.bench.call(*tenants.mount(text)).success()
-
-
-def test_direct_names_can_be_limited_by_a_pattern(tenants: Tenants) -> None:
-    for name in ("db-1", "vdisk3"):
-        tenants.bench.create(name)
-    for keys in ((tenants.key,), ()):
-        tenants.require(*keys, more="  directNames: ['db-*', web]\n")
-        tenants.refused(options("vdisk3"), "host.directNames", "vdisk3")
-        tenants.bench.attach("db-1").success()
-        tenants.bench.helper.calls.clear()
-    tenants.require(tenants.key, more="  directNames: []\n")
-    tenants.bench.call("unmountdevice", device_target("db-1")).success()
-    tenants.refused(options("db-1"), "host.directNames", "db-1")
-
-
-def test_a_signed_volume_needs_no_allowed_name(tenants: Tenants) -> None:
-    tenants.require(tenants.key, more="  directNames: ['db-*']\n")
-    signed = tenants.signed(tenants.grant("vdisk3"))
-    tenants.mounted(tenants.options(signed, "vdisk3"), "vdisk3")
-
-
-def test_an_adopted_pv_is_used_in_its_namespace_alone(tenants: Tenants) -> None:
-    tenants.adopt(tenants.signed(tenants.grant()))
-    tenants.mounted(tenants.options(None))
-    tenants.bench.call(*tenants.mount(tenants.options(None, pod=OTHER))).failure(
-        "is not signed for namespace"
-    )
-    tenants.bench.call(*tenants.mount(tenants.options(None, pod=TEAM))).success()
-
-
-def test_a_line_is_taken_as_soon_as_it_is_there_and_no_longer(tenants: Tenants) -> None:
-    signed = tenants.signed(tenants.grant())
-    tenants.bench.attach(NAME).failure("has no signature")
-    tenants.adopt(signed)
-    tenants.bench.attach(NAME).success()
-    tenants.adopt()
-    tenants.bench.attach(NAME).failure("has no signature")
-
-
-def test_of_several_lines_the_one_that_fits_is_taken(tenants: Tenants) -> None:
-    true = tenants.grant()
-    tenants.adopt(
-        tenants.signed(replace(true, uid="6" + "0" * 31)),
-        tenants.signed(replace(true, storage_name="storage-02")),
-        SignedGrant(true, "A" * 88),
-        tenants.signed(true),
-        tenants.signed(replace(true, namespace=OTHER, uid="6" + "0" * 31)),
-    )
-    tenants.mounted(tenants.options(None))
-    tenants.bench.call(*tenants.mount(tenants.options(None, pod=OTHER))).failure(
-        "another volume of that name"
-    )
-    tenants.bench.call(*tenants.mount(tenants.options(None, pod=TEAM))).success()
-
-
-def test_an_adopted_line_does_not_stand_in_for_a_signature_that_is_wrong(tenants: Tenants) -> None:
-    true = tenants.grant()
-    tenants.adopt(tenants.signed(true))
-    tenants.refused(tenants.options(SignedGrant(true, "A" * 88), pod=TEAM), "in its options")
-
-
-def test_an_adopted_line_that_no_listed_key_made_is_named_with_its_file(tenants: Tenants) -> None:
-    tenants.adopt(SignedGrant(tenants.grant(), "A" * 88))
-    tenants.refused(tenants.options(None, pod=TEAM), str(tenants.bench.paths.adopted))
-
-
-def test_a_volume_of_any_name_is_protected_once_it_is_adopted(tenants: Tenants) -> None:
-    tenants.adopt(tenants.signed(tenants.grant("old-db")))
-    tenants.mounted(tenants.options(None, "old-db"), "old-db")
-    stolen = tenants.options(None, "old-db", pod=OTHER)
-    tenants.bench.call(*tenants.mount(stolen)).failure("is not signed for namespace")
-
-
 def test_with_attach_false_the_one_call_is_checked(unattached: Tenants) -> None:
     signed = unattached.signed(unattached.grant())
     for text, said in (
@@ -307,7 +145,7 @@ def test_with_attach_false_a_device_mount_of_another_array_is_not_bound(unattach
     unattached.bench.call(*unattached.mount(unattached.options(first, pod=TEAM))).success()
     second = unattached.signed(replace(first.grant, storage_name="storage-02", namespace=OTHER))
     stolen = unattached.mount(unattached.options(second, pod=OTHER), SECOND)
-    unattached.bench.call(*stolen).failure("is signed for array storage-02")
+    unattached.bench.call(*stolen).failure("storage-02")
     assert pod_target(NAME, SECOND) not in unattached.bench.helper.mounts
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 NODE = Initiator(iqn=Iqn("iqn.1993-08.org.debian:01:node1"))
 NAMES = ("iscsi-node1", "iscsi-node1.example.org")
+V1 = VolumeName("v1")
 
 
 # patience for tests: reconnecting must not take half a second each time

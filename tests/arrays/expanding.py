@@ -111,3 +111,8 @@ class Volume:
 
     def syncs(self) -> list[str]:
         return [line for line in self.operations() if "mkrcrelationship" in line and "-sync" in line]
+
+
+@pytest.fixture
+def volume(rig: Rig, tmp_path: Path) -> Volume:
+    return Volume(rig, tmp_path)

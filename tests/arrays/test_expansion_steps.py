@@ -15,22 +15,17 @@ import pytest
 from instorage.arrays.expansion import NINE, Step
 from instorage.wire.fault import Fault
 from tests.arrays.conftest import GIB
-from tests.arrays.expanding import AA, COMMAND, Volume
+from tests.arrays.expanding import AA, COMMAND, Volume, volume
 from tests.arrays.host import in_child, killed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.expansion import Expansion, Plan
-    from tests.arrays.conftest import Rig
     from tests.arrays.host import Host
 
+__all__ = ["volume"]
 pytestmark = pytest.mark.slow  # 79 whole expansions
-
-
-@pytest.fixture
-def volume(rig: Rig, tmp_path: Path) -> Volume:
-    return Volume(rig, tmp_path)
 
 
 def _told(plan: Plan) -> list[Step]:

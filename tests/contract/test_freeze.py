@@ -104,7 +104,7 @@ def test_a_frozen_volume_is_worked_on_by_nobody(node: Node) -> None:
         "Attach": {"uid": UID, "paths": node.paths(), "wait_ms": 300},
         "Detach": {"uid": UID, "wait_ms": 300},
         "Mount": {"uid": UID, "target": node.device()},
-        "Bind": {"source": node.device(), "target": node.pod()},
+        "Bind": {"uid": UID, "source": node.device(), "target": node.pod()},
         "Unmount": {"target": node.device()},
         "Rescan": {"uid": UID, "size": GIB, "wait_ms": 300},
         "GrowFilesystem": {"uid": UID, "target": node.device()},

@@ -32,7 +32,7 @@ def test_a_volume_is_mounted_on_a_device_mount_alone(node: Node, where: str) -> 
 
 def test_a_volume_without_a_device_has_no_path(node: Node) -> None:
     assert node.mount().code == "no-path"
-    assert node.mount(multipath="required").code == "no-multipath"
+    assert node.mount(multipath="required").code == "no-path"
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -124,6 +124,12 @@ def test_a_writer_gets_no_read_only_mount(node: Node) -> None:
     node.mount(read_only=True).ok()
     assert node.mount().code == node.bind().code == "file-system"
     node.bind(read_only=True).ok()
+
+
+def test_a_pod_gets_no_other_volume_than_is_meant(node: Node) -> None:
+    node.mounted()
+    assert node.bind(uid=OTHER).code == "not-ours"
+    assert node.mounts() == {node.device()}
 
 
 def test_a_pod_gets_the_volume_of_its_directorys_name_alone(node: Node) -> None:

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING
 
 from helper import bind, content, device, freeze, growth, iscsi, mount, multipath, scsi, unmount, users
-from helper import format as formatting
 from helper.settings import Settings
 from tests.contract.fake_mounts import FakeMounts, number_of, numbers_of
 from tests.contract.kernel_host import BLKID, MKFS, KernelHost
@@ -105,7 +104,7 @@ class TrueWorld:
         monkeypatch.setattr(unmount, "_ANSWER", 2)
         monkeypatch.setattr(freeze, "ANSWER", 10.0)
         monkeypatch.setattr(content, "_SAMPLES", 8)  # what is read of it is tests/helper's affair
-        monkeypatch.setattr(formatting, "_READERS", 1)
+        monkeypatch.setattr(content, "empty_cache", lambda _: None)
 
     def close(self) -> None:
         self._host.close()

@@ -182,7 +182,7 @@ class Node:
         return self.call("Mount", **{"uid": uid, "target": self.device(uid)} | changed)
 
     def bind(self, **changed: Any) -> Answer:
-        return self.call("Bind", **{"source": self.device(), "target": self.pod()} | changed)
+        return self.call("Bind", **{"uid": UID, "source": self.device(), "target": self.pod()} | changed)
 
     def unmount(self, target: str = "", *, unmapped: bool = False) -> Answer:
         return self.call("Unmount", target=target or self.device(), unmapped=unmapped)

@@ -6,47 +6,19 @@ kernel are in tests/lab/crash.
 
 from __future__ import annotations
 
-import signal
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import NODE, Bench, device_target, options, pod_target, until
+from tests.agent.bench import device_target, until
 from tests.agent.helper_peer import FaultError
-from tests.agent.test_process import Service
 from tests.crash.table import Step
+from tests.crash.victim import CALLS, VOLUME, Victim, agent, volume
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+__all__ = ["agent", "volume"]
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
-
-VOLUME = "vol1"
-ROOT = Path(__file__).resolve().parents[2]
-HOOK = """
-import os, signal
-from instorage.wire import steps
-
-def reached(step):
-    armed = os.path.join({directory!r}, step)
-    if os.path.exists(armed):
-        os.unlink(armed)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-steps.reached = reached
-"""
-CALLS = {
-    "attach": ("waitforattach", NODE, options(VOLUME)),
-    "mountdevice": ("mountdevice", device_target(VOLUME), "/dev/x", options(VOLUME)),
-    "mount": ("mount", pod_target(VOLUME), options(VOLUME)),
-    "unmount": ("unmount", pod_target(VOLUME)),
-    "unmountdevice": ("unmountdevice", device_target(VOLUME)),
-    "detach": ("detach", VOLUME, "node2"),
-}
 LIFE = ("attach", "mountdevice", "mount", "unmount", "unmountdevice")
+
 LIVES = {
     Step.AGENT_ATTACH_HOST: "attach",
     Step.AGENT_ATTACH_RECORDED: "attach",
@@ -62,6 +34,7 @@ LIVES = {
     Step.AGENT_DETACH_FORGOTTEN: "unmountdevice",
 }
 """Steps of a pod's usual life, and the call in which each comes."""
+
 GROWS = (
     Step.AGENT_EXPAND_GROWN,
     Step.AGENT_EXPAND_RESCANNED,
@@ -69,6 +42,7 @@ GROWS = (
     Step.AGENT_EXPAND_RECORDED,
 )
 """Steps of the growth of any volume: tests/crash/test_growth_points.py."""
+
 EXPANDS = (
     Step.AGENT_EXPAND_BARRIER,
     Step.AGENT_EXPAND_FROZEN,
@@ -77,6 +51,7 @@ EXPANDS = (
     Step.AGENT_EXPAND_PAIR_GROWN,
 )
 """Steps of the expansion of an active-active volume: there too."""
+
 SPECIAL = {
     *GROWS,
     *EXPANDS,
@@ -90,58 +65,6 @@ SPECIAL = {
     Step.AGENT_SETTLE_UNMOUNTED,
 }
 """Steps that need more than a usual life; each has a test below, or in tests/crash/test_growth_points.py."""
-
-
-@dataclass
-class Victim:
-    """An agent that dies when it comes to an armed step."""
-
-    service: Service
-    armed: Path
-
-    @property
-    def bench(self) -> Bench:
-        return self.service.bench
-
-    def start(self, rest: float = 30.0) -> None:
-        self.process = self.service.start(rest, PYTHONPATH=f"{self.armed.parent / 'hook'}:{ROOT}")
-
-    def arm(self, step: Step) -> None:
-        (self.armed / step).touch()
-
-    def dies_in(self, *argv: str) -> None:
-        """Make a call that the agent does not survive."""
-        self.bench.begin(*argv)
-        self.dies()
-
-    def dies(self) -> None:
-        assert self.process.wait(10) == -signal.SIGKILL
-        assert not list(self.armed.iterdir())
-
-    def call(self, name: str) -> None:
-        self.bench.call(*CALLS[name]).success()
-
-    @property
-    def clean(self) -> bool:
-        bench = self.bench
-        return not bench.maps(VOLUME) and not bench.records() and not bench.helper.devices
-
-
-@pytest.fixture
-def agent(directory: Path, portal: Callable[[], str]) -> Iterator[Victim]:
-    (directory / "hook").mkdir()
-    (directory / "armed").mkdir()
-    (directory / "hook/sitecustomize.py").write_text(HOOK.format(directory=str(directory / "armed")))
-    service = Service(Bench(directory, {1: portal(), 2: portal()}))
-    yield Victim(service, directory / "armed")
-    service.close()
-    service.bench.close()
-
-
-@pytest.fixture
-def volume(agent: Victim) -> str:
-    agent.start()
-    return agent.bench.create(VOLUME)
 
 
 def test_every_step_of_the_agent_is_killed_here() -> None:

@@ -13,7 +13,8 @@ import pytest
 from tests.agent.bench import GIB, until
 from tests.agent.expanding import Pair
 from tests.crash.table import Step
-from tests.crash.test_agent_points import EXPANDS, GROWS, VOLUME, Victim, agent
+from tests.crash.test_agent_points import EXPANDS, GROWS
+from tests.crash.victim import VOLUME, Victim, agent
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helper import __main__ as supervisor
-from helper import abandoned, hostlock, iscsi, settings, volume
+from helper import abandoned, content, hostlock, iscsi, settings, volume
 from tests.helper.host import Host
 
 if TYPE_CHECKING:
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
     Start = Callable[..., int]
 
 HELPER = "io.inspur.instorage.Helper"
+
+
+@pytest.fixture(autouse=True)
+def files_as_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A regular file, which tests take for a device, has no cache that could be emptied."""
+    empty = content.empty_cache
+
+    def only_a_device(descriptor: int) -> None:
+        if stat.S_ISBLK(os.fstat(descriptor).st_mode):
+            empty(descriptor)
+
+    monkeypatch.setattr(content, "empty_cache", only_a_device)
 
 
 class Client:

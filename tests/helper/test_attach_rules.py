@@ -14,7 +14,8 @@ from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, Multipath
-from tests.helper.host import GIB, OTHER, TARGET, UID, Host
+from tests.helper.host import OTHER, UID, Host
+from tests.helper.sysfs import GIB, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

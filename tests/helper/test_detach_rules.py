@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import device, iscsi, scsi
-from helper.detach import detach
+from helper import device, scsi
 from helper.inventory import inspect
 from helper.settings import Settings
 from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import RequestId, VolumeUid
-from instorage.wire.verbs import DetachRequest, InspectReply, InspectRequest, UnmountRequest
-from tests.helper.host import OTHER, UID, Host, page
+from instorage.wire.verbs import InspectReply, InspectRequest, UnmountRequest
+from tests.helper.detaching import OP, ask, attached, host
+from tests.helper.host import OTHER, UID, Host
+from tests.helper.sysfs import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["attached", "host"]
 pytestmark = pytest.mark.subprocess
-
-OP = RequestId("test1")
-PORTALS = ("10.9.0.1:3260", "10.9.0.2:3260")
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    host = Host(tmp_path)
-    host.patch(monkeypatch)
-    yield host
-    host.close()
-
-
-@pytest.fixture
-def attached(host: Host) -> Host:
-    """The volume with two disks and a map, another volume beside it."""
-    host.disk("sda", "0:0:0:1", UID)
-    host.disk("sdb", "1:0:0:1", UID)
-    host.disk("sdc", "0:0:0:2", OTHER)
-    host.map(UID, "sda", "sdb")
-    return host
-
-
-def ask(wait_ms: int = 3000, *, vanished: bool = False, logout: bool = False) -> tuple[str, ...]:
-    settings = Settings(logout=logout)
-    return detach(DetachRequest(OP, VolumeUid.parse(UID), wait_ms, vanished), settings).removed
 
 
 def everything() -> list[InspectReply]:
@@ -188,58 +161,6 @@ def test_a_wwid_that_could_not_be_forgotten_is_no_success_and_forgotten_by_the_n
     attached.script("multipath", "exit 0")
     ask()
     assert attached.events[-1] == f"multipath -w 3{UID}"
-
-
-def logouts(host: Host) -> list[str]:
-    return [event for event in host.events if event.startswith("iscsiadm")]
-
-
-@pytest.fixture
-def seen(attached: Host) -> Host:
-    """The volume was attached through a session each; the first has another volume's disk besides."""
-    used = attached.root / "used"
-    used.mkdir()
-    for number, portal in enumerate(PORTALS):
-        attached.session(number, portal)
-        (used / str(number)).touch()
-    return attached
-
-
-def test_no_session_is_ended(seen: Host) -> None:
-    ask()
-    assert logouts(seen) == []
-
-
-def test_where_it_is_asked_for_a_session_without_a_device_is_ended(seen: Host) -> None:
-    ask(logout=True)
-    assert logouts(seen) == ["iscsiadm -m session -r 1 --logout"]
-    assert [path.name for path in (seen.root / "used").iterdir()] == ["0"]
-
-
-def test_a_session_that_no_volume_was_attached_through_is_not_ended(seen: Host) -> None:
-    """Not even when it leads to the same target through the same portal, as with two interfaces."""
-    seen.session(2, PORTALS[1])
-    ask(logout=True)
-    assert logouts(seen) == ["iscsiadm -m session -r 1 --logout"]
-
-
-def test_a_session_that_was_left_is_ended_though_the_volume_is_gone_already(seen: Host) -> None:
-    ask()
-    ask(logout=True)
-    assert len(logouts(seen)) == 1
-
-
-def test_no_session_is_ended_that_an_attach_may_be_about_to_use(seen: Host) -> None:
-    with iscsi.using(time.monotonic() + 5) as using:
-        assert using
-        ask(logout=True)
-    assert logouts(seen) == []
-
-
-def test_a_logout_that_fails_keeps_nothing_attached(seen: Host, capfd: pytest.CaptureFixture[str]) -> None:
-    seen.script("iscsiadm", "exit 9")
-    assert set(ask(logout=True)) >= {"sda", "sdb"}
-    assert "A session stays: iscsiadm ended with status 9" in capfd.readouterr().err
 
 
 def test_the_licence_of_a_broken_off_format_goes_with_the_volume_and_not_with_a_detach(

@@ -22,7 +22,8 @@ from instorage.wire.verbs import (
     IscsiPath,
     Multipath,
 )
-from tests.helper.host import GIB, OTHER, TARGET, UID, Host
+from tests.helper.host import OTHER, UID, Host
+from tests.helper.sysfs import GIB, TARGET
 
 pytestmark = pytest.mark.subprocess
 OP, VOLUME = RequestId("test1"), VolumeUid.parse(UID)

@@ -16,7 +16,7 @@ from instorage.wire.fault import Code
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest, Multipath
 from tests.helper.host import OTHER, UID, Host
-from tests.helper.test_mount_rules import MOUNTED, Rig
+from tests.helper.mounting import MOUNTED, Rig
 
 pytestmark = pytest.mark.subprocess
 

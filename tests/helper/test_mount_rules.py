@@ -4,78 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from helper import child, device, filesystem, mounts, scsi
+from helper import child, device, mounts
 from helper import mount as mounting
-from helper.mounts import Row
-from helper.settings import Settings
-from helper.target import Place
 from helper.unmount import unmount
-from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
-from instorage.wire.verbs import MountReply, MountRequest, Multipath, UnmountRequest
-from tests.helper.host import GIB, OTHER, UID, Host
+from instorage.wire.fault import Code
+from instorage.wire.values import FsType
+from instorage.wire.verbs import UnmountRequest
+from tests.helper.host import UID
+from tests.helper.mounting import MOUNTED, Rig, rig
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+__all__ = ["rig"]
 pytestmark = pytest.mark.subprocess
-
-NUMBER = "0:0"  # what a plain file in the place of a device has
-MOUNTED = Row(9, NUMBER, "/", "/x", ["rw"], "ext4", "/dev/x", ["rw"])
-
-
-class Rig:
-    """A verified volume; `rows` are what is found at the target, one look after the other."""
-
-    def __init__(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.host = host
-        self.rows: list[Row | None] = [None, MOUNTED]
-        self.settings = Settings(roots=(str(host.root),))
-        mounts_folder = host.root / "plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts"
-        (mounts_folder / "pvc-1").mkdir(parents=True)
-        host.disk("sda", "0:0:0:1", UID)
-        name = host.map(UID, "sda")
-        (host.root / f"sys/block/{name}/dev").write_text(NUMBER)
-        self.request = MountRequest(
-            RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(GIB), str(mounts_folder / "pvc-1"),
-            FsType.parse("ext4"), False, False, Multipath.PREFERRED,
-        )  # fmt: skip
-        self.prepared = ("ext4", False)
-        monkeypatch.setattr(mounting, "prepare", lambda *_: self.prepared)
-        monkeypatch.setattr(Place, "row", lambda _: self.rows.pop(0))
-        monkeypatch.setattr(filesystem, "opened", lambda *_: os.open("/dev/null", os.O_RDONLY))
-        monkeypatch.setattr(scsi, "forbid_writes", lambda device: host.note(f"read-only {device}"))
-        monkeypatch.setattr(mounts, "mount", self._mount)
-        monkeypatch.setattr(mounts, "unmount", lambda _, target: host.note(f"unmount {target}"))
-
-    def _mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-        self.host.note(f"mount {kind} {'ro' if flags & mounts.RDONLY else 'rw'} {data}".strip())
-
-    def ask(self, **changed: Any) -> MountReply:
-        return mounting.mount(replace(self.request, **changed), self.settings)
-
-    def refused(self, code: Code, **changed: Any) -> str:
-        with pytest.raises(Fault) as raised:
-            self.ask(**changed)
-        assert raised.value.code is code, raised.value
-        return raised.value.sentence
-
-    def did(self, *words: str) -> list[str]:
-        return [event for event in self.host.events if event.startswith(words)]
-
-
-@pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    host = Host(tmp_path)
-    host.patch(monkeypatch)
-    yield Rig(host, monkeypatch)
-    host.close()
 
 
 def test_checked_and_then_mounted(rig: Rig) -> None:
@@ -200,56 +144,6 @@ def test_a_part_of_the_volume_at_the_target_is_not_the_volume(rig: Rig, part: di
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"),
-    [
-        ("ext4", "errors=remount-ro,noload"),
-        ("ext3", "errors=remount-ro,noload"),
-        ("xfs", "nouuid,norecovery"),
-    ],
-)
-def test_a_volume_with_other_readers_is_never_replayed(rig: Rig, kind: str, data: str) -> None:
-    rig.prepared = (kind, False)
-    rig.rows[1] = MOUNTED._replace(options=["ro"])
-    rig.ask(read_only=True, shared=True, fs_type=FsType.parse(kind))
-    assert rig.did("mount", "fsck") == [f"mount {kind} ro {data}"]
-    assert len(rig.did("read-only")) == 2, "the path and the map take writes"
-
-
-def test_a_volume_with_other_readers_is_never_writable(rig: Rig) -> None:
-    assert "other readers" in rig.refused(Code.NOT_ALLOWED, shared=True)
-    assert not rig.did("mount")
-
-
-def test_a_disk_that_became_another_volume_is_not_mounted(rig: Rig) -> None:
-    (rig.host.root / "page83/sda").write_text(OTHER)
-    assert OTHER in rig.refused(Code.WRONG_DEVICE)
-    assert not rig.did("mount", "fsck")
-
-
-def test_a_volume_that_is_used_elsewhere_is_not_mounted(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(name: str) -> int:
-        raise OSError(16, "Device or resource busy")
-
-    monkeypatch.setattr(scsi, "exclusive", busy)
-    rig.host.mounted(NUMBER, "/mnt/by-hand")
-    assert "/mnt/by-hand" in rig.refused(Code.DEVICE_BUSY)
-    assert not rig.did("mount", "fsck")
-
-
-def test_a_volume_that_only_the_kernel_knows_to_be_used_is_not_mounted(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A mount in a namespace that no process is in any more."""
-
-    def busy(name: str) -> int:
-        raise OSError(16, "Device or resource busy")
-
-    monkeypatch.setattr(scsi, "exclusive", busy)
-    assert "a mount that no process sees" in rig.refused(Code.DEVICE_BUSY)
-    assert not rig.did("mount", "fsck")
-
-
-@pytest.mark.parametrize(
     ("second", "ends"), [("unmapped", True), (UID, False), ("silent", False), ("blocked", False)]
 )
 def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_is_gone(
@@ -283,13 +177,3 @@ def test_a_lun_that_is_said_to_be_gone_for_an_instant_is_not_gone(
     says.write_text("unmapped")
     monkeypatch.setattr(child, "gather", gather)
     assert not device.unmapped(device.find(UID), time.monotonic() + 5)
-
-
-def test_the_kernel_refuses_writes_to_a_device_that_is_to_be_read_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = []
-    monkeypatch.setattr(scsi, "DEV", "/dev")
-    monkeypatch.setattr(scsi.fcntl, "ioctl", lambda _, number, data: asked.append((number, data)))
-    scsi.forbid_writes("null")
-    assert asked == [(0x125D, b"\1\0\0\0")]

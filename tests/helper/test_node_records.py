@@ -15,7 +15,8 @@ from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest, IscsiPath
-from tests.helper.host import TARGET, UID, Host
+from tests.helper.host import UID, Host
+from tests.helper.sysfs import TARGET
 
 if TYPE_CHECKING:
     from helper import scsi

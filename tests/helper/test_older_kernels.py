@@ -14,7 +14,7 @@ import pytest
 from helper import device, mounts
 from helper.bind import bind
 from helper.settings import Settings
-from instorage.wire.values import RequestId
+from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import BindRequest
 from tests.helper.host import UID
 from tests.helper.own_mounts import apart
@@ -52,7 +52,9 @@ def test_a_pod_gets_its_directory_with_all_restrictions_though_a_call_is_missing
 
     def job() -> list[list[str]]:
         mounts.mount("x", str(tmp_path / DEVICE), "tmpfs", mounts.OPTIONS["noatime"])
-        request = BindRequest(RequestId("test1"), str(tmp_path / DEVICE), str(tmp_path / POD), read_only)
+        request = BindRequest(
+            RequestId("test1"), VolumeUid.parse(UID), str(tmp_path / DEVICE), str(tmp_path / POD), read_only
+        )
         bind(request, settings)
         return [row.options for row in mounts.table() if row.target == str(tmp_path / POD)]
 

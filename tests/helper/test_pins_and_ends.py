@@ -12,7 +12,8 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.growth import RescanRequest
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import AttachRequest, DetachRequest, IscsiPath, Multipath
-from tests.helper.host import GIB, TARGET, UID, Host
+from tests.helper.host import UID, Host
+from tests.helper.sysfs import GIB, TARGET
 
 pytestmark = pytest.mark.subprocess
 OP, VOLUME, SIZE = RequestId("test1"), VolumeUid.parse(UID), Bytes.parse(GIB)

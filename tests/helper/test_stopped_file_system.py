@@ -20,7 +20,8 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.growth import GrowFilesystemRequest
 from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
 from instorage.wire.verbs import BindRequest, InspectRequest, MountRequest, Multipath
-from tests.helper.host import GIB, UID, Host
+from tests.helper.host import UID, Host
+from tests.helper.sysfs import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ class Rig:
         return mount(request, self.settings)
 
     def bind(self, *, read_only: bool = False) -> object:
-        return bind(BindRequest(OP, self.target, str(self.pod), read_only), self.settings)
+        return bind(BindRequest(OP, VOLUME, self.target, str(self.pod), read_only), self.settings)
 
     def grow(self) -> object:
         return grow_filesystem(GrowFilesystemRequest(OP, VOLUME, self.target), self.settings)

@@ -138,7 +138,7 @@ class Rig:
 
     def bind(self, volume: Volume, *, read_only: bool = False) -> dict[str, Any]:
         """Bind into the pod's directory."""
-        ends = {"source": volume.device_mount, "target": volume.pod_directory}
+        ends = {"uid": volume.uid, "source": volume.device_mount, "target": volume.pod_directory}
         return self.call("Bind", read_only=read_only, **ends)
 
     def unmount(self, target: str) -> str | None:

@@ -40,7 +40,10 @@ def test_a_file_system_that_the_kernel_stopped_goes_to_no_pod_until_it_was_check
     stop(rig, volume)
     for verb in ("Bind", "Mount", "GrowFilesystem"):
         asked = {
-            "Bind": {"source": volume.device_mount, "target": volume.pod_directory, "read_only": False},
+            "Bind": {
+                **{"uid": volume.uid, "source": volume.device_mount},
+                **{"target": volume.pod_directory, "read_only": False},
+            },
             "Mount": {
                 **{"uid": volume.uid, "target": volume.device_mount, "fs_type": kind, "read_only": False},
                 **{"size": volume.size, "may_format": False, "multipath": "required"},

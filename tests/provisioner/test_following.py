@@ -10,13 +10,13 @@ import pytest
 
 from provisioner.cluster import CLASSES, Cluster
 from provisioner.reflection import Reflection
-from tests.provisioner.conftest import until
+from tests.provisioner.program import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.cluster import Object
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
     from tools.kube.control_plane import ControlPlane
 
 pytestmark = pytest.mark.kube

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.lease import LEASE_SECONDS, RENEW_SECONDS
-from tests.provisioner.conftest import ROOT, asked, until
+from tests.provisioner.conftest import asked
+from tests.provisioner.program import ROOT, until
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
-    from tests.provisioner.conftest import Program, World
+    from tests.provisioner.program import Program
+    from tests.provisioner.world import World
     from tools.kube.control_plane import ControlPlane
 
 WINDOWS, WINDOW = 20 if WHOLE else 4, 15.0  # seconds: one that waits looks at the lease once in each

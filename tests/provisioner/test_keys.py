@@ -13,14 +13,14 @@ from instorage.tenancy.adopted import parse_line
 from instorage.tenancy.grant import Grant
 from instorage.tenancy.signature import SigningKey, verified
 from provisioner.cluster import VOLUMES, Refusal
-from tests.provisioner.conftest import ROOT, until
+from tests.provisioner.program import ROOT, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from provisioner.cluster import Cluster, Object
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 DRIVER = "inspur/instorage-flexvolume"

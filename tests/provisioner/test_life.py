@@ -10,10 +10,10 @@ from instorage.tenancy.grant import Grant
 from instorage.tenancy.signature import SigningKey, verified
 from provisioner.cluster import VOLUMES
 from provisioner.persistent_volume import FINALIZER
-from tests.provisioner.conftest import until
+from tests.provisioner.program import until
 
 if TYPE_CHECKING:
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 GIB = 1 << 30

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provisioner.conftest import Program, World
 from tests.provisioner.installed import FOLDER, Installed
+from tests.provisioner.program import Program
+
+if TYPE_CHECKING:
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 HERE = Path(__file__).parent

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.cluster import VOLUMES
-from tests.provisioner.conftest import CLAIMS, until
+from tests.provisioner.program import until
+from tests.provisioner.world import CLAIMS
 
 if TYPE_CHECKING:
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 CLAIM_COUNT = 100

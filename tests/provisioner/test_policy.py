@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cluster import Cluster, Refusal
-from tests.provisioner.conftest import until
 from tests.provisioner.manifests import create, documents
+from tests.provisioner.program import until
 from tools.kube.control_plane import ControlPlane
 
 if TYPE_CHECKING:

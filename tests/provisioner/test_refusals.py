@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cluster import CLASSES
-from tests.provisioner.conftest import until
+from tests.provisioner.program import until
 
 if TYPE_CHECKING:
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 PARAMETERS = {

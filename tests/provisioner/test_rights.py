@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.provisioner.conftest import ROOT, asked, until
+from tests.provisioner.conftest import asked
+from tests.provisioner.program import ROOT, until
 
 if TYPE_CHECKING:
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
     from tools.kube.control_plane import ControlPlane
 
 pytestmark = pytest.mark.kube

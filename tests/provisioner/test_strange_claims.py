@@ -9,13 +9,15 @@ import pytest
 from provisioner.cluster import LEASES, VOLUMES, Cluster, Refusal
 from provisioner.lease import lease_name
 from provisioner.persistent_volume import FINALIZER, PROVISIONED_BY
-from tests.provisioner.conftest import CLAIMS, may_renew, until
+from tests.provisioner.conftest import may_renew
+from tests.provisioner.program import until
+from tests.provisioner.world import CLAIMS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.cluster import Object
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"

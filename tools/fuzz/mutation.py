@@ -154,7 +154,7 @@ def _parameters(verb: str, root: str, random: Random) -> dict[str, Any]:
         "Unlock": {},
         "Attach": {"uid": UID, "size": 1 << 30, "paths": [dict(path)], "multipath": "required", "wait_ms": 0},
         "Detach": {"uid": UID, "wait_ms": 0},
-        "Bind": {"source": device, "target": pod, "read_only": random.random() < 0.5},
+        "Bind": {"uid": UID, "source": device, "target": pod, "read_only": random.random() < 0.5},
         "Unmount": {"target": random.choice((device, pod))},
         "Mount": {
             "uid": UID,

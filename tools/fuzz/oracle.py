@@ -88,7 +88,7 @@ _EFFECTS: dict[str, tuple[dict[str, Callable[[Any], bool]], tuple[str, ...]]] = 
         },
         ("options", "shared"),
     ),
-    "Bind": ({"source": _text(".*"), "target": _text(".*"), "read_only": _flag}, ()),
+    "Bind": ({"uid": _UID, "source": _text(".*"), "target": _text(".*"), "read_only": _flag}, ()),
     "Unmount": ({"target": _text(".*")}, ()),
     "Rescan": ({"uid": _UID, "size": _SIZE, "wait_ms": _TIME}, ()),
     "GrowFilesystem": ({"uid": _UID, "target": _text(".*")}, ()),

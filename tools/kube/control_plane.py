@@ -1,6 +1,6 @@
 """A control plane of etcd, API server, controller manager and scheduler on loopback.
 
-Every process runs on a leash (tools/lab/leash.py): it ends when this process does, in whatever way.
+Its processes end when this one does, in whatever way (tools/kube/processes.py).
 """
 
 import contextlib
@@ -9,38 +9,22 @@ import random
 import shutil
 import socket
 import ssl
-import subprocess
-import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
 
 from tools.kube import build
 from tools.kube.certificates import Authority, signing_key
-from tools.lab.fault import LabFault
+from tools.kube.documents import AUDIT, kubeconfig, way_to_kubelets
+from tools.kube.processes import Processes
 
-LEASH: Final = Path(__file__).parents[1] / "lab" / "leash.py"
 ETCD: Final = "/usr/bin/etcd"
 BWRAP: Final = "/usr/bin/bwrap"
 PORTS: Final = (20000, 32000)  # below those of outgoing connections (net.ipv4.ip_local_port_range)
-START_SECONDS: Final = 60.0  # a deadline, not the usual time
 SERVICES: Final = "10.96.0.0/24"
 ISSUER: Final = "https://kubernetes.default.svc"
-# what service accounts of kube-system ask for, but kube-controller-manager's own: shows which rights are used
-AUDIT: Final = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [
-        {"level": "None", "users": ["system:kube-controller-manager"]},
-        {"level": "Metadata", "userGroups": ["system:serviceaccounts:kube-system"]},
-        {"level": "None"},
-    ],
-}
 
 
 class ControlPlane:
@@ -65,7 +49,7 @@ class ControlPlane:
         self._kubelets = kubelets
         self._addresses = addresses
         self._directory = Path(tempfile.mkdtemp(prefix="instorage-kube-"))
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes = Processes(self._directory)
         self._etcd, self._peers, self.port, self._manager, self._scheduler = free_ports(5)
         self._authority = Authority(self._directory / "pki")
         self.pki = self._directory / "pki"
@@ -96,16 +80,8 @@ class ControlPlane:
             if token
             else {"client-certificate": f"{pki / user}.crt", "client-key": f"{pki / user}.key"}
         )
-        cluster = {"server": self.url, "certificate-authority": str(pki / "ca.crt")}
         path = self._directory / f"{user}.kubeconfig"
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": user, "user": login}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
-            "current-context": "test",
-        }
+        document = kubeconfig(self.url, pki / "ca.crt", user, login)
         path.write_text(json.dumps(document))
         return path
 
@@ -116,7 +92,7 @@ class ControlPlane:
     def start_apiserver(self) -> None:
         """Start the API server, on the same port each time, and wait until it is ready."""
         pki = self.pki
-        self._start(
+        self._processes.start(
             "kube-apiserver", build.program("kube-apiserver"),
             "--bind-address=127.0.0.1", f"--secure-port={self.port}", "--insecure-port=0",
             "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
@@ -129,7 +105,7 @@ class ControlPlane:
             f"--audit-policy-file={self._directory}/audit-policy",
             f"--audit-log-path={self._directory}/audit.log", *self._way_to_kubelets(),
         )  # fmt: skip
-        self._wait("kube-apiserver", lambda: self._answers(f"{self.url}/readyz"))
+        self._processes.wait("kube-apiserver", lambda: self._answers(f"{self.url}/readyz"))
 
     def start_manager(self) -> None:
         """Start kube-controller-manager; it ends by itself when it loses the API server for long.
@@ -140,7 +116,7 @@ class ControlPlane:
         mine = self.kubeconfig("manager")
         program = build.program("kube-controller-manager")
         self.plugins.mkdir(exist_ok=True)
-        self._start(
+        self._processes.start(
             "kube-controller-manager", BWRAP, "--die-with-parent", "--ro-bind", program, "/manager",
             *(word for path in (pki, mine) for word in ("--ro-bind", path, path)),
             "--bind", self.plugins, self.plugins, "--dev", "/dev", "--dir", "/certificates",
@@ -153,36 +129,23 @@ class ControlPlane:
             f"--kube-api-burst={self._requests * 3 // 2}",
             f"--flex-volume-plugin-dir={self.plugins}",
         )  # fmt: skip
-        self._wait("kube-controller-manager", lambda: self._answers(_health(self._manager)))
+        self._processes.wait("kube-controller-manager", lambda: self._answers(_health(self._manager)))
 
     def _start_scheduler(self) -> None:
         mine = self.kubeconfig("scheduler")
-        self._start(
+        self._processes.start(
             "kube-scheduler", build.program("kube-scheduler"), f"--kubeconfig={mine}",
             f"--authentication-kubeconfig={mine}", f"--authorization-kubeconfig={mine}",
             "--bind-address=127.0.0.1", "--port=0", f"--secure-port={self._scheduler}",
             f"--cert-dir={self.pki}", "--leader-elect=false",
         )  # fmt: skip
-        self._wait("kube-scheduler", lambda: self._answers(_health(self._scheduler)))
+        self._processes.wait("kube-scheduler", lambda: self._answers(_health(self._scheduler)))
 
     def _way_to_kubelets(self) -> tuple[str, ...]:
         if self._kubelets is None:
             return ()
-        egress = {
-            "apiVersion": "apiserver.k8s.io/v1beta1",
-            "kind": "EgressSelectorConfiguration",
-            "egressSelections": [
-                {
-                    "name": "cluster",
-                    "connection": {
-                        "proxyProtocol": "HTTPConnect",
-                        "transport": {"uds": {"udsName": str(self._kubelets)}},
-                    },
-                }
-            ],
-        }
         written = self._directory / "egress"
-        written.write_text(json.dumps(egress))
+        written.write_text(json.dumps(way_to_kubelets(self._kubelets)))
         return (
             f"--egress-selector-config-file={written}",
             "--kubelet-preferred-address-types=InternalIP",
@@ -193,16 +156,11 @@ class ControlPlane:
 
     def end(self, name: str) -> None:
         """Kill one of etcd, kube-apiserver, kube-controller-manager, kube-scheduler."""
-        process = self._processes.pop(name)
-        if process.stdin is not None and process.poll() is None:
-            process.stdin.write(b".")
-            process.stdin.close()
-        process.wait(timeout=10)
+        self._processes.end(name)
 
     def stop(self) -> None:
         """End everything and remove its directory."""
-        for name in reversed(list(self._processes)):
-            self.end(name)
+        self._processes.end_all()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def audited(self) -> list[dict[str, Any]]:
@@ -212,7 +170,7 @@ class ControlPlane:
 
     def log(self, name: str) -> str:
         """Return what a program has written."""
-        return (self._directory / f"{name}.log").read_text(errors="replace")
+        return self._processes.log(name)
 
     def _certificates(self) -> None:
         issue = self._authority.issue
@@ -227,31 +185,13 @@ class ControlPlane:
 
     def _start_etcd(self) -> None:
         clients, peers = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peers}"
-        self._start(
+        self._processes.start(
             "etcd", ETCD, f"--data-dir={self._directory}/etcd", "--unsafe-no-fsync", "--log-level=warn",
             f"--listen-client-urls={clients}", f"--advertise-client-urls={clients}",
             f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}",
             f"--initial-cluster=default={peers}",
         )  # fmt: skip
-        self._wait("etcd", lambda: self._answers(f"{clients}/health"))
-
-    def _start(self, name: str, *argv: str | Path) -> None:
-        with (self._directory / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, "-I", str(LEASH), str(self._directory), *map(str, argv)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=self._directory,
-                env={"PATH": "/usr/bin:/bin", "HOME": str(self._directory)},
-            )
-
-    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not ready():
-            if self._processes[name].poll() is not None or time.monotonic() > deadline:
-                raise LabFault("kube-start", f"{name} did not come up:\n{self.log(name)[-3000:]}")
-            time.sleep(0.05)
+        self._processes.wait("etcd", lambda: self._answers(f"{clients}/health"))
 
     def _answers(self, url: str) -> bool:
         context = ssl.create_default_context(cafile=str(self._authority.certificate))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.lab.kube.conftest import KEEP_RUNNING, until
+from tests.lab.kube.world import KEEP_RUNNING, until
 from tools.kube import api
 from tools.kube.container_images import BUSYBOX
 
 if TYPE_CHECKING:
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 DEPLOY = Path(__file__).parents[3] / "deploy"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.lab.kube.conftest import until
+from tests.lab.kube.world import until
 from tools.install import PLUGIN, STUB
 from tools.kube import api
 from tools.kube.container_images import BUSYBOX, PAUSE
@@ -16,7 +16,7 @@ from tools.kube.container_images import BUSYBOX, PAUSE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 MANIFEST = Path(__file__).parents[3] / "deploy/stub-daemonset.yaml"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.kube.conftest import CLASS, storage_class, until
+from tests.lab.kube.world import CLASS, storage_class, until
 from tests.soak import WHOLE
 from tools.kube import api
 
 if TYPE_CHECKING:
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
     from tools.kube.cluster import Cluster
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]

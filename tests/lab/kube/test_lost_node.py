@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.kube.conftest import until
+from tests.lab.kube.world import until
 from tests.soak import WHOLE
 from tools.kube.cluster import RUNNING_LIMIT
 from tools.kube.control_agent import ControlAgent
@@ -14,7 +14,7 @@ from tools.kube.control_agent import ControlAgent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
     from tools.kube.cluster import Cluster
     from tools.lab import Lab
     from tools.lab.product import Product

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.kube.conftest import until
+from tests.lab.kube.world import until
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
     from tools.lab import Lab, Machine
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]

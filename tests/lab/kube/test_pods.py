@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.kube.conftest import until
+from tests.lab.kube.world import until
 from tools.kube import api
 
 if TYPE_CHECKING:
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 

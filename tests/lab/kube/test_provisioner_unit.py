@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.kube.conftest import until
+from tests.lab.kube.world import until
 from tools.install import PARTS, PROVISIONER, ROOT, SITE, as_tar
 from tools.kube.machines import API_ADDRESS, API_PORT
 from tools.kube.provisioner import ACCOUNT
@@ -21,7 +21,7 @@ from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT
 
 if TYPE_CHECKING:
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
     from tools.kube.provisioner import Provisioner
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.kube.conftest import until
+from tests.lab.kube.world import until
 from tests.soak import WHOLE
 from tools.lab import LabFault
 
 if TYPE_CHECKING:
-    from tests.lab.kube.conftest import World
+    from tests.lab.kube.world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 

@@ -1,0 +1,91 @@
+"""What sysfs, /dev and multipath's WWIDs show of sessions, disks and maps, in a directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from helper import scsi
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GIB = 1 << 30
+TARGET = "iqn.2004-12.com.inspur:mcs.node1"
+
+
+def page(uid: str) -> bytes:
+    """Return a page 0x83 with an NAA identifier, as `vpd_pg83` of sysfs has it."""
+    body = bytes((1, 3, 0, 16)) + bytes.fromhex(uid) if len(uid) == 32 else b""
+    return bytes((0, 0x83)) + len(body).to_bytes(2, "big") + body
+
+
+@dataclass
+class Sysfs:
+    """Everything is below `root`."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        classes = [f"sys/class/{name}" for name in ("iscsi_session", "iscsi_connection", "scsi_host")]
+        for name in ("sys/block", "sys/bus/scsi/devices", "dev/mapper", "page83", *classes):
+            (self.root / name).mkdir(parents=True)
+        (self.root / "wwids").write_text("")
+        self._numbers = iter(range(1, 1000))
+
+    def session(self, number: int, portal: str, target: str = TARGET) -> None:
+        """Log in: SCSI host `number`, target id 0."""
+        address, _, port = portal.rpartition(":")
+        at = self.root / f"sys/devices/host{number}/session{number}/iscsi_session/session{number}"
+        self._write(at, state="LOGGED_IN", targetname=target, target_id="0")
+        (self.root / f"sys/class/iscsi_session/session{number}").symlink_to(at)
+        peer = self.root / f"sys/class/iscsi_connection/connection{number}:0"
+        self._write(peer, persistent_address=address, persistent_port=port)
+        self._write(self.root / f"sys/class/scsi_host/host{number}", scan="")
+
+    def disk(
+        self,
+        name: str,
+        hctl: str,
+        uid: str,
+        size: int = GIB,
+        *,
+        says: str | None = None,
+        maker: str = scsi.MAKER,
+    ) -> None:
+        """A disk that the kernel has found; `says` is what page 0x83 gives now."""
+        device = self.root / f"sys/bus/scsi/devices/{hctl}"
+        vendor, _, model = maker.partition(" ")
+        self._write(device, state="running", vendor=vendor, model=model, delete="", rescan="")
+        (device / "vpd_pg83").write_bytes(page(uid))
+        (device / "block" / name).mkdir(parents=True)
+        block = self.root / f"sys/block/{name}"
+        self._write(block, dev=f"8:{next(self._numbers)}", size=str(size // 512))
+        (block / "holders").mkdir()
+        (block / "device").symlink_to(device)
+        (self.root / "page83" / name).write_text(uid if says is None else says)
+        (self.root / "dev" / name).touch()
+
+    def map(self, uid: str, *disks: str, size: int = GIB) -> str:
+        """A map that multipathd has made."""
+        name = f"dm-{next(self._numbers)}"
+        at = self.root / f"sys/block/{name}"
+        self._write(at, dev=f"253:{name[3:]}", size=str(size // 512))
+        self._write(at / "dm", uuid=f"mpath-3{uid}", name=f"3{uid}")
+        (at / "holders").mkdir()
+        (at / "slaves").mkdir()
+        for disk in disks:
+            (at / "slaves" / disk).touch()
+            (self.root / f"sys/block/{disk}/holders/{name}").touch()
+        (self.root / "dev" / name).touch()
+        (self.root / "wwids").write_text(f"/3{uid}/\n")
+        return name
+
+    def names(self) -> list[str]:
+        """The block devices that are there."""
+        return sorted(path.name for path in (self.root / "sys/block").iterdir())
+
+    def _write(self, folder: Path, **attributes: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in attributes.items():
+            (folder / name).write_text(value)

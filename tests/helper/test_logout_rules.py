@@ -1,0 +1,70 @@
+"""Sessions after a detach: none is ended unasked, none that others may need (safety.md 13)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helper import iscsi
+from tests.helper.detaching import ask, attached, host
+
+if TYPE_CHECKING:
+    from tests.helper.host import Host
+
+__all__ = ["attached", "host"]
+pytestmark = pytest.mark.subprocess
+PORTALS = ("10.9.0.1:3260", "10.9.0.2:3260")
+
+
+def logouts(host: Host) -> list[str]:
+    return [event for event in host.events if event.startswith("iscsiadm")]
+
+
+@pytest.fixture
+def seen(attached: Host) -> Host:
+    """The volume was attached through a session each; the first has another volume's disk besides."""
+    used = attached.root / "used"
+    used.mkdir()
+    for number, portal in enumerate(PORTALS):
+        attached.session(number, portal)
+        (used / str(number)).touch()
+    return attached
+
+
+def test_no_session_is_ended(seen: Host) -> None:
+    ask()
+    assert logouts(seen) == []
+
+
+def test_where_it_is_asked_for_a_session_without_a_device_is_ended(seen: Host) -> None:
+    ask(logout=True)
+    assert logouts(seen) == ["iscsiadm -m session -r 1 --logout"]
+    assert [path.name for path in (seen.root / "used").iterdir()] == ["0"]
+
+
+def test_a_session_that_no_volume_was_attached_through_is_not_ended(seen: Host) -> None:
+    """Not even when it leads to the same target through the same portal, as with two interfaces."""
+    seen.session(2, PORTALS[1])
+    ask(logout=True)
+    assert logouts(seen) == ["iscsiadm -m session -r 1 --logout"]
+
+
+def test_a_session_that_was_left_is_ended_though_the_volume_is_gone_already(seen: Host) -> None:
+    ask()
+    ask(logout=True)
+    assert len(logouts(seen)) == 1
+
+
+def test_no_session_is_ended_that_an_attach_may_be_about_to_use(seen: Host) -> None:
+    with iscsi.using(time.monotonic() + 5) as using:
+        assert using
+        ask(logout=True)
+    assert logouts(seen) == []
+
+
+def test_a_logout_that_fails_keeps_nothing_attached(seen: Host, capfd: pytest.CaptureFixture[str]) -> None:
+    seen.script("iscsiadm", "exit 9")
+    assert set(ask(logout=True)) >= {"sda", "sdb"}
+    assert "A session stays: iscsiadm ended with status 9" in capfd.readouterr().err

@@ -1,0 +1,59 @@
+"""Root code: what its main loads is listed, and little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+ALLOWED = {"filelock", "sdnotify", "systemd"}
+
+MAX_LINES = 3200  # of code: no blank lines, comments, docstrings; Fibre Channel, to come, included
+
+SHOW_MODULES = """
+import sys
+sys.path[:0] = [sys.argv[1]]
+import helper.__main__
+for name, module in sorted(sys.modules.items()):
+    print(name, getattr(module, "__file__", None) or "-")
+"""
+
+
+@pytest.mark.subprocess
+def test_root_code_loads_nothing_that_is_not_listed_and_is_small() -> None:
+    argv = [sys.executable, "-I", "-c", SHOW_MODULES, str(ROOT)]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    loaded = dict(line.split(" ", 1) for line in shown.stdout.splitlines())
+    foreign = {name.partition(".")[0] for name, file in loaded.items() if "site-packages" in file}
+    assert foreign - {"_distutils_hack", "__editable___instorage_k8s_3_0_0_dev0_finder"} == ALLOWED
+    ours = {name: file for name, file in loaded.items() if file.startswith(str(ROOT / "helper"))}
+    wire = {name: file for name, file in loaded.items() if name.partition(".")[0] == "instorage"}
+    assert all(name in ("instorage", "instorage.wire") or name.startswith("instorage.wire.") for name in wire)
+    lines = {name: _code_lines(Path(file)) for name, file in (ours | wire).items()}
+    print(f"{sum(lines.values())}: {lines}")
+    assert sum(lines.values()) <= MAX_LINES
+
+
+def _code_lines(path: Path) -> int:
+    """Count the lines that hold code."""
+    source = path.read_text(encoding="utf-8")
+    silent = (
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    )
+    held: set[int] = set()
+    for token in tokenize.generate_tokens(iter(source.splitlines(keepends=True)).__next__):
+        if token.type not in silent and not (
+            token.type == tokenize.STRING and token.line.strip()[:3] == '"""'
+        ):
+            held.update(range(token.start[0], token.end[0] + 1))
+    return len(held)
