@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,250}[a-z0-9])?"
 DNS = re.compile(rf"{LABEL}(\.{LABEL})*")
-NAMES = st.from_regex(DNS, fullmatch=True).filter(lambda name: len(name) <= 253)
+NAMES = st.from_regex(r"[a-z0-9]{1,20}([-.][a-z0-9]{1,20}){0,8}", fullmatch=True)
 LONG = st.integers(225, 238).map(lambda at: f"{'a' * at}-{'b' * 6}.c")
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(NAMES | LONG)
 def test_an_events_name_is_a_dns_name_of_at_most_253_characters(name: str) -> None:
     events = Events(cast("Cluster", None), "instorage-provisioner", "host")
