@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CLAIM_COUNT, PV_COUNT = 10_000, 2_000
 PAGE = 500
-MEMORY = 110 + CLAIM_COUNT // 100  # MiB of resident memory: 10 KiB an object
+MEMORY = 160  # MiB of resident memory
 START = 10 + CLAIM_COUNT / 500  # seconds until it works
 REST = 30.0  # seconds that are looked at
 REST_CPU = 0.02  # of a core
