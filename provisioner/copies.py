@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Changed = Callable[[Object | None, Object | None], None]
 
+_NAME, _CLAIM = "name/", "claim/"  # what a PV is found by
+
 
 class Copies:
     """Follows the three kinds; tells of changes as a `Reflection` does, one thread for each kind."""
@@ -24,8 +26,8 @@ class Copies:
         self, cluster: Cluster, class_changed: Changed, volume_changed: Changed, claim_changed: Changed
     ) -> None:
         self._classes = Reflection(cluster, CLASSES, class_changed)
-        self._volumes = Reflection(cluster, VOLUMES, volume_changed, index=_claimed_by)
-        self._claims = Reflection(cluster, CLAIMS, claim_changed, index=class_of)
+        self._volumes = Reflection(cluster, VOLUMES, volume_changed, index=_keys)
+        self._claims = Reflection(cluster, CLAIMS, claim_changed, index=lambda claim: (class_of(claim),))
         self.all = (self._classes, self._volumes, self._claims)
 
     def start(self) -> None:
@@ -70,13 +72,16 @@ class Copies:
 
     def volumes_of(self, claim_uid: str) -> list[Object]:
         """Return the PVs whose claimRef is that claim."""
-        return self._volumes.copy.by(claim_uid) if claim_uid else []
+        return self._volumes.copy.by(f"{_CLAIM}{claim_uid}")
+
+    def volume_named(self, name: str) -> Object | None:
+        """Return the PV of that name."""
+        return next(iter(self._volumes.copy.by(f"{_NAME}{name}")), None)
 
     def bound_volume(self, claim: Object) -> Object | None:
         """Return the PV that a claim is bound to, and that is bound to it."""
-        name = claim["spec"].get("volumeName")
-        of_claim = self.volumes_of(claim["metadata"]["uid"])
-        return next((found for found in of_claim if found["metadata"]["name"] == name), None)
+        found = self.volume_named(str(claim["spec"].get("volumeName") or ""))
+        return found if found in self.volumes_of(claim["metadata"]["uid"]) else None
 
     def array_of_claim(self, uid: str) -> str:
         """Return the array that a claim's class names, "" for none."""
@@ -90,5 +95,6 @@ class Copies:
         return str(persistent_volume.options(volume).get("storageName") or "") if volume else ""
 
 
-def _claimed_by(volume: Object) -> str:
-    return str((volume["spec"].get("claimRef") or {}).get("uid") or "")
+def _keys(volume: Object) -> tuple[str, ...]:
+    claim = (volume["spec"].get("claimRef") or {}).get("uid")
+    return (f"{_NAME}{volume['metadata']['name']}", *((f"{_CLAIM}{claim}",) if claim else ()))

@@ -1,4 +1,4 @@
-"""The objects of one kind as they are known here, found by UID and by one thing that others ask for."""
+"""The objects of one kind as they are known here, found by UID and by what others ask for."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Mirror:
-    """Thread-safe. `index` names what an object is also found by: a name, the UID of its claim.
+    """Thread-safe. `index` gives what an object is also found by: its name, the UID of its claim.
 
     With 10,000 claims a look through all of them for each is a minute of CPU.
     """
 
-    def __init__(self, index: Callable[[Object], str]) -> None:
+    def __init__(self, index: Callable[[Object], tuple[str, ...]]) -> None:
         self._index = index
         self._guard = threading.Lock()
         self._objects: dict[str, Object] = {}
-        self._found: dict[str, dict[str, None]] = {}  # UIDs by index
+        self._found: dict[str, dict[str, None]] = {}  # UIDs by key
 
     def get(self, uid: str) -> Object | None:
         """Return the object of that UID."""
@@ -34,7 +34,7 @@ class Mirror:
             return list(self._objects.values())
 
     def by(self, key: str) -> list[Object]:
-        """Return the objects of that index."""
+        """Return the objects that are found by that key."""
         with self._guard:
             return [self._objects[uid] for uid in self._found.get(key, ())]
 
@@ -48,15 +48,16 @@ class Mirror:
         """Keep an object, or forget it (None); return what was there before."""
         with self._guard:
             old = self._objects.pop(uid, None)
-            if old is not None:
-                self._forget(uid, self._index(old))
+            for key in self._index(old) if old is not None else ():
+                self._forget(uid, key)
             if new is not None:
-                self._found.setdefault(self._index(new), {})[uid] = None
                 self._objects[uid] = new
+                for key in self._index(new):
+                    self._found.setdefault(key, {})[uid] = None
             return old
 
     def _forget(self, uid: str, key: str) -> None:
-        of_key = self._found[key]
+        of_key = self._found.get(key, {})
         of_key.pop(uid, None)
         if not of_key:
-            del self._found[key]
+            self._found.pop(key, None)

@@ -38,7 +38,7 @@ class Reflection:
         cluster: Cluster,
         path: str,
         changed: Callable[[Object | None, Object | None], None],
-        index: Callable[[Object], str] = lambda found: str(found["metadata"]["name"]),
+        index: Callable[[Object], tuple[str, ...]] = lambda found: (str(found["metadata"]["name"]),),
     ) -> None:
         self._cluster = cluster
         self._path = path

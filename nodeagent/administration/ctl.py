@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also from a node that is logged in: it loses what it has not written",
     )
+    to_release.add_argument("--storage", metavar="NAME", help="the one array that is meant (storage[].name)")
     to_release.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
@@ -104,7 +105,9 @@ def _lines(given: argparse.Namespace) -> Iterator[str]:
     if given.command == "barrier":
         return _barrier(given)
     volume = VolumeName.parse(given.volume)
-    return release.release(given.config, volume, given.node, logged_in=given.although_logged_in)
+    return release.release(
+        given.config, volume, given.node, logged_in=given.although_logged_in, storage=given.storage
+    )
 
 
 def _barrier(given: argparse.Namespace) -> Iterator[str]:

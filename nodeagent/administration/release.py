@@ -8,13 +8,14 @@ that node may be writing and loses the volume under its mount (safety.md 14).
 from __future__ import annotations
 
 import contextlib
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from nodeagent.administration.array import USER
 from nodeagent.host import identity
+from nodeagent.volume import fencing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +24,27 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.volume_name import VolumeName
 
-PAUSE_SECONDS = 2.0  # a login that is just being made anew must not look like a dead node
+
+@dataclass(frozen=True)
+class Holding:
+    """What one array says: why it cannot be asked, or whether it has the volume, and for which hosts."""
+
+    array: Array
+    fault: Fault | None = None
+    known: bool = False
+    held: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
-def release(configuration: Path, volume: VolumeName, node: str, *, logged_in: bool) -> Iterator[str]:
-    """Remove the volume's mapping to a node on every array, yield lines for people.
+def release(
+    configuration: Path, volume: VolumeName, node: str, *, logged_in: bool, storage: str | None = None
+) -> Iterator[str]:
+    """Remove the volume's mappings to a node on the array that has them; yield lines for people.
 
-    `logged_in` is the administrator's word that it may be removed from a node that is logged in.
-    `Fault(VOLUME_MISSING)` when no array has the volume, VOLUME_MAPPED when the node lives.
+    Every array is asked, or `storage` alone; one that does not answer is said and stops nothing.
+    `logged_in`: the administrator's word that it may be removed from a node that is logged in.
+    `Fault(VOLUME_MISSING)` when no array has the volume, VOLUME_MAPPED when the node lives or two arrays map
+    a volume of that name to it.
     """
     from instorage.arrays.pool import array_client
     from instorage.configuration.settings import load
@@ -39,43 +53,70 @@ def release(configuration: Path, volume: VolumeName, node: str, *, logged_in: bo
     found = load(configuration)
     assert found.host is not None  # noqa: S101  # demanded by load
     hosts = identity.host_objects(found.host, node)
-    leave_root(USER)
-    known = False
-    for entry in found.storage:
-        array = array_client(entry, Paths.from_environment().state / "known_hosts")
-        with contextlib.closing(array):
-            if array.find_volume(volume) is not None:
-                known = True
-                yield _release(array, volume, node, hosts, logged_in=logged_in)
-    if not known:
+    entries = [entry for entry in found.storage if storage in (None, entry.name)]
+    if not entries:
         named = ", ".join(entry.name for entry in found.storage)
-        text = f"No volume {volume} is on {named}: correct the name; a PV's volume has the PV's name."
-        raise Fault(Code.VOLUME_MISSING, text, volume=volume)
+        text = f"--storage {storage}: no array of that name is in {configuration} (there: {named})."
+        raise Fault(Code.BAD_REQUEST, text, array=storage or "")
+    leave_root(USER)
+    with contextlib.ExitStack() as stack:
+        holdings = []
+        for entry in entries:
+            array = array_client(entry, Paths.from_environment().state / "known_hosts")
+            stack.enter_context(contextlib.closing(array))
+            holdings.append(_asked(array, volume, hosts))
+        _require_one(volume, node, holdings)
+        for one in holdings:
+            yield from _released(one, volume, node, hosts, logged_in=logged_in)
 
 
-def _release(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...], *, logged_in: bool) -> str:
-    mappings = array.mappings(volume)
-    held = next((mapping.host for mapping in mappings if mapping.host in hosts), None)
-    if held is None:
-        others = ", ".join(sorted({mapping.host for mapping in mappings}))
-        where = f"it is mapped to {others}" if others else "it is mapped to no host"
-        return f"Array {array.name} does not map {volume} to {node} ({' or '.join(hosts)}); {where}."
-    if not logged_in and (_lives(array, held) or _lives_still(array, held)):
+def _asked(array: Array, volume: VolumeName, hosts: tuple[str, ...]) -> Holding:
+    try:
+        if array.find_volume(volume) is None:
+            return Holding(array)
+        mapped = [mapping.host for mapping in array.mappings(volume)]
+    except Fault as fault:
+        return Holding(array, fault)
+    held = tuple(host for host in mapped if host in hosts)
+    others = tuple(sorted(set(mapped) - set(held)))
+    return Holding(array, known=True, held=held, others=others)
+
+
+def _require_one(volume: VolumeName, node: str, holdings: list[Holding]) -> None:
+    """Raise unless exactly one volume can be meant, or none is mapped to the node."""
+    holding = [one.array.name for one in holdings if one.held]
+    if len(holding) > 1:
+        text = f"A volume {volume} is mapped to {node} on {' and '.join(holding)}: say which one is meant "
+        raise Fault(Code.VOLUME_MAPPED, f"{text}(--storage NAME).", volume=volume, node=node)
+    if any(one.known for one in holdings):
+        return
+    for one in holdings:
+        if one.fault is not None:
+            raise one.fault
+    named = ", ".join(one.array.name for one in holdings)
+    text = f"No volume {volume} is on {named}: correct the name; a PV's volume has the PV's name."
+    raise Fault(Code.VOLUME_MISSING, text, volume=volume)
+
+
+def _released(
+    one: Holding, volume: VolumeName, node: str, hosts: tuple[str, ...], *, logged_in: bool
+) -> Iterator[str]:
+    if one.fault is not None:
+        yield f"Array {one.array.name} was not asked: {one.fault}"
+    elif one.known and not one.held:
+        where = f"it is mapped to {', '.join(one.others)}" if one.others else "it is mapped to no host"
+        yield f"Array {one.array.name} does not map {volume} to {node} ({' or '.join(hosts)}); {where}."
+    for host in one.held:
+        yield _fenced(one.array, volume, node, host, logged_in=logged_in)
+
+
+def _fenced(array: Array, volume: VolumeName, node: str, host: str, *, logged_in: bool) -> str:
+    if not logged_in and (why := fencing.why_it_lives(array, host)):
         text = (
-            f"Array {array.name} says that host {held} is logged in, so node {node} lives and may have "
-            f"volume {volume} mounted: end its pod there. If that node must lose the volume all the same, "
-            "repeat this with --although-logged-in; what it has not written is lost then."
+            f"Array {array.name}: {why}. Node {node} may have volume {volume} mounted: end its pod there. If "
+            "that node must lose the volume all the same, repeat this with --although-logged-in; what it has "
+            "not written is lost then."
         )
-        raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=held, array=array.name)
-    array.unmap_volume(volume, held)
-    return f"Array {array.name} no longer maps {volume} to {node} (host {held}): the node is fenced from it."
-
-
-def _lives(array: Array, host: str) -> bool:
-    found = array.find_host(host)
-    return found is not None and found.logged_in
-
-
-def _lives_still(array: Array, host: str) -> bool:
-    time.sleep(PAUSE_SECONDS)  # the pause is the point: the two answers must not share one moment
-    return _lives(array, host)
+        raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=host, array=array.name)
+    array.unmap_volume(volume, host)
+    return f"Array {array.name} no longer maps {volume} to {node} (host {host}): the node is fenced from it."

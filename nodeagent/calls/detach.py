@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.configuration.settings import Fence
+from instorage.operation import within
 from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import barrier, host_lock
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import fencing
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Mapping
@@ -55,12 +57,14 @@ def detach(operation: Operation, request: Detach) -> str:
 def _detached(operation: Operation, helper: Helper, request: Detach, names: tuple[str, ...]) -> str:
     operation.progress.say("asking the arrays where the volume is mapped")
     findings = _ask_all(operation, request)
-    held = [(f.array, m) for f in findings for m in f.mappings if m.host in names]
-    if len(held) > 1:
+    held = [(f, m.host) for f in findings for m in f.mappings if m.host in names]
+    if len({finding.array.name for finding, _ in held}) > 1:
         raise _several(request, held)
     if held:
         _refuse_unfinished(helper, request)
-        _fence(operation, request, *held[0])
+    for finding, host in held:  # two, where the rule and the table both give the node an object
+        _fence(operation, request, finding, host)
+    if held:
         return ""
     silent = next((finding.fault for finding in findings if finding.fault is not None), None)
     if silent is not None and not any(finding.found for finding in findings):
@@ -124,8 +128,8 @@ def _ask(operation: Operation, name: str, request: Detach) -> Finding:
         return Finding(array, fault=fault)
 
 
-def _several(request: Detach, held: list[tuple[Array, Mapping]]) -> Fault:
-    named = " and ".join(f"{array.name} ({mapping.host})" for array, mapping in held)
+def _several(request: Detach, held: list[tuple[Finding, str]]) -> Fault:
+    named = " and ".join(f"{finding.array.name} ({host})" for finding, host in held)
     return Fault(
         Code.VOLUME_MAPPED,
         f"A volume {request.name} is mapped to node {request.node} on {named}: unmap the wrong one by hand.",
@@ -134,24 +138,34 @@ def _several(request: Detach, held: list[tuple[Array, Mapping]]) -> Fault:
     )
 
 
-def _fence(operation: Operation, request: Detach, array: Array, mapping: Mapping) -> None:
-    fence = operation.host.fence
+def _fence(operation: Operation, request: Detach, finding: Finding, host: str) -> None:
+    """Unmap as `host.fence` allows; not after the caller has left: that could hit a mapping made anew."""
+    array, fence = finding.array, operation.host.fence
     if fence is Fence.NEVER:
         raise _kept(request, array, "host.fence is never")
     if fence is Fence.NODE_LOST:
         operation.progress.say(f"asking array {array.name} whether the node is logged in")
-        host = array.find_host(mapping.host)
-        if host is not None and host.logged_in:
-            raise _kept(request, array, f"its host object {host.name} is logged in, so the node lives")
-    if operation.left < UNMAP_SECONDS or operation.progress.abandoned():
-        raise Fault(Code.TIMEOUT, f"Too late to unmap volume {request.name}: the caller has left.")
+        if why := fencing.why_it_lives(array, host):
+            raise _kept(request, array, why)
     operation.progress.say(f"unmapping the volume on array {array.name}")
-    array.unmap_volume(request.name, mapping.host)
+    _require_caller(operation, request)
+    with within(UNMAP_SECONDS):  # also what waits for a place at the array
+        array.unmap_volume(request.name, host)
     reached(Step.AGENT_DETACH_FENCED)
     _LOG.warning(
         "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced from it",
-        request.name, request.node, mapping.host, array.name, fence.value,
+        request.name, request.node, host, array.name, fence.value,
     )  # fmt: skip
+
+
+def _require_caller(operation: Operation, request: Detach) -> None:
+    if operation.progress.abandoned():
+        raise Fault(Code.TIMEOUT, f"Too late to unmap volume {request.name}: the caller has left.")
+    if operation.left < UNMAP_SECONDS:
+        spent = operation.progress.spent()
+        longest = max(spent, key=spent.__getitem__, default="waiting for the volume")
+        text = f"Too late to unmap volume {request.name}: it needs {UNMAP_SECONDS:g} s of the call, and "
+        raise Fault(Code.TIMEOUT, f"{text}{operation.left:.0f} are left. «{longest}» took longest.")
 
 
 def _kept(request: Detach, array: Array, why: str) -> Fault:

@@ -86,7 +86,7 @@ def test_a_living_node_keeps_its_volume_unless_the_administrator_says_so(site: S
     site.array.control.do("logins", port=IQN, nodes=[1])
     status, said = site.release("vol-1", "--from", "node1")
     assert (status, site.maps()) == (1, ["iscsi-node1"])
-    assert "iscsi-node1 is logged in, so node node1 lives" in said
+    assert "its host object iscsi-node1 is logged in, so the node lives" in said
     assert "--although-logged-in" in said
     status, _ = site.release("vol-1", "--from", "node1", "--although-logged-in")
     assert (status, site.maps()) == (0, [])
