@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from instorage.configuration.sample import SAMPLE_18000
@@ -37,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
-    service.run()
-    return 0
+    threading.excepthook = service.broken
+    return 0 if service.run() else 1
 
 
 def about(flags: Flags) -> str:

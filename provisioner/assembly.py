@@ -19,12 +19,13 @@ from provisioner.creation import Creation
 from provisioner.deletion import Deletion
 from provisioner.events import Events
 from provisioner.growth import Growth
-from provisioner.lease import Lease
+from provisioner.lease import Lease, lease_name
 from provisioner.orphans import Orphans
 from provisioner.persistent_volume import Names
 from provisioner.rebinding import Rebinding
 from provisioner.rollback import Rollback
 from provisioner.service import Service, Systemd
+from provisioner.stranded import Stranded
 from provisioner.wanting import Wanting
 from provisioner.whereabouts import Whereabouts
 
@@ -50,6 +51,7 @@ def build(flags: Flags, configuration: Path) -> Service:
     work = Work(
         Creation(cluster, arrays, events, names, key, undertakings, rollback),
         Deletion(cluster, arrays, events, names, wanting),
+        Stranded(events, names.provisioner),
         Growth(arrays, events),
         Rebinding(cluster, names.provisioner),
         Orphans(arrays),
@@ -59,7 +61,7 @@ def build(flags: Flags, configuration: Path) -> Service:
     systemd = Systemd()
     events.start()
     return Service(
-        Lease(cluster, _namespace(flags), names.provisioner.replace("/", "-"), _identity()),
+        Lease(cluster, _namespace(flags), lease_name(names.provisioner), _identity()),
         lambda: Controller(cluster, work, names.provisioner, flags.threads, systemd.alive),
         systemd,
         at_end=[events.stop, arrays.close],

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.client.api_client import ApiClient
-from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config import ConfigException
 
-from instorage.wire.fault import Code, Fault
+from instorage.wire.fault import Fault
+from provisioner.credentials import authority, connected, outdated, reason, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kubernetes.client.api_client import ApiClient
     from kubernetes.watch import Watch
 
 Object = dict[str, Any]
@@ -32,35 +33,52 @@ VOLUMES = "/api/v1/persistentvolumes"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 MERGE = "application/merge-patch+json"
+_CAMEL = {
+    "resource_version": "resourceVersion",
+    "timeout_seconds": "timeoutSeconds",
+    "allow_watch_bookmarks": "allowWatchBookmarks",
+}
 _CONNECT, _READ = 5.0, 30.0  # seconds
-_SILENCE = 180.0  # s: a watch has a bookmark a minute, so that a dead connection shows
+SILENCE = 180.0  # s: a watch has a bookmark a minute, so that a dead connection shows
 _WATCH_SECONDS = 1800
 _PAGE = 500
+# The last ones: what the libraries say of a response that another thread has ended, or that is no event.
+_BROKEN = (urllib3.exceptions.HTTPError, OSError, ValueError, LookupError, AttributeError, TypeError)
 _HEADERS = {"accept": "application/json", "user-agent": "instorage-provisioner"}
 
 
 class Refusal(Exception):
-    """The API server said no: `status` is HTTP's, the text is its sentence."""
+    """The API server said no: `status` is HTTP's, the text is its sentence.
 
-    def __init__(self, status: int, sentence: str, *, served: bool = True) -> None:
+    `served` is False when it does not know this kind of object at all; `after` are the seconds for which it
+    wants to be left alone (Retry-After), 0 when it does not say; `asked` is what it was asked for.
+    """
+
+    def __init__(
+        self, status: int, sentence: str, *, served: bool = True, after: float = 0.0, asked: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.status = status
-        self.served = served  # False: the server does not know this kind of object at all
+        self.served = served
+        self.after = after
+        self.asked = asked
 
 
 class Away(Exception):
-    """No answer: the request may have been carried out or not."""
+    """No answer: the request may have been carried out or not. `silent`: a watch on which nothing came."""
+
+    def __init__(self, sentence: str, *, silent: bool = False) -> None:
+        super().__init__(sentence)
+        self.silent = silent
 
 
 class Cluster:
     """One API server. Thread-safe; `connections` of them may be used at the same time."""
 
     def __init__(self, kubeconfig: Path | None, *, insecure: bool = False, connections: int = 24) -> None:
-        self._kubeconfig = kubeconfig
-        self._insecure = insecure
-        self._connections = connections
+        self._connected = partial(connected, kubeconfig, insecure=insecure, connections=connections)
         self._guard = threading.Lock()
-        self._client = self._connect()
+        self._client = self._connected()
 
     @property
     def url(self) -> str:
@@ -84,9 +102,9 @@ class Cluster:
             query = [("limit", str(_PAGE)), *([("continue", more)] if more else [])]
             page = self._json("GET", path, query)
             found += page.get("items") or []
-            more = page["metadata"].get("continue", "")
+            more = (page.get("metadata") or {}).get("continue", "")
             if not more:
-                return found, page["metadata"]["resourceVersion"]
+                return found, _version(page, path)
 
     def create(self, path: str, body: Object) -> Object:
         """Create an object."""
@@ -108,48 +126,59 @@ class Cluster:
             if refusal.status != 404:
                 raise
 
+    def version(self, path: str) -> str:
+        """Return the resource version at which the server is now with a kind of objects."""
+        return _version(self._json("GET", path, [("limit", "1")]), path)
+
     def watch(self, watch: Watch, path: str, version: str) -> Iterator[Object]:
         """Yield changes, bookmarks included, until the server ends the watch. `Refusal` 410: list again."""
+        heard = False
 
         def opened(**query: Any) -> urllib3.BaseHTTPResponse:  # noqa: ANN401
             del query["_preload_content"]
             words = [(_CAMEL.get(key, key), _word(value)) for key, value in query.items()]
-            return self._open("GET", path, words, silence=_SILENCE)
+            response = self._open("GET", path, words, silence=SILENCE)
+            if response.status != 200:
+                _document("watch", path, response, _read(response))
+            return response
 
         try:
-            yield from watch.stream(
+            for event in watch.stream(
                 opened, resource_version=version, timeout_seconds=_WATCH_SECONDS, allow_watch_bookmarks=True
-            )
-        except ApiException as refused:
-            raise Refusal(refused.status or 0, str(refused.reason)) from None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
-            # the last two: what urllib3 says of a response that another thread has ended
-            raise Away(_reason(error)) from error
+            ):
+                if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
+                    raise Away("what it sent on a watch is cut off")
+                heard = True
+                yield event
+        except ApiException as error:
+            raise Refusal(error.status or 0, str(error.reason), asked=f"watch {path}") from None
+        except _BROKEN as error:
+            silent = not heard and isinstance(error, urllib3.exceptions.ReadTimeoutError)
+            raise Away(reason(error), silent=silent) from error
 
     def _json(
         self, method: str, path: str, query: list[tuple[str, str]] | None = None, *,
         body: Object | None = None, content: str = "application/json",
     ) -> Object:  # fmt: skip
         response = self._open(method, path, query or [], body=body, content=content)
-        try:
-            raw = response.data
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Away(_reason(error)) from error
-        return _document(response.status, raw)
+        return _document(method, path, response, _read(response))
 
     def _open(
         self, method: str, path: str, query: list[tuple[str, str]], *,
         body: Object | None = None, content: str = "application/json", silence: float = _READ,
     ) -> urllib3.BaseHTTPResponse:  # fmt: skip
         """Send a request; with credentials read anew when the server does not take them any more."""
-        for attempt in range(2):
-            client = self._client
+        client = self._client
+        try:
             response = self._send(client, method, path, query, body, content, silence)
-            if response.status != 401 or attempt:
+        except Away as away:
+            if not outdated(away):
+                raise
+        else:
+            if not refused(response.status, client.configuration):
                 return response
             response.drain_conn()
-            self._renew(client)
-        raise AssertionError("two attempts")
+        return self._send(self._renewed(client), method, path, query, body, content, silence)
 
     def _send(
         self, client: ApiClient, method: str, path: str, query: list[tuple[str, str]],
@@ -160,77 +189,59 @@ class Cluster:
         try:
             return client.rest_client.pool_manager.urlopen(
                 method, url, body=None if body is None else json.dumps(body),
-                headers=_HEADERS | {"content-type": content} | _authority(client.configuration),
+                headers=_HEADERS | {"content-type": content} | authority(client.configuration),
                 timeout=urllib3.Timeout(connect=_CONNECT, read=silence), preload_content=False,
             )  # fmt: skip
         except (ConfigException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Away(_reason(error)) from error
+            raise Away(reason(error)) from error
 
-    def _renew(self, refused: ApiClient) -> None:
-        """Read the credentials again: tokens and certificates are exchanged while this runs."""
+    def _renewed(self, client: ApiClient) -> ApiClient:
+        """Read the credentials again: tokens and certificates are exchanged while this runs.
+
+        That they cannot be read just now is no end: they are written anew, or their plugin is away.
+        """
         with self._guard:
-            if self._client is refused:
-                self._client = self._connect()
-
-    def _connect(self) -> ApiClient:
-        configuration = Configuration()
-        try:
-            if self._kubeconfig is None:
-                load_incluster_config(client_configuration=configuration)
-            else:
-                load_kube_config(
-                    str(self._kubeconfig), client_configuration=configuration, persist_config=False
-                )
-        except (ConfigException, OSError, ValueError) as error:
-            place = self._kubeconfig or "the service account of this pod"
-            raise Fault(
-                Code.BAD_CONFIGURATION,
-                f"The access to Kubernetes cannot be read from {place} ({_reason(error)}): name a kubeconfig "
-                "with -kubeconfig, or run in a pod.",
-            ) from None
-        if self._insecure:
-            configuration.verify_ssl = False
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # one for each request
-        configuration.connection_pool_maxsize = self._connections
-        configuration.retries = 0  # what may be repeated is decided by the caller
-        return ApiClient(configuration)
-
-
-_CAMEL = {
-    "resource_version": "resourceVersion",
-    "timeout_seconds": "timeoutSeconds",
-    "allow_watch_bookmarks": "allowWatchBookmarks",
-}
-
-
-def _authority(configuration: Configuration) -> dict[str, str]:
-    """Return the header that says who asks; a token is read again here when its time is over."""
-    bearer = configuration.auth_settings().get("BearerToken")
-    return {bearer["key"]: bearer["value"]} if bearer and bearer["value"] else {}
+            if self._client is client:
+                try:
+                    self._client = self._connected()
+                except Fault as fault:
+                    raise Away(fault.sentence) from fault
+            return self._client
 
 
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _reason(error: BaseException) -> str:
-    """Return one line for people, without the chain of nested library errors."""
-    inner = getattr(error, "reason", None)
-    text = str(inner if isinstance(inner, Exception) else error) or type(error).__name__
-    return (
-        " ".join(text.rpartition(": ")[2].split())[:300]
-        if "object at 0x" in text
-        else " ".join(text.split())[:300]
-    )
+def _version(page: Object, path: str) -> str:
+    version = (page.get("metadata") or {}).get("resourceVersion")
+    if not version:
+        raise Away(f"what it sent is no list of {path}")
+    return str(version)
 
 
-def _document(status: int, raw: bytes) -> Object:
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    try:
+        return response.data
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Away(reason(error)) from error
+
+
+def _document(method: str, path: str, response: urllib3.BaseHTTPResponse, raw: bytes) -> Object:
+    status = response.status
     try:
         document = json.loads(raw)
     except ValueError:
         document = None
     if 200 <= status < 300 and isinstance(document, dict):
         return document
-    sentence = document.get("message") if isinstance(document, dict) else raw[:200].decode(errors="replace")
     # a kind that the server does not have is answered by plain text, an object that is not there by a Status
-    raise Refusal(status, str(sentence), served=isinstance(document, dict))
+    served = isinstance(document, dict)
+    sentence = document.get("message") if isinstance(document, dict) else raw[:200].decode(errors="replace")
+    raise Refusal(status, str(sentence), served=served, after=_after(response), asked=f"{method} {path}")
+
+
+def _after(response: urllib3.BaseHTTPResponse) -> float:
+    """Return the seconds of Retry-After; a date, which the API server does not send, counts as none."""
+    told = str(response.headers.get("Retry-After", ""))
+    return float(told) if told.isascii() and told.isdigit() else 0.0

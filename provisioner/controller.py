@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.wire.fault import Code, Fault
-from provisioner import persistent_volume
-from provisioner.claims import class_of, is_ours, notes, wanted
-from provisioner.cluster import CLAIMS, CLASSES, VOLUMES, Away, Refusal
-from provisioner.events import Event
-from provisioner.reflection import Reflection
+from provisioner import complaint, persistent_volume
+from provisioner.claims import is_ours, wanted
+from provisioner.cluster import Away, Refusal
+from provisioner.copies import Copies
 from provisioner.work_queue import Key, WorkQueue
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from provisioner.growth import Growth
     from provisioner.orphans import Orphans
     from provisioner.rebinding import Rebinding
+    from provisioner.stranded import Stranded
 
 CLAIM, VOLUME, ARRAY = "claim", "volume", "array"
 LOOK_SECONDS = 20.0  # an idle worker comes round that often, to say that it lives
@@ -48,6 +48,7 @@ class Work:
 
     creation: Creation
     deletion: Deletion
+    stranded: Stranded
     growth: Growth
     rebinding: Rebinding
     orphans: Orphans
@@ -69,9 +70,7 @@ class Controller:
         self._alive = alive
         self._default = work.orphans.arrays()[0]
         self._queue = WorkQueue(self._array_of, max(1, threads * 3 // 4))
-        self._classes = Reflection(cluster, CLASSES, self._class_changed)
-        self._claims = Reflection(cluster, CLAIMS, self._claim_changed)
-        self._volumes = Reflection(cluster, VOLUMES, self._volume_changed)
+        self._copies = Copies(cluster, self._class_changed, self._volume_changed, self._claim_changed)
         self._workers = [
             threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
             for number in range(threads)
@@ -79,8 +78,7 @@ class Controller:
 
     def start(self) -> None:
         """Follow the API server; workers begin when all three copies are whole."""
-        for reflection in self._reflections:
-            reflection.start()
+        self._copies.start()
         for array in self._work.orphans.arrays():
             self._queue.add((ARRAY, array))
         for worker in self._workers:
@@ -89,82 +87,81 @@ class Controller:
     @property
     def ready(self) -> bool:
         """True after the first list of everything."""
-        return all(reflection.listed.is_set() for reflection in self._reflections)
+        return self._copies.ready
 
     def stop(self, seconds: float) -> bool:
         """Take nothing new, finish what is under way; False when that takes longer than `seconds`."""
         self._queue.close()
         deadline = time.monotonic() + seconds
-        for reflection in self._reflections:
-            reflection.stop()
+        self._copies.stop()
         for worker in self._workers:
             worker.join(timeout=max(0.0, deadline - time.monotonic()))
         return not any(worker.is_alive() for worker in self._workers)
 
-    @property
-    def _reflections(self) -> tuple[Reflection, Reflection, Reflection]:
-        return self._classes, self._volumes, self._claims
-
     def _class_changed(self, _old: Object | None, new: Object | None) -> None:
         """Look again at the claims of a class that came or changed."""
         if new is not None and new.get("provisioner") == self._provisioner:
-            for claim in self._claims.all():
-                if class_of(claim) == new["metadata"]["name"] and not claim["spec"].get("volumeName"):
+            for claim in self._copies.claims_of(new["metadata"]["name"]):
+                if not claim["spec"].get("volumeName"):
                     self._queue.add((CLAIM, claim["metadata"]["uid"]))
 
     def _claim_changed(self, old: Object | None, new: Object | None) -> None:
         claim = new or old or {}
         uid = claim["metadata"]["uid"]
-        self._work.creation.seen(claim, gone=new is None, early=not self._claims.listed.is_set())
+        self._work.creation.seen(claim, gone=new is None, early=not self._copies.claims_listed)
         if new is None:
+            self._work.growth.forget(uid)
             if self._work.creation.begun(uid) is not None:
                 self._queue.add((CLAIM, uid))
-            for volume in self._volumes.all():
-                if persistent_volume.names_claim(volume, claim):
-                    self._volume_changed(None, volume)
+            for volume in self._copies.volumes_for(claim):
+                self._volume_changed(None, volume)
         elif self._unbound(new) or self._work.creation.begun(uid) or self._work.waits(new):
             self._queue.add((CLAIM, uid))
 
     def _unbound(self, claim: Object) -> bool:
-        return is_ours(claim, self._class(class_of(claim)), self._provisioner)
+        return is_ours(claim, self._copies.storage_class(claim), self._provisioner)
 
     def _volume_changed(self, old: Object | None, new: Object | None) -> None:
         if new is not None:
-            if self._work.deletion.concerns(new):
+            if self._work.deletion.concerns(new) or self._work.stranded.concerns(new):
                 self._queue.add((VOLUME, new["metadata"]["uid"]))
         elif old is not None:
             self._work.deletion.vanished(old)
+            self._work.stranded.forget(old["metadata"]["uid"])
 
-    def _class(self, name: str) -> Object | None:
-        return next((found for found in self._classes.all() if found["metadata"]["name"] == name), None)
 
     def _array_of(self, key: Key) -> str:
         """Return the array that a key is about, the default one when none is named."""
         if key[0] == ARRAY:
             return key[1]
-        if key[0] == VOLUME:
-            volume = self._volumes.get(key[1]) or {"spec": {}}
-            return persistent_volume.options(volume).get("storageName") or self._default
-        claim = self._claims.get(key[1])
-        found = self._class(class_of(claim)) if claim else None
-        return str(((found or {}).get("parameters") or {}).get("storageName") or self._default)
+        named = self._copies.array_of_volume if key[0] == VOLUME else self._copies.array_of_claim
+        return named(key[1]) or self._default
 
     def _run(self) -> None:
-        for reflection in self._reflections:
+        for reflection in self._copies.all:
             while not reflection.listed.wait(LOOK_SECONDS / 4):
                 if self._queue.closed:
                     return
-                self._alive()
+                self._look_alive()
         while not self._queue.closed:
             key = self._queue.take(LOOK_SECONDS)
             if key is not None:
                 self._handle(key)
-            if self._queue.oldest() < STUCK_SECONDS:
-                self._alive()
+            self._look_alive()
+
+    def _look_alive(self) -> None:
+        """Feed the watchdog, while every thread of this program gets on."""
+        if self._queue.oldest() < STUCK_SECONDS and self._copies.alive and self._work.events.alive:
+            self._alive()
 
     def _handle(self, key: Key) -> None:
         operation.current.set(uuid.uuid4().hex[:12])
-        if self._done(key):
+        try:
+            done = self._done(key)
+        except Exception:  # not even a complaint is possible: the others go on
+            _LOG.exception("%s %s: an error of this program; nothing can be said on the object", *key)
+            done = False
+        if done:
             self._queue.trouble(key, now=False)
             self._queue.done(key)
         else:
@@ -177,8 +174,10 @@ class Controller:
         except Fault as fault:
             self._queue.trouble(key, now=fault.code in _DEAD)
             self._complain(key, fault.sentence)
-        except (Away, Refusal) as error:
-            _LOG.warning("%s %s: the API server did not do it: %s", *key, error)
+        except Refusal as refusal:
+            self._complain(key, complaint.of_refusal(refusal))
+        except Away as away:
+            _LOG.warning("%s %s: the API server did not do it: %s", *key, away)
         except Exception:
             _LOG.exception("%s %s: an error of this program", *key)
             self._complain(key, "An error of the provisioner itself: its log has it; please report it.")
@@ -188,14 +187,12 @@ class Controller:
 
     def _look(self, key: Key) -> None:
         if key[0] == ARRAY:
-            self._work.orphans.run(key[1], lambda: self._claims.all() + self._volumes.all())
+            self._work.orphans.run(key[1], self._copies.objects)
             return
         if key[0] == VOLUME:
-            volume = self._volumes.get(key[1])
-            if volume is not None and self._work.deletion.concerns(volume):
-                self._work.deletion.run(volume)
+            self._look_at_volume(key)
             return
-        claim = self._claims.get(key[1])
+        claim = self._copies.claim(key[1])
         begun = self._work.creation.begun(key[1])
         if begun is not None and (claim is None or claim["spec"].get("volumeName")):
             self._work.creation.undo(begun)
@@ -203,48 +200,44 @@ class Controller:
             return
         elif claim["spec"].get("volumeName"):
             self._grow(claim)
-        elif self._unbound(claim) and not self._made(claim):
+        elif self._unbound(claim) and not self._copies.volumes_of(key[1]):  # one that waits to be bound
             self._provision(claim)
 
-    def _made(self, claim: Object) -> bool:
-        """Say whether the claim's PV is there and only waits to be bound."""
-        uid = claim["metadata"]["uid"]
-        return any((found["spec"].get("claimRef") or {}).get("uid") == uid for found in self._volumes.all())
+    def _look_at_volume(self, key: Key) -> None:
+        volume = self._copies.volume(key[1])
+        if volume is None:
+            return
+        if self._work.deletion.concerns(volume):
+            self._work.deletion.run(volume)
+        elif self._work.stranded.concerns(volume) and (again := self._work.stranded.run(volume)):
+            self._queue.later(key, again)
 
     def _provision(self, claim: Object) -> None:
-        found = self._class(class_of(claim))
+        found = self._copies.storage_class(claim)
         if found is None:
             return
         try:
             asked = wanted(claim, found)
         except Fault as fault:  # nothing to wait for: a change of claim or class brings it back
-            self._fail(claim, fault.sentence)
+            self._work.events.say(complaint.of_claim(claim, fault.sentence))
             return
         self._work.creation.run(asked)
 
     def _grow(self, claim: Object) -> None:
-        name = claim["spec"]["volumeName"]
-        volume = next((found for found in self._volumes.all() if found["metadata"]["name"] == name), None)
         if self._work.rebinding.concerns(claim):
-            self._work.rebinding.run(claim, volume)
-        elif volume is not None and notes(volume) and persistent_volume.is_ours(volume, self._provisioner):
+            self._work.rebinding.run(claim, self._copies.volume_named(claim["spec"]["volumeName"]))
+            return
+        volume = self._copies.bound_volume(claim)
+        if volume is not None and persistent_volume.is_ours(volume, self._provisioner):
             self._work.growth.run(claim, volume)
 
     def _complain(self, key: Key, sentence: str) -> None:
-        volume = self._volumes.get(key[1]) if key[0] == VOLUME else None
-        claim = self._claims.get(key[1]) if key[0] == CLAIM else None
-        if claim is not None:
-            self._fail(claim, sentence)
-        elif volume is not None:
-            event = Event(
-                volume, "PersistentVolume", normal=False, reason="VolumeFailedDelete", message=sentence
-            )
-            self._work.events.say(event)
+        volume = self._copies.volume(key[1]) if key[0] == VOLUME else None
+        claim = self._copies.claim(key[1]) if key[0] == CLAIM else None
+        if claim is not None and sentence:
+            waits = self._work.rebinding.concerns(claim)
+            self._work.events.say(complaint.of_claim(claim, sentence, waits=waits))
+        elif volume is not None and sentence:
+            self._work.events.say(complaint.of_volume(volume, sentence))
         else:
-            _LOG.warning("%s %s: %s", *key, sentence)
-
-    def _fail(self, claim: Object, sentence: str) -> None:
-        named, waits = claim["spec"].get("volumeName"), self._work.rebinding.concerns(claim)
-        reason = "BindingWaits" if waits else "ExpansionBlocked" if named else "ProvisioningFailed"
-        event = Event(claim, "PersistentVolumeClaim", normal=False, reason=reason, message=sentence)
-        self._work.events.say(event)
+            _LOG.warning("%s %s: %s", *key, sentence or "the API server refuses it for now")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import logging
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MESSAGE_LIMIT = 1024  # the API refuses longer ones
 BACKLOG = 10_000
 DRAIN_SECONDS = 5.0
+NAME_LIMIT = 253  # characters of an object's name, each part of it between letters or digits
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,8 +52,14 @@ class Events:
 
     def stop(self) -> None:
         """Write what was said so far, for at most a few seconds."""
-        self._waiting.put(None)
+        with contextlib.suppress(queue.Full):  # so many that they are not written in time anyway
+            self._waiting.put_nowait(None)
         self._thread.join(timeout=DRAIN_SECONDS)
+
+    @property
+    def alive(self) -> bool:
+        """False when the thread that writes has ended by a defect."""
+        return self._thread.is_alive()
 
     def say(self, event: Event) -> None:
         """Say a thing; returns at once."""
@@ -70,6 +78,8 @@ class Events:
                 self._write(event)
             except (Away, Refusal) as error:
                 _LOG.warning("The event «%s» could not be written: %s", event.reason, error)
+            except Exception:  # about an object like no other: the next event is about another one
+                _LOG.exception("The event «%s» is dropped by an error of this program", event.reason)
 
     def _write(self, event: Event) -> None:
         body = self._body(event)
@@ -106,7 +116,7 @@ class Events:
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {
-                "name": f"{metadata['name'][:230]}.{mark}",
+                "name": _name(metadata["name"], mark),
                 "namespace": metadata.get("namespace") or "default",
             },
             "involvedObject": about,
@@ -118,3 +128,8 @@ class Events:
             "lastTimestamp": now,
             "count": 1,
         }
+
+
+def _name(about: str, mark: str) -> str:
+    """Return an event's name: that of its object, as much as fits and ends as a name may, and the mark."""
+    return f"{about[: NAME_LIMIT - len(mark) - 1].rstrip('-.')}.{mark}"

@@ -5,6 +5,7 @@ Only the node grows a volume (flexvolume.md 1: the array takes a difference, so 
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from instorage.arrays.model import Level
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from provisioner.claims import as_quantity, quantity, requested
-from provisioner.events import Event
+from provisioner.complaint import of_claim
 from provisioner.persistent_volume import options
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from provisioner.events import Events
 
 GIB = 1 << 30
+_LOG = logging.getLogger(__name__)
 
 
 class Growth:
@@ -34,35 +36,57 @@ class Growth:
         self._arrays = arrays
         self._events = events
         self._guard = threading.Lock()
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, str] = {}
 
     def concerns(self, claim: Object) -> bool:
-        """Say whether a bound claim asks for more than it has, and nobody has looked at that size yet."""
+        """Say whether a bound claim asks for more than it has, and nobody has looked at that size yet.
+
+        For every claim of the cluster, whoever serves it: sizes are compared, none is refused here.
+        """
         has = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
-        if has is None:
-            return False
-        asked = requested(claim)
+        asked = _asked(claim)
         with self._guard:
-            return asked > quantity(has) and self._seen.get(claim["metadata"]["uid"]) != asked
+            if has is None or self._seen.get(claim["metadata"]["uid"]) == asked:
+                return False
+        try:
+            return quantity(asked) > quantity(str(has))
+        except (ValueError, ArithmeticError):
+            _LOG.warning(
+                "Claim %s/%s is left alone: its sizes %.80s and %.80s cannot be compared",
+                claim["metadata"].get("namespace"), claim["metadata"]["name"], asked, has,
+            )  # fmt: skip
+            return False
 
     def run(self, claim: Object, volume: Object) -> None:
         """Ask the array, and say in an event what stands in the way."""
+        try:
+            size = requested(claim)
+        except Fault as fault:  # more than any volume can have: nothing to ask an array about
+            self._say(claim, _asked(claim), [fault.sentence.rstrip(".")])
+            return
         name = VolumeName.parse(volume["metadata"]["name"])
         array = self._arrays.get(options(volume).get("storageName") or None)
         there = array.find_volume(name)
         if there is None:
             troubles = [f"there is no volume {name} on array {array.name}"]
         else:
-            troubles = list(_troubles(array, there, requested(claim), options(volume)))
+            troubles = list(_troubles(array, there, size, options(volume)))
+        self._say(claim, as_quantity(size), troubles)
+
+    def forget(self, uid: str) -> None:
+        """Forget a claim that is gone."""
         with self._guard:
-            self._seen[claim["metadata"]["uid"]] = requested(claim)
+            self._seen.pop(uid, None)
+
+    def _say(self, claim: Object, size: str, troubles: list[str]) -> None:
+        with self._guard:
+            self._seen[claim["metadata"]["uid"]] = _asked(claim)
         if troubles:
-            message = f"The volume cannot grow to {as_quantity(requested(claim))} now: {'; '.join(troubles)}."
-            self._events.say(
-                Event(
-                    claim, "PersistentVolumeClaim", normal=False, reason="ExpansionBlocked", message=message
-                )
-            )
+            self._events.say(of_claim(claim, f"The volume cannot grow to {size} now: {'; '.join(troubles)}."))
+
+
+def _asked(claim: Object) -> str:
+    return str(((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", "0"))
 
 
 def _troubles(array: Array, volume: Volume, asked: int, given: dict[str, str]) -> Iterator[str]:

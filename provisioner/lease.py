@@ -1,37 +1,97 @@
-"""Who works: of several provisioners the one that holds the Lease (coordination.k8s.io/v1)."""
+"""Who works: of several provisioners the one that holds the Lease (coordination.k8s.io/v1).
+
+No clock of another host is believed. A lease has run out when nobody was seen to renew it for its duration,
+by the time that passed here. One that waits looks every 15 s only; so the holder writes, beside the usual
+time, what its own steady clock (CLOCK_MONOTONIC, which nobody sets) showed at the renewal: the difference
+between two renewals, counted from when the first of them was seen here, is when the second one was at the
+latest.
+"""
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import logging
+import math
+import re
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cluster import LEASES, Away, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provisioner.cluster import Cluster, Object
 
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 5.0
 RENEW_DEADLINE = 10.0  # without a renewal for so long the work is given up, before another one begins
 RETRY_SECONDS = 2.0
+STEADY = "inspur.com/renewed-at"  # annotation: seconds of the holder's steady clock
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _LOG = logging.getLogger(__name__)
+
+
+def lease_name(provisioner: str) -> str:
+    """Return the name of a provisioner's lease: its own, as far as the API takes that for a name.
+
+    A StorageClass takes more (upper case, «_», 317 characters): then it is made to fit, and ends in a hash.
+    """
+    plain = provisioner.replace("/", "-")
+    if len(plain) <= 253 and _NAME.fullmatch(plain):
+        return plain
+    mark = hashlib.sha256(provisioner.encode()).hexdigest()[:8]
+    fitting = re.sub(r"[^a-z0-9]+", "-", plain.lower())[:240].strip("-")
+    return f"{fitting}-{mark}" if fitting else mark
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Another one's lease as it was seen here, in seconds of our steady clock."""
+
+    holder: str
+    told: tuple[str, str]  # when it was renewed, by the holder's two clocks: compared, not believed
+    seen: float  # when it was first seen so
+    renewed: float  # when it was renewed at the latest
+
+    @classmethod
+    def of(cls, found: Object, last: Sight | None, now: float) -> Sight:
+        """Return what a lease shows now; the one before when nobody has renewed it since."""
+        spec, notes = found.get("spec") or {}, found["metadata"].get("annotations") or {}
+        holder = str(spec.get("holderIdentity") or "")
+        told = (str(spec.get("renewTime")), str(notes.get(STEADY)))
+        if last is None or last.holder != holder:
+            return cls(holder, told, now, now)
+        if last.told == told:
+            return last
+        passed = _seconds(told[1]) - _seconds(last.told[1])  # not a number, when one of them is none
+        return cls(holder, told, now, min(now, last.seen + passed) if passed > 0 else now)
 
 
 class Lease:
     """The lease `name` in `namespace`, held or wanted by `identity`.
 
-    Expiry goes by the renewal time in the lease, so the clocks of the hosts must agree within a few seconds;
-    two that work at once do no harm, since array and API server refuse what was done already.
+    Two that work at once do no harm, since array and API server refuse what was done already.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, name: str, identity: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Callable[[], float] = time.monotonic,
+        date: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+    ) -> None:
         self._cluster = cluster
+        self._clock, self._date = clock, date
         self._kinds = LEASES.format(namespace)
         self._path = f"{self._kinds}/{name}"
         self._metadata = {"name": name, "namespace": namespace}
         self._identity = identity
-        self._holder = ""
+        self._last: Sight | None = None  # another one's
         self._ours: Object | None = None  # the lease as the server stored it when we last wrote it
         self.alone = False  # the cluster has no leases: nobody else can be seen
 
@@ -58,6 +118,13 @@ class Lease:
                 return 0.0
             raise
 
+    def mend(self, error: Exception) -> str:
+        """Return what to add to a refusal for lack of rights, "" for other errors."""
+        if not isinstance(error, Refusal) or error.status != 403:
+            return ""
+        name = self._metadata["name"]
+        return f" (the Role of deploy/provisioner-rbac.yaml must name this lease: resourceNames: [{name}])"
+
     def release(self) -> None:
         """Let another one work at once."""
         try:
@@ -69,21 +136,35 @@ class Lease:
             _LOG.warning("The lease is not released, it runs out in %.0f s: %s", LEASE_SECONDS, error)
 
     def _take(self, found: Object | None) -> float:
-        now = datetime.datetime.now(datetime.UTC)
         if found is None:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._metadata}
-            self._ours = self._cluster.create(self._kinds, body | {"spec": self._spec(now, {})})
+            self._ours = self._cluster.create(self._kinds, self._signed(body))
             return 0.0
-        spec = found.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        left = _left(spec, now)
-        if holder and holder != self._identity and left > 0:
-            if holder != self._holder:
-                _LOG.info("%s works; this provisioner waits", holder)
-            self._holder = holder
+        holder = (found.get("spec") or {}).get("holderIdentity") or ""
+        if holder and holder != self._identity and (left := self._left(found)) > 0:
             return left
-        self._ours = self._cluster.replace(self._path, found | {"spec": self._spec(now, spec)})
+        self._ours = self._cluster.replace(self._path, self._signed(found))
+        self._last = None
         return 0.0
+
+    def _left(self, found: Object) -> float:
+        """Return the seconds after which to look again at another one's lease, 0 when it has run out."""
+        now, last = self._clock(), self._last
+        self._last = sight = Sight.of(found, last, now)
+        first = last is None or last.holder != sight.holder
+        if first:
+            _LOG.info("%s works; this provisioner waits", sight.holder)
+        spec = found["spec"]
+        duration = float(spec.get("leaseDurationSeconds") or LEASE_SECONDS)
+        left = max(0.0, sight.renewed + duration - now)
+        return min(left, _best_moment(spec, self._date(), RENEW_SECONDS if first else LEASE_SECONDS))
+
+    def _signed(self, found: Object) -> Object:
+        """Return the lease as ours, renewed now."""
+        metadata = found["metadata"]
+        notes = (metadata.get("annotations") or {}) | {STEADY: f"{self._clock():.3f}"}
+        spec = self._spec(self._date(), found.get("spec") or {})
+        return found | {"metadata": metadata | {"annotations": notes}, "spec": spec}
 
     def _spec(self, now: datetime.datetime, old: Object) -> dict[str, Any]:
         text = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -97,11 +178,18 @@ class Lease:
         }
 
 
-def _left(spec: Object, now: datetime.datetime) -> float:
-    """Return the seconds until a lease runs out, at most its duration whatever the other clock says."""
+def _best_moment(spec: Object, now: datetime.datetime, seconds: float) -> float:
+    """Return when to look again so as to see a renewal that is about to come, at most `seconds` from now.
+
+    This alone goes by the other one's clock: if that is wrong, a renewal is seen later after it was made.
+    """
     try:
-        renewed = datetime.datetime.fromisoformat(str(spec.get("renewTime")))
-    except ValueError:
-        return 0.0
-    duration = float(spec.get("leaseDurationSeconds") or LEASE_SECONDS)
-    return min(duration, duration - (now - renewed).total_seconds())
+        age = now - datetime.datetime.fromisoformat(str(spec["renewTime"]))
+        left = seconds - age.total_seconds()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return seconds
+    return left if max(0.0, seconds - RENEW_DEADLINE) < left < seconds else seconds
+
+
+def _seconds(text: str) -> float:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text, re.ASCII) else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 MARK = "inspur.com/instorage-pv-uid"
 """Annotation: the UID of the PV object that was made for its claim, or seen bound. A PV that is made anew
 from a copy carries the UID of before, so that it is told from one whose claim came to its end."""
+NOTE_LIMIT = 63
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def built(
             "name": str(volume.name),
             "finalizers": [FINALIZER],
             "annotations": {PROVISIONED_BY: names.provisioner}
-            | {f"{names.provisioner}-{name}": value for name, value in created.items()},
+            | {note(names.provisioner, name): value for name, value in created.items()},
         },
         "spec": {
             "capacity": {"storage": as_quantity(volume.size)},
@@ -78,6 +80,19 @@ def built(
             },
         },
     }
+
+
+def note(provisioner: str, name: str) -> str:
+    """Return the annotation in which the vendor's provisioner says `name` of a volume.
+
+    The API takes 63 characters after the «/», a StorageClass as many for the provisioner alone: then the
+    middle is replaced by a hash.
+    """
+    before, slash, after = provisioner.rpartition("/")
+    if len(after) + 1 + len(name) > NOTE_LIMIT:
+        mark = hashlib.sha256(provisioner.encode()).hexdigest()[:8]
+        after = f"{after[: NOTE_LIMIT - len(mark) - len(name) - 2]}-{mark}"
+    return f"{before}{slash}{after}-{name}"
 
 
 def _options(wanted: Wanted, created: dict[str, str], volume: str, key: SigningKey) -> dict[str, str]:
@@ -122,12 +137,6 @@ def is_marked(volume: Object) -> bool:
 def mark(volume: Object) -> Object:
     """Return the patch that marks this object."""
     return {"metadata": {"annotations": {MARK: volume["metadata"]["uid"]}}}
-
-
-def names_claim(volume: Object, claim: Object) -> bool:
-    """Say whether a PV is that of a claim, by UID, or the one that the claim names."""
-    by_uid = (volume["spec"].get("claimRef") or {}).get("uid") == claim["metadata"]["uid"]
-    return bool(by_uid or volume["metadata"]["name"] == claim["spec"].get("volumeName"))
 
 
 def bind_again(volume: Object, claim: Object) -> str:

@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from kubernetes.watch import Watch
 
 from provisioner.cluster import Away, Refusal
+from provisioner.mirror import Mirror
+from provisioner.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioner.cluster import Cluster, Object
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts while the server is away
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while the server is away, or says no
+HEALTHY = 60.0  # seconds of a watch after which earlier failures do not count
+# Asking is refused (load, rights, a webhook): the version to go on from is as good as before. Everything else
+# (410: too old; 504: ahead of the server) wants a new list.
+_VERSION_HOLDS = (401, 403, 429, 500, 502, 503)
 _LOG = logging.getLogger(__name__)
-_TOO_OLD = 410
 
 
 class Reflection:
-    """The objects at `path` by UID; `changed(old, new)` is called for each change, in one thread.
+    """The objects at `path`, in `copy`; `changed(old, new)` is called for each change, in one thread.
 
     A list after a gap is compared with the copy, so that a deletion in the gap is a change like any other.
+    An object that nobody here understands is said and left out: never does one end the thread.
     """
 
     def __init__(
-        self, cluster: Cluster, path: str, changed: Callable[[Object | None, Object | None], None]
+        self,
+        cluster: Cluster,
+        path: str,
+        changed: Callable[[Object | None, Object | None], None],
+        index: Callable[[Object], tuple[str, ...]] = lambda found: (str(found["metadata"]["name"]),),
     ) -> None:
         self._cluster = cluster
         self._path = path
         self._changed = changed
-        self._guard = threading.Lock()
-        self._objects: dict[str, Object] = {}
         self._version = ""  # to watch from; empty: list first
+        self._doubted = False  # the server may have been another one meanwhile: is it behind that version?
+        self._patience = Patience(FIRST_PAUSE, LONGEST_PAUSE)
         self._stopping = threading.Event()
         self._watch = Watch()
         self._thread = threading.Thread(target=self._run, name=path.rpartition("/")[2], daemon=True)
+        self.copy = Mirror(index)
         self.listed = threading.Event()
 
     def start(self) -> None:
@@ -51,47 +62,60 @@ class Reflection:
         self._watch.stop()
         self._thread.join(timeout=5)
 
-    def get(self, uid: str) -> Object | None:
-        """Return the object of that UID."""
-        with self._guard:
-            return self._objects.get(uid)
-
-    def all(self) -> list[Object]:
-        """Return all objects."""
-        with self._guard:
-            return list(self._objects.values())
+    @property
+    def alive(self) -> bool:
+        """False when the thread has ended by a defect."""
+        return self._stopping.is_set() or self._thread.is_alive()
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE
         while not self._stopping.is_set():
-            try:
-                if not self._version:
-                    self._list()
-                pause = FIRST_PAUSE
-                self._follow()
-            except Refusal as refusal:
-                self._version = ""
-                if refusal.status != _TOO_OLD:
-                    pause = self._wait(pause, f"refuses {self._path} ({refusal.status}): {refusal}")
-            except Away as away:
-                if not self._stopping.is_set():
-                    pause = self._wait(pause, f"does not answer: {away}")
+            began = time.monotonic()
+            trouble, asked = self._turn()
+            if time.monotonic() - began >= HEALTHY:
+                self._patience.reset()
+            pause = self._patience.next(asked)
+            if not self._stopping.is_set():
+                level = logging.WARNING if trouble else logging.DEBUG
+                what = trouble or f"ended the watch of {self._path}"
+                _LOG.log(level, "The API server %s %s; asked again in %.1f s", self._cluster.url, what, pause)
+                self._stopping.wait(pause)
 
-    def _wait(self, pause: float, what: str) -> float:
-        _LOG.warning("The API server %s %s; asked again in %.1f s", self._cluster.url, what, pause)
-        self._stopping.wait(pause * random.uniform(0.8, 1.2))
-        return min(pause * 2, LONGEST_PAUSE)
+    def _turn(self) -> tuple[str, float]:
+        """Follow until it ends; return what went wrong, if anything, and the seconds that were asked for."""
+        try:
+            if self._doubted and self._version:
+                self._doubt()
+            if not self._version:
+                self._list()
+            self._follow()
+        except Refusal as refusal:
+            if refusal.status not in _VERSION_HOLDS:
+                self._version = ""
+            return f"refuses {self._path} ({refusal.status}): {refusal}", refusal.after
+        except Away as away:
+            self._doubted = True
+            if away.silent:  # not even a bookmark: so it is when the version is ahead of the server's
+                self._version = ""
+            return f"does not answer: {away}", 0.0
+        return "", 0.0
+
+    def _doubt(self) -> None:
+        """Forget a version that the server has not reached: etcd was restored to an older state."""
+        now = self._cluster.version(self._path)
+        if now.isdigit() and self._version.isdigit() and int(now) < int(self._version):
+            _LOG.warning("%s is at %s, before %s: listed anew", self._path, now, self._version)
+            self._version = ""
+        self._doubted = False
 
     def _list(self) -> None:
         objects, version = self._cluster.objects(self._path)
-        fresh = {found["metadata"]["uid"]: found for found in objects}
-        with self._guard:
-            gone = [uid for uid in self._objects if uid not in fresh]
-        for uid in gone:
+        fresh = {_uid(found): found for found in objects}
+        for uid in self.copy.missing(fresh):
             self._put(uid, None)
         for uid, found in fresh.items():
             self._put(uid, found)
         self._version = version
+        self._doubted = False
         self.listed.set()
 
     def _follow(self) -> None:
@@ -99,16 +123,30 @@ class Reflection:
         for event in self._cluster.watch(self._watch, self._path, self._version):
             found = event["object"]
             if event["type"] != "BOOKMARK":
-                self._put(found["metadata"]["uid"], None if event["type"] == "DELETED" else found)
-            self._version = found["metadata"]["resourceVersion"]
+                self._put(_uid(found), None if event["type"] == "DELETED" else found)
+            self._version = str((found.get("metadata") or {}).get("resourceVersion") or self._version)
             if self._stopping.is_set():
                 break
 
     def _put(self, uid: str, new: Object | None) -> None:
-        with self._guard:
-            old = self._objects.pop(uid, None)
+        try:
+            if not uid:
+                raise ValueError("an object without UID")
             if new is not None:
-                self._objects[uid] = new
-        same = old and new and old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]
-        if not same and not self._stopping.is_set():
-            self._changed(old, new)
+                new["metadata"].pop("managedFields", None)  # a third of an object, of use to nobody here
+            old = self.copy.put(uid, new)
+            same = old is new or (  # None both: it was deleted before it was known here
+                old and new and old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]
+            )
+            if not same and not self._stopping.is_set():
+                self._changed(old, new)
+        except Exception:
+            name = ((new or {}).get("metadata") or {}).get("name")
+            _LOG.exception(
+                "%s %s (%s) is left alone: this program does not understand it; please report it",
+                self._path, name, uid,
+            )  # fmt: skip
+
+
+def _uid(found: Object) -> str:
+    return str((found.get("metadata") or {}).get("uid") or "")

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from provisioner.attempt import Attempt
 from provisioner.cluster import Away, Refusal
 from provisioner.lease import RENEW_DEADLINE, RENEW_SECONDS, RETRY_SECONDS
 
@@ -23,6 +24,7 @@ READY_LOOK = 0.2
 # 15 s; in step with the renewals, a moment before each third, it would look every 10 s.
 SLACK = 1.0
 FEED_SECONDS = 1.0
+TAKE_SECONDS = 300.0  # no request takes so long, and before that the watchdog (120 s) ends what hangs
 _LOG = logging.getLogger(__name__)
 
 
@@ -66,17 +68,32 @@ class Service:
         at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._lease = lease
+        self._asking = Attempt(lease.take, "lease")
         self._controller = controller
         self._systemd = systemd
         self._at_end = at_end
         self._stopping = threading.Event()
+        self._broken = False
 
     def stop(self) -> None:
         """End `run`, from a signal handler or another thread."""
         self._stopping.set()
 
-    def run(self) -> None:
-        """Wait and work in turn; on the way out finish what is under way and release the lease."""
+    def broken(self, thread: threading.ExceptHookArgs) -> None:
+        """End `run` because a thread ended by a defect: nobody does its work (for `threading.excepthook`)."""
+        name = thread.thread.name if thread.thread else "a thread"
+        error = (thread.exc_type, thread.exc_value or thread.exc_type(), thread.exc_traceback)
+        _LOG.critical(
+            "An error of this program ended %s: it stops, to be started again", name, exc_info=error
+        )
+        self._broken = True
+        self.stop()
+
+    def run(self) -> bool:
+        """Wait and work in turn; on the way out finish what is under way and release the lease.
+
+        Return False when a defect was the end.
+        """
         while not self._stopping.is_set():
             wait = self._take()
             if wait == 0.0:
@@ -85,15 +102,18 @@ class Service:
                 self._stopping.wait(wait)
         for end in self._at_end:
             end()
+        return not self._broken
 
     def _take(self) -> float:
         """Return 0 when the lease is ours, else the seconds until it is worth looking again."""
         self._systemd.alive()
         try:
-            left = self._lease.take()
+            left = self._asking.ask(TAKE_SECONDS)
         except (Away, Refusal) as error:
-            _LOG.warning("The lease cannot be read (asked again in %.0f s): %s", RETRY_SECONDS, error)
-            return RETRY_SECONDS
+            seconds = max(RETRY_SECONDS, getattr(error, "after", 0.0))
+            mend = self._lease.mend(error)
+            _LOG.warning("The lease cannot be read (asked again in %.0f s): %s%s", seconds, error, mend)
+            return seconds
         if left > 0:
             self._systemd.ready("waiting: another provisioner works")
             return left + SLACK
@@ -118,13 +138,16 @@ class Service:
         renewed = time.monotonic()
         due = renewed + RENEW_SECONDS
         while not self._wait_until(due, controller):
-            taken = self._renew()
+            asked = time.monotonic()  # who waits for the lease counts from then on at the latest
+            if asked >= renewed + RENEW_DEADLINE:
+                return True
+            taken = self._renew(renewed + RENEW_DEADLINE - asked)
             now = time.monotonic()
             if taken:
-                renewed = now
-            elif now - renewed > RENEW_DEADLINE:
+                renewed = asked
+            elif now >= renewed + RENEW_DEADLINE:
                 return True
-            due = now + (RENEW_SECONDS if taken else RETRY_SECONDS)
+            due = min(now + (RENEW_SECONDS if taken else RETRY_SECONDS), renewed + RENEW_DEADLINE)
         return False
 
     def _wait_until(self, due: float, controller: Controller) -> bool:
@@ -136,9 +159,9 @@ class Service:
             self._systemd.ready("working")
         return self._stopping.wait(max(0.0, due - time.monotonic()))
 
-    def _renew(self) -> bool:
+    def _renew(self, seconds: float) -> bool:
         try:
-            return self._lease.take() == 0.0
+            return self._asking.ask(seconds) == 0.0
         except (Away, Refusal) as error:
             _LOG.warning("The lease is not renewed: %s", error)
             return False

@@ -1,25 +1,29 @@
 """What is to be looked at: one entry for a key, worked on by one worker, later again after a failure.
 
 Keys belong to groups (arrays). A group in trouble gets one worker at a time, so that an array that is dead
-does not hold the workers that another one needs.
+does not hold the workers that another one needs. Handing out a key costs the same whatever waits.
 """
 
 from __future__ import annotations
 
 import heapq
+import logging
 import random
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from provisioner.groups import Groups, Key
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Key = tuple[str, str]
+__all__ = ["Key", "WorkQueue", "delay_after"]
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 300.0  # seconds, doubled at each failure
 GIVE_UP = 15  # failures, after which only a change or the long look brings a key back
 LONG_LOOK = 900.0
+_LOG = logging.getLogger(__name__)
 
 
 def delay_after(failures: int, spread: float) -> float:
@@ -40,16 +44,14 @@ class WorkQueue:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._group = group
-        self._width = width
         self._clock, self._jitter = clock, jitter
         self._changed = threading.Condition()
-        self._ready: dict[Key, None] = {}  # in order of arrival
+        self._groups = Groups(width)
         self._later: dict[Key, float] = {}
         self._alarm: list[tuple[float, Key]] = []
         self._running: dict[Key, tuple[str, float]] = {}
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
-        self._troubled: set[str] = set()
         self._closed = False
 
     def add(self, key: Key) -> None:
@@ -57,10 +59,14 @@ class WorkQueue:
         with self._changed:
             self._failures.pop(key, None)
             self._later.pop(key, None)
-            if key in self._running:
-                self._again.add(key)
-            else:
-                self._ready[key] = None
+            self._ready(key)
+            self._changed.notify()
+
+    def later(self, key: Key, seconds: float) -> None:
+        """Have a key looked at again after `seconds`, unless it is before."""
+        with self._changed:
+            self._later[key] = self._clock() + seconds
+            heapq.heappush(self._alarm, (self._later[key], key))
             self._changed.notify()
 
     def take(self, seconds: float) -> Key | None:
@@ -70,10 +76,8 @@ class WorkQueue:
             while not self._closed:
                 now = self._clock()
                 self._wake(now)
-                key = self._next()
+                key = self._next(now)
                 if key is not None:
-                    del self._ready[key]
-                    self._running[key] = (self._group(key), now)
                     return key
                 if now >= until:
                     return None
@@ -101,9 +105,8 @@ class WorkQueue:
     def trouble(self, key: Key, *, now: bool) -> None:
         """Say whether the array of a key that is being worked on answers."""
         with self._changed:
-            group = self._running[key][0]
-            (self._troubled.add if now else self._troubled.discard)(group)
-            self._changed.notify_all()
+            if self._groups.trouble(self._running[key][0], now=now) and not now:
+                self._changed.notify_all()  # there is room for more workers
 
     def oldest(self) -> float:
         """Return for how many seconds the slowest worker has been at its key."""
@@ -126,24 +129,37 @@ class WorkQueue:
             due, key = heapq.heappop(self._alarm)
             if self._later.get(key) == due:
                 del self._later[key]
-                self._ready[key] = None
+                self._ready(key)
 
-    def _next(self) -> Key | None:
-        held: dict[str, int] = {}
-        for group, _ in self._running.values():
-            held[group] = held.get(group, 0) + 1
-        for key in self._ready:
-            group = self._group(key)
-            if held.get(group, 0) < (1 if group in self._troubled else self._width):
+    def _ready(self, key: Key) -> None:
+        if key in self._running:
+            self._again.add(key)
+        else:
+            self._groups.add(key, self._group_of(key))
+
+    def _next(self, now: float) -> Key | None:
+        while (found := self._groups.next()) is not None:
+            key, group = found
+            if self._group_of(key) == group:
+                self._running[key] = (group, now)
                 return key
+            self._groups.release(group)  # it came to another array while it waited
+            self._ready(key)
         return None
+
+    def _group_of(self, key: Key) -> str:
+        try:
+            return self._group(key)
+        except Exception:  # one strange object must not keep the workers from the others
+            _LOG.exception("%s %s: its array cannot be told", *key)
+            return ""
 
     def _leave(self, key: Key) -> bool:
         """Take a key off the workers' hands; True when it changed meanwhile and is ready again."""
-        del self._running[key]
+        self._groups.release(self._running.pop(key)[0])
         again = key in self._again
         if again:
             self._again.discard(key)
-            self._ready[key] = None
-        self._changed.notify_all()
+            self._ready(key)
+        self._changed.notify()  # one place is free, for one worker
         return again

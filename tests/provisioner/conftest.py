@@ -53,6 +53,19 @@ def api(plane: ControlPlane) -> Cluster:
     return cluster
 
 
+def may_renew(api: Cluster, lease: str) -> None:
+    """Give the account the shipped Role's rights on this lease: each test's provisioner has its own."""
+    documents = list(yaml.safe_load_all((ROOT / "deploy/provisioner-rbac.yaml").read_text()))
+    role, binding = (next(d for d in documents if d["kind"] == kind) for kind in ("Role", "RoleBinding"))
+    for rule in role["rules"]:
+        if "resourceNames" in rule:
+            rule["resourceNames"] = [lease]
+    binding["roleRef"]["name"] = lease
+    for document in (role, binding):
+        document["metadata"]["name"] = lease
+        api.create(PATHS[document["kind"]], document)
+
+
 @pytest.fixture(scope="session")
 def kubeconfig(plane: ControlPlane, api: Cluster) -> Path:
     """The kubeconfig of the provisioner's service account: its token, and so its rights alone."""
@@ -88,6 +101,7 @@ def world(api: Cluster, kubeconfig: Path, request: pytest.FixtureRequest) -> Ite
     """A world without arrays and provisioners; the provisioners' logs are shown when the test fails."""
     with tempfile.TemporaryDirectory() as directory:  # a control socket's path has a short limit
         world = World(api, kubeconfig, Path(directory))
+        may_renew(api, world.lease.rpartition("/")[2])
         yield world
         world.close()
         for program in world.programs:

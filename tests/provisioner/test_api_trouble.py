@@ -58,7 +58,7 @@ def test_a_lease_that_somebody_changed_or_removed_is_taken_again_and_one_given_a
     served.api.patch(served.lease, {"metadata": {"annotations": {"seen": "yes"}}})
     changed = lease()["spec"]["renewTime"]
     until(lambda: lease()["spec"].get("renewTime", changed) > changed, what="it is renewed")
-    assert lease()["metadata"]["annotations"] == {"seen": "yes"}
+    assert lease()["metadata"]["annotations"]["seen"] == "yes"
     served.api.delete(served.lease, lease()["metadata"]["uid"])
     until(lambda: lease()["spec"].get("holderIdentity") == held, what="it is made again")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,63 @@
+"""The objects of one kind as they are known here, found by UID and by what others ask for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from provisioner.cluster import Object
+
+
+class Mirror:
+    """Thread-safe. `index` gives what an object is also found by: its name, the UID of its claim.
+
+    With 10,000 claims a look through all of them for each is a minute of CPU.
+    """
+
+    def __init__(self, index: Callable[[Object], tuple[str, ...]]) -> None:
+        self._index = index
+        self._guard = threading.Lock()
+        self._objects: dict[str, Object] = {}
+        self._found: dict[str, dict[str, None]] = {}  # UIDs by key
+
+    def get(self, uid: str) -> Object | None:
+        """Return the object of that UID."""
+        with self._guard:
+            return self._objects.get(uid)
+
+    def all(self) -> list[Object]:
+        """Return all objects."""
+        with self._guard:
+            return list(self._objects.values())
+
+    def by(self, key: str) -> list[Object]:
+        """Return the objects that are found by that key."""
+        with self._guard:
+            return [self._objects[uid] for uid in self._found.get(key, ())]
+
+    def missing(self, uids: Iterable[str]) -> list[str]:
+        """Return the UIDs of this copy that are not among `uids`."""
+        there = set(uids)
+        with self._guard:
+            return [uid for uid in self._objects if uid not in there]
+
+    def put(self, uid: str, new: Object | None) -> Object | None:
+        """Keep an object, or forget it (None); return what was there before."""
+        with self._guard:
+            old = self._objects.pop(uid, None)
+            for key in self._index(old) if old is not None else ():
+                self._forget(uid, key)
+            if new is not None:
+                self._objects[uid] = new
+                for key in self._index(new):
+                    self._found.setdefault(key, {})[uid] = None
+            return old
+
+    def _forget(self, uid: str, key: str) -> None:
+        of_key = self._found.get(key, {})
+        of_key.pop(uid, None)
+        if not of_key:
+            self._found.pop(key, None)
