@@ -129,7 +129,6 @@ class Controller:
             self._work.deletion.vanished(old)
             self._work.stranded.forget(old["metadata"]["uid"])
 
-
     def _array_of(self, key: Key) -> str:
         """Return the array that a key is about, the default one when none is named."""
         if key[0] == ARRAY:

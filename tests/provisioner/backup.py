@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from provisioner.cluster import VOLUMES
-from tests.provisioner.conftest import until
+from tests.provisioner.program import until
 
 if TYPE_CHECKING:
     from provisioner.cluster import Cluster, Object

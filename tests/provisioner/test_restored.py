@@ -9,13 +9,14 @@ import pytest
 
 from provisioner.cluster import VOLUMES, Refusal
 from tests.provisioner.backup import claims, create, exported, forget, obey, said
-from tests.provisioner.conftest import CLAIMS, until
+from tests.provisioner.program import until
+from tests.provisioner.world import CLAIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioner.cluster import Cluster, Object
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 RESYNC = 45.0  # seconds: kube-controller-manager looks again every 15 s

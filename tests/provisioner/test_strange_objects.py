@@ -17,11 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instorage.wire.fault import Code, Fault
+from provisioner.census import Registrar
 from provisioner.controller import ARRAY, CLAIM, Controller, Work
 from provisioner.deletion import Deletion
 from provisioner.growth import Growth
 from provisioner.persistent_volume import FINALIZER, PROVISIONED_BY, Names
+from provisioner.rebinding import Rebinding
 from provisioner.stranded import Stranded
+from provisioner.wanting import Wanting
 
 if TYPE_CHECKING:
     from provisioner.arrays import Arrays
@@ -110,14 +113,18 @@ class Around:
     def begun(self, _uid: str) -> None:
         return None
 
+    def seen(self, _claim: Object, *, gone: bool, early: bool) -> None:
+        """What the creation remembers of claims."""
+
 
 def controller(around: Around) -> Controller:
-    arrays, events = cast("Arrays", around), cast("Events", around)
+    arrays, events, cluster = cast("Arrays", around), cast("Events", around), cast("Cluster", around)
     work = Work(
         cast("Creation", around),
-        Deletion(cast("Cluster", around), arrays, events, Names()),
+        Deletion(cluster, arrays, events, Names(), Wanting(Registrar(cluster), arrays, events, "key")),
         Stranded(events, OURS),
         Growth(arrays, events),
+        Rebinding(cluster, OURS),
         cast("Orphans", around),
         events,
     )

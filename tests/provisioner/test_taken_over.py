@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provisioner.conftest import until
+from tests.provisioner.program import until
 
 if TYPE_CHECKING:
-    from tests.provisioner.conftest import World
+    from tests.provisioner.world import World
 
 pytestmark = pytest.mark.kube
 
