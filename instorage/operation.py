@@ -23,6 +23,7 @@ current: ContextVar[str] = ContextVar("operation", default="")
 
 
 _until: ContextVar[float] = ContextVar("until", default=float("inf"))
+_demand: ContextVar[Callable[[], None]] = ContextVar("demand", default=lambda: None)
 
 
 @contextlib.contextmanager
@@ -38,6 +39,24 @@ def within(seconds: float) -> Iterator[None]:
 def left(seconds: float) -> float:
     """Return how long a wait of at most `seconds` may take; zero or less when the request's time is over."""
     return min(seconds, _until.get() - time.monotonic())
+
+
+@contextlib.contextmanager
+def only_while(demand: Callable[[], None]) -> Iterator[None]:
+    """Call `demand` directly before each changing command of this block; what it raises keeps that one here.
+
+    «Directly»: when the connection is there and nothing is waited for any more.
+    """
+    token = _demand.set(demand)
+    try:
+        yield
+    finally:
+        _demand.reset(token)
+
+
+def demand() -> None:
+    """Raise what `only_while` wants raised before a changing command is sent."""
+    _demand.get()()
 
 
 def extra() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Whatever an array prints is data: rows and sections, or a Fault that names command and column."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -124,7 +125,8 @@ class Parrot:
     def __init__(self, output: Output) -> None:
         self.output = output
 
-    def run(self, _: str, __: float) -> Output:
+    def run(self, _: str, __: float, before: Callable[[], None]) -> Output:
+        before()
         return self.output
 
 

@@ -15,6 +15,8 @@ from instorage.arrays.as18000.session.refusal import judge
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from instorage.arrays.as18000.session.refusal import Output
     from instorage.arrays.as18000.session.ssh import Ssh
     from instorage.arrays.endpoint import Limits
@@ -55,10 +57,13 @@ class Cli:
         raise source.misfit("it is empty")
 
     def operate(self, name: str, *words: str) -> None:
-        """Change something. `Refused`, or `OutcomeUnknown` when it may have been done."""
+        """Change something, if `operation.demand` lets it be sent.
+
+        `Refused`, or `OutcomeUnknown` when it may have been done.
+        """
         command = quoting.command("mcsop", name, *words)
         try:
-            output = self._run(command, self._limits.operation, logging.INFO)
+            output = self._run(command, self._limits.operation, logging.INFO, operation.demand)
         except Lost as lost:
             note(command)
             raise OutcomeUnknown(
@@ -94,11 +99,13 @@ class Cli:
             command=command,
         )
 
-    def _run(self, command: str, patience: float, level: int) -> Output:
+    def _run(
+        self, command: str, patience: float, level: int, before: Callable[[], None] = lambda: None
+    ) -> Output:
         began = time.monotonic()
-        said = "no answer"
+        said = "not sent"
         try:
-            output = self._ssh.run(command, patience)
+            output = self._ssh.run(command, patience, before)
             said = f"status {output.status}"
         except Lost as lost:
             said = f"lost ({lost})"

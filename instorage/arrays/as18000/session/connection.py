@@ -56,12 +56,16 @@ class Connection:
         """False when a command must be given to a new connection."""
         return not self._retired and self._transport.is_active()
 
-    def run(self, command: str, deadline: float) -> Output:
-        """Run a command until `deadline` (monotonic seconds). `NotSent`, `Lost`."""
+    def run(self, command: str, deadline: float, before: Callable[[], None]) -> Output:
+        """Run a command until `deadline` (monotonic seconds). `NotSent`, `Lost`.
+
+        `before` is called when a channel is there; what it raises keeps the command from being sent.
+        """
         self._enter()
         try:
             channel = self._open(deadline)
             try:
+                before()
                 return self._converse(channel, command, deadline)
             finally:
                 self._shut(channel)

@@ -16,6 +16,7 @@ from instorage.arrays.as18000.session.login import Dropped, login, unreachable
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from instorage.arrays.as18000.session.refusal import Output
@@ -45,8 +46,10 @@ class Ssh:
         self._failed = 0  # connection attempts
         self._failure: Fault | None = None
 
-    def run(self, command: str, patience: float) -> Output:
+    def run(self, command: str, patience: float, before: Callable[[], None] = lambda: None) -> Output:
         """Run a command for at most `patience` seconds, waiting as long again for one of the channels.
+
+        `before` is called directly before the command is sent, and keeps it from that by a fault.
 
         `Lost` when it may have been done; the faults of `login`; TIMEOUT when no channel became free or the
         request's time is over.
@@ -54,7 +57,7 @@ class Ssh:
         if not self._slots.acquire(timeout=max(0.0, operation.left(patience))):
             raise self._busy(command)
         try:
-            return self._run(command, patience)
+            return self._run(command, patience, before)
         finally:
             self._slots.release()
 
@@ -65,7 +68,7 @@ class Ssh:
         if connection is not None:
             connection.close()
 
-    def _run(self, command: str, patience: float) -> Output:
+    def _run(self, command: str, patience: float, before: Callable[[], None]) -> Output:
         deadline = time.monotonic() + operation.left(patience)
         failures = 0
         while True:
@@ -73,7 +76,7 @@ class Ssh:
                 connection = self._usable()
                 if time.monotonic() >= deadline:
                     raise self._busy(command)
-                return connection.run(command, deadline)
+                return connection.run(command, deadline, before)
             except Crowded as error:
                 if time.monotonic() >= deadline:
                     raise self._busy(command) from error
