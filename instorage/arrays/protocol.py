@@ -95,6 +95,13 @@ class Array(Protocol):
     def expansion_findings(self, name: VolumeName) -> tuple[str, ...]:
         """Say, without a record, what can be seen and what a person must find out. VOLUME_MISSING."""
 
+    def doubt(self, volume: Volume, known: frozenset[VolumeUid] = frozenset()) -> str:
+        """Say what shows that a volume is, or may be, part of an active-active one that is not whole.
+
+        A part of a sentence, empty when nothing does. Told without a record, and so at times of a volume
+        that never was active-active: `known` are the vdisks that records say to be another volume's.
+        """
+
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
         """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone."""
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, ownership, targets, volumes
-from instorage.arrays.as18000.active_active import expansion, findings, picture, plan
+from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.session.call import call
@@ -117,6 +117,11 @@ class As18000:
     def expansion_findings(self, name: VolumeName) -> tuple[str, ...]:
         """See `Array`."""
         return findings.findings(self._cli, name)
+
+    @call
+    def doubt(self, volume: Volume, known: frozenset[VolumeUid] = frozenset()) -> str:
+        """See `Array`; one command for a basic volume where there is one site."""
+        return wholeness.doubt(self._cli, volume, known)
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:

@@ -58,7 +58,8 @@ def _broken(cli: Cli, name: VolumeName, rows: Sequence[Row]) -> Iterator[str]:
         function = row.get("function") or "tied to nothing"
         where = f"{row['IO_group_name']}, UID {row['vdisk_UID']}"
         yield f"{row['name']} ({function}): {row['capacity']} bytes, {where}."
-    candidates = list(_candidates(cli, {row["id"] for row in rows}))
+    known = {row["id"] for row in rows}
+    candidates = [row for row in untied(cli, cli.rows("lsvdisk", "-bytes")) if row["id"] not in known]
     listed = ", ".join(_described(row) for row in candidates[:SHOWN])
     more = f" and {len(candidates) - SHOWN} more" if len(candidates) > SHOWN else ""
     yield (
@@ -74,11 +75,12 @@ def _broken(cli: Cli, name: VolumeName, rows: Sequence[Row]) -> Iterator[str]:
     )
 
 
-def _candidates(cli: Cli, known: set[str]) -> Iterator[Row]:
+def untied(cli: Cli, rows: Sequence[Row]) -> Iterator[Row]:
+    """Give those of all vdisks that are tied and mapped to nothing."""
     mapped = {row["vdisk_id"] for row in cli.rows("lshostvdiskmap")}
-    for row in cli.rows("lsvdisk", "-bytes"):
+    for row in rows:
         plain = not row.get("function") and not row.get("RC_id") and row.number("lc_map_count", "0") == 0
-        if plain and row["id"] not in mapped | known:
+        if plain and row["id"] not in mapped:
             yield row
 
 
