@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Holding:
-    """What one array says: why it cannot be asked, or whether it has the volume, and for which hosts."""
+    """What one array says: why it cannot be asked, or whether it has the volume, and for which hosts.
+
+    `doubt`: what says that it is no whole active-active volume.
+    """
 
     array: Array
     fault: Fault | None = None
     known: bool = False
+    doubt: str = ""
     held: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
@@ -72,14 +76,16 @@ def release(
 
 def _asked(array: Array, volume: VolumeName, hosts: tuple[str, ...]) -> Holding:
     try:
-        if array.find_volume(volume) is None:
+        found = array.find_volume(volume)
+        if found is None:
             return Holding(array)
         mapped = [mapping.host for mapping in array.mappings(volume)]
+        held = tuple(host for host in mapped if host in hosts)
+        doubt = array.doubt(found) if held else ""
     except Fault as fault:
         return Holding(array, fault)
-    held = tuple(host for host in mapped if host in hosts)
     others = tuple(sorted(set(mapped) - set(held)))
-    return Holding(array, known=True, held=held, others=others)
+    return Holding(array, known=True, doubt=doubt, held=held, others=others)
 
 
 def _require_one(volume: VolumeName, node: str, holdings: list[Holding]) -> None:
@@ -106,17 +112,32 @@ def _released(
     elif one.known and not one.held:
         where = f"it is mapped to {', '.join(one.others)}" if one.others else "it is mapped to no host"
         yield f"Array {one.array.name} does not map {volume} to {node} ({' or '.join(hosts)}); {where}."
-    for host in one.held:
-        yield _fenced(one.array, volume, node, host, logged_in=logged_in)
+    elif one.held:
+        if one.doubt:
+            yield f"Volume {volume} on array {one.array.name}: {one.doubt}. See «instoragectl barrier plan»."
+        if not logged_in:
+            _refuse_living(one.array, volume, node, one.held)
+        for number, host in enumerate(one.held, 1):
+            yield _fenced(one.array, volume, node, host, one.held[number:])
 
 
-def _fenced(array: Array, volume: VolumeName, node: str, host: str, *, logged_in: bool) -> str:
-    if not logged_in and (why := fencing.why_it_lives(array, host)):
+def _refuse_living(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> None:
+    if why := fencing.why_it_lives(array, hosts):
         text = (
             f"Array {array.name}: {why}. Node {node} may have volume {volume} mounted: end its pod there. If "
             "that node must lose the volume all the same, repeat this with --although-logged-in; what it has "
             "not written is lost then."
         )
-        raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=host, array=array.name)
-    array.unmap_volume(volume, host)
-    return f"Array {array.name} no longer maps {volume} to {node} (host {host}): the node is fenced from it."
+        raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
+
+
+def _fenced(array: Array, volume: VolumeName, node: str, host: str, others: tuple[str, ...]) -> str:
+    """Unmap from one of the node's host objects; say, also in the fault, which others have the volume yet."""
+    try:
+        array.unmap_volume(volume, host)
+    except Fault as fault:
+        left = " and ".join((host, *others))
+        text = f"Array {array.name} may still map {volume} to {left}: repeat this. {fault.sentence}"
+        raise Fault(fault.code, text, **fault.fields) from None
+    what = f"{' and '.join(others)} is next" if others else "the node is fenced from it"
+    return f"Array {array.name} no longer maps {volume} to {node} (host {host}): {what}."

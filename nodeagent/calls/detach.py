@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.configuration.settings import Fence
-from instorage.operation import within
+from instorage.operation import only_while, within
 from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import barrier, host_lock
 from nodeagent.host import identity
@@ -20,25 +20,31 @@ from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import fencing
 
 if TYPE_CHECKING:
-    from instorage.arrays.model import Mapping
+    from instorage.arrays.expansion import Expansion
+    from instorage.arrays.model import Mapping, Volume
     from instorage.arrays.protocol import Array
+    from instorage.wire.values import VolumeUid
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.flexvolume import Detach
     from nodeagent.operation.node import Operation
 
 SILENT_SECONDS = 8.0
-UNMAP_SECONDS = 8.0  # an unmap that is begun later could hit a mapping made anew after the stub left
+UNMAP_SECONDS = 6.0  # an unmap that is sent later could hit a mapping made anew after the stub left
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one array says: it knows the volume or not, or cannot be asked; its mappings of the volume."""
+    """What one array says: the volume or None, or why it cannot say; and the volume's mappings."""
 
     array: Array
-    found: bool = False
+    volume: Volume | None = None
     fault: Fault | None = None
     mappings: tuple[Mapping, ...] = ()
+
+    def held_by(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the host objects that have the volume."""
+        return tuple(mapping.host for mapping in self.mappings if mapping.host in names)
 
 
 def detach(operation: Operation, request: Detach) -> str:
@@ -57,18 +63,21 @@ def detach(operation: Operation, request: Detach) -> str:
 def _detached(operation: Operation, helper: Helper, request: Detach, names: tuple[str, ...]) -> str:
     operation.progress.say("asking the arrays where the volume is mapped")
     findings = _ask_all(operation, request)
-    held = [(f, m.host) for f in findings for m in f.mappings if m.host in names]
-    if len({finding.array.name for finding, _ in held}) > 1:
-        raise _several(request, held)
+    faults = [finding.fault for finding in findings if finding.fault is not None]
+    for fault in faults:
+        if fault.code is Code.VOLUME_NOT_READY:
+            raise fault  # an active-active volume of that name, of which some vdisks are missing
+    held = [finding for finding in findings if finding.held_by(names)]
+    if len(held) > 1:
+        raise _several(request, held, names)
     if held:
-        _refuse_unfinished(helper, request)
-    for finding, host in held:  # two, where the rule and the table both give the node an object
-        _fence(operation, request, finding, host)
-    if held:
+        records = barrier.records(helper.barrier()) if helper.there else ()
+        _refuse_unfinished(records, request)
+        known = frozenset(member.uid for record in records for member in record.members)
+        _fence(operation, request, held[0], held[0].held_by(names), known)
         return ""
-    silent = next((finding.fault for finding in findings if finding.fault is not None), None)
-    if silent is not None and not any(finding.found for finding in findings):
-        raise silent
+    if faults and not any(finding.volume for finding in findings):
+        raise faults[0]
     others = sorted({m.host for finding in findings for m in finding.mappings})
     if others:
         return (
@@ -77,12 +86,12 @@ def _detached(operation: Operation, helper: Helper, request: Detach, names: tupl
     return ""
 
 
-def _refuse_unfinished(helper: Helper, request: Detach) -> None:
+def _refuse_unfinished(records: tuple[Expansion, ...], request: Detach) -> None:
     """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is.
 
     A control plane's host has no helper, and so no records: it expands nothing.
     """
-    if helper.there and any(record.volume == request.name for record in barrier.records(helper.barrier())):
+    if any(record.volume == request.name for record in records):
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"The active-active expansion of volume {request.name} was broken off: it stays mapped until "
@@ -121,41 +130,73 @@ def _silent(operation: Operation, name: str) -> Finding:
 def _ask(operation: Operation, name: str, request: Detach) -> Finding:
     array = operation.array(name)
     try:
-        if array.find_volume(request.name) is None:
-            return Finding(array)
-        return Finding(array, found=True, mappings=array.mappings(request.name))
+        volume = array.find_volume(request.name)
+        return Finding(array, volume, mappings=array.mappings(request.name) if volume else ())
     except Fault as fault:
         return Finding(array, fault=fault)
 
 
-def _several(request: Detach, held: list[tuple[Finding, str]]) -> Fault:
-    named = " and ".join(f"{finding.array.name} ({host})" for finding, host in held)
+def _several(request: Detach, held: list[Finding], names: tuple[str, ...]) -> Fault:
+    named = " and ".join(f"{one.array.name} ({', '.join(one.held_by(names))})" for one in held)
     return Fault(
         Code.VOLUME_MAPPED,
-        f"A volume {request.name} is mapped to node {request.node} on {named}: unmap the wrong one by hand.",
+        f"A volume {request.name} is mapped to node {request.node} on {named}: take it from the wrong one "
+        f"with «instoragectl release {request.name} --from {request.node} --storage NAME».",
         volume=request.name,
         node=request.node,
     )
 
 
-def _fence(operation: Operation, request: Detach, finding: Finding, host: str) -> None:
-    """Unmap as `host.fence` allows; not after the caller has left: that could hit a mapping made anew."""
+def _fence(
+    operation: Operation,
+    request: Detach,
+    finding: Finding,
+    hosts: tuple[str, ...],
+    known: frozenset[VolumeUid],
+) -> None:
+    """Unmap as `host.fence` allows; not after the caller has left: that could hit a mapping made anew.
+
+    `hosts`: two, where the rule and the table both give the node an object. `known`: see `_refuse_half`.
+    """
     array, fence = finding.array, operation.host.fence
     if fence is Fence.NEVER:
         raise _kept(request, array, "host.fence is never")
     if fence is Fence.NODE_LOST:
         operation.progress.say(f"asking array {array.name} whether the node is logged in")
-        if why := fencing.why_it_lives(array, host):
+        if why := fencing.why_it_lives(array, hosts, lambda: _refuse_half(request, finding, known)):
             raise _kept(request, array, why)
+    else:
+        _refuse_half(request, finding, known)
     operation.progress.say(f"unmapping the volume on array {array.name}")
     _require_caller(operation, request)
-    with within(UNMAP_SECONDS):  # also what waits for a place at the array
-        array.unmap_volume(request.name, host)
-    reached(Step.AGENT_DETACH_FENCED)
-    _LOG.warning(
-        "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced from it",
-        request.name, request.node, host, array.name, fence.value,
-    )  # fmt: skip
+    for host in hosts:
+        with within(UNMAP_SECONDS), only_while(lambda: _require_caller(operation, request)):
+            array.unmap_volume(request.name, host)
+        reached(Step.AGENT_DETACH_FENCED)
+        _LOG.warning(
+            "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced "
+            "from it", request.name, request.node, host, array.name, fence.value,
+        )  # fmt: skip
+
+
+def _refuse_half(request: Detach, finding: Finding, known: frozenset[VolumeUid]) -> None:
+    """Raise for an active-active volume that is not whole, by the array's word: no record is needed.
+
+    Those that are here say which vdisks are `known` to be another volume's, which is being expanded.
+    """
+    assert finding.volume is not None  # noqa: S101  # it has mappings
+    doubt = finding.array.doubt(finding.volume, known)
+    if doubt:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Volume {request.name} stays mapped to node {request.node} on array {finding.array.name}: "
+            f"{doubt}. Finish a broken-off expansion first («instoragectl barrier plan {request.name}» on "
+            "the node that had it last). If there was none and the node is gone: "
+            f"instoragectl release {request.name} --from {request.node}.",
+            volume=request.name,
+            node=request.node,
+            array=finding.array.name,
+        )
 
 
 def _require_caller(operation: Operation, request: Detach) -> None:

@@ -10,22 +10,32 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from instorage.arrays.protocol import Array
 
 PAUSE_SECONDS = 3.0  # between both looks: longer than a session takes to come back over another path
 
 
-def why_it_lives(array: Array, host: str) -> str:
+def why_it_lives(array: Array, hosts: Sequence[str], between: Callable[[], None] = lambda: None) -> str:
     """Return why a node must be taken for living; empty: the array says twice that it is logged out.
 
-    A host object that the array does not show, and has a mapping to, says nothing of its logins.
+    `hosts` are all of its host objects that have the volume: it may be logged in by any one. One that the
+    array does not show, and has a mapping to, says nothing of its logins. `between` is done in the pause.
     """
-    for last in (False, True):
+    began = time.monotonic()
+    if why := _logged_in(array, hosts):
+        return why
+    between()
+    time.sleep(max(began + PAUSE_SECONDS - time.monotonic(), 0.0))  # two answers must not share one moment
+    return _logged_in(array, hosts)
+
+
+def _logged_in(array: Array, hosts: Sequence[str]) -> str:
+    for host in hosts:
         found = array.find_host(host)
         if found is None:
             return f"array {array.name} maps it to host {host} and does not show that host"
         if found.logged_in:
             return f"its host object {host} is logged in, so the node lives"
-        if not last:
-            time.sleep(PAUSE_SECONDS)  # the pause is the point: the two answers must not share one moment
     return ""
