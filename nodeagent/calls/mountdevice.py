@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import MountRequest
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import tenancy
+from nodeagent.volume import place, tenancy
 from nodeagent.volume.connect import multipath
 from nodeagent.volume.host_object import own_host
 from nodeagent.volume.usable import elsewhere, usable
@@ -33,6 +33,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
     with operation.helper() as helper:
         volume = _attached(operation, array, helper, options)
         tenancy.confirm(grants, options, array.name, volume.uid)
+        place.require_free(operation, helper, options, volume.uid)
         may_format = not options.read_only and _may_be_new(operation, array, helper, volume)
         _note(operation, target, options, volume)
         reached(Step.AGENT_MOUNT_RECORDED)
