@@ -180,7 +180,7 @@ def test_connections_that_the_array_dropped_are_made_again(rig: Rig, array: As18
 def test_threads_whose_connection_is_dropped_share_the_next_one(rig: Rig, array: As18000) -> None:
     array.create_volume(spec("v1"))
     rig.reset()
-    rig.fault("lsvdisk", delay=0.3, times=8)
+    rig.fault("lsvdisk", delay=1.5, times=8)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(array.find_volume, V1) for _ in range(8)]
         assert settled(lambda: rig.do("counters")["running"]["now"] == 8)
