@@ -205,8 +205,9 @@ class Host(Sysfs):
         (name,) = os.listdir(device / "block")
         self.note(f"delete {name}")
         (self.root / "dev" / name).unlink()
-        shutil.rmtree(self.root / f"sys/block/{name}")  # first: gone is what has no `device/block`
-        shutil.rmtree(device)
+        shutil.rmtree(self.root / f"sys/block/{name}")
+        gone = device.rename(self.root / f"gone-{device.name}")  # at once, as a write to «delete» returns
+        shutil.rmtree(gone)
 
     def _multipathd(self) -> None:
         while not self._stopping.is_set():
