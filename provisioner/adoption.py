@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.tenancy.grant import STORAGE_OPTION, Grant, SignedGrant
+from instorage.tenancy.grant import Grant, SignedGrant
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from provisioner.persistent_volume import options
+from provisioner.persistent_volume import options, storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ def signed(volume: Object, arrays: Arrays, key: SigningKey) -> SignedGrant:
     `Fault`: the array cannot be asked, or has no volume of that name.
     """
     name = VolumeName.parse(volume["metadata"]["name"])
-    array = arrays.get(options(volume).get(STORAGE_OPTION) or None)
+    array = arrays.get(storage(volume))
     found = array.find_volume(name)
     if found is None:
         raise Fault(

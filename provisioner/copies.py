@@ -103,7 +103,7 @@ class Copies:
     def array_of_volume(self, uid: str) -> str:
         """Return the array that a PV names, "" for none."""
         volume = self.volume(uid)
-        return str(persistent_volume.options(volume).get("storageName") or "") if volume else ""
+        return (persistent_volume.storage(volume) or "") if volume else ""
 
 
 def _keys(volume: Object) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from provisioner.claims import as_quantity, requested
-from provisioner.cluster import VOLUMES, Refusal
+from provisioner.cluster import VOLUMES, Refusal, claim_at
 from provisioner.events import Event
 from provisioner.persistent_volume import built, is_marked, mark
 
@@ -80,8 +80,7 @@ class Creation:
 
     def _still_wanted(self, wanted: Wanted) -> bool:
         """Ask the API server itself: the copy here may be behind."""
-        name = wanted.claim["metadata"]["name"]
-        claim = self._cluster.get(f"/api/v1/namespaces/{wanted.namespace}/persistentvolumeclaims/{name}")
+        claim = self._cluster.get(claim_at(wanted.namespace, wanted.claim["metadata"]["name"]))
         if claim is None or claim["metadata"]["uid"] != wanted.uid:
             return False
         return claim["spec"].get("volumeName", "") in ("", wanted.spec.name)

@@ -25,6 +25,7 @@ from provisioner.persistent_volume import (
     is_ours,
     mark,
     options,
+    storage,
 )
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ class Deletion:
     def _delete_on_array(self, volume: Object) -> None:
         """Delete the volume, unless somebody wants it. A PV from a copy that is deleted goes without it."""
         name = VolumeName.parse(_name(volume))
-        given = options(volume)
-        array = self._arrays.get(given.get("storageName") or None)
+        array = self._arrays.get(storage(volume))
         there = array.find_volume(name)
         if there is not None:
             _require_ours(volume, there, array.name)

@@ -14,7 +14,7 @@ from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from provisioner.claims import as_quantity, quantity, requested
 from provisioner.complaint import of_claim
-from provisioner.persistent_volume import options
+from provisioner.persistent_volume import options, storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ class Growth:
             self._say(claim, _asked(claim), [fault.sentence.rstrip(".")])
             return
         name = VolumeName.parse(volume["metadata"]["name"])
-        array = self._arrays.get(options(volume).get("storageName") or None)
+        array = self._arrays.get(storage(volume))
         there = array.find_volume(name)
         if there is None:
             troubles = [f"there is no volume {name} on array {array.name}"]

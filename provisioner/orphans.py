@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.tenancy.grant import STORAGE_OPTION
-from provisioner.persistent_volume import options
+from provisioner.persistent_volume import storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +26,7 @@ class Orphans:
 
     def arrays(self) -> list[str]:
         """Return the names of the arrays of the configuration."""
-        return [storage.name for storage in self._arrays.configuration().storage]
+        return [one.name for one in self._arrays.configuration().storage]
 
     def run(self, array: str, known: Callable[[], Iterable[Object]]) -> None:
         """Log what is on the array and belongs to no claim or PV of `known()`. `Fault`: do it again."""
@@ -59,7 +58,7 @@ class Orphans:
             if metadata.get("namespace"):
                 claims.add(PREFIX + metadata["uid"])
             else:
-                where[metadata["name"]] = options(owner).get(STORAGE_OPTION) or default
+                where[metadata["name"]] = storage(owner) or default
         elsewhere = {name: other for name, other in where.items() if other != array}
         return (claims | where.keys()) - elsewhere.keys(), elsewhere
 

@@ -15,6 +15,7 @@ from instorage.tenancy.grant import (
     Grant,
 )
 from provisioner.claims import as_quantity, notes
+from provisioner.cluster import claim_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +117,11 @@ def options(volume: Object) -> dict[str, str]:
     return (volume["spec"].get("flexVolume") or {}).get("options") or {}
 
 
+def storage(volume: Object) -> str | None:
+    """Return the name of the array that a PV's volume is on, None for the first of the configuration."""
+    return options(volume).get(STORAGE_OPTION) or None
+
+
 def has_finalizer(volume: Object) -> bool:
     """Say whether the PV waits for this program before it goes."""
     return FINALIZER in (volume["metadata"].get("finalizers") or [])
@@ -126,7 +132,7 @@ def claim_path(volume: Object) -> str:
     reference = volume["spec"].get("claimRef")
     if not reference:
         return ""
-    return f"/api/v1/namespaces/{reference['namespace']}/persistentvolumeclaims/{reference['name']}"
+    return claim_at(reference["namespace"], reference["name"])
 
 
 def is_marked(volume: Object) -> bool:

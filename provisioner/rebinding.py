@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.tenancy.grant import NAMESPACE_OPTION
 from instorage.wire.fault import Code, Fault
 from provisioner.claims import PROVISIONER_NOTES, notes
-from provisioner.cluster import VOLUMES
+from provisioner.cluster import VOLUMES, claim_at
 from provisioner.persistent_volume import bind_again, claim_path, is_ours, options
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ class Rebinding:
         """
         if volume is not None and (_is_of(volume, claim) or not is_ours(volume, self._provisioner)):
             return
-        name, namespace = claim["spec"]["volumeName"], claim["metadata"]["namespace"]
-        now = self._cluster.get(
-            f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim['metadata']['name']}"
-        )
-        if now is None or now["metadata"]["uid"] != claim["metadata"]["uid"] or not self.concerns(now):
+        name, metadata = claim["spec"]["volumeName"], claim["metadata"]
+        now = self._cluster.get(claim_at(metadata["namespace"], metadata["name"]))
+        if now is None or now["metadata"]["uid"] != metadata["uid"] or not self.concerns(now):
             return
         there = self._cluster.get(f"{VOLUMES}/{name}")
         if there is None:
