@@ -70,6 +70,11 @@ def class_of(claim: Object) -> str:
     return str(notes(claim).get(CLASS_NOTE) or claim["spec"].get("storageClassName") or "")
 
 
+def claim_at(namespace: str, name: str) -> str:
+    """Return the API path of a claim."""
+    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}"
+
+
 def notes(found: Object) -> dict[str, str]:
     """Return an object's annotations."""
     return found["metadata"].get("annotations") or {}

@@ -47,11 +47,6 @@ _BROKEN = (urllib3.exceptions.HTTPError, OSError, ValueError, LookupError, Attri
 _HEADERS = {"accept": "application/json", "user-agent": "instorage-provisioner"}
 
 
-def claim_at(namespace: str, name: str) -> str:
-    """Return the API path of a claim."""
-    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}"
-
-
 class Refusal(Exception):
     """The API server said no: `status` is HTTP's, the text is its sentence.
 

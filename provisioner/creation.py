@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from provisioner.claims import as_quantity, requested
-from provisioner.cluster import VOLUMES, Refusal, claim_at
+from provisioner.claims import as_quantity, claim_at, requested
+from provisioner.cluster import VOLUMES, Refusal
 from provisioner.events import Event
 from provisioner.persistent_volume import built, is_marked, mark
 

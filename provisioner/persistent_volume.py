@@ -14,8 +14,7 @@ from instorage.tenancy.grant import (
     UID_OPTION,
     Grant,
 )
-from provisioner.claims import as_quantity, notes
-from provisioner.cluster import claim_at
+from provisioner.claims import as_quantity, claim_at, notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

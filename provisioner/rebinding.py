@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from instorage.tenancy.grant import NAMESPACE_OPTION
 from instorage.wire.fault import Code, Fault
-from provisioner.claims import PROVISIONER_NOTES, notes
-from provisioner.cluster import VOLUMES, claim_at
+from provisioner.claims import PROVISIONER_NOTES, claim_at, notes
+from provisioner.cluster import VOLUMES
 from provisioner.persistent_volume import bind_again, claim_path, is_ours, options
 
 if TYPE_CHECKING:
