@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench
+from tests.agent.bench import Bench, device_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,3 +24,13 @@ def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
 
 def clean(bench: Bench, volume: str) -> bool:
     return not bench.maps(volume) and not bench.records() and not bench.helper.devices
+
+
+def vendors(bench: Bench, volume: str = "vol1", target: str = "") -> str:
+    """A volume that the vendor's plugin has attached and mounted, under its own name or another one."""
+    uid = bench.create(volume)
+    bench.make_host("iscsi-node1")
+    bench.map(volume, "iscsi-node1")
+    bench.helper.devices[uid] = "/dev/disk/by-id/x"
+    bench.helper.mounts[device_target(target or volume)] = (uid, False)
+    return uid

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench, device_target, pod_target, until
+from tests.agent.bench import Bench, pod_target, until
+from tests.agent.reconciling import vendors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,11 +107,7 @@ def test_a_barrier_directory_that_hangs_at_the_start_keeps_nothing_from_being_lo
     gate = threading.Event()
     monkeypatch.setattr("nodeagent.expansion.interrupted.settle", lambda _: gate.wait(60))
     monkeypatch.setattr("nodeagent.__main__.READY_SECONDS", 0.2)
-    uid = node.create("vol1")
-    node.make_host("iscsi-node1")
-    node.map("vol1", "iscsi-node1")
-    node.helper.devices[uid] = "/dev/disk/by-id/x"
-    node.helper.mounts[device_target("vol1")] = (uid, False)
+    uid = vendors(node)
     node.start()
     until(lambda: systemd.heard("READY=1"))
     until(lambda: uid in node.records())

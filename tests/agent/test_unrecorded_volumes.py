@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from instorage.volume_name import VolumeName
 from tests.agent.bench import Bench, device_target, until
-from tests.agent.reconciling import clean, node
+from tests.agent.reconciling import clean, node, vendors
 
 if TYPE_CHECKING:
     import pytest
@@ -17,32 +17,20 @@ __all__ = ["node"]
 
 
 def test_a_volume_of_the_vendors_plugin_is_taken_over_at_unmountdevice(node: Bench) -> None:
-    uid = node.create("vol1")
-    node.make_host("iscsi-node1")
-    node.map("vol1", "iscsi-node1")
-    node.helper.devices[uid] = "/dev/disk/by-id/x"
-    node.helper.mounts[device_target("vol1")] = (uid, False)
+    vendors(node)
     node.call("unmountdevice", device_target("vol1")).success()
     assert clean(node, "vol1")
 
 
 def test_a_volume_of_the_vendors_plugin_gets_its_record_at_the_start(node: Bench) -> None:
-    uid = node.create("vol1")
-    node.make_host("iscsi-node1")
-    node.map("vol1", "iscsi-node1")
-    node.helper.devices[uid] = "/dev/disk/by-id/x"
-    node.helper.mounts[device_target("vol1")] = (uid, False)
+    uid = vendors(node)
     node.restart()
     record = until(lambda: node.records().get(uid))
     assert record["target"] == device_target("vol1")
 
 
 def test_a_mount_under_another_name_is_not_taken_over(node: Bench) -> None:
-    uid = node.create("vol1")
-    node.make_host("iscsi-node1")
-    node.map("vol1", "iscsi-node1")
-    node.helper.devices[uid] = "/dev/disk/by-id/x"
-    node.helper.mounts[device_target("other")] = (uid, False)
+    uid = vendors(node, target="other")
     node.call("unmountdevice", device_target("other")).failure("left mapped")
     assert node.maps("vol1") == ["iscsi-node1"]
     assert uid in node.helper.devices

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.agent.bench import Bench, device_target, pod_target, until
+from tests.agent.reconciling import node, vendors
 from tests.agent.test_where_it_is_mapped import GONE, arrays, clean, end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    import pytest
 
-
-@pytest.fixture
-def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
-    """A node whose agent waits 0.3 s instead of 30 s after the last call."""
-    bench = Bench(directory, {1: portal(), 2: portal()}, rest=0.3)
-    bench.start()
-    yield bench
-    bench.close()
-
-
-def vendors(bench: Bench, volume: str = "vol1") -> str:
-    """A volume that the vendor's plugin has attached and mounted."""
-    uid = bench.create(volume)
-    bench.make_host("iscsi-node1")
-    bench.map(volume, "iscsi-node1")
-    bench.helper.devices[uid] = "/dev/disk/by-id/x"
-    bench.helper.mounts[device_target(volume)] = (uid, False)
-    return uid
+__all__ = ["node"]
 
 
 def test_an_unrelated_array_that_is_away_keeps_no_volume(node: Bench) -> None:

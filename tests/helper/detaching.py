@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from helper.detach import detach
@@ -12,19 +10,7 @@ from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest
 from tests.helper.host import OTHER, UID, Host
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 OP = RequestId("test1")
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    host = Host(tmp_path)
-    host.patch(monkeypatch)
-    yield host
-    host.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,21 +16,9 @@ from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, Multipat
 from tests.helper.host import OTHER, UID, Host
 from tests.helper.sysfs import GIB, TARGET
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 pytestmark = pytest.mark.subprocess
 
 PORTALS = ("10.9.0.1:3260", "10.9.1.1:3260")
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    host = Host(tmp_path)
-    host.patch(monkeypatch)
-    yield host
-    host.close()
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from helper.settings import Settings
 from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import InspectReply, InspectRequest, UnmountRequest
-from tests.helper.detaching import OP, ask, attached, host
+from tests.helper.detaching import OP, ask, attached
 from tests.helper.host import OTHER, UID, Host
 from tests.helper.sysfs import page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["attached", "host"]
+__all__ = ["attached"]
 pytestmark = pytest.mark.subprocess
 
 

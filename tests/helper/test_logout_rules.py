@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helper import iscsi
-from tests.helper.detaching import ask, attached, host
+from tests.helper.detaching import ask, attached
 
 if TYPE_CHECKING:
     from tests.helper.host import Host
 
-__all__ = ["attached", "host"]
+__all__ = ["attached"]
 pytestmark = pytest.mark.subprocess
 PORTALS = ("10.9.0.1:3260", "10.9.0.2:3260")
 

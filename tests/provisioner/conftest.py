@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from provisioner.cluster import CLASSES, Cluster, Object
+from tests.provisioner.bench import Bench
 from tests.provisioner.program import ROOT, until
 from tests.provisioner.world import World
 from tools.kube.control_plane import ControlPlane
@@ -35,6 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "plane" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kube)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    """The provisioner's parts over two arrays, and an API server in memory."""
+    with tempfile.TemporaryDirectory() as directory:  # a control socket's path has a short limit
+        bench = Bench(Path(directory))
+        yield bench
+        bench.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,20 +10,10 @@ import pytest
 from instorage.wire.fault import Code, Fault
 from provisioner import begun
 from provisioner.orphans import Orphans
-from tests.provisioner.bench import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from provisioner.cluster import Object
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory() as directory:
-        bench = Bench(Path(directory))
-        yield bench
-        bench.close()
+    from tests.provisioner.bench import Bench
 
 
 def name_of(claim: Object) -> str:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from instorage.wire.fault import Code, Fault
-from tests.provisioner.bench import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from provisioner.cluster import Object
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory() as directory:
-        bench = Bench(Path(directory))
-        yield bench
-        bench.close()
+    from tests.provisioner.bench import Bench
 
 
 def name_of(claim: Object) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,20 +11,10 @@ from instorage.tenancy.signature import SigningKey
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES
 from provisioner.persistent_volume import MARK
-from tests.provisioner.bench import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from provisioner.cluster import Object
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory() as directory:  # a control socket's path has a short limit
-        bench = Bench(Path(directory))
-        yield bench
-        bench.close()
+    from tests.provisioner.bench import Bench
 
 
 def kept(bench: Bench, volume: Object, sentence: str) -> Fault:
