@@ -50,7 +50,11 @@ class VolumeSpec:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume as the array shows it. `pools` is («many»,) where the array does not name them."""
+    """A volume as the array shows it. `pools` is («many»,) where the array does not name them.
+
+    `online`: hosts reach it; an active-active volume through one site as well, and then `degraded` says, as
+    part of a sentence, what is lost.
+    """
 
     name: VolumeName
     id: str
@@ -62,6 +66,7 @@ class Volume:
     pools: tuple[str, ...]
     copy_relations: int
     """Number of LocalCopy maps in which it takes part (an aa volume's own two are not counted)."""
+    degraded: str = ""
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,14 @@ def _connect(
 
 
 def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTarget]:
-    """Return the portals of the volume's I/O groups; a volume is seen behind no other."""
+    """Return the portals of the volume's I/O groups; a volume is seen behind no other.
+
+    What is remembered may be from while a site was down: for a group without a portal the array is asked.
+    """
     portals = array.iscsi_targets()
+    if portals and luns.keys() - {target.io_group for target in portals}:
+        array.forget()
+        portals = array.iscsi_targets()
     targets = [target for target in portals if target.io_group in luns]
     if portals and not targets:
         raise Fault(

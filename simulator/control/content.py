@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.execution.engine import Engine
-from simulator.model import replication
+from simulator.model import availability, replication
 from simulator.model.context import Change
 from simulator.model.state import LocalCopyMap, Relationship, State, Vdisk, find, free_id
 
@@ -32,7 +32,7 @@ class Contents:
 
     def write(self, volume: str, data: str) -> None:
         """Write as a host does."""
-        self._change(lambda state: replication.written(state, _vdisk(state, volume), data))
+        self._change(lambda state: self._written(state, _vdisk(state, volume), data))
 
     def compare(self, volume: str, other: str) -> dict[str, Any]:
         """Compare the contents of two vdisks."""
@@ -57,6 +57,13 @@ class Contents:
     def snapshot(self, volume: str, target: str) -> None:
         """Make a LocalCopy map."""
         self._change(lambda state: _with_map(state, _vdisk(state, volume).id, _vdisk(state, target).id))
+
+    def _written(self, state: State, vdisk: Vdisk, data: str) -> State:
+        relationship = state.relationship_of(vdisk)
+        source = replication.sides(state, relationship)[0] if relationship else vdisk
+        if availability.vdisk_status(state, self._engine.topology, source) == "offline":
+            raise ValueError(f"{vdisk.name} is offline")
+        return replication.written(state, vdisk, data)
 
     def _put(self, state: State, relationship: Relationship, kind: str, primary: str) -> State:
         changed = replace(relationship, state=kind, primary=primary or relationship.primary)

@@ -61,6 +61,7 @@ OPERATIONS: dict[str, tuple[Syntax, Operation]] = {
     "rmvdiskhostmap": (hostmaps.RMVDISKHOSTMAP, hostmaps.rmvdiskhostmap),
     "rmvolume": (volumes.RMVOLUME, volumes.rmvolume),
     "startrcrelationship": (relationships.STARTRCRELATIONSHIP, relationships.startrcrelationship),
+    "switchrcrelationship": (relationships.SWITCHRCRELATIONSHIP, relationships.switchrcrelationship),
 }
 
 

@@ -26,7 +26,8 @@ class Copy:
     """One copy of a vdisk in one pool.
 
     `rsize` is the real capacity a thin copy begins with (its contingency), or THICK; `warning` is a
-    percentage (0: none), `grain` KiB (0 when thick or compressed).
+    percentage (0: none), `grain` KiB (0 when thick or compressed). `status` is online or offline, `progress`
+    how much of it is synchronised (percent).
     """
 
     id: int
@@ -37,6 +38,8 @@ class Copy:
     grain: int = 0
     compressed: bool = False
     intier: str = "on"
+    status: str = "online"
+    progress: int = 100
 
     @property
     def thin(self) -> bool:
@@ -152,7 +155,10 @@ Record = TypeVar("Record", Pool, Vdisk, Host, LocalCopyMap, Relationship)
 
 @dataclass(frozen=True)
 class State:
-    """Everything at one moment, by id; `uids` counts the UIDs ever given; none is given twice."""
+    """Everything at one moment, by id; `uids` counts the UIDs ever given; none is given twice.
+
+    `down` are the sites that are lost, `nodes` the status of the nodes that are not simply online.
+    """
 
     pools: dict[int, Pool] = field(default_factory=dict)
     vdisks: dict[int, Vdisk] = field(default_factory=dict)
@@ -161,6 +167,8 @@ class State:
     lcmaps: dict[int, LocalCopyMap] = field(default_factory=dict)
     relationships: dict[int, Relationship] = field(default_factory=dict)
     uids: int = 0
+    down: frozenset[int] = frozenset()
+    nodes: dict[int, str] = field(default_factory=dict)
 
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""

@@ -3,7 +3,7 @@
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, yes
-from simulator.model import capacity
+from simulator.model import availability, capacity
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.state import Pool, find
@@ -41,7 +41,7 @@ def _row(context: Context, pool: Pool, *, exact: bool) -> Row:
     row = {
         "id": str(pool.id),
         "name": pool.name,
-        "status": "online",
+        "status": availability.pool_status(context.state, pool),
         "mdisk_count": "1",
         "vdisk_count": str(len(copies)),
         "capacity": shown(pool.capacity, exact=exact),

@@ -2,7 +2,8 @@
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
+from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
+from simulator.model import availability
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.topology import IO_GROUPS, SITES, Node
@@ -62,10 +63,10 @@ def _node(context: Context, node: Node) -> Row:
         "name": node.name,
         "UPS_serial_number": "",
         "WWNN": node.wwnn,
-        "status": "online",
+        "status": availability.node_status(context.state, node),
         "IO_group_id": str(node.iogrp),
         "IO_group_name": IO_GROUPS[node.iogrp],
-        "config_node": "yes" if node.id == 1 else "no",
+        "config_node": yes(node.id == _config_node(context)),
         "UPS_unique_id": "",
         "hardware": "100",
         "iscsi_name": node.iqn,
@@ -78,6 +79,12 @@ def _node(context: Context, node: Node) -> Row:
     if context.dialect.columns == "old":
         return row
     return row | {"site_id": str(node.site), "site_name": SITES[node.site]}
+
+
+def _config_node(context: Context) -> int:
+    """Return the node that answers for the system: the first one that is online."""
+    up = (n for n in context.topology.nodes if availability.node_status(context.state, n) == "online")
+    return next((node.id for node in up), 0)
 
 
 def lsiogrp(context: Context, arguments: Arguments) -> Table:
@@ -97,15 +104,16 @@ def lsiogrp(context: Context, arguments: Arguments) -> Table:
 
 
 def lsportip(context: Context, arguments: Arguments) -> Table:
-    """Answer two rows (own and failover) for each of two Ethernet ports of each node."""
+    """Answer two rows (own and failover) for each of two Ethernet ports of each node that is there."""
     del arguments
     rows = [
         _portip(context, node, port, failover=failover)
         for node in context.topology.nodes
         for port in (1, 2)
         for failover in (False, True)
+        if availability.node_status(context.state, node) == "online"
     ]
-    return Table(tuple(rows[0]), rows)
+    return Table(tuple(_portip(context, context.topology.nodes[0], 1, failover=False)), rows)
 
 
 def _portip(context: Context, node: Node, port: int, *, failover: bool) -> Row:

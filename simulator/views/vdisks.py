@@ -3,7 +3,7 @@
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
-from simulator.model import capacity
+from simulator.model import availability, capacity
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.state import Copy, Vdisk, find
@@ -78,7 +78,7 @@ def _head(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
         "name": vdisk.name,
         "IO_group_id": str(vdisk.iogrp),
         "IO_group_name": IO_GROUPS[vdisk.iogrp],
-        "status": vdisk.status,
+        "status": availability.vdisk_status(context.state, context.topology, vdisk),
         "mdisk_grp_id": pool_id,
         "mdisk_grp_name": pool_name,
         "capacity": shown(vdisk.size, exact=exact),
@@ -138,8 +138,8 @@ def copy_section(context: Context, vdisk: Vdisk, copy: Copy, *, exact: bool) -> 
     thin = copy.thin
     return {
         "copy_id": str(copy.id),
-        "status": "online",
-        "sync": "yes",
+        "status": availability.copy_status(context.state, copy),
+        "sync": yes(copy.progress == 100),
         "primary": yes(copy.id == 0),
         "mdisk_grp_id": str(pool.id),
         "mdisk_grp_name": pool.name,
@@ -189,15 +189,14 @@ def lsvdiskcopy(context: Context, arguments: Arguments) -> Table | Detail:
 
 
 def lsvdisksyncprogress(context: Context, arguments: Arguments) -> Table:
-    """Answer 100 for every copy of a mirror: copies are born synchronised here."""
+    """Answer how far each copy is synchronised, one that is alone as well: copies are born so here."""
     columns = ("vdisk_id", "vdisk_name", "copy_id", "progress", "estimated_completion_time")
     pairs = _copies(context, arguments, needs_object=False)
     return Table(
         columns,
         [
-            dict(zip(columns, (str(vdisk.id), vdisk.name, str(copy.id), "100", ""), strict=True))
+            dict(zip(columns, (str(vdisk.id), vdisk.name, str(copy.id), str(copy.progress), ""), strict=True))
             for vdisk, copy in pairs
-            if len(vdisk.copies) > 1
         ],
     )
 

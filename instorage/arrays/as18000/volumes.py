@@ -173,11 +173,20 @@ def _active_active(name: VolumeName, master: Row, aux: Row) -> Volume:
         uid=uid_of(master),
         size=size_of(master),
         level=Level.ACTIVE_ACTIVE,
-        online=_online(master),
+        online=_online(master) or _online(aux),
         formatting="yes" in (master.get("formatting"), aux.get("formatting")),
         pools=(master["mdisk_grp_name"], aux["mdisk_grp_name"]),
         copy_relations=sum(max(0, row.number("lc_map_count", "0") - OWN_MAPS) for row in (master, aux)),
+        degraded=_lost_site(master, aux),
     )
+
+
+def _lost_site(master: Row, aux: Row) -> str:
+    """Return which site is lost; nothing when both work, or neither (then it is offline)."""
+    lost = [row for row in (master, aux) if not _online(row)]
+    if len(lost) != 1:
+        return ""
+    return f"the site of the {lost[0]['function']} ({lost[0]['name']}) is down"
 
 
 def incomplete(cli: Cli, name: str, rows: Sequence[Row]) -> Fault:

@@ -85,4 +85,8 @@ def _unsound(relationship: Relationship | None) -> Iterator[str]:
     if not relationship.synchronized:
         yield f"its copies are not synchronised (relationship {relationship.name} is {relationship.state})"
     if relationship.primary != "master":
-        yield f"relationship {relationship.name} runs from its {relationship.primary or 'unknown side'}"
+        yield (
+            f"relationship {relationship.name} runs from its {relationship.primary or 'unknown side'}, as "
+            "after the loss of a site (the array turns it back by itself, or switchrcrelationship -primary "
+            f"master {relationship.name} does)"
+        )
