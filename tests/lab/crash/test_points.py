@@ -166,10 +166,16 @@ def drop_maps(node: Machine) -> None:
 def test_a_lun_number_that_was_used_again_shows_the_new_volume(
     node: Machine, san: San, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
-    """The array's administrator unmapped the first; its disks stay on the host, at the second's LUN."""
+    """The array's administrator unmapped the first; its disks stay on the host, at the second's LUN.
+
+    They are scanned by hand: an attached volume that nobody mounts is taken down after a while.
+    """
     first, second = Kubelet(node, make_volume()), Kubelet(node, make_volume())
-    repeat(first, "waitforattach")
+    repeat(first, "waitforattach")  # makes the host object and the sessions
     lun, host = lun_of(san, first.volume)
+    assert first.call("unmountdevice").success
+    san.command(f"mcsop mkvdiskhostmap -host {host} -scsi {lun} {first.volume}")
+    scan(node, lun)
     drop_maps(node)
     san.command(f"mcsop rmvdiskhostmap -host {host} {first.volume}")
     san.command(f"mcsop mkvdiskhostmap -host {host} -scsi {lun} {second.volume}")
@@ -205,6 +211,15 @@ def test_another_volume_behind_the_mapping_is_never_mounted_and_mended_when_the_
     for call in ("waitforattach", "mountdevice", "unmountdevice"):
         repeat(wanted, call)
     becomes_clean()
+
+
+def scan(node: Machine, lun: int) -> None:
+    """Have the kernel find a LUN behind every session."""
+    node.run(
+        f"for host in $(grep -l iscsi_tcp /sys/class/scsi_host/*/proc_name); do "
+        f"echo 0 0 {lun} > $(dirname $host)/scan; done; timeout 60 sh -c 'until "
+        f"[ $(ls -d /sys/bus/scsi/devices/*:0:0:{lun}/block/* 2>/dev/null | wc -l) = 2 ]; do sleep 0.1; done'"
+    )
 
 
 def lun_of(san: San, volume: str) -> tuple[int, str]:
