@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-machines demo demo-kube lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -90,7 +90,7 @@ soak-beside: $(STAMP)
 
 soak-machines: $(STAMP)
 	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \
-	    tests/lab/test_growth.py tests/lab/test_expandfs.py; \
+	    tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
@@ -130,6 +130,10 @@ demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a re
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(PY) -m tools.demo.kube
+
+demo-aa: $(STAMP) ## an active-active volume whose site dies under a running pod, and comes back (3 min)
+	@tools/system-packages lab
+	@$(PY) -m tools.demo.sites
 
 lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b"
 	@tools/system-packages lab

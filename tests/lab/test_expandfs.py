@@ -7,7 +7,6 @@ the helper scripted, is in tests/agent.
 from __future__ import annotations
 
 import json
-import shlex
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import pytest
 from tests.lab.growing import HERE, WRITER
 from tests.soak import WHOLE
 from tools.install import PLUGIN
-from tools.lab.kubelet import STILL_WORKING, STUB, Kubelet
+from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,13 +74,8 @@ class Pod:
 
     def expand(self, gib: int = 2) -> tuple[bool, dict[str, object]]:
         """Make kubelet's recorded call with another size."""
-        argv = self.kubelet._argv("expandfs")
-        argv[4] = str(gib * GIB)
-        script = f"{shlex.quote(STUB)} {shlex.join(argv)}"
-        answer: dict[str, object] = {"message": STILL_WORKING}
-        while STILL_WORKING in str(answer.get("message", "")):  # kubelet asks again
-            answer = json.loads(self.node.run(script, 240, check=False).stdout)
-        return answer["status"] == "Success", answer
+        answer = self.kubelet.expand(gib * GIB)
+        return answer.success, answer.answer
 
     def size(self) -> int:
         shown = self.node.run(f"stat -f -c '%b %S' {self.kubelet.device_mount}").stdout.split()

@@ -33,6 +33,7 @@ END = ("unmount", "unmountdevice", "detach")
 STILL_WORKING = "still working"
 """In a Failure of the stub when its own deadline came before the agent's answer."""
 RECORDED_OPTIONS = ("pool", "volume_id")
+_NEW_SIZE = 4  # where expandfs has it
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,17 @@ class Kubelet:
 
     def call(self, name: str, *, timeout: float = 600) -> Answer:
         """Make one recorded call and return the stub's answer, which must be one JSON object."""
-        argv = self._argv(name)
+        return self._made(name, self._argv(name), timeout)
+
+    def expand(self, size: int, *, timeout: float = 240) -> Answer:
+        """Make the recorded call of a claim that was enlarged to `size` bytes, until it has an end."""
+        argv = self._argv("expandfs")
+        argv[_NEW_SIZE] = str(size)
+        while STILL_WORKING in (answer := self._made("expandfs", argv, timeout)).message:
+            pass  # kubelet asks again, and joins what is under way
+        return answer
+
+    def _made(self, name: str, argv: list[str], timeout: float) -> Answer:
         script = f"{shlex.quote(STUB)} {shlex.join(argv)}"
         if name in ("mountdevice", "mount"):
             script = f"mkdir -p -m 0750 {shlex.quote(argv[1])}; {script}"

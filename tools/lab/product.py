@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,13 @@ RESIDUE = {
     "abandoned children": "ls /run/instorage/abandoned 2>/dev/null",
 }
 """What a volume may leave on a node, and the command that lists it (nothing printed: nothing left)."""
+_BUILD = threading.Lock()
 
 
 def build_stub() -> None:
     """Build the stub for this machine, if its source is newer."""
-    subprocess.run(["make", "-s", "stub"], cwd=ROOT, check=True, timeout=300)
+    with _BUILD:  # two nodes are installed side by side
+        subprocess.run(["make", "-s", "stub"], cwd=ROOT, check=True, timeout=300)
     if not STUB.exists():
         raise FileNotFoundError(STUB)
 
