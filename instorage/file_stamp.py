@@ -1,4 +1,4 @@
-"""Whether a file is still the one that was read: its marks cost one stat call."""
+"""Whether a file is still the one that was read, and whether somebody is writing it: by its marks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-Stamp = tuple[tuple[int, int, int, int], ...]
+Marks = tuple[int, int, int, int]
+Stamp = tuple[Marks, ...]
 _SETTLED = 2_000_000_000  # ns
 
 
@@ -17,13 +18,32 @@ def stamp(*paths: Path) -> Stamp | None:
 
     Time stamps are coarse (a jiffy; two seconds on FAT), so a file that has just changed has no marks yet.
     """
-    marks = tuple(_marks(path) for path in paths)
+    found = tuple(marks(path) for path in paths)
     now = time.time_ns()
-    settled = all(now - changed > _SETTLED for _, _, *times in marks for changed in times)
-    return marks if settled else None
+    settled = all(now - changed > _SETTLED for _, _, *times in found for changed in times)
+    return found if settled else None
 
 
-def _marks(path: Path) -> tuple[int, int, int, int]:
+def rested(path: Path, rest: float, longest: float, look: float) -> Marks | None:
+    """Return the file's marks once nobody has written to it for `rest` seconds; None: that takes `longest`.
+
+    By the file's own time, or, where that lies in the future or there is no file, by looking every `look`.
+    """
+    began = since = time.monotonic()
+    found = marks(path)
+    while True:
+        inode, _, written, _ = found
+        now = time.monotonic()
+        if now - since >= rest or (inode >= 0 and rest * 1e9 <= time.time_ns() - written):
+            return found
+        if now - began >= longest:
+            return None
+        time.sleep(look)
+        if (seen := marks(path)) != found:
+            found, since = seen, time.monotonic()
+
+
+def marks(path: Path) -> Marks:
     """Return inode, size, times of content and inode; a file that is not there has marks too."""
     try:
         found = path.stat()

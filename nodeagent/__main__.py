@@ -21,6 +21,7 @@ from nodeagent.operation.journal import Log
 from nodeagent.operation.node import Node
 from nodeagent.operation.records import Records
 from nodeagent.operation.settings import Settings
+from nodeagent.operation.trouble import Trouble
 from nodeagent.operation.volume_locks import VolumeLocks
 from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
 from nodeagent.service import threads
@@ -59,6 +60,7 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
         attachments=Attachments(),
         locks=VolumeLocks(),
         expansions=Expansions(),
+        trouble=Trouble(),
         boot_id=paths.boot_id.read_text().strip(),
     )
 

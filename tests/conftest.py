@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from instorage.configuration import file
 from tests import soak
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ def no_stray_program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     monkeypatch.setattr(os, "posix_spawn", refuse)
+
+
+@pytest.fixture(autouse=True)
+def configurations_count_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the tests of this process the second for which a changed file must rest."""
+    monkeypatch.setattr(file, "REST_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

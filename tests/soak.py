@@ -14,12 +14,17 @@ _HEAD = "|---|---|---|---|"  # of the first table
 
 def write_down(what: str, counts: dict[str, int], seconds: float) -> None:
     """Add a line of what was run, on which commit, and what came out."""
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    write_figures(what, f"{said}, {seconds:.0f} s")
+
+
+def write_figures(what: str, said: str) -> None:
+    """Add a line of what was run, on which commit, and what was measured."""
     argv = ["git", "describe", "--always", "--exclude=*"]
     commit = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     file = ROOT / "docs/soak.md"
     before, head, after = file.read_text(encoding="utf-8").partition(_HEAD)
     table, gap, rest = after.partition("\n\n")
-    line = f"| {now} | {commit} | {what} | {said}, {seconds:.0f} s |"
+    line = f"| {now} | {commit} | {what} | {said} |"
     file.write_text(f"{before}{head}{table}\n{line}{gap}{rest}", encoding="utf-8")

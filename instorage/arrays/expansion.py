@@ -137,6 +137,9 @@ class Guard(Protocol):
     def write(self, record: Expansion) -> None:
         """Keep the record where it survives a reboot; return when it is on the disk."""
 
+    def require_alone(self) -> None:
+        """Raise unless this process alone may still change the volume; asked directly before each command."""
+
     def erase(self) -> None:
         """Forget the record: the picture on the array is whole."""
 

@@ -1,4 +1,4 @@
-"""One client an array of the configuration, made at the first use and dropped when its entry changed."""
+"""One client an array of the configuration, made at the first use and dropped when its entry has changed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.configuration.settings import Configuration, StorageSettings
 
+KEPT = 2  # clients of one array: of the entry as it is and as it was; an idle one has no connection
+
 
 def array_client(entry: StorageSettings, known_hosts: Path) -> Array:
     """Return a client of the array of this entry; nothing is connected yet."""
@@ -25,12 +27,17 @@ def array_client(entry: StorageSettings, known_hosts: Path) -> Array:
 
 
 class ArrayPool:
-    """The array clients of this process; safe for several threads."""
+    """The array clients of this process; safe for several threads.
+
+    While an entry changes, operations that began with the old one go on with the old client: one for each of
+    the two, not one after the other, which would log in for each command and forget a refused password.
+    """
 
     def __init__(self, build: Callable[[StorageSettings], Array]) -> None:
         self._build = build
         self._guard = threading.Lock()
-        self._arrays: dict[str, tuple[StorageSettings, Array]] = {}
+        self._arrays: dict[str, dict[StorageSettings, Array]] = {}
+        """By name, then by entry; the one that was asked for last at the end."""
 
     def get(self, configuration: Configuration, name: str | None) -> Array:
         """Return the client of the array of that name (None: the first in the configuration)."""
@@ -44,18 +51,17 @@ class ArrayPool:
                 array=str(name)[:80],
             )
         with self._guard:
-            found = self._arrays.get(entry.name)
-            if found is not None and found[0] == entry:
-                return found[1]
-            array = self._build(entry)
-            self._arrays[entry.name] = (entry, array)
-        if found is not None:
-            found[1].close()  # a command under way on it ends by its own rules
+            clients = self._arrays.setdefault(entry.name, {})
+            array = clients.pop(entry, None) or self._build(entry)
+            clients[entry] = array
+            old = [clients.pop(next(iter(clients))) for _ in range(len(clients) - KEPT)]
+        for one in old:
+            one.close()  # a command under way on it ends by its own rules
         return array
 
     def close(self) -> None:
         """Close every connection."""
         with self._guard:
-            arrays, self._arrays = list(self._arrays.values()), {}
-        for _, array in arrays:
+            arrays, self._arrays = self._arrays, {}
+        for array in (array for clients in arrays.values() for array in clients.values()):
             array.close()

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import logging
-import queue
-import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +13,7 @@ from nodeagent.expansion import barrier, host_lock
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import fencing
+from nodeagent.volume.inquiry import ask_all
 
 if TYPE_CHECKING:
     from instorage.arrays.expansion import Expansion
@@ -101,39 +97,19 @@ def _refuse_unfinished(records: tuple[Expansion, ...], request: Detach) -> None:
 
 
 def _ask_all(operation: Operation, request: Detach) -> list[Finding]:
-    """Ask every array at once; one that is silent for 8 s is not waited for, the caller has 25 s."""
-    answers: queue.SimpleQueue[tuple[int, Finding]] = queue.SimpleQueue()
-    names = [storage.name for storage in operation.configuration.storage]
+    """Ask every array at once, in their order; one that is silent for 8 s is not waited for: of 25 s."""
 
-    def ask(number: int, name: str) -> None:
-        answers.put((number, _ask(operation, name, request)))
-
-    for number, name in enumerate(names):
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(ask, number, name), name="detach", daemon=True).start()
-    found: dict[int, Finding] = {}
-    deadline = time.monotonic() + SILENT_SECONDS
-    with contextlib.suppress(queue.Empty):
-        while len(found) < len(names):
-            number, finding = answers.get(timeout=max(deadline - time.monotonic(), 0.001))
-            found[number] = finding
-    return [found.get(number) or _silent(operation, name) for number, name in enumerate(names)]
-
-
-def _silent(operation: Operation, name: str) -> Finding:
-    sentence = (
-        f"Array {name} did not answer within {SILENT_SECONDS:g} s: whether it maps the volume is unknown."
-    )
-    return Finding(operation.array(name), fault=Fault(Code.ARRAY_UNREACHABLE, sentence, array=name))
-
-
-def _ask(operation: Operation, name: str, request: Detach) -> Finding:
-    array = operation.array(name)
-    try:
+    def ask(array: Array) -> Finding:
         volume = array.find_volume(request.name)
         return Finding(array, volume, mappings=array.mappings(request.name) if volume else ())
-    except Fault as fault:
-        return Finding(array, fault=fault)
+
+    unknown = "whether it maps the volume is unknown"
+    found = [
+        answer if isinstance(answer, Finding) else Finding(array, fault=answer)
+        for array, answer in ask_all(operation, ask, SILENT_SECONDS, unknown)
+    ]
+    order = [storage.name for storage in operation.configuration.storage]
+    return sorted(found, key=lambda one: order.index(one.array.name))
 
 
 def _several(request: Detach, held: list[Finding], names: tuple[str, ...]) -> Fault:

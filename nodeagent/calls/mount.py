@@ -20,7 +20,6 @@ from nodeagent.volume import place, takedown, tenancy
 
 if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid
-    from instorage.wire.verbs import MountState
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
@@ -57,9 +56,7 @@ def unmount_pod(operation: Operation, target: PodTarget) -> None:
         reply = helper.unmount(target.path)
         reached(Step.AGENT_UNMOUNT_UNMOUNTED)
         takedown.say_lost(operation, target.name, lost=reply.lost)
-        if operation.node.paths.attach or any(
-            targets.pod_of(mount.target) for mount in _mounts(operation, helper, target)
-        ):
+        if operation.node.paths.attach or _used(operation, helper, target):
             return
     unmount_device(operation, DeviceTarget.parse(target.device_mount))
 
@@ -72,9 +69,16 @@ def _attach_whole(operation: Operation, helper: Helper, target: PodTarget, optio
     return attached
 
 
-def _mounts(operation: Operation, helper: Helper, target: PodTarget) -> list[MountState]:
+def _used(operation: Operation, helper: Helper, target: PodTarget) -> bool:
+    """Say whether a pod still has the volume; when no record says so, the kernel is asked for everything.
+
+    A record may be lost: the device mount must not go from under another pod for that.
+    """
     records = operation.node.records.by_name(target.name)
-    return [mount for record in records for mount in helper.inspect(record.uid).mounts]
+    if any(targets.pod_of(one.target) for record in records for one in helper.inspect(record.uid).mounts):
+        return True
+    everything = (mount.target for here in helper.inspect_all() for mount in here.mounts)
+    return any(targets.device_mount_of(path) == target.device_mount for path in everything)
 
 
 def _refuse_writer(operation: Operation, helper: Helper, options: Options, uid: VolumeUid) -> None:

@@ -5,6 +5,7 @@ All over the one helper connection that holds the host lock exclusively.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from instorage import operation
 from instorage.arrays.expansion import NINE, Hold, Progress
 from instorage.wire.fault import Code, Fault
-from nodeagent.expansion import barrier_text
+from nodeagent.expansion import barrier, barrier_text
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 60.0
 STEP_SECONDS = 40.0  # a command (`Limits.step`), the look after a lost answer, and what lies between
 PLAN_SECONDS = 15.0
+OTHERS_SECONDS = 5.0  # who holds the host lock longer has gone on with the expansion, or is at another one
 _LOG = logging.getLogger(__name__)
 
 
@@ -54,6 +56,7 @@ class HostGuard:
         self._plan = plan
         self._say = say
         self._anew = anew
+        self._written: set[tuple[object, int]] = set()  # what tells each record that this run tried to keep
         self._told = False  # the text for the time of the run is in the file
         self._connection = 0
         self._intact = True
@@ -68,9 +71,11 @@ class HostGuard:
         text = ""
         if record.state is Progress.RUNNING:
             self._helper.assure_lock(STEP_SECONDS)
+            self._written.add((record.step, record.sent))
             self._renew()
             text = "" if self._told else barrier_text.running(record)
         else:
+            self._require_nobody_else(record)
             text = barrier_text.broken_off(record, planned(self._plan, record))
         if text:
             self._write_others(text, record)
@@ -80,13 +85,38 @@ class HostGuard:
         except Fault as fault:
             if record.state is Progress.RUNNING or fault.code is not Code.LOCK_LOST:
                 raise
-            self._helper.close()  # what went wrong is kept without the lock: no command follows it
+            self._helper.close()
+            self._require_nobody_else(record)
             self._helper.barrier(self._uid, told, record=barrier_text.line(record))
         reached(Step.AGENT_EXPAND_BARRIER)
         self._told = True
         if record.state is Progress.RUNNING and record.step is not None:
             self._say(f"step {record.step.number} of {len(NINE)}: {record.step}")
             self._sent_at = time.monotonic()
+
+    def require_alone(self) -> None:
+        """Raise LOCK_LOST when the host lock is not held any more."""
+        self._helper.require_lock()
+
+    def _require_nobody_else(self, record: Expansion) -> None:
+        """Raise when another process has gone on with the expansion since the lock was lost.
+
+        It keeps what is true. What failed here is kept under a shared lock: no command follows it.
+        """
+        with contextlib.suppress(Fault):
+            self._helper.require_lock()
+            return
+        self._helper.close()
+        self._helper.lock(OTHERS_SECONDS)
+        for kept in barrier.records(self._helper.barrier()):
+            if kept.uid == record.uid and (kept.step, kept.sent) in self._written:
+                return
+        raise Fault(
+            Code.LOCK_LOST,
+            f"Another process went on with the expansion of volume {record.volume} while this one did "
+            "nothing: what failed here is not kept.",
+            volume=record.volume,
+        )
 
     def _write_others(self, text: str, record: Expansion) -> None:
         """Write the files beside the plugin directory's; only a run that has not begun can be given up."""

@@ -98,10 +98,17 @@ class Helper:
         To be asked before every command that changes the array: what is sent without the lock could meet an
         expansion.
         """
+        self.require_lock()
+        if self._lease_until is not None and self._lease_until - time.monotonic() < seconds:
+            self.lock(0, self._mode)
+
+    def require_lock(self) -> None:
+        """Raise LOCK_LOST unless the host lock is held now; asks nobody."""
         if self._stream is None or self._lease_until is None:
             raise Fault(Code.LOCK_LOST, "The host lock went with the helper's connection; try again.")
-        if self._lease_until - time.monotonic() < seconds:
-            self.lock(0, self._mode)
+        if self._lease_until < time.monotonic():
+            text = f"This process did nothing for more than {LEASE_SECONDS:.0f} s: its host lock is lost."
+            raise Fault(Code.LOCK_LOST, text)
 
     def unlock(self) -> None:
         """Give the host lock up."""

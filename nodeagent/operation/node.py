@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nodeagent.operation.progress import Progress
     from nodeagent.operation.records import Records
     from nodeagent.operation.settings import Settings
+    from nodeagent.operation.trouble import Trouble
     from nodeagent.operation.volume_locks import VolumeLocks
 
 
@@ -38,6 +39,7 @@ class Node:
     attachments: Attachments
     locks: VolumeLocks
     expansions: Expansions
+    trouble: Trouble
     boot_id: str
 
 

@@ -29,19 +29,22 @@ class Settings:
         self._said = ""
 
     def current(self) -> Configuration:
-        """Return what is in force now; the file's fault when there has never been a valid one."""
-        try:
-            found = self._file.current()
-        finally:
-            self._say_trouble()
+        """Return what is in force now; the file's fault when there has never been a valid one.
+
+        One caller at a time: who comes back with an older one would have it said, and applied, once more.
+        """
         with self._guard:
+            try:
+                found = self._file.current()
+            finally:
+                self._say_trouble()
             if found is not self._seen and found != self._seen:
                 _LOG.info("Configuration %s is in force", self._path)
                 for warning in found.warnings:
                     _LOG.warning("%s", warning)
                 self._changed(found)
             self._seen = found
-        return found
+            return found
 
     @property
     def remark(self) -> str:
@@ -53,8 +56,8 @@ class Settings:
 
     def _say_trouble(self) -> None:
         trouble = self._file.trouble
-        sentence = trouble.sentence if trouble else ""
-        with self._guard:
-            said, self._said = self._said, sentence
-        if trouble is not None and said != sentence:
-            _LOG.error("%s", sentence, extra={"code": trouble.code.value})
+        said, self._said = self._said, trouble.sentence if trouble else ""
+        if trouble is not None and said != trouble.sentence:
+            _LOG.error("%s", trouble.sentence, extra={"code": trouble.code.value})
+        elif trouble is None and said:
+            _LOG.info("Configuration %s can be used again", self._path)

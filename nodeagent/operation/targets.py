@@ -54,9 +54,7 @@ class PodTarget:
         match = _POD.fullmatch(text)
         if match is None or _climbs(text):
             raise _refused(text, "a pod's volume directory (…/pods/<uid>/volumes/<driver>/<volume>)")
-        root, vendor, driver, name = match["root"], match["vendor"], match["driver"], match["name"]
-        mount = f"{root}/plugins/kubernetes.io/flexvolume/{vendor}/{driver}/mounts/{name}"
-        return cls(text, VolumeName.parse(name), match["pod"], mount)
+        return cls(text, VolumeName.parse(match["name"]), match["pod"], _device_mount(match))
 
 
 def is_device_mount(path: str) -> bool:
@@ -68,6 +66,17 @@ def pod_of(path: str) -> str | None:
     """Return the pod's uid when the path has the shape of a pod's directory."""
     match = _POD.fullmatch(path)
     return match["pod"] if match else None
+
+
+def device_mount_of(path: str) -> str | None:
+    """Return the device mount that belongs to a pod's directory, when the path has that shape."""
+    match = _POD.fullmatch(path)
+    return _device_mount(match) if match else None
+
+
+def _device_mount(match: re.Match[str]) -> str:
+    root, vendor, driver, name = match["root"], match["vendor"], match["driver"], match["name"]
+    return f"{root}/plugins/kubernetes.io/flexvolume/{vendor}/{driver}/mounts/{name}"
 
 
 def _climbs(text: str) -> bool:

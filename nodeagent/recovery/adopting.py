@@ -11,10 +11,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from instorage.operation import overlap
-from instorage.wire.fault import Code, Fault
-from nodeagent.operation import journal
+from instorage.wire.fault import Fault
 from nodeagent.operation.targets import DeviceTarget
+from nodeagent.recovery.attempts import attempt_all
 from nodeagent.volume import adoption, leftover, owner
 
 if TYPE_CHECKING:
@@ -43,15 +42,18 @@ def adopt_all(operation: Operation, said: set[VolumeUid]) -> None:
         for uid, one in here.items()
         if records.get(uid) is None and (one.paths or one.device)  # of a format there is a record, no volume
     }
-    jobs = [
-        functools.partial(_adopt, operation, uid, target, said) for uid, target in strange.items() if target
-    ]
+    jobs: dict[str, Callable[[], None]] = {
+        uid: functools.partial(_adopt, operation, uid, target, said)
+        for uid, target in strange.items()
+        if target
+    }
     mounted = {uid for uid, target in strange.items() if target}
     unknown = set(records.unknown()) - mounted
-    jobs += [functools.partial(_recover, operation, uid, said) for uid in sorted(unknown)]
+    jobs |= {uid: functools.partial(_recover, operation, uid, said) for uid in sorted(unknown)}
     for uid in sorted(strange.keys() - mounted - unknown):
         _left_alone(uid, said)
-    faults = [fault for fault in overlap([functools.partial(_tried, job) for job in jobs]) if fault]
+    about = {f"adoption of {uid}": job for uid, job in jobs.items()}
+    faults = attempt_all(operation, "A volume without a record could not be taken over", about)
     if faults:
         raise faults[0]
 
@@ -60,21 +62,6 @@ def _left_alone(uid: VolumeUid, said: set[VolumeUid]) -> None:
     if uid not in said:
         _LOG.warning("Volume UID %s is on this host without a record: left alone", uid)
         said.add(uid)
-
-
-def _tried(job: Callable[[], None]) -> Fault | None:
-    """Do one job, whatever it meets; return what keeps it."""
-    try:
-        job()
-    except Fault as fault:
-        _LOG.warning(
-            "A volume without a record could not be taken over: %s", fault, extra=journal.coded(fault)
-        )
-        return fault
-    except Exception as error:
-        _LOG.exception("A volume without a record could not be taken over by a defect of the agent")
-        return Fault(Code.INTERNAL, f"A defect of the agent ({type(error).__name__}).")
-    return None
 
 
 def _device_mount(here: InspectReply) -> DeviceTarget | None:

@@ -10,10 +10,9 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.operation import overlap
-from instorage.wire.fault import Fault
 from nodeagent.host import identity, sessions
 from nodeagent.recovery import vanished
+from nodeagent.recovery.attempts import attempt_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,24 +25,17 @@ _LOG = logging.getLogger(__name__)
 
 def compare_all(operation: Operation) -> None:
     """Compare with every array, and ask them for the volumes whose format was broken off here."""
-    jobs = []
+    jobs: dict[str, Callable[[], None]] = {}
     for storage in operation.configuration.storage:
-        jobs.append(functools.partial(compare, operation, operation.array(storage.name)))
+        array = operation.array(storage.name)
+        jobs[f"comparison with {array.name}"] = functools.partial(compare, operation, array)
     with operation.helper() as helper:
         replies = helper.inspect_all()
     for reply in replies:
         if reply.uid and reply.formatting and operation.node.records.get(reply.uid) is None:
-            jobs.append(functools.partial(vanished.forget_format, operation, reply.uid))
-    overlap([functools.partial(_tried, job) for job in jobs])
-
-
-def _tried(job: Callable[[], None]) -> None:
-    try:
-        job()
-    except Fault as fault:
-        _LOG.warning("The records could not be compared with what is there: %s", fault)
-    except Exception:
-        _LOG.exception("The records could not be compared with what is there by a defect of the agent")
+            forget = functools.partial(vanished.forget_format, operation, reply.uid)
+            jobs[f"format of {reply.uid}"] = forget
+    attempt_all(operation, "The records could not be compared with what is there", jobs)
 
 
 def compare(operation: Operation, array: Array) -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from instorage.volume_name import VolumeName
     from nodeagent.operation.node import Node, Operation
-    from nodeagent.operation.records import Record
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0
@@ -93,7 +92,7 @@ class Reconciler:
         with self._changed:
             for record in self._node.records.by_name(name):
                 self._due.pop(record.uid, None)
-                self._failures.pop(record.uid, None)
+                self._in_order(record.uid)
 
     def idle(self) -> bool:
         """Say whether nothing is unfinished."""
@@ -153,12 +152,9 @@ class Reconciler:
         try:
             with self._begin("looking for volumes without a record", None) as operation:
                 adopting.adopt_all(operation, self._said)
-            self._failures.pop(ADOPTION, None)
+            self._in_order(ADOPTION)
         except Fault as fault:
-            pause = self._pause(ADOPTION, fault)
-            _LOG.warning("Not every volume on this host has a record, again in %.0f s: %s", pause, fault,
-                         extra=journal.coded(fault))  # fmt: skip
-            self._schedule(ADOPTION, pause)
+            self._again(ADOPTION, "Not every volume on this host has a record", fault)
         for record in self._node.records.all():
             if record.uid not in before:
                 self._schedule(record.uid, self._rest)
@@ -227,18 +223,23 @@ class Reconciler:
         try:
             with self._begin("reconciliation", record.name) as operation:
                 settling.settle(operation, record)
-            self._failures.pop(uid, None)
+            self._in_order(uid)
         except Fault as fault:
-            self._later(record, fault)
+            self._again(uid, f"Volume {record.name} is left over and could not be taken down", fault)
 
-    def _later(self, record: Record, fault: Fault) -> None:
-        pause = self._pause(record.uid, fault)
-        _LOG.warning(
-            "Volume %s is left over and could not be taken down, again in %.0f s: %s",
-            record.name, pause, fault,
-            extra=journal.coded(fault),
-        )  # fmt: skip
-        self._schedule(record.uid, pause)
+    def _in_order(self, what: str) -> None:
+        self._failures.pop(what, None)
+        self._node.trouble.over(f"reconciliation of {what}")
+
+    def _again(self, what: str, sentence: str, fault: Fault) -> None:
+        """Try again after a pause; said if it was not said lately."""
+        pause = self._pause(what, fault)
+        said = self._node.trouble.failed(f"reconciliation of {what}", fault, "")
+        if said.anew:
+            _LOG.warning(
+                "%s%s, again in %.0f s: %s", sentence, said.times, pause, fault, extra=journal.coded(fault)
+            )
+        self._schedule(what, pause)
 
     def _pause(self, what: str, fault: Fault) -> float:
         """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""

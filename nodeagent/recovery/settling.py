@@ -30,10 +30,10 @@ def settle(operation: Operation, record: Record) -> None:
         with operation.helper() as helper:
             if not _unused(operation, helper, record):
                 return
-            _LOG.warning("Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
-                         record.name)  # fmt: skip
             host_lock.share(operation, helper)
             where = takedown.look(operation, adoption.follow(operation, record))
+            _LOG.warning("Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
+                         record.name)  # fmt: skip
             takedown.take_down(operation, helper, where)
 
 

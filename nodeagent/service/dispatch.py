@@ -56,9 +56,11 @@ class Dispatcher:
         try:
             request = flexvolume.parse(argv)
         except Fault as fault:
-            call = argv[0] if argv else ""
+            call = argv[0][:40] if argv else ""
+            said = self._node.trouble.failed(f"reading {call}", fault, op)
             with journal.working_on(op, ""):
-                _LOG.warning("%s refused: %s", call[:40], fault, extra=journal.coded(fault))
+                if said.anew:
+                    _LOG.warning("%s refused%s: %s", call, said.times, fault, extra=journal.coded(fault))
             return failure(fault, op)
         if isinstance(request, Answer):
             return request
@@ -78,33 +80,43 @@ class Dispatcher:
     def _run(self, request: Request, progress: Progress) -> Answer:
         with journal.working_on(progress.op, request.name):
             began = time.monotonic()
-            answer = self._answered(request, progress)
-            level = logging.INFO if answer.status is Status.SUCCESS else logging.WARNING
-            took = round((time.monotonic() - began) * 1000)
-            timing = {"call": request.call, "ms": str(took), "phases": json.dumps(progress.spent())}
-            _LOG.log(level, "%s: %s after %d ms", request.call, answer.status, took, extra=timing)
+            try:
+                answer = self._performed(request, progress)
+                ended = self._node.trouble.over(_thing(request))
+                timing = _timing(request, progress, began)
+                _LOG.info("%s: Success after %s ms%s", request.call, timing["ms"], ended, extra=timing)
+            except Fault as fault:
+                answer = self._failed(request, progress, fault, began)
+            except Exception as error:
+                _LOG.exception("%s failed by a defect of the agent", request.call)
+                look = f"see journalctl INSTORAGE_OP={progress.op}"
+                sentence = f"The node agent failed ({type(error).__name__}): {look}."
+                answer = failure(Fault(Code.INTERNAL, sentence), progress.op)
             self._tell(request, answer)
             return answer
 
-    def _answered(self, request: Request, progress: Progress) -> Answer:
+    def _performed(self, request: Request, progress: Progress) -> Answer:
         deadline = time.monotonic() + PATIENCE.get(request.call, OTHERS_PATIENCE)
         settings = self._node.settings
-        try:
-            operation = Operation(self._node, progress, settings.current(), deadline)
-            holder = f"{request.call} of {request.name} (request {progress.op})"
-            with self._node.locks.held(request.name, holder, progress, deadline):
-                answer = perform(operation, request)
-        except Fault as fault:
-            _LOG.error("%s failed: %s", request.call, fault, extra=journal.coded(fault))
-            return failure(fault, progress.op, " ".join(filter(None, (*progress.remarks, settings.remark))))
-        except Exception as error:
-            _LOG.exception("%s failed by a defect of the agent", request.call)
-            sentence = (
-                f"The node agent failed ({type(error).__name__}): see journalctl INSTORAGE_OP={progress.op}."
-            )
-            return failure(Fault(Code.INTERNAL, sentence), progress.op)
+        operation = Operation(self._node, progress, settings.current(), deadline)
+        holder = f"{request.call} of {request.name} (request {progress.op})"
+        with self._node.locks.held(request.name, holder, progress, deadline):
+            answer = perform(operation, request)
         remarks = (answer.message, *progress.remarks, settings.remark)
         return Answer(answer.status, " ".join(filter(None, remarks)), answer.fields)
+
+    def _failed(self, request: Request, progress: Progress, fault: Fault, began: float) -> Answer:
+        """Say it, if it was not said lately, and answer; the answer names the request that says it."""
+        said = self._node.trouble.failed(_thing(request), fault, progress.op)
+        timing = _timing(request, progress, began)
+        if said.anew:
+            _LOG.error(
+                "%s failed after %s ms%s: %s", request.call, timing["ms"], said.times, fault,
+                extra=journal.coded(fault) | timing,
+            )  # fmt: skip
+        before = "" if said.anew else f"As before: journalctl INSTORAGE_OP={said.op}."
+        remarks = (*progress.remarks, self._node.settings.remark, before)
+        return failure(fault, progress.op, " ".join(filter(None, remarks)))
 
     def _tell(self, request: Request, answer: Answer) -> None:
         ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))
@@ -114,6 +126,16 @@ class Dispatcher:
             self._reconciler.finished(request.name)
         else:
             self._reconciler.unfinished(request.name)
+
+
+def _thing(request: Request) -> str:
+    return f"{request.call} of {request.name}"
+
+
+def _timing(request: Request, progress: Progress, began: float) -> dict[str, str]:
+    """Return the journal's fields of how long a call took, and in which phases."""
+    took = round((time.monotonic() - began) * 1000)
+    return {"call": request.call, "ms": str(took), "phases": json.dumps(progress.spent())}
 
 
 def perform(operation: Operation, request: Request) -> Answer:

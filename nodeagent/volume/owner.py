@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
-import queue
-import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from nodeagent.volume.inquiry import ask_all
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -20,9 +17,7 @@ if TYPE_CHECKING:
     from nodeagent.operation.node import Operation
     from nodeagent.operation.records import Records
 
-ANSWER_SECONDS = (
-    40.0  # of the 100 s that kubelet's call has; a thread ends by the array client's own deadlines
-)
+ANSWER_SECONDS = 40.0  # of the 100 s that kubelet's call has
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,51 +36,16 @@ def find(operation: Operation, uid: VolumeUid) -> Owner | None:
     asked when no other is the owner: unknown is not «no».
     """
     operation.progress.say("asking the arrays whose the volume is")
-    answers: queue.SimpleQueue[Owner | Fault | None] = queue.SimpleQueue()
-    names = [storage.name for storage in operation.configuration.storage]
-    for name in names:
-        _begin(operation, name, uid, answers)
-    deadline, silent = time.monotonic() + ANSWER_SECONDS, None
-    for _ in names:
-        try:
-            answer = answers.get(timeout=max(deadline - time.monotonic(), 0.001))
-        except queue.Empty:
-            answer = _silent(uid)
-        if isinstance(answer, Owner):
-            return answer
-        silent = silent or answer
+    silent = None
+    unknown = f"whose UID {uid} is stays unknown"
+    for array, answer in ask_all(operation, lambda one: one.find_volume_by_uid(uid), ANSWER_SECONDS, unknown):
+        if isinstance(answer, Fault):
+            silent = silent or answer
+        elif answer is not None:
+            return Owner(array, answer)
     if silent is not None:
         raise silent
     return None
-
-
-def _begin(
-    operation: Operation, name: str, uid: VolumeUid, answers: queue.SimpleQueue[Owner | Fault | None]
-) -> None:
-    """Ask one array in a thread of its own, which gives an answer whatever comes."""
-
-    def ask() -> None:
-        try:
-            array = operation.array(name)
-            volume = array.find_volume_by_uid(uid)
-            answers.put(None if volume is None else Owner(array, volume))
-        except Fault as fault:
-            answers.put(fault)
-        except Exception as error:
-            _LOG.exception("Array %s could not be asked by a defect of the agent", name)
-            answers.put(Fault(Code.INTERNAL, f"Array {name} could not be asked ({type(error).__name__})."))
-
-    try:
-        threading.Thread(
-            target=contextvars.copy_context().run, args=(ask,), name="owner", daemon=True
-        ).start()
-    except RuntimeError:
-        answers.put(Fault(Code.INTERNAL, f"Array {name} could not be asked: no thread is to be had."))
-
-
-def _silent(uid: VolumeUid) -> Fault:
-    sentence = f"Not every array answered within {ANSWER_SECONDS:g} s: whose UID {uid} is stays unknown."
-    return Fault(Code.ARRAY_UNREACHABLE, sentence, uid=uid)
 
 
 def announce(configuration: Configuration, records: Records) -> None:

@@ -21,10 +21,14 @@ sys.exit(program.main())
 
 
 class Service:
-    """systemd's part: makes the sockets, starts the agent with them, hears what it notifies."""
+    """systemd's part: makes the sockets, starts the agent with them, hears what it notifies.
 
-    def __init__(self, bench: Bench) -> None:
+    `prelude` is run in the process before the agent's program.
+    """
+
+    def __init__(self, bench: Bench, prelude: str = "") -> None:
         self.bench = bench
+        self._prelude = prelude
         self.listeners = []
         for path in (bench.socket, bench.directory / "plugin/.agent.sock"):
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -50,7 +54,7 @@ class Service:
         descriptors = [listener.fileno() for listener in self.listeners]
         with open(bench.directory / "log", "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", SHUFFLE + LAUNCHER, str(rest), *map(str, descriptors)],
+                [sys.executable, "-c", SHUFFLE + self._prelude + LAUNCHER, str(rest), *map(str, descriptors)],
                 env=environment, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.processes.append(process)

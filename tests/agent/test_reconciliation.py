@@ -131,10 +131,10 @@ def test_a_barrier_stops_reconciliation(node: Bench) -> None:
 def test_one_failure_is_tried_again_after_the_usual_rest_and_each_further_one_later(bench: Bench) -> None:
     uid = bench.create("vol1")
     bench.attach("vol1").success()
-    reconciler, record = bench.agent._reconciler, bench.agent._node.records.get(uid)
+    reconciler = bench.agent._reconciler
     pauses = []
     for _ in range(3):
         began = time.monotonic()
-        reconciler._later(record, Fault(Code.DEVICE_BUSY, "Held."))
+        reconciler._again(uid, "Volume vol1 stays", Fault(Code.DEVICE_BUSY, "Held."))
         pauses.append(round(reconciler._due[uid] - began))
     assert pauses == [30, 60, 120]

@@ -58,6 +58,9 @@ class Host:
             self.calls.append(record.step)
             self._happen(self.before, record.step)
 
+    def require_alone(self) -> None:
+        pass
+
     def erase(self) -> None:
         self.path.unlink(missing_ok=True)
 

@@ -143,7 +143,8 @@ class Sequence:
         )
         try:
             self._guard.write(self._record)
-            with operation.within(self._patience):
+            # A process that was stopped for long comes back where others have gone on.
+            with operation.within(self._patience), operation.only_while(self._guard.require_alone):
                 self._cli.operate(*words(self._record, self._picture, step, sync=sync))
         except OutcomeUnknown:
             if not self._seen(step, sync=sync):

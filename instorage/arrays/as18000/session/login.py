@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from instorage.arrays.endpoint import Endpoint
 
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")  # a pinned ssh-rsa key is shown under these signature types
+# a program without a log would have the tracebacks of paramiko's threads on its standard error
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 _NO_WORD = ("saw EOF", "timeout")  # how paramiko says that the array said nothing about the password
 
 
