@@ -170,11 +170,11 @@ def _require_ours(volume: Object, there: Volume, array: str) -> None:
 def _whose_claim(volume: Object) -> Fault:
     name = _name(volume)
     left_out = "namespace" if volume["spec"]["claimRef"].get("name") else "name"
-    mend = f"kubectl patch pv {name} -p '{{\"spec\":{{\"claimRef\":null}}}}'"
+    mend = f'kubectl patch pv {name} -p \'{{"spec":{{"claimRef":null}}}}\''
     return Fault(
         Code.NOT_OURS,
         f"PV {name} and its volume are left alone: its claimRef has no {left_out}, so that nobody can tell "
-        f"whether its claim is still there. Complete it, or take it off when no claim uses the volume: {mend}",
+        f"whether its claim is there. Complete it, or take it off when no claim uses the volume: {mend}",
         volume=name,
     )
 
