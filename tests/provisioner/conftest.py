@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provisioner.cluster import CLASSES, Cluster, Object
+from provisioner.cluster import CLASSES, VOLUMES, Cluster, Object, Refusal
 from tests.provisioner.bench import Bench
 from tests.provisioner.program import ROOT, until
 from tests.provisioner.world import World
@@ -104,6 +105,20 @@ def token_of(api: Cluster) -> str:
     """The account's token, "" while there is none."""
     found = token_secrets(api)
     return base64.b64decode(found[0]["data"]["token"]).decode() if found else ""
+
+
+@pytest.fixture
+def leaves_no_pv(api: Cluster) -> Iterator[None]:
+    """Simulated arrays count alike, so that a PV left here would be about the disk of a later test."""
+    before = {found["metadata"]["uid"] for found in api.objects(VOLUMES)[0]}
+    yield
+    for found in api.objects(VOLUMES)[0]:
+        if found["metadata"]["uid"] not in before:
+            path = f"{VOLUMES}/{found['metadata']['name']}"
+            api.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+            api.delete(path, found["metadata"]["uid"])
+            with contextlib.suppress(Refusal):
+                api.patch(path, {"metadata": {"finalizers": None}})
 
 
 @pytest.fixture
