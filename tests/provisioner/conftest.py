@@ -58,6 +58,11 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def api(plane: ControlPlane) -> Cluster:
     """The cluster as its administrator sees it, with the provisioner's role in place."""
+    return administered(plane)
+
+
+def administered(plane: ControlPlane) -> Cluster:
+    """A cluster as its administrator sees it, once the provisioner's role is in place."""
     cluster = Cluster(plane.kubeconfig("admin"))
     for document in yaml.safe_load_all((ROOT / "deploy/provisioner-rbac.yaml").read_text()):
         cluster.create(PATHS[document["kind"]], document)
@@ -80,7 +85,11 @@ def may_renew(api: Cluster, lease: str) -> None:
 @pytest.fixture(scope="session")
 def kubeconfig(plane: ControlPlane, api: Cluster) -> Path:
     """The kubeconfig of the provisioner's service account: its token, and so its rights alone."""
+    return of_account(plane, api)
 
+
+def of_account(plane: ControlPlane, api: Cluster) -> Path:
+    """The kubeconfig of the provisioner's account in a cluster."""
     return plane.kubeconfig(ACCOUNT, until(lambda: token_of(api), what="the service account's token"))
 
 

@@ -12,6 +12,7 @@ import ssl
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -157,6 +158,28 @@ class ControlPlane:
     def end(self, name: str) -> None:
         """Kill one of etcd, kube-apiserver, kube-controller-manager, kube-scheduler."""
         self._processes.end(name)
+
+    def keep_state(self) -> Path:
+        """Return a copy of etcd's data as it is now; everything is away meanwhile."""
+        kept = self._directory / f"etcd-{len(list(self._directory.glob('etcd-*')))}"
+        with self._away():
+            shutil.copytree(self._directory / "etcd", kept)
+        return kept
+
+    def restore_state(self, kept: Path) -> None:
+        """Have everything begin anew with what etcd had when the copy was made, as after a disaster."""
+        with self._away():
+            shutil.rmtree(self._directory / "etcd")
+            shutil.copytree(kept, self._directory / "etcd")
+
+    @contextlib.contextmanager
+    def _away(self) -> Iterator[None]:
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            self.end(name)
+        yield
+        self._start_etcd()
+        self.start_apiserver()
+        self.start_manager()
 
     def stop(self) -> None:
         """End everything and remove its directory."""
