@@ -29,7 +29,6 @@ Object = dict[str, Any]
 CLAIMS = "/api/v1/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 MERGE = "application/merge-patch+json"
 _CAMEL = {
     "resource_version": "resourceVersion",
@@ -121,6 +120,13 @@ class Cluster:
         except Refusal as refusal:
             if refusal.status != 404:
                 raise
+
+    def versions(self, group: str) -> list[str]:
+        """Return the versions of an API group that the server has, none when it has not the group."""
+        groups = self._json("GET", "/apis").get("groups")
+        if not isinstance(groups, list):
+            raise Away("what it sent is no list of its API groups")
+        return [one["version"] for found in groups if found["name"] == group for one in found["versions"]]
 
     def version(self, path: str) -> str:
         """Return the resource version at which the server is now with a kind of objects."""
