@@ -55,6 +55,7 @@ class ControlPlane:
         self._authority = Authority(self._directory / "pki")
         self.pki = self._directory / "pki"
         self.plugins = self._directory / "plugins"  # kube-controller-manager's FlexVolume drivers
+        self.mounted = True  # that directory, in its container
         self.url = f"https://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -120,7 +121,8 @@ class ControlPlane:
         self._processes.start(
             "kube-controller-manager", BWRAP, "--die-with-parent", "--ro-bind", program, "/manager",
             *(word for path in (pki, mine) for word in ("--ro-bind", path, path)),
-            "--bind", self.plugins, self.plugins, "--dev", "/dev", "--dir", "/certificates",
+            *(("--bind", self.plugins, self.plugins) if self.mounted else ()),
+            "--dev", "/dev", "--dir", "/certificates",
             *("--chdir", "/", "/manager"),
             f"--kubeconfig={mine}", f"--authentication-kubeconfig={mine}",
             f"--authorization-kubeconfig={mine}", "--bind-address=127.0.0.1", "--port=0",
