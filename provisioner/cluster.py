@@ -7,8 +7,6 @@ TLS), without its models: they cost 25 MiB and a copy of each object, and drop f
 from __future__ import annotations
 
 import json
-import threading
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -17,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 
 from instorage.wire.fault import Fault
-from provisioner.credentials import authority, connected, outdated, reason, refused
+from provisioner.credentials import Access, authority, outdated, reason, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +29,6 @@ Object = dict[str, Any]
 CLAIMS = "/api/v1/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 MERGE = "application/merge-patch+json"
 _CAMEL = {
     "resource_version": "resourceVersion",
@@ -76,14 +73,12 @@ class Cluster:
     """One API server. Thread-safe; `connections` of them may be used at the same time."""
 
     def __init__(self, kubeconfig: Path | None, *, insecure: bool = False, connections: int = 24) -> None:
-        self._connected = partial(connected, kubeconfig, insecure=insecure, connections=connections)
-        self._guard = threading.Lock()
-        self._client = self._connected()
+        self._access = Access(kubeconfig, insecure=insecure, connections=connections)
 
     @property
     def url(self) -> str:
         """Where the API server is."""
-        return str(self._client.configuration.host)
+        return str(self._access.client.configuration.host)
 
     def get(self, path: str) -> Object | None:
         """Return an object, None when the server says that there is none."""
@@ -125,6 +120,13 @@ class Cluster:
         except Refusal as refusal:
             if refusal.status != 404:
                 raise
+
+    def versions(self, group: str) -> list[str]:
+        """Return the versions of an API group that the server has, none when it has not the group."""
+        groups = self._json("GET", "/apis").get("groups")
+        if not isinstance(groups, list):
+            raise Away("what it sent is no list of its API groups")
+        return [one["version"] for found in groups if found["name"] == group for one in found["versions"]]
 
     def version(self, path: str) -> str:
         """Return the resource version at which the server is now with a kind of objects."""
@@ -168,7 +170,7 @@ class Cluster:
         body: Object | None = None, content: str = "application/json", silence: float = _READ,
     ) -> urllib3.BaseHTTPResponse:  # fmt: skip
         """Send a request; with credentials read anew when the server does not take them any more."""
-        client = self._client
+        client = self._access.client
         try:
             response = self._send(client, method, path, query, body, content, silence)
         except Away as away:
@@ -196,17 +198,14 @@ class Cluster:
             raise Away(reason(error)) from error
 
     def _renewed(self, client: ApiClient) -> ApiClient:
-        """Read the credentials again: tokens and certificates are exchanged while this runs.
+        """Have the credentials read again: tokens and certificates are exchanged while this runs.
 
         That they cannot be read just now is no end: they are written anew, or their plugin is away.
         """
-        with self._guard:
-            if self._client is client:
-                try:
-                    self._client = self._connected()
-                except Fault as fault:
-                    raise Away(fault.sentence) from fault
-            return self._client
+        try:
+            return self._access.renewed(client)
+        except Fault as fault:
+            raise Away(fault.sentence) from fault
 
 
 def _word(value: object) -> str:

@@ -2,47 +2,124 @@
 
 from __future__ import annotations
 
+import datetime
+import logging
 import ssl
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config import ConfigException, load_incluster_config
+from kubernetes.config.dateutil import parse_rfc3339
+from kubernetes.config.kube_config import FileOrData, KubeConfigLoader, KubeConfigMerger
 
 from instorage.wire.fault import Code, Fault
+from provisioner.exec_plugin import ExecPlugin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_PAST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+_LOG = logging.getLogger(__name__)
+_Library: Any = KubeConfigLoader  # which has no types
 _ABSENT = (ssl.SSLError, urllib3.exceptions.SSLError, FileNotFoundError, PermissionError)
 
 
-def connected(kubeconfig: Path | None, *, insecure: bool, connections: int) -> ApiClient:
-    """Read the credentials; nothing is asked of the server yet.
+class Access:
+    """The client with the credentials of now, of which `connections` may be used at once. Thread-safe.
 
-    Whatever is wrong with them is a `Fault`: the client's library raises as its parsers do (seen: YAMLError,
-    AttributeError, TypeError), and what an administrator wrote must not end a thread.
+    `Fault` when there are none to be read. A plugin that fails is no reason not to begin: without its
+    credentials the server refuses, and it is run again.
     """
-    configuration = Configuration()
-    try:
-        if kubeconfig is None:
-            load_incluster_config(client_configuration=configuration)
-        else:
-            load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
-        if insecure:
-            configuration.verify_ssl = False
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # one for each request
-        configuration.connection_pool_maxsize = connections
-        configuration.retries = 0  # what may be repeated is decided by the caller
-        return ApiClient(configuration)
-    except Exception as error:
-        place = kubeconfig or "the service account of this pod"
-        raise Fault(
-            Code.BAD_CONFIGURATION,
-            f"The access to Kubernetes cannot be read from {place} ({reason(error)}): name a kubeconfig "
-            "with -kubeconfig, or run in a pod.",
-        ) from error
+
+    def __init__(self, kubeconfig: Path | None, *, insecure: bool, connections: int) -> None:
+        self._kubeconfig = kubeconfig
+        self._insecure = insecure
+        self._connections = connections
+        self._guard = threading.Lock()
+        self._plugin = ExecPlugin()
+        try:
+            self.client = self._connected(self._plugin)
+        except Fault as fault:
+            if fault.code is not Code.CREDENTIAL_PLUGIN:
+                raise
+            _LOG.warning("%s", fault.sentence)
+            self.client = self._connected(None)
+
+    def renewed(self, client: ApiClient) -> ApiClient:
+        """Read the credentials again, unless another thread has: they are exchanged while this runs."""
+        with self._guard:
+            if self.client is client:
+                self.client = self._connected(self._plugin)
+            return self.client
+
+    def _connected(self, plugin: ExecPlugin | None) -> ApiClient:
+        """Read the credentials; nothing is asked of the server yet.
+
+        Whatever is wrong with them is a `Fault`: the client's library raises as its parsers do (seen:
+        YAMLError, AttributeError, TypeError), and what an administrator wrote must not end a thread.
+        """
+        configuration = Configuration()
+        try:
+            if self._kubeconfig is None:
+                load_incluster_config(client_configuration=configuration)
+            else:
+                _Loader(self._kubeconfig, plugin).load_and_set(configuration)
+            if self._insecure:
+                configuration.verify_ssl = False
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # one for each request
+            configuration.connection_pool_maxsize = self._connections
+            configuration.retries = 0  # what may be repeated is decided by the caller
+            return ApiClient(configuration)
+        except Fault:
+            raise
+        except Exception as error:
+            place = self._kubeconfig or "the service account of this pod"
+            raise Fault(
+                Code.BAD_CONFIGURATION,
+                f"The access to Kubernetes cannot be read from {place} ({reason(error)}): name a kubeconfig "
+                "with -kubeconfig, or run in a pod.",
+            ) from error
+
+
+class _Loader(_Library):  # type: ignore[misc]
+    """The library's, but for its way with exec plugins (exec_plugin.py). Without `plugin` none is run."""
+
+    def __init__(self, kubeconfig: Path, plugin: ExecPlugin | None) -> None:
+        found = KubeConfigMerger(str(kubeconfig)).config
+        if found is None:
+            raise ConfigException("there is no such file")
+        super().__init__(config_dict=found, config_base_path=None)  # paths are meant from the file
+        self._plugin = plugin
+
+    def _load_from_exec_plugin(self) -> bool:
+        """Give the plugin's credentials, when they are read, and again five minutes before a token ends."""
+        if "exec" not in self._user or self._plugin is None:
+            return False
+        directory = self._get_base_path(self._cluster.path)
+        try:
+            status = self._plugin.status(self._user["exec"].value, directory, self._cluster.value)
+        except Fault as fault:
+            if getattr(self, "expiry", _PAST) <= datetime.datetime.now(datetime.UTC):
+                raise
+            _LOG.warning("%s The token of before is good until %s.", fault.sentence, self.expiry)
+            return True
+        self._take(status, directory)
+        return True
+
+    def _take(self, status: dict[str, Any], directory: str) -> None:
+        if status.get("expirationTimestamp"):
+            self.expiry = parse_rfc3339(status["expirationTimestamp"])
+        if status.get("token"):
+            self.token = f"Bearer {status['token']}"
+            return
+        for ours, theirs in (("cert_file", "clientCertificateData"), ("key_file", "clientKeyData")):
+            data = FileOrData(
+                status, None, data_key_name=theirs, file_base_path=directory, base64_file_content=False
+            )
+            setattr(self, ours, data.as_file())
 
 
 def authority(configuration: Configuration) -> dict[str, str]:
@@ -60,8 +137,8 @@ def authority(configuration: Configuration) -> dict[str, str]:
 def refused(status: int, configuration: Configuration) -> bool:
     """Say whether the server does not know who asks: other credentials may help.
 
-    One that admits strangers answers 403 to them, not 401; this program is one after an exec plugin failed,
-    of which the client's library only writes a line.
+    One that admits strangers answers 403 to them, not 401; this program is one when its exec plugin failed
+    at the start.
     """
     return status == 401 or (status == 403 and not authority(configuration) and not configuration.cert_file)
 

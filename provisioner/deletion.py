@@ -24,6 +24,7 @@ from provisioner.persistent_volume import (
     is_marked,
     is_ours,
     mark,
+    names_half_a_claim,
     options,
     storage,
 )
@@ -100,6 +101,8 @@ class Deletion:
 
     def _claimed(self, volume: Object) -> bool:
         """Say whether the claim of this PV is still there: bound, or about to be."""
+        if names_half_a_claim(volume):
+            raise _whose_claim(volume)
         path = claim_path(volume)
         claim = self._cluster.get(path) if path else None
         return claim is not None and claim["metadata"]["uid"] == volume["spec"]["claimRef"].get("uid")
@@ -162,6 +165,18 @@ def _require_ours(volume: Object, there: Volume, array: str) -> None:
     level = options(volume).get("volLevel")
     if expected or level == Level.ACTIVE_ACTIVE:
         require_whole(there, level, array)
+
+
+def _whose_claim(volume: Object) -> Fault:
+    name = _name(volume)
+    left_out = "namespace" if volume["spec"]["claimRef"].get("name") else "name"
+    mend = f'kubectl patch pv {name} -p \'{{"spec":{{"claimRef":null}}}}\''
+    return Fault(
+        Code.NOT_OURS,
+        f"PV {name} and its volume are left alone: its claimRef has no {left_out}, so that nobody can tell "
+        f"whether its claim is there. Complete it, or take it off when no claim uses the volume: {mend}",
+        volume=name,
+    )
 
 
 def _deletes(volume: Object) -> bool:

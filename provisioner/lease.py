@@ -1,4 +1,4 @@
-"""Who works: of several provisioners the one that holds the Lease (coordination.k8s.io/v1).
+"""Who works: of several provisioners the one that holds the Lease (coordination.k8s.io).
 
 No clock of another host is believed. A lease has run out when nobody was seen to renew it for its duration,
 by the time that passed here. One that waits looks every 15 s only; so the holder writes, beside the usual
@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cluster import LEASES, Away, Refusal
+from provisioner.cluster import Away, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,22 +29,43 @@ LEASE_SECONDS = 15.0
 RENEW_SECONDS = 5.0
 RENEW_DEADLINE = 10.0  # without a renewal for so long the work is given up, before another one begins
 RETRY_SECONDS = 2.0
+GROUP = "coordination.k8s.io"
+VERSIONS = ("v1", "v1beta1")  # from Kubernetes 1.14 on, from 1.12 to 1.21; a lease is one in both
 STEADY = "inspur.com/renewed-at"  # annotation: seconds of the holder's steady clock
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _LOG = logging.getLogger(__name__)
 
 
-def lease_name(provisioner: str) -> str:
-    """Return the name of a provisioner's lease: its own, as far as the API takes that for a name.
+def leases(namespace: str, version: str = VERSIONS[0]) -> str:
+    """Return the API path of the leases of a namespace."""
+    return f"/apis/{GROUP}/{version}/namespaces/{namespace}/leases"
 
-    A StorageClass takes more (upper case, «_», 317 characters): then it is made to fit, and ends in a hash.
+
+def lease_name(provisioner: str) -> str:
+    """Return the name of a provisioner's lease: its own with «-» for «/», where that leads back to it alone.
+
+    `a/b`, `a-b` and others have one such name: it is the lease of that one of which a reader would think
+    (`_reading`), as it always was. The others, and names that the API takes for a StorageClass and not for an
+    object (upper case, «_», 317 characters), are made to fit and end in a hash.
     """
     plain = provisioner.replace("/", "-")
-    if len(plain) <= 253 and _NAME.fullmatch(plain):
+    if len(plain) <= 253 and _NAME.fullmatch(plain) and _reading(plain) == provisioner:
         return plain
     mark = hashlib.sha256(provisioner.encode()).hexdigest()[:8]
     fitting = re.sub(r"[^a-z0-9]+", "-", plain.lower())[:240].strip("-")
     return f"{fitting}-{mark}" if fitting else mark
+
+
+def _reading(plain: str) -> str:
+    """Return the one provisioner that has this lease: DOMAIN/NAME as they mostly are.
+
+    Cut at the first «-» after the last dot (`inspur/instorage`, `my-company.com/fast-storage`), without such
+    a one at the last «-» (`my-company.com/v1.2`). Only what has no «-» is a name without a domain.
+    """
+    before, dot, last = plain.rpartition(".")
+    if "-" in last:
+        return before + dot + last.replace("-", "/", 1)
+    return "/".join(plain.rsplit("-", 1))
 
 
 @dataclass(frozen=True)
@@ -87,8 +108,7 @@ class Lease:
     ) -> None:
         self._cluster = cluster
         self._clock, self._date = clock, date
-        self._kinds = LEASES.format(namespace)
-        self._path = f"{self._kinds}/{name}"
+        self._version = VERSIONS[0]
         self._metadata = {"name": name, "namespace": namespace}
         self._identity = identity
         self._last: Sight | None = None  # another one's
@@ -110,13 +130,36 @@ class Lease:
             if refusal.status == 409 or (ours and refusal.status == 404):  # somebody changed or removed it
                 return RETRY_SECONDS
             if refusal.status == 404 and not refusal.served:
-                self.alone = True
-                _LOG.warning(
-                    "This cluster has no leases (coordination.k8s.io/v1): this provisioner works without "
-                    "looking for another one. Do not start a second one."
-                )
-                return 0.0
+                return self._elsewhere(refusal)
             raise
+
+    def _elsewhere(self, refusal: Refusal) -> float:
+        """Take the version of leases that the server has; 0 when it says itself that it has none at all.
+
+        The 404 alone says nothing: a proxy before the server may send it as well.
+        """
+        versions = self._cluster.versions(GROUP)
+        if not versions:
+            self.alone = True
+            _LOG.warning(
+                "This cluster has no leases (%s): this provisioner works without looking for another one. "
+                "Do not start a second one.", GROUP,
+            )  # fmt: skip
+            return 0.0
+        found = next((one for one in VERSIONS if one in versions), self._version)
+        if found == self._version:
+            raise refusal
+        _LOG.info("Leases are %s/%s here", GROUP, found)
+        self._version = found
+        return RETRY_SECONDS
+
+    @property
+    def _kinds(self) -> str:
+        return leases(self._metadata["namespace"], self._version)
+
+    @property
+    def _path(self) -> str:
+        return f"{self._kinds}/{self._metadata['name']}"
 
     def mend(self, error: Exception) -> str:
         """Return what to add to a refusal for lack of rights, "" for other errors."""
@@ -137,7 +180,7 @@ class Lease:
 
     def _take(self, found: Object | None) -> float:
         if found is None:
-            body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._metadata}
+            body = {"apiVersion": f"{GROUP}/{self._version}", "kind": "Lease", "metadata": self._metadata}
             self._ours = self._cluster.create(self._kinds, self._signed(body))
             return 0.0
         holder = (found.get("spec") or {}).get("holderIdentity") or ""

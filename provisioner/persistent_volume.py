@@ -127,11 +127,15 @@ def has_finalizer(volume: Object) -> bool:
 
 
 def claim_path(volume: Object) -> str:
-    """Return the API path of the claim that a PV belongs to, "" when it names none."""
-    reference = volume["spec"].get("claimRef")
-    if not reference:
-        return ""
-    return claim_at(reference["namespace"], reference["name"])
+    """Return the API path of the claim that a PV belongs to, "" when it names none, or only part of one."""
+    reference = volume["spec"].get("claimRef") or {}
+    namespace, name = reference.get("namespace"), reference.get("name")
+    return claim_at(namespace, name) if namespace and name else ""
+
+
+def names_half_a_claim(volume: Object) -> bool:
+    """Say whether the PV's claimRef leaves out name or namespace: the API server takes such a one."""
+    return bool(volume["spec"].get("claimRef")) and not claim_path(volume)
 
 
 def is_marked(volume: Object) -> bool:

@@ -59,7 +59,8 @@ class Rebinding:
         name, path = volume["metadata"]["name"], claim_path(volume)
         reference = volume["spec"]["claimRef"]
         owner = self._cluster.get(path) if path else None
-        whose = f"{reference['namespace']}/{reference['name']} (UID {reference.get('uid') or 'none'})"
+        named = "/".join(str(reference.get(key) or "?") for key in ("namespace", "name"))
+        whose = f"{named} (UID {reference.get('uid') or 'none'})"
         if owner is not None and owner["metadata"]["uid"] == reference.get("uid"):
             sentence = (
                 f"PV {name}, which this claim names, is that of claim {whose}, which is there: name another."

@@ -45,6 +45,7 @@ class Reflection:
         self._changed = changed
         self._version = ""  # to watch from; empty: list first
         self._doubted = False  # the server may have been another one meanwhile: is it behind that version?
+        self._bookmarks = False  # the server sends them: from Kubernetes 1.16 on
         self._patience = Patience(FIRST_PAUSE, LONGEST_PAUSE)
         self._stopping = threading.Event()
         self._watch = Watch()
@@ -96,6 +97,8 @@ class Reflection:
             self._doubted = True
             if away.silent:  # not even a bookmark: so it is when the version is ahead of the server's
                 self._version = ""
+                if not self._bookmarks:  # or nothing has changed, on a server that has none
+                    return "", 0.0
             return f"does not answer: {away}", 0.0
         return "", 0.0
 
@@ -122,7 +125,9 @@ class Reflection:
         """Watch until the server ends it."""
         for event in self._cluster.watch(self._watch, self._path, self._version):
             found = event["object"]
-            if event["type"] != "BOOKMARK":
+            if event["type"] == "BOOKMARK":
+                self._bookmarks = True
+            else:
                 self._put(_uid(found), None if event["type"] == "DELETED" else found)
             self._version = str((found.get("metadata") or {}).get("resourceVersion") or self._version)
             if self._stopping.is_set():

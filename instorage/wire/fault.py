@@ -61,6 +61,7 @@ class Code(StrEnum):
     TOOL_FAILED = "tool-failed"  # a program answered with an error that has no code of its own
     TIMEOUT = "timeout"
     # the processes themselves
+    CREDENTIAL_PLUGIN = "credential-plugin"  # the program that gives access to Kubernetes gives none
     HELPER_UNREACHABLE = "helper-unreachable"
     PROTOCOL = "protocol"
     INTERNAL = "internal"

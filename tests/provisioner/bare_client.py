@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from provisioner.cluster import LEASES
+from provisioner.lease import leases
 from tools.kube.api import Api
 
-_LEASE = f"{LEASES.format('kube-system')}/of-nobody"
+_LEASE = f"{leases('kube-system')}/of-nobody"
 
 
 def main() -> None:

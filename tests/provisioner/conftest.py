@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provisioner.cluster import CLASSES, Cluster, Object
+from provisioner.cluster import CLASSES, VOLUMES, Cluster, Object, Refusal
 from tests.provisioner.bench import Bench
 from tests.provisioner.program import ROOT, until
 from tests.provisioner.world import World
@@ -57,6 +58,11 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def api(plane: ControlPlane) -> Cluster:
     """The cluster as its administrator sees it, with the provisioner's role in place."""
+    return administered(plane)
+
+
+def administered(plane: ControlPlane) -> Cluster:
+    """A cluster as its administrator sees it, once the provisioner's role is in place."""
     cluster = Cluster(plane.kubeconfig("admin"))
     for document in yaml.safe_load_all((ROOT / "deploy/provisioner-rbac.yaml").read_text()):
         cluster.create(PATHS[document["kind"]], document)
@@ -79,7 +85,11 @@ def may_renew(api: Cluster, lease: str) -> None:
 @pytest.fixture(scope="session")
 def kubeconfig(plane: ControlPlane, api: Cluster) -> Path:
     """The kubeconfig of the provisioner's service account: its token, and so its rights alone."""
+    return of_account(plane, api)
 
+
+def of_account(plane: ControlPlane, api: Cluster) -> Path:
+    """The kubeconfig of the provisioner's account in a cluster."""
     return plane.kubeconfig(ACCOUNT, until(lambda: token_of(api), what="the service account's token"))
 
 
@@ -104,6 +114,20 @@ def token_of(api: Cluster) -> str:
     """The account's token, "" while there is none."""
     found = token_secrets(api)
     return base64.b64decode(found[0]["data"]["token"]).decode() if found else ""
+
+
+@pytest.fixture
+def leaves_no_pv(api: Cluster) -> Iterator[None]:
+    """Simulated arrays count alike, so that a PV left here would be about the disk of a later test."""
+    before = {found["metadata"]["uid"] for found in api.objects(VOLUMES)[0]}
+    yield
+    for found in api.objects(VOLUMES)[0]:
+        if found["metadata"]["uid"] not in before:
+            path = f"{VOLUMES}/{found['metadata']['name']}"
+            api.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+            api.delete(path, found["metadata"]["uid"])
+            with contextlib.suppress(Refusal):
+                api.patch(path, {"metadata": {"finalizers": None}})
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ class Answer:
     events: tuple[Object, ...] = ()
     held: float = 0.0
     cut: bool = False  # the server dies in the middle of it
+    text: str = ""  # no document but this: a server that does not know the kind, or something before it
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,12 @@ class ScriptedApi:
 
             def _send(self, found: Answer) -> None:
                 lines = [found.document] if found.document is not None else found.events
-                pieces = [json.dumps(line).encode() + b"\n" for line in lines]
-                one = found.document is not None
+                pieces = (
+                    [found.text.encode()]
+                    if found.text
+                    else [json.dumps(line).encode() + b"\n" for line in lines]
+                )
+                one = bool(found.text) or found.document is not None
                 length = {"Content-Length": str(len(pieces[0]))} if one else {"Transfer-Encoding": "chunked"}
                 self.send_response(found.status)
                 for name, value in (length | found.headers).items():

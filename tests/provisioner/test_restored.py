@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.cluster import VOLUMES, Refusal
-from tests.provisioner.backup import claims, create, exported, forget, obey, said
+from provisioner.cluster import VOLUMES
+from tests.provisioner.backup import create, exported, forget, obey
 from tests.provisioner.program import until
 from tests.provisioner.world import CLAIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from provisioner.cluster import Cluster, Object
+    from provisioner.cluster import Object
     from tests.provisioner.world import World
 
-pytestmark = pytest.mark.kube
+pytestmark = [pytest.mark.kube, pytest.mark.usefixtures("leaves_no_pv")]
 RESYNC = 45.0  # seconds: kube-controller-manager looks again every 15 s
-
-
-@pytest.fixture(autouse=True)
-def _leaves_no_pv(api: Cluster) -> Iterator[None]:
-    """Simulated arrays count alike, so that a PV left here would be about the disk of a later test."""
-    before = {found["metadata"]["uid"] for found in api.objects(VOLUMES)[0]}
-    yield
-    for found in api.objects(VOLUMES)[0]:
-        if found["metadata"]["uid"] not in before:
-            path = f"{VOLUMES}/{found['metadata']['name']}"
-            api.patch(path, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
-            api.delete(path, found["metadata"]["uid"])
-            with contextlib.suppress(Refusal):
-                api.patch(path, {"metadata": {"finalizers": None}})
 
 
 def phase(world: World, volume: str) -> str:
@@ -187,53 +170,3 @@ def test_a_restored_claim_whose_pv_is_not_there_is_told_so(world: World) -> None
         claim["metadata"]["name"], f"The claim names PV {pv}, which is not there: restore that PV as well"
     )
     assert world.names() == [pv]
-
-
-def new_namespace(api: Cluster, name: str) -> None:
-    api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-
-
-def test_the_drill_a_namespace_is_lost_and_restored(served: World) -> None:
-    """deploy/README.md, Backup and restore."""
-    api, team = served.api, f"team-{served.number}"
-    new_namespace(api, team)
-    kinds = {policy: served.storage_class(reclaimPolicy=policy) for policy in ("Retain", "Delete")}
-    for policy, class_name in kinds.items():
-        resources = {"requests": {"storage": "1Gi"}}
-        spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": class_name, "resources": resources}
-        create(api, {"metadata": {"name": policy.lower(), "namespace": team}, "spec": spec})
-
-    def claim(name: str) -> Object:
-        return api.get(f"{claims(team)}/{name}") or {}
-
-    def is_bound(name: str) -> bool:
-        return bool((claim(name).get("status") or {}).get("phase") == "Bound")
-
-    until(lambda: is_bound("retain") and is_bound("delete"), what="both claims are bound")
-    pvs = {name: claim(name)["spec"]["volumeName"] for name in ("retain", "delete")}
-    backup = [exported(served.volume(pv) or {}) for pv in pvs.values()]
-    backup += [exported(claim(name)) for name in pvs]
-    (kept,) = [one for one in served.do("volumes") if one["name"] == pvs["retain"]]
-
-    namespace = api.get(f"/api/v1/namespaces/{team}") or {}
-    api.delete(f"/api/v1/namespaces/{team}", namespace["metadata"]["uid"])
-    until(lambda: api.get(f"/api/v1/namespaces/{team}") is None, 40, "the namespace is gone")
-    until(lambda: served.volume(pvs["delete"]) is None, what="the PV with policy Delete is gone")
-    assert served.names() == [pvs["retain"]], "what comes back: the volume with policy Retain"
-
-    new_namespace(api, team)
-    for found in backup:
-        if found["metadata"]["name"] != pvs["retain"]:  # that PV is still there
-            create(api, found)
-    until(lambda: "BindingWaits" in said(api, team, "retain"), what="the claim is told how to be bound")
-    obey(api, said(api, team, "retain"), claim("retain")["metadata"]["uid"])
-    until(lambda: is_bound("retain"), RESYNC, what="the claim is bound again")
-    (found,) = served.do("volumes")
-    assert (found["name"], found["uid"]) == (pvs["retain"], kept["uid"])
-
-    gone = "its data cannot come back"
-    until(lambda: gone in said(api, team, "delete"), what="the other claim is told that nothing comes back")
-    served.says(pvs["delete"], gone)
-    served.api.delete(f"{VOLUMES}/{pvs['delete']}", (served.volume(pvs["delete"]) or {})["metadata"]["uid"])
-    until(lambda: served.volume(pvs["delete"]) is None, what="that PV can be removed")
-    assert served.names() == [pvs["retain"]]

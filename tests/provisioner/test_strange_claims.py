@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.cluster import LEASES, VOLUMES, Cluster, Refusal
-from provisioner.lease import lease_name
+from provisioner.cluster import VOLUMES, Cluster, Refusal
+from provisioner.lease import lease_name, leases
 from provisioner.persistent_volume import FINALIZER, PROVISIONED_BY
 from tests.provisioner.conftest import may_renew
 from tests.provisioner.program import until
@@ -162,13 +162,13 @@ def test_a_claim_of_the_longest_name_has_events(served: World, end: str) -> None
 
 def test_the_account_may_touch_no_lease_but_its_own(served: World, kubeconfig: Path) -> None:
     account = Cluster(kubeconfig)
-    leases = LEASES.format("kube-system")
+    kinds = leases("kube-system")
     other = f"other-{served.number}"
     lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": other}}
-    made = served.api.create(leases, lease | {"spec": {"holderIdentity": "kube-scheduler"}})
+    made = served.api.create(kinds, lease | {"spec": {"holderIdentity": "kube-scheduler"}})
     for act in (
-        lambda: account.get(f"{leases}/{other}"),
-        lambda: account.replace(f"{leases}/{other}", made | {"spec": {"holderIdentity": "me"}}),
+        lambda: account.get(f"{kinds}/{other}"),
+        lambda: account.replace(f"{kinds}/{other}", made | {"spec": {"holderIdentity": "me"}}),
     ):
         with pytest.raises(Refusal) as refusal:
             act()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 import yaml
 
-from provisioner.cluster import CLASSES, LEASES, VOLUMES, Cluster, Object
+from provisioner.cluster import CLASSES, VOLUMES, Cluster, Object
+from provisioner.lease import leases
 from simulator.array import Settings, Simulator
 from tests.provisioner.program import Program, until
 
@@ -39,7 +40,7 @@ class World:
     @property
     def lease(self) -> str:
         """Where the API server keeps the lease of these provisioners."""
-        return f"{LEASES.format('kube-system')}/{self.provisioner.replace('/', '-')}"
+        return f"{leases('kube-system')}/{self.provisioner.replace('/', '-')}"
 
     def array(self, name: str = "storage-01", **settings: Any) -> Simulator:
         """Start a simulated array; the configuration names it from then on."""

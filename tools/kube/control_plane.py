@@ -12,6 +12,7 @@ import ssl
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -54,6 +55,7 @@ class ControlPlane:
         self._authority = Authority(self._directory / "pki")
         self.pki = self._directory / "pki"
         self.plugins = self._directory / "plugins"  # kube-controller-manager's FlexVolume drivers
+        self.mounted = True  # that directory, in its container
         self.url = f"https://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -119,7 +121,8 @@ class ControlPlane:
         self._processes.start(
             "kube-controller-manager", BWRAP, "--die-with-parent", "--ro-bind", program, "/manager",
             *(word for path in (pki, mine) for word in ("--ro-bind", path, path)),
-            "--bind", self.plugins, self.plugins, "--dev", "/dev", "--dir", "/certificates",
+            *(("--bind", self.plugins, self.plugins) if self.mounted else ()),
+            "--dev", "/dev", "--dir", "/certificates",
             *("--chdir", "/", "/manager"),
             f"--kubeconfig={mine}", f"--authentication-kubeconfig={mine}",
             f"--authorization-kubeconfig={mine}", "--bind-address=127.0.0.1", "--port=0",
@@ -157,6 +160,28 @@ class ControlPlane:
     def end(self, name: str) -> None:
         """Kill one of etcd, kube-apiserver, kube-controller-manager, kube-scheduler."""
         self._processes.end(name)
+
+    def keep_state(self) -> Path:
+        """Return a copy of etcd's data as it is now; everything is away meanwhile."""
+        kept = self._directory / f"etcd-{len(list(self._directory.glob('etcd-*')))}"
+        with self._away():
+            shutil.copytree(self._directory / "etcd", kept)
+        return kept
+
+    def restore_state(self, kept: Path) -> None:
+        """Have everything begin anew with what etcd had when the copy was made, as after a disaster."""
+        with self._away():
+            shutil.rmtree(self._directory / "etcd")
+            shutil.copytree(kept, self._directory / "etcd")
+
+    @contextlib.contextmanager
+    def _away(self) -> Iterator[None]:
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            self.end(name)
+        yield
+        self._start_etcd()
+        self.start_apiserver()
+        self.start_manager()
 
     def stop(self) -> None:
         """End everything and remove its directory."""
