@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from nodeagent.expansion import growth
+from nodeagent.expansion import earlier, growth
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import tenancy
 from nodeagent.volume.connect import rescan_request
@@ -39,9 +39,10 @@ def expand(operation: Operation, request: ExpandFs) -> int:
     array = operation.array(options.storage)
     with operation.helper() as helper:
         operation.progress.say(f"asking array {array.name} for the volume")
-        volume = usable(array, options)
-        tenancy.confirm(grants, options, array.name, volume.uid)
-        record = _ours(operation, volume)
+        with earlier.explained(operation, helper, array.name, options.name):
+            volume = usable(array, options)
+            tenancy.confirm(grants, options, array.name, volume.uid)
+            record = _ours(operation, volume)
         _require_mounted(helper, volume, request.target.path)
         if volume.level is Level.ACTIVE_ACTIVE:
             with growth.alone(operation, helper, array, volume):

@@ -72,7 +72,7 @@ class Sequence:
         for planned in left.commands:
             self._send(planned.step)
             if planned.step is Step.TIE:
-                self._record = replace(self._record, alike=True)
+                self._record = replace(self._record, alike=True, synced=None)
 
     def attempt(self, work: Callable[[], None]) -> None:
         """Do the work; when it fails, thaw at once, then write down why."""
@@ -108,7 +108,9 @@ class Sequence:
         if self._still_frozen(self._patience):
             self._send(Step.TIE, sync=True)
             if self._still_frozen(0):
-                self._record = replace(self._record, alike=True)  # on the disk with the next step
+                self._record = replace(
+                    self._record, alike=True, synced=None
+                )  # on the disk with the next step
                 return
             self.thaw()
             self._send(Step.UNTIE)
@@ -117,7 +119,7 @@ class Sequence:
             "volume %s: the freeze did not hold; the aux is synchronised in full", self._record.volume
         )
         self._send(Step.TIE)
-        self._record = replace(self._record, alike=True)
+        self._record = replace(self._record, alike=True, synced=None)
 
     def _still_frozen(self, seconds: float) -> bool:
         """Tell whether nothing was thawed so far, and nothing will be for more than `seconds`."""
@@ -131,11 +133,13 @@ class Sequence:
         return hold.intact and hold.until - time.monotonic() > seconds
 
     def _send(self, step: Step, *, sync: bool = False) -> None:
+        now, before = int(time.time() * 1000), self._record.synced
         self._record = replace(
             self._record,
             state=Progress.RUNNING,
             step=step,
-            sent=int(time.time() * 1000),
+            sent=now,
+            synced=now if sync else before,
             patience=int(self._settling * 1000),
             answered=False,
             alike=self._record.alike and step is not Step.UNTIE,
@@ -149,9 +153,10 @@ class Sequence:
             if not self._seen(step, sync=sync):
                 raise
         except Fault:  # refused, or not sent at all
-            self._record = replace(self._record, answered=True)
+            self._record = replace(self._record, answered=True, synced=before)
             raise
-        self._record = replace(self._record, answered=True)
+        gone = step is Step.UNTIE
+        self._record = replace(self._record, answered=True, synced=None if gone else self._record.synced)
 
     def _seen(self, step: Step, *, sync: bool) -> bool:
         """Look whether a step was done whose answer is lost.
