@@ -86,8 +86,8 @@ class Expansion:
     came or that it was never sent, else it may still be carried out within `patience` (ms). `alike`: the
     relationship that the array shows was made while nothing could write, or with a full synchronisation;
     while false, the copies count as different. `synced`: when mkrcrelationship was sent with -sync (ms of the
-    wall clock), as long as the relationship that it may have made is neither proven nor known to be gone;
-    None otherwise, and then left out. `failure`: what went wrong, in the array's words.
+    wall clock), as long as the relationship that it may have made is not known to be gone; None otherwise,
+    and then left out: no version of before knows it. `failure`: what went wrong, in the array's words.
     """
 
     array: str
@@ -125,7 +125,8 @@ class Expansion:
 
         A record of before has no `synced`: there an order whose answer was lost counts as such a one.
         """
-        return self.synced is not None or (self.step is Step.TIE and not self.answered)
+        lost = self.step is Step.TIE and not self.answered
+        return not self.alike and (self.synced is not None or lost)
 
     @classmethod
     def read(cls, found: object) -> Self:

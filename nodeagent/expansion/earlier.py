@@ -57,7 +57,7 @@ def explained(operation: Operation, helper: Helper, storage: str, name: VolumeNa
     try:
         yield
     except Fault as fault:
-        if fault.code is not Code.VOLUME_NOT_READY:
+        if fault.code is not Code.VOLUME_NOT_READY or "array" not in fault.fields:  # offline: another matter
             raise
         for record in barrier.records(helper.barrier()):
             if (record.array, record.volume, record.state) == (storage, name, Progress.FAILED):

@@ -72,7 +72,7 @@ class Sequence:
         for planned in left.commands:
             self._send(planned.step)
             if planned.step is Step.TIE:
-                self._record = replace(self._record, alike=True, synced=None)
+                self._record = replace(self._record, alike=True)
 
     def attempt(self, work: Callable[[], None]) -> None:
         """Do the work; when it fails, thaw at once, then write down why."""
@@ -108,9 +108,7 @@ class Sequence:
         if self._still_frozen(self._patience):
             self._send(Step.TIE, sync=True)
             if self._still_frozen(0):
-                self._record = replace(
-                    self._record, alike=True, synced=None
-                )  # on the disk with the next step
+                self._record = replace(self._record, alike=True)  # on the disk with the next step
                 return
             self.thaw()
             self._send(Step.UNTIE)
@@ -119,7 +117,7 @@ class Sequence:
             "volume %s: the freeze did not hold; the aux is synchronised in full", self._record.volume
         )
         self._send(Step.TIE)
-        self._record = replace(self._record, alike=True, synced=None)
+        self._record = replace(self._record, alike=True)
 
     def _still_frozen(self, seconds: float) -> bool:
         """Tell whether nothing was thawed so far, and nothing will be for more than `seconds`."""
