@@ -131,13 +131,12 @@ class Sequence:
         return hold.intact and hold.until - time.monotonic() > seconds
 
     def _send(self, step: Step, *, sync: bool = False) -> None:
-        now, before = int(time.time() * 1000), self._record.synced
         self._record = replace(
             self._record,
             state=Progress.RUNNING,
             step=step,
-            sent=now,
-            synced=now if sync else before,
+            sent=int(time.time() * 1000),
+            synced=int(time.time() * 1000) if sync else self._record.synced,
             patience=int(self._settling * 1000),
             answered=False,
             alike=self._record.alike and step is not Step.UNTIE,
@@ -151,7 +150,7 @@ class Sequence:
             if not self._seen(step, sync=sync):
                 raise
         except Fault:  # refused, or not sent at all
-            self._record = replace(self._record, answered=True, synced=before)
+            self._record = replace(self._record, answered=True, synced=None if sync else self._record.synced)
             raise
         gone = step is Step.UNTIE
         self._record = replace(self._record, answered=True, synced=None if gone else self._record.synced)
