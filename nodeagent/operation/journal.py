@@ -12,6 +12,7 @@ from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 from instorage import operation
+from instorage.wire.fault import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,16 @@ def working_on(op: str, name: str) -> Iterator[None]:
 def coded(fault: Fault) -> dict[str, str]:
     """Return what a log call about `fault` passes as `extra`."""
     return {"code": fault.code.value}
+
+
+def brief(fault: Fault) -> str:
+    """Return what a line says of the fault that it met: the file's own was said when it was read."""
+    return "the configuration cannot be used" if of_the_file(fault) else fault.sentence
+
+
+def of_the_file(fault: Fault) -> bool:
+    """Tell whether the configuration file cannot be used, which `Settings` says, once."""
+    return fault.code is Code.BAD_CONFIGURATION and "file" in fault.fields
 
 
 class Fields(logging.Filter):

@@ -145,7 +145,7 @@ class Reconciler:
             with self._begin("looking for a broken-off expansion", None) as operation:
                 interrupted.settle(operation)
         except Fault as fault:
-            _LOG.warning("Whether an expansion was broken off here is not known: %s", fault)
+            _LOG.warning("Whether an expansion was broken off here is not known: %s", journal.brief(fault))
 
     def _adopt(self) -> None:
         before = {record.uid for record in self._node.records.all()}
@@ -165,7 +165,7 @@ class Reconciler:
             with self._begin("comparing with the arrays", None) as operation:
                 comparison.compare_all(operation)
         except Fault as fault:
-            _LOG.warning("The arrays could not be compared with the records: %s", fault)
+            _LOG.warning("The arrays could not be compared with the records: %s", journal.brief(fault))
 
     def _next(self) -> None:
         """Wait for what is due first and begin it; returns when it has begun, or to be called again."""
@@ -236,9 +236,8 @@ class Reconciler:
         pause = self._pause(what, fault)
         said = self._node.trouble.failed(f"reconciliation of {what}", fault, "")
         if said.anew:
-            _LOG.warning(
-                "%s%s, again in %.0f s: %s", sentence, said.times, pause, fault, extra=journal.coded(fault)
-            )
+            why, code = journal.brief(fault), journal.coded(fault)
+            _LOG.warning("%s%s, again in %.0f s: %s", sentence, said.times, pause, why, extra=code)
         self._schedule(what, pause)
 
     def _pause(self, what: str, fault: Fault) -> float:
