@@ -39,7 +39,7 @@ def expand(operation: Operation, request: ExpandFs) -> int:
     array = operation.array(options.storage)
     with operation.helper() as helper:
         operation.progress.say(f"asking array {array.name} for the volume")
-        volume = usable(array, options)
+        volume = usable(operation, array, options, grants)
         tenancy.confirm(grants, options, array.name, volume.uid)
         record = _ours(operation, volume)
         _require_mounted(helper, volume, request.target.path)
