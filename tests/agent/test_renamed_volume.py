@@ -6,13 +6,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.agent.bench import GIB, Bench, device_target, options, until
+from tests.agent.reconciling import node, vendors
 from tests.agent.tenants import TEAM, Tenants, tenants, unattached
 from tests.arrays.administrator import order
 
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["tenants", "unattached"]
+__all__ = ["node", "tenants", "unattached"]
 BACK = 'chvdisk -name vol1 "keep this"'
 
 
@@ -58,6 +59,16 @@ def test_what_is_renamed_between_the_look_at_the_array_and_the_unmapping_is_unma
     gate.set()
     call.reply().success()
     assert (bench.maps("keep this"), bench.records()) == ([], {})
+
+
+def test_the_vendors_volume_that_was_renamed_stays_mounted_and_is_said(node: Bench) -> None:
+    vendors(node)
+    rename(node)
+    assert BACK in node.call("unmountdevice", device_target("vol1")).failure("calls it «keep this»")
+    assert node.helper.mounts
+    rename(node, "vol1", "keep this")
+    node.call("unmountdevice", device_target("vol1")).success()
+    assert node.maps("vol1") == []
 
 
 def test_what_is_in_use_neither_grows_nor_is_attached_anew_before_it_has_its_name_back(bench: Bench) -> None:

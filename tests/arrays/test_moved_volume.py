@@ -11,7 +11,7 @@ from instorage.arrays.model import Level, Provisioning, Usage
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from tests.arrays.administrator import order
-from tests.arrays.conftest import GIB, MIRROR, NAMES, NODE, V1, settled, spec
+from tests.arrays.conftest import ACTIVE_ACTIVE, GIB, MIRROR, NAMES, NODE, V1, settled, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,6 +168,25 @@ def test_a_snapshot_that_was_taken_after_we_looked_stops_the_deletion_all_the_sa
         order(rig.simulator, "mklcmap -source v1 -target snap")
         with pytest.raises(Fault, match="lcmap0 to volume snap"):
             call.result()
+
+
+def test_a_snapshot_of_an_active_active_volume_is_told_from_the_arrays_own_maps(
+    rig: Rig, array: As18000
+) -> None:
+    made = array.create_volume(spec("v1", **ACTIVE_ACTIVE))
+    assert made.copy_relations == 0
+    array.create_volume(spec("snap"))
+    order(rig.simulator, "mklcmap -copyrate 0 -source v1 -target snap -name monday")
+    found = array.find_volume(V1)
+    assert found is not None
+    assert found.copy_relations == 1
+    with pytest.raises(
+        Fault, match=r"1 LocalCopy map\(s\), monday to volume snap \(idle_or_copied\)\. Delete"
+    ):
+        array.delete_volume(V1)
+    order(rig.simulator, "rmlcmap monday")
+    assert array.delete_volume(V1) is True
+    assert rig.volume_names() == ["snap"]
 
 
 def test_a_clone_that_is_whole_leaves_both_free(rig: Rig, volume: As18000) -> None:
