@@ -5,6 +5,7 @@ no lock and a failed operation leaves nothing to take back. Sizes are bytes.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar
 
 THICK = -1
@@ -183,6 +184,11 @@ class State:
     lcmaps: dict[int, LocalCopyMap] = field(default_factory=dict)
     relationships: dict[int, Relationship] = field(default_factory=dict)
     uids: int = 0
+
+    @cached_property
+    def moving(self) -> tuple[Vdisk, ...]:
+        """Vdisks of which a copy is being migrated; looked for once a state."""
+        return tuple(v for v in self.vdisks.values() if any(c.target is not None for c in v.copies))
 
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""
