@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import recorded
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -77,7 +78,7 @@ def unmap(
     else:
         helper.assure_lock(UNMAP_SECONDS)
         try:
-            array.unmap_volume(found.name, record.host)
+            recorded.unmap(array, helper, record, found.name)
         except Fault as fault:
             if fault.code not in (Code.VOLUME_MISSING, Code.HOST_MISSING):
                 raise
