@@ -72,8 +72,7 @@ class Contents:
 
 def _with_map(state: State, source: int, target: int) -> State:
     map_id = free_id(state.lcmaps)
-    made = LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=False)
-    return replace(state, lcmaps={**state.lcmaps, map_id: made})
+    return state.with_lcmap(LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=False))
 
 
 def _vdisk(state: State, key: str) -> Vdisk:

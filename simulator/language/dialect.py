@@ -14,7 +14,8 @@ class Dialect:
     preferred_node: `id`, `empty` or `missing`; warning_status: exit status of `...W` (1: no stdout either);
     empty_header: lists without rows print their header; lun_reuse: `immediate` (as the array) or `rest`
     (a freed LUN number is not given again); format_seconds: how long a new thick vdisk formats;
-    copy_seconds: how long a synchronisation between two sites takes; rc_start: a relationship made without
+    copy_seconds: how long a synchronisation (of sites, of a mirror's copies), a migration to another pool and
+    a LocalCopy in the background take; rc_start: a relationship made without
     -sync begins to copy by itself (`auto`) or when told (`command`); access_count: lsvdisk has that key.
     """
 

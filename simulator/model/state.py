@@ -26,7 +26,8 @@ class Copy:
     """One copy of a vdisk in one pool.
 
     `rsize` is the real capacity a thin copy begins with (its contingency), or THICK; `warning` is a
-    percentage (0: none), `grain` KiB (0 when thick or compressed).
+    percentage (0: none), `grain` KiB (0 when thick or compressed). It is synchronised, or migrated to pool
+    `target`, from wall clock second `begun` to `until`.
     """
 
     id: int
@@ -37,20 +38,28 @@ class Copy:
     grain: int = 0
     compressed: bool = False
     intier: str = "on"
+    begun: float = 0.0
+    until: float = 0.0
+    target: int | None = None
 
     @property
     def thin(self) -> bool:
         """True when the copy allocates as it is written, compressed copies included."""
         return self.rsize != THICK
 
+    def synchronized(self, now: float) -> bool:
+        """Tell whether it holds what its vdisk holds at this wall clock second."""
+        return self.target is not None or self.until <= now
+
 
 @dataclass(frozen=True)
 class Vdisk:
     """A vdisk: plain, or one of the four of an active-active volume (`function` says which).
 
-    `volume` is the vdisk id of the volume's master (its own id when plain), `access` the I/O groups through
-    which hosts reach it, `formatted_at` the wall clock second at which background formatting ends. `content`
-    is the data as far as they matter here: what was written (control verb `write`), one after the other.
+    The first of `copies` is the primary. `volume` is the vdisk id of the volume's master (its own id when
+    plain), `access` the I/O groups through which hosts reach it, `formatted_at` the wall clock second at
+    which background formatting ends. `content` is the data as far as they matter here: what was written
+    (control verb `write`), one after the other. `throttling`: I/Os, or with `MB` MiB, a second; 0: any.
     """
 
     id: int
@@ -66,6 +75,7 @@ class Vdisk:
     formatted_at: float = 0.0
     status: str = "online"
     content: str = ""
+    throttling: str = "0"
 
     @property
     def change(self) -> bool:
@@ -87,7 +97,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Host:
-    """A host object; `site` 0 means none; `next_lun` only counts when LUN numbers rest before re-use."""
+    """A host object; `site` 0: none; `next_lun` counts when LUN numbers rest; `chap`: its CHAP secret."""
 
     id: int
     name: str
@@ -95,6 +105,7 @@ class Host:
     site: int = 0
     type: str = "generic"
     next_lun: int = 0
+    chap: str = ""
 
     def names(self, kind: str) -> list[str]:
         """Port names of one kind."""
@@ -112,13 +123,24 @@ class HostMap:
 
 @dataclass(frozen=True)
 class LocalCopyMap:
-    """A LocalCopy map from one vdisk to another; those of an active-active volume are `rc_controlled`."""
+    """A LocalCopy map from one vdisk to another; those of an active-active volume are `rc_controlled`.
+
+    `status` is as lslcmap shows it; while it is copying in the background, `begun` and `until` are the wall
+    clock seconds of that. `progress` is in percent, as it was at the last change of the status.
+    """
 
     id: int
     name: str
     source: int
     target: int
     rc_controlled: bool
+    copy_rate: int = 0
+    autodelete: bool = False
+    status: str = "idle_or_copied"
+    progress: int = 0
+    started: str = ""
+    begun: float = 0.0
+    until: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +187,10 @@ class State:
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""
         return replace(self, vdisks={**self.vdisks, vdisk.id: vdisk})
+
+    def with_lcmap(self, lcmap: LocalCopyMap) -> "State":
+        """Return a state in which this LocalCopy map is new or changed."""
+        return replace(self, lcmaps={**self.lcmaps, lcmap.id: lcmap})
 
     def with_relationship(self, relationship: Relationship) -> "State":
         """Return a state in which this relationship is new or changed."""

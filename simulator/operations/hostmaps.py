@@ -50,6 +50,21 @@ def unmapping(state: State, gone: list[HostMap]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def reached(context: Context, vdisk: Vdisk, groups: set[int]) -> Change:
+    """Return the change that lets hosts reach a vdisk through these I/O groups, and through no other."""
+    portals = {node.iogrp for node in context.topology.iscsi_nodes()}
+    before, after = bool(portals & set(vdisk.access)), bool(portals & groups)
+    changed = replace(vdisk, access=tuple(sorted(groups)))
+    steps: list[Step] = []
+    for mapping in context.state.maps_of_vdisk(vdisk) if before is not after else []:
+        names = context.state.hosts[mapping.host].names("iscsi")
+        if after:
+            steps += show(context, vdisk.uid, vdisk.size, changed.access, names, mapping.lun)
+        else:
+            steps += hide(vdisk.uid, vdisk.size, names, mapping.lun)
+    return Change(context.state.with_vdisk(changed), tuple(steps))
+
+
 def _vdisk(state: State, key: str | None) -> Vdisk:
     vdisk = find(state.vdisks, key or "")
     if vdisk is None:

@@ -1,4 +1,4 @@
-"""Operations on host objects: mkhost, addhostport, rmhost."""
+"""Operations on host objects: mkhost, addhostport, chhost, rmhost."""
 
 import re
 from dataclasses import replace
@@ -14,6 +14,7 @@ MKHOST = syntax(
 )
 ADDHOSTPORT = syntax("force iscsiname= hbawwpn= nqn=", needs_object=True)
 RMHOST = syntax("force", needs_object=True)
+CHHOST = syntax("chapsecret= nochapsecret", needs_object=True)
 
 KINDS = {"iscsiname": "iscsi", "hbawwpn": "fc", "nqn": "nvme"}
 TAKEN = {"iscsi": "CMMVC6578E", "fc": "CMMVC5867E", "nvme": "CMMVC9328E"}
@@ -52,6 +53,19 @@ def addhostport(context: Context, arguments: Arguments) -> Change:
         vdisk = state.vdisks[mapping.vdisk]
         steps += show(context, vdisk.uid, vdisk.size, vdisk.access, names, mapping.lun)
     return Change(state.with_host(replace(host, ports=host.ports + ports)), tuple(steps))
+
+
+def chhost(context: Context, arguments: Arguments) -> Change:
+    """Give a host a CHAP secret, or take it; the data plane asks for none."""
+    host = find(context.state.hosts, arguments.object or "")
+    if host is None:
+        raise ArrayError("CMMVC5753E")
+    arguments.exclude("chapsecret", "nochapsecret")
+    if not arguments.has("nochapsecret"):
+        host = replace(host, chap=arguments.require("chapsecret"))
+    else:
+        host = replace(host, chap="")
+    return Change(context.state.with_host(host))
 
 
 def rmhost(context: Context, arguments: Arguments) -> Change:

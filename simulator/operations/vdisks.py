@@ -44,7 +44,7 @@ def mkvdisk(context: Context, arguments: Arguments) -> Change:
     pools = pools_named(state, arguments.require("mdiskgrp"))
     if str(len(pools)) != (arguments.get("copies") or "1"):
         raise ArrayError("CMMVC5711E", arguments.get("copies") or "1")
-    kind = _provisioning(arguments, size)
+    kind = provisioning(arguments, size)
     vdisk_id = free_id(state.vdisks)
     group = arguments.get("iogrp")
     iogrp = iogroup(topology, group) if group is not None else default_iogroup(context, pools[0])
@@ -57,7 +57,7 @@ def mkvdisk(context: Context, arguments: Arguments) -> Change:
         copies=tuple(kind.copy(number, pool) for number, pool in enumerate(pools)),
         volume=vdisk_id,
         access=_access(topology, arguments.get("accessiogrp"), iogrp),
-        sync_rate=_sync_rate(arguments.get("syncrate")),
+        sync_rate=sync_rate(arguments.get("syncrate")),
         formatted_at=_formatted_at(context, arguments, kind),
     )
     new = replace(state.with_vdisk(vdisk), uids=state.uids + 1)
@@ -134,7 +134,8 @@ def _access(topology: Topology, text: str | None, iogrp: int) -> tuple[int, ...]
     return tuple(sorted(groups | {iogrp}))
 
 
-def _provisioning(arguments: Arguments, size: int) -> Provisioning:
+def provisioning(arguments: Arguments, size: int) -> Provisioning:
+    """Return how a copy of `size` bytes allocates; 5707E, 5711E, 5713E."""
     arguments.exclude("compressed", "grainsize")
     rsize, unit = arguments.get("rsize"), arguments.get("unit")
     intier = arguments.get("intier") or "on"
@@ -165,7 +166,8 @@ def grain_size(text: str | None) -> int:
     return GRAINS[text]
 
 
-def _sync_rate(text: str | None) -> int:
+def sync_rate(text: str | None) -> int:
+    """Return the -syncrate (0 to 100), 50 when none is given; 5711E."""
     if text is None:
         return 50
     if not text.isdigit() or int(text) > 100:

@@ -162,9 +162,12 @@ def lsfabric(context: Context, arguments: Arguments) -> Table:
 
 
 def lsiscsiauth(context: Context, arguments: Arguments) -> Table:
-    """Answer that no host needs CHAP."""
+    """Answer which hosts have a CHAP secret; it is readable in clear."""
     del arguments
     columns = ("type", "id", "name", "iscsi_auth_method", "iscsi_chap_secret")
     rows = [("cluster", "", "", "none", "")]
-    rows += [("host", str(h.id), h.name, "none", "") for h in context.state.hosts.values()]
+    rows += [
+        ("host", str(h.id), h.name, "chap" if h.chap else "none", h.chap)
+        for h in context.state.hosts.values()
+    ]
     return Table(columns, [dict(zip(columns, row, strict=True)) for row in rows])
