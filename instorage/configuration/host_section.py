@@ -138,10 +138,11 @@ def _objects(host: Section) -> dict[str, str]:
 
 def _sites(host: Section) -> dict[str, str]:
     """Return the site of each node, under "" that of all: the file may be one for all hosts."""
-    node = host.present("site")
-    if node is None:
-        return {}
-    found = {"": host.needed("site", "site1")} if isinstance(node, Scalar) else host.table("site")
+    if isinstance(host.present("site"), Scalar):
+        everywhere = host.concrete("site")
+        found = {"": everywhere} if everywhere else {}
+    else:
+        found = host.table("site")
     for name in found.values():
         if not _SITE.fullmatch(name):
             host.fail(

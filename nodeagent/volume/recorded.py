@@ -41,7 +41,7 @@ def mapping_of(array: Array, helper: Helper, record: Record, mappings: Iterable[
 def unmap(array: Array, helper: Helper, record: Record, volume: VolumeName) -> None:
     """Remove the record's mapping, whatever its host object is called now; success when there is none.
 
-    Looked at before: who bears the recorded name now may be another machine's object, with a mapping of its own.
+    Looked at before: who bears the recorded name now may be another machine's object, mapped by itself.
     """
     mappings = array.mappings(volume)
     mine = mapping_of(array, helper, record, mappings)

@@ -89,7 +89,10 @@ class Vdisk:
 
 @dataclass(frozen=True)
 class Port:
-    """A host's port: `kind` is iscsi, fc or nvme; `name` an IQN, 16 upper-case hex digits, or an NQN."""
+    """A host's port: `kind` is iscsi, fc, sas or nvme.
+
+    `name` is an IQN in small letters (the array folds them), 16 upper-case hex digits, or an NQN.
+    """
 
     kind: str
     name: str
@@ -97,7 +100,10 @@ class Port:
 
 @dataclass(frozen=True)
 class Host:
-    """A host object; `site` 0: none; `next_lun` counts when LUN numbers rest; `chap`: its CHAP secret."""
+    """A host object; `site` 0: none; `next_lun` counts when LUN numbers rest; `chap`: its CHAP secret.
+
+    `portset`: the addresses that it may use, with the dialect of that name.
+    """
 
     id: int
     name: str
@@ -106,6 +112,7 @@ class Host:
     type: str = "generic"
     next_lun: int = 0
     chap: str = ""
+    portset: int = 0
 
     def names(self, kind: str) -> list[str]:
         """Port names of one kind."""

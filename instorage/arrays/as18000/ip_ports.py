@@ -40,25 +40,21 @@ class IpPorts:
         self._gone: Remembered[str, bool] = Remembered(REMEMBERED)
 
     def read(self, cli: Cli) -> tuple[IpPort, ...]:
-        """Return every address that is configured; raises what lsportip was refused with when both are."""
-        refused: Refused | None = None
-        if not self._gone.get(cli.array):
+        """Return every address that is configured; raises the first refusal when no command shows any."""
+        ways = (_by_address, _by_port) if self._gone.get(cli.array) else (_by_port, _by_address)
+        refusals = []
+        for way in ways:
             try:
-                found = _by_port(cli)
-            except Refused as said:
-                found, refused = (), said
+                found = way(cli)
+            except Refused as refused:
+                refusals.append(refused)
+                continue
             if found:
+                self._gone.put(cli.array, value=way is _by_address)
                 return found
-        try:
-            found = _by_address(cli)
-        except Refused:
-            self._gone.clear()
-            if refused is not None:
-                raise refused from None
-            return ()
-        if found:
-            self._gone.put(cli.array, value=True)
-        return found
+        if len(refusals) == len(ways):
+            raise refusals[0]
+        return ()
 
 
 def _by_port(cli: Cli) -> tuple[IpPort, ...]:
@@ -70,9 +66,14 @@ def _by_port(cli: Cli) -> tuple[IpPort, ...]:
 
 
 def _by_address(cli: Cli) -> tuple[IpPort, ...]:
-    """Read lsip; a port of which lsportethernet says nothing counts as up: who connects finds out."""
-    links: dict[tuple[str, str], str] = {}
-    rows, _ = overlap([lambda: cli.sure_rows("lsip"), lambda: links.update(_links(cli)) or ()])
+    """Read lsip: what is in a portset for hosts; a port of which nothing is said is up, as a probe tells."""
+    rows, ports, portsets = overlap(
+        [lambda: cli.sure_rows("lsip"), lambda: _said(cli, "lsportethernet"), lambda: _said(cli, "lsportset")]
+    )
+    links = {
+        (row.get("node_id"), row.get("port_id") or row.get("id")): row.get("link_state") for row in ports
+    }
+    kinds = {row.get("id"): row.get("type") for row in portsets}
     return tuple(
         IpPort(
             row["node_id"],
@@ -81,16 +82,17 @@ def _by_address(cli: Cli) -> tuple[IpPort, ...]:
             row.get("portset_id"),
         )
         for row in rows
+        if kinds.get(row.get("portset_id"), "host") == "host"
         for address in _addresses(row)
     )
 
 
-def _links(cli: Cli) -> dict[tuple[str, str], str]:
+def _said(cli: Cli, query: str) -> tuple[Row, ...]:
+    """Return what a query says that not every firmware has."""
     try:
-        rows = cli.rows("lsportethernet")
+        return cli.rows(query)
     except Refused:
-        return {}
-    return {(row.get("node_id"), row.get("port_id") or row.get("id")): row.get("link_state") for row in rows}
+        return ()
 
 
 def _usable(row: Row) -> bool:
