@@ -82,6 +82,11 @@ class Initiator:
     iqn: Iqn | None = None
     wwpns: tuple[Wwpn, ...] = ()
 
+    @property
+    def port_names(self) -> frozenset[str]:
+        """Names of its ports as they are compared (see `Host.port_names`)."""
+        return frozenset(name.casefold() for name in (*self.wwpns, *([self.iqn] if self.iqn else [])))
+
 
 @dataclass(frozen=True)
 class HostPort:
@@ -93,12 +98,35 @@ class HostPort:
 
 
 @dataclass(frozen=True)
+class Site:
+    """A site of a system that spans two, by id and name; both empty: none."""
+
+    id: str = ""
+    name: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.id or self.name)
+
+
+@dataclass(frozen=True)
 class Host:
-    """A host object of the array."""
+    """A host object of the array.
+
+    `site`: None where the firmware knows no sites. `portset` is the id of the group of addresses that it may
+    use, empty where the firmware has none. `unread` counts the ports that the array has and did not name.
+    """
 
     id: str
     name: str
     ports: tuple[HostPort, ...]
+    site: Site | None = None
+    portset: str = ""
+    unread: int = 0
+
+    @property
+    def port_names(self) -> frozenset[str]:
+        """Names of its ports as they are compared: the spelling of an IQN or WWPN means nothing."""
+        return frozenset(port.name.casefold() for port in self.ports)
 
     @property
     def logged_in(self) -> bool:
@@ -122,11 +150,19 @@ class Mapping:
 
 @dataclass(frozen=True)
 class IscsiTarget:
-    """A portal of an array node, its target name, and the node's I/O group id."""
+    """A portal of an array node, its target name, and the node's I/O group id.
+
+    `portset`: only hosts of that portset may use it; empty where the firmware has none.
+    """
 
     portal: Portal
     iqn: Iqn
     io_group: str
+    portset: str = ""
+
+    def open_to(self, portset: str) -> bool:
+        """Say whether a host with that portset may use it, as far as the array says."""
+        return portset in ("", self.portset) or not self.portset
 
 
 @dataclass(frozen=True)

@@ -123,17 +123,30 @@ class Array(Protocol):
         """Return the host object of that name with its ports and their logins."""
 
     def ensure_host(
-        self, initiator: Initiator, *, link: str, names: tuple[str, ...], assigned: str | None = None
+        self,
+        initiator: Initiator,
+        *,
+        link: str,
+        names: tuple[str, ...],
+        assigned: str | None = None,
+        site: str = "",
+        volume: VolumeName | None = None,
     ) -> Host:
         """Return this machine's host object, making it if there is none (architecture.md 5, «Host objects»).
 
         `names` are acceptable names, the first is given to a new one; `assigned` is what `host.objects` in
-        the configuration gives to this node. HOST_OBJECT names object, ports and the line to add. Cached:
-        costs no command when it was found before, however many hosts there are; `forget` drops the cache.
+        the configuration gives to this node, `site` what `host.site` does, by name or id. `volume`: the
+        active-active one that is to be mapped, which needs a host with a site: without a configured one it
+        is that of the volume's master. HOST_OBJECT names object, ports and the line to add. Cached for
+        minutes: costs no command when it was found before, however many hosts there are; `forget` drops the
+        cache. A refusal that took a search is given again for a minute.
         """
 
     def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
-        """Return the usable portals with their targets (cached for minutes; `forget` drops the cache)."""
+        """Return the usable portals with their targets (cached for minutes; `forget` drops the cache).
+
+        Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
+        """
 
     def san_identity(self) -> SanIdentity:
         """Return what tells this array from others on the SAN (`instoragectl pin`); not cached."""

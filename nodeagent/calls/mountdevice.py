@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import MountRequest
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import place, tenancy
+from nodeagent.volume import leftover, place, recorded, tenancy
 from nodeagent.volume.connect import multipath
 from nodeagent.volume.host_object import own_host
 from nodeagent.volume.usable import elsewhere, usable
@@ -74,15 +74,19 @@ def _attached(
     operation.progress.say(f"asking array {array.name} where the volume is mapped")
     volume = usable(operation, array, options, grants)
     mappings = array.mappings(volume.name)
-    host = record.host if record and record.uid == volume.uid else own_host(operation, array, helper).name
-    if all(mapping.host != host for mapping in mappings):
+    if record and record.uid == volume.uid:
+        host, mine = record.host, recorded.mapping_of(array, helper, record, mappings)
+    else:
+        own = own_host(operation, array, helper, volume)
+        host, mine = own.name, leftover.mapped_to(mappings, own)
+    if mine is None:
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"Volume {volume.name} is not mapped to host {host} of this node: kubelet attaches it anew.",
             volume=volume.name,
             host=host,
         )
-    others = [mapping.host for mapping in mappings if mapping.host != host]
+    others = [mapping.host for mapping in mappings if mapping is not mine]
     if others and not options.many_readers:
         raise elsewhere(volume, others)
     return volume

@@ -61,10 +61,11 @@ def compare(operation: Operation, array: Array) -> None:
 
 def _compare_sessions(array: Array) -> None:
     """Say which sessions to this array's targets lead to a portal that it does not name any more."""
-    named = {(target.iqn, str(target.portal)) for target in array.iscsi_targets()}
+    named = {(target.iqn.lower(), str(target.portal)) for target in array.iscsi_targets()}
     targets = {iqn for iqn, _ in named}
     for session in sessions.sessions():
-        if session.target in targets and (session.target, session.portal) not in named:
+        target = session.target.lower()
+        if target in targets and (target, session.portal) not in named:
             _LOG.warning(
                 "Session %s to %s leads to portal %s (%s), which array %s no longer names: if no disk is "
                 "behind it, end it with iscsiadm -m session -r %s --logout.",

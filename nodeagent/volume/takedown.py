@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import recorded
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -77,19 +78,19 @@ def unmap(
         _LOG.warning("Array %s no longer has volume %s (%s)", array.name, record.name, record.uid)
     else:
         helper.assure_lock(UNMAP_SECONDS)
-        if not _unmapped(array, found.name, record.host):
+        if not _unmapped(array, helper, record, found.name):
             again = array.find_volume_by_uid(record.uid)  # it may have been renamed since it was looked up
             if again is not None and again.name != found.name:
-                _unmapped(array, again.name, record.host)
+                _unmapped(array, helper, record, again.name)
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
     reached(Step.AGENT_DETACH_FORGOTTEN)
 
 
-def _unmapped(array: Array, name: VolumeName, host: str) -> bool:
+def _unmapped(array: Array, helper: Helper, record: Record, name: VolumeName) -> bool:
     """Unmap; False when there is no such mapping, volume or host object (any more)."""
     try:
-        return array.unmap_volume(name, host)
+        return recorded.unmap(array, helper, record, name)
     except Fault as fault:
         if fault.code not in (Code.VOLUME_MISSING, Code.HOST_MISSING):
             raise

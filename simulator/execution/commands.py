@@ -18,6 +18,7 @@ from simulator.operations import (
     vdisks,
     volumes,
 )
+from simulator.views import addresses, fabric
 from simulator.views import copies as copy_views
 from simulator.views import hosts as host_views
 from simulator.views import pools as pool_views
@@ -32,11 +33,12 @@ QUERY_PREFIX = "mcsinq"
 OPERATION_PREFIX = "mcsop"
 
 QUERIES: dict[str, tuple[Syntax, Query]] = {
-    "lsfabric": (host_views.LSFABRIC, host_views.lsfabric),
+    "lsfabric": (fabric.LSFABRIC, fabric.lsfabric),
     "lsguicapabilities": (system_views.LIST, system_views.lsguicapabilities),
     "lshost": (host_views.LSHOST, host_views.lshost),
     "lshostvdiskmap": (host_views.LSHOSTVDISKMAP, host_views.lshostvdiskmap),
     "lsiogrp": (system_views.LIST, system_views.lsiogrp),
+    "lsip": (system_views.LIST, addresses.lsip),
     "lsiscsiauth": (host_views.LSISCSIAUTH, host_views.lsiscsiauth),
     "lslcmap": (copy_views.LSLCMAP, copy_views.lslcmap),
     "lslicense": (system_views.LIST, system_views.lslicense),
@@ -45,11 +47,14 @@ QUERIES: dict[str, tuple[Syntax, Query]] = {
     "lsnode": (system_views.LIST, system_views.lsnode),
     "lsnodecanister": (system_views.LIST, system_views.lsnode),
     "lspartnership": (system_views.LIST, system_views.lspartnership),
-    "lsportfc": (system_views.LIST, system_views.lsportfc),
-    "lsportip": (system_views.LIST, system_views.lsportip),
+    "lsportethernet": (system_views.LIST, addresses.lsportethernet),
+    "lsportfc": (system_views.LIST, fabric.lsportfc),
+    "lsportip": (system_views.LIST, addresses.lsportip),
+    "lsportset": (system_views.LIST, addresses.lsportset),
     "lsrcrelationship": (copy_views.LSRCRELATIONSHIP, copy_views.lsrcrelationship),
     "lssite": (system_views.LIST, system_views.lssite),
     "lssystem": (system_views.LSSYSTEM, system_views.lssystem),
+    "lstargetportfc": (system_views.LIST, fabric.lstargetportfc),
     "lsvdisk": (vdisk_views.LSVDISK, vdisk_views.lsvdisk),
     "lsvdiskcopy": (vdisk_views.LSVDISKCOPY, vdisk_views.lsvdiskcopy),
     "lsvdiskhostmap": (host_views.LSVDISKHOSTMAP, host_views.lsvdiskhostmap),

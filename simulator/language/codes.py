@@ -59,6 +59,8 @@ TEXTS = {
     "CMMVC8587E": "The command failed because the volume is fast formatting.",
     "CMMVC8710E": "The command failed because there is not enough space in the pool.",
     "CMMVC9328E": "The command has failed because the NQN is already assigned or is not valid.",
+    # what a two-site array says of a host's site was not found in any paper: number and words are made up
+    "CMMVC9999E": "The command failed because of the site of the host object: [{0}].",
 }
 
 

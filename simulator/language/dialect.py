@@ -16,7 +16,10 @@ class Dialect:
     (a freed LUN number is not given again); format_seconds: how long a new thick vdisk formats;
     copy_seconds: how long a synchronisation (of sites, of a mirror's copies), a migration to another pool and
     a LocalCopy in the background take; rc_start: a relationship made without
-    -sync begins to copy by itself (`auto`) or when told (`command`); access_count: lsvdisk has that key.
+    -sync begins to copy by itself (`auto`) or when told (`command`); access_count: lsvdisk has that key;
+    host_site: an active-active volume is mapped to no host without a site; portsets: addresses are in lsip,
+    in portsets, and lsportip is gone; fc_links: the first FC port of each node is cabled; npiv: hosts log in
+    to virtual FC ports; sas_names: lshost names SAS ports (else it only counts them).
     """
 
     columns: str = "mcs"
@@ -32,6 +35,11 @@ class Dialect:
     copy_seconds: float = 0.0
     rc_start: str = "auto"
     access_count: bool = True
+    host_site: bool = True
+    portsets: bool = False
+    fc_links: bool = True
+    npiv: bool = True
+    sas_names: bool = True
 
     def changed(self, changes: dict[str, str]) -> "Dialect":
         """Return a dialect with these switches set from text; ValueError for an unknown switch or value."""

@@ -19,6 +19,8 @@ def mkvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     vdisk, host = _vdisk(state, arguments.object), _host(state, arguments.require("host"))
     if vdisk.function in ("aux", "master_change", "aux_change"):
         raise ArrayError("CMMVC5753E")  # only the master of an active-active volume is a candidate
+    if vdisk.function == "master" and not host.site and _wants_site(context):
+        raise ArrayError("CMMVC9999E", host.name)
     existing = state.maps_of_vdisk(vdisk)
     if any(m.host == host.id for m in existing):
         raise ArrayError("CMMVC5878E")
@@ -63,6 +65,11 @@ def reached(context: Context, vdisk: Vdisk, groups: set[int]) -> Change:
         else:
             steps += hide(vdisk.uid, vdisk.size, names, mapping.lun)
     return Change(context.state.with_vdisk(changed), tuple(steps))
+
+
+def _wants_site(context: Context) -> bool:
+    """Tell whether this firmware knows sites and wants each host of an active-active volume at one."""
+    return context.dialect.host_site and context.dialect.columns != "old"
 
 
 def _vdisk(state: State, key: str | None) -> Vdisk:

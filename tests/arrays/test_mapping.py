@@ -165,7 +165,7 @@ def test_both_views_of_a_mapping_agree(make_rig: Callable[..., Rig], quirk: str)
     array = rig.client()
     array.create_volume(spec("v1", **ACTIVE_ACTIVE))
     array.create_volume(spec("v2"))
-    host = array.ensure_host(NODE, link="iscsi", names=NAMES)
+    host = array.ensure_host(NODE, link="iscsi", names=NAMES, site="1")
     made = [array.map_volume(V1, host.name), array.map_volume(VolumeName("v2"), host.name)]
     assert sorted(made[0].luns) == [("0", 0), ("1", 0)]
     assert array.mappings(V1) == (made[0],)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helper import settings
-from instorage.arrays.as18000 import As18000, hosts, identity, mapping, targets, volumes
+from instorage.arrays.as18000 import As18000, holder, hosts, identity, mapping, targets, volumes
+from instorage.arrays.as18000.ip_ports import IpPorts
 from instorage.arrays.as18000.session.cli import Cli
 from instorage.arrays.as18000.session.refusal import Output
 from instorage.arrays.endpoint import Endpoint, Limits
@@ -81,8 +82,8 @@ def recorded() -> dict[str, str]:
 
 
 QUERIES: tuple[Callable[[Cli], object], ...] = (
-    targets.read,
-    identity.read,
+    lambda cli: targets.read(cli, IpPorts()),
+    lambda cli: identity.read(cli, IpPorts()),
     lambda cli: volumes.find(cli, NAME),
     lambda cli: volumes.find_by_uid(cli, VolumeUid(mutation.UID)),
     lambda cli: volumes.usage(cli, NAME),
@@ -90,7 +91,8 @@ QUERIES: tuple[Callable[[Cli], object], ...] = (
     lambda cli: mapping.of_volume(cli, NAME),
     lambda cli: mapping.of_host(cli, HOST),
     lambda cli: hosts.find(cli, HOST),
-    lambda cli: hosts.holding(cli, frozenset(("iqn.1993-08.org.debian:01:node1",)), width=1),
+    hosts.sites,
+    lambda cli: holder.search(cli, frozenset(("iqn.1993-08.org.debian:01:node1",)), width=1),
 )
 
 
