@@ -15,6 +15,7 @@ from instorage.arrays.model import Level
 from instorage.tenancy.grant import UID_OPTION
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeUid
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
 from provisioner.persistent_volume import (
@@ -30,6 +31,7 @@ from provisioner.persistent_volume import (
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
+    from instorage.arrays.protocol import Array
     from provisioner.arrays import Arrays
     from provisioner.cluster import Cluster, Object
     from provisioner.events import Events
@@ -109,7 +111,9 @@ class Deletion:
         name = VolumeName.parse(_name(volume))
         array = self._arrays.get(storage(volume))
         there = array.find_volume(name)
-        if there is not None:
+        if there is None:
+            _require_gone(volume, array)
+        else:
             _require_ours(volume, there, array.name)
         told = volume["metadata"].get("deletionTimestamp")
         if told and there is not None and not is_marked(volume):
@@ -146,6 +150,20 @@ class Deletion:
     def _say(self, volume: Object, reason: str, message: str, *, normal: bool = True) -> None:
         event = Event(volume, "PersistentVolume", normal=normal, reason=reason, message=message)
         self._events.say(event)
+
+
+def _require_gone(volume: Object, array: Array) -> None:
+    """Raise when the array shows the UID of a volume whose name it does not show: the PV must not go yet."""
+    expected = options(volume).get(UID_OPTION)
+    found = array.find_volume_by_uid(VolumeUid.parse(expected)) if expected else None
+    if found is not None:
+        raise Fault(
+            Code.NOT_OURS,
+            f"Volume {_name(volume)} is not deleted: array {array.name} shows its UID {found.uid} under the "
+            f"name {found.name}. If it was renamed there, give it its name back (chvdisk -name); to keep it, "
+            f"remove the PV's finalizer {FINALIZER} by hand.",
+            volume=_name(volume),
+        )
 
 
 def _require_ours(volume: Object, there: Volume, array: str) -> None:

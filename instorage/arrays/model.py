@@ -137,6 +137,14 @@ class SanIdentity:
 
 
 @dataclass(frozen=True)
+class Protection:
+    """The array refuses to unmap or delete a volume of these pools within so many minutes after I/O."""
+
+    minutes: int
+    pools: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pool:
     """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes."""
 

@@ -31,6 +31,7 @@ _SURE = (  # the array said no: nothing was mapped
     Code.VOLUME_MAPPED_ELSEWHERE,
     Code.VOLUME_MISSING,
     Code.ARRAY_REFUSED,
+    Code.ARRAY_BUSY,
     Code.HOST_MISSING,
     Code.HOST_OBJECT,
     Code.ARRAY_AUTHENTICATION,

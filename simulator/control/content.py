@@ -63,7 +63,8 @@ class Contents:
         source = replication.sides(state, relationship)[0] if relationship else vdisk
         if availability.vdisk_status(state, self._engine.topology, source) == "offline":
             raise ValueError(f"{vdisk.name} is offline")
-        return replication.written(state, vdisk, data)
+        state = replication.written(state, vdisk, data)
+        return state.with_vdisk(replace(state.vdisks[vdisk.id], used_at=self._engine.context().sensors.now()))
 
     def _put(self, state: State, relationship: Relationship, kind: str, primary: str) -> State:
         changed = replace(relationship, state=kind, primary=primary or relationship.primary)

@@ -53,7 +53,9 @@ class Vdisk:
 
     `volume` is the vdisk id of the volume's master (its own id when plain), `access` the I/O groups through
     which hosts reach it, `formatted_at` the wall clock second at which background formatting ends. `content`
-    is the data as far as they matter here: what was written (control verb `write`), one after the other.
+    is the data as far as they matter here: what was written (control verb `write`), one after the other;
+    `used_at` the wall clock second of the last I/O that is known of: such a write, or a mapping (a host reads
+    what it gets).
     """
 
     id: int
@@ -69,6 +71,7 @@ class Vdisk:
     formatted_at: float = 0.0
     status: str = "online"
     content: str = ""
+    used_at: float = 0.0
 
     @property
     def change(self) -> bool:

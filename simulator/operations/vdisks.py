@@ -6,6 +6,7 @@ from simulator.language.arguments import Arguments, syntax, valid_name
 from simulator.language.codes import ArrayError
 from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.model.context import Change, Context, Step
+from simulator.model.protection import require_idle
 from simulator.model.state import THICK, Copy, Pool, State, Vdisk, find, free_id
 from simulator.model.topology import IO_GROUPS, Topology
 from simulator.operations.hostmaps import unmapping
@@ -74,6 +75,7 @@ def rmvdisk(context: Context, arguments: Arguments) -> Change:
     entangled = bool(state.maps_of_vdisk(vdisk) or state.lcmaps_of(vdisk))
     if vdisk.function or (entangled and not arguments.has("force")):
         raise ArrayError("CMMVC5840E")
+    require_idle(context, [vdisk])
     return removal(state, [vdisk])
 
 

@@ -11,6 +11,7 @@ from simulator.language.codes import ArrayError
 from simulator.model import replication
 from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.model.context import Change, Context
+from simulator.model.protection import require_idle
 from simulator.model.state import (
     THICK,
     Copy,
@@ -73,6 +74,7 @@ def rmvolume(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5840E")
     if copied and not arguments.has("removelcmaps"):
         raise ArrayError("CMMVC5840E")
+    require_idle(context, members)
     return removal(state, members)
 
 

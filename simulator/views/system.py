@@ -1,7 +1,10 @@
 """Queries about the system: lssystem, lsnode, lsiogrp, lsportip, lsportfc, lssite, licences."""
 
+import math
+
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
+from simulator.language.dialect import Dialect
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
 from simulator.model import availability
 from simulator.model.capacity import shown
@@ -32,9 +35,16 @@ def lssystem(context: Context, arguments: Arguments) -> Detail:
         ("tier_free_capacity", values["total_free_space"]),
     ]
     rest = {"has_nas_key": "no", "layer": "storage", "compression_active": "no", "topology": "inmetro"}
-    rest |= {"topology_status": "dual_site", "vdisk_protection_time": "15", "vdisk_protection_enabled": "no"}
+    rest |= {"topology_status": "dual_site", **_protection(context.dialect)}
     rest |= {"product_name": "Inspur AS18000"}
     return Detail([[*pairs.items(), *tier, *rest.items()]])
+
+
+def _protection(dialect: Dialect) -> Row:
+    """Whole minutes, as the array has them; a test may have less."""
+    minutes = dialect.protection_minutes
+    shown_minutes = str(math.ceil(minutes)) if minutes else "15"
+    return {"vdisk_protection_time": shown_minutes, "vdisk_protection_enabled": yes(minutes > 0)}
 
 
 def lsnode(context: Context, arguments: Arguments) -> Table | Detail:

@@ -6,7 +6,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, ownership, targets, volumes
+from instorage.arrays.as18000 import (
+    creation,
+    growth,
+    hosts,
+    identity,
+    mapping,
+    ownership,
+    protection,
+    targets,
+    volumes,
+)
 from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
         IscsiTarget,
         Mapping,
         Pool,
+        Protection,
         SanIdentity,
         Usage,
         Volume,
@@ -125,14 +136,14 @@ class As18000:
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
-        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        """See `Array`."""
         found = mapping.of_volume(self._cli, volume)
         self._resting.seen(found)
         return found
 
     @call
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
-        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        """See `Array`."""
         found = mapping.of_host(self._cli, host)
         self._resting.seen(found)
         return found
@@ -187,6 +198,11 @@ class As18000:
     def pool(self, name: str) -> Pool | None:
         """See `Array`."""
         return volumes.pool(self._cli, name)
+
+    @call
+    def protection(self) -> Protection | None:
+        """See `Array`."""
+        return protection.read(self._cli)
 
     def forget(self) -> None:
         """See `Array`."""

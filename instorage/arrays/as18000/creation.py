@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import mapping, volumes
+from instorage.arrays.as18000 import mapping, protection, volumes
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import name_or_id, object_name
 from instorage.arrays.as18000.session.refusal import EXISTS, IN_USE, NO_SPACE, NOT_FOUND, Refused
@@ -207,7 +207,7 @@ def _removal(cli: Cli, volume: Volume) -> tuple[str, ...]:
 
 def _kept(cli: Cli, name: VolumeName, refused: Refused) -> Fault:
     if refused.cmmvc != IN_USE:
-        return refused
+        return protection.explained(cli, refused, name)
     hosts = sorted(found.host for found in mapping.of_volume(cli, name))
     if hosts:
         return Fault(

@@ -72,7 +72,10 @@ def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
     if any(_belongs(row) != name for row in rows):
         raise rows[0].source.misfit(f"several volumes have the UID {uid}", uid=uid)
     if rows[0].get("function"):
-        return find(cli, name)
+        whole = find(cli, name)
+        if whole is None:
+            raise rows[0].source.misfit(f"it shows a vdisk of volume {name}, which it does not show", uid=uid)
+        return whole
     return _volume(cli, name, rows)
 
 
