@@ -50,7 +50,7 @@ def hasty_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the array's client not wait long before it believes an empty answer, where it is loaded at all."""
     hesitation = sys.modules.get("instorage.arrays.as18000.session.hesitation")
     if hesitation is not None:
-        monkeypatch.setattr(hesitation, "LOOK_AGAIN", 0.02)
+        monkeypatch.setattr(hesitation, "LOOK_AGAIN", 0.002)
 
 
 class StrayProgramError(BaseException):

@@ -146,13 +146,17 @@ class Protection:
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes."""
+    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes.
+
+    `flash`: it is of flash alone, with its own ways of tiering and grains.
+    """
 
     name: str
     capacity: int
     free: int
     online: bool
     extent: int = 0
+    flash: bool = False
 
     def needed(self, before: int, after: int) -> int:
         """Return what a thick copy takes from the pool when it grows from one size to another."""

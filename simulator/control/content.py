@@ -24,6 +24,7 @@ class Contents:
         return {
             "compare": self.compare,
             "copied": self.copied,
+            "relate": self.relate,
             "replication": self.replication,
             "snapshot": self.snapshot,
             "vdisk-status": self.status,
@@ -45,6 +46,16 @@ class Contents:
         if state not in replication.STATES or primary not in ("", "master", "aux"):
             raise ValueError(f"no state {state} with the primary {primary!r}")
         self._change(lambda now: self._put(now, _relationship(now, volume), state, primary))
+
+    def relate(self, volume: str, other: str) -> None:
+        """Have an administrator make a remote copy relationship between two plain vdisks."""
+
+        def related(state: State) -> State:
+            master, aux = _vdisk(state, volume), _vdisk(state, other)
+            name = replication.new_name(state)
+            return state.with_relationship(Relationship(master.id, name, master.id, aux.id, kind="sync"))
+
+        self._change(related)
 
     def copied(self, volume: str) -> None:
         """End the background copy of a relationship."""

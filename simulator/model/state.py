@@ -12,13 +12,14 @@ THICK = -1
 
 @dataclass(frozen=True)
 class Pool:
-    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2."""
+    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2; `category` ssa: flash alone."""
 
     id: int
     name: str
     capacity: int
     extent: int
     site: int
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class LocalCopyMap:
 class Relationship:
     """An active-active relationship: its id is the master vdisk's; all members are vdisk ids.
 
+    `kind` is `activeactive`, or `sync`: a remote copy of two plain vdisks, as administrators make them.
     `state` is one of `replication.STATES`; while it is copying, `begun` and `until` are the wall clock
     seconds at which the background copy began and ends. A relationship just made has no change volumes.
     """
@@ -145,6 +147,7 @@ class Relationship:
     primary: str = "master"
     begun: float = 0.0
     until: float = 0.0
+    kind: str = "activeactive"
 
     @property
     def members(self) -> tuple[int, ...]:

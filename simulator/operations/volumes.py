@@ -29,6 +29,7 @@ from simulator.operations.vdisks import (
     iogroup,
     new_name,
     pools_named,
+    refuse_tiers,
     removal,
 )
 
@@ -51,6 +52,8 @@ def mkvolume(context: Context, arguments: Arguments) -> Change:
     copy = _copy(arguments, size)
     master_id = free_id(state.vdisks)
     name = new_name(state, arguments, master_id)
+    if any(pool.category == "ssa" for pool in pools):
+        refuse_tiers(arguments)
     across_sites = len({pool.site for pool in pools}) == 2
     if across_sites:
         new = _active_active(context, name, size, pools, groups, copy)

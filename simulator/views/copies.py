@@ -68,6 +68,6 @@ def _relationship(context: Context, r: Relationship) -> Row:
     changes = [("", "") if i is None else (i, vdisks[i].name) for i in (r.master_change, r.aux_change)]
     fields = (r.id, r.name, *system, r.master, vdisks[r.master].name, *system, r.aux, vdisks[r.aux].name, "",
               r.primary, "", r.state, 50, replication.progress(r, context.sensors.now()), "", status,
-              "in_sync" if synchronized else "out_of_sync", "activeactive", "none", 300, *changes[0],
+              "in_sync" if synchronized else "out_of_sync", r.kind, "none", 300, *changes[0],
               *changes[1])  # fmt: skip
     return dict(zip(RELATIONSHIP, map(str, fields), strict=True))

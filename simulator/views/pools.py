@@ -71,7 +71,8 @@ def _row(context: Context, pool: Pool, *, exact: bool) -> Row:
         "encrypt": "no",
         "site_id": str(pool.site),
         "site_name": SITES[pool.site],
-        "data_reduction": "no",
+        "data_reduction": yes(pool.category == "ssa"),
+        "category": pool.category,
         "vdisk_protection_enabled": yes(context.dialect.protection_pool in ("", pool.name)),
         "vdisk_protection_status": "active" if protects(context.dialect, pool) else "inactive",
     }

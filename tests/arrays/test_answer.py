@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
+from instorage.arrays.as18000 import creation, hosts, mapping, ownership, pools, targets, volumes
 from instorage.arrays.as18000.ownership import Claim
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.session.answer import Detail, Row, Source, parse_detail, parse_list
@@ -139,7 +139,7 @@ def test_nothing_that_an_array_prints_raises_anything_but_a_fault(text: str, noi
         lambda: volumes.find(array, name),
         lambda: volumes.find_by_uid(array, VolumeUid.parse("60050760008B09C0D000000000008062")),
         lambda: volumes.usage(array, name),
-        lambda: volumes.pool(array, "Pool0"),
+        lambda: pools.find(array, "Pool0"),
         lambda: mapping.of_volume(array, name),
         lambda: mapping.of_host(array, "h"),
         lambda: hosts.find(array, "h"),

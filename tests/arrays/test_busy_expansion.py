@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 BUSY = "CMMVC5786E"
-STEP = 0.8  # seconds for a command while the file system is frozen
+STEP = 1.2  # seconds for a command while the file system is frozen
 
 
 class Hurried(Volume):
@@ -52,7 +52,7 @@ def test_a_step_that_the_array_cannot_do_now_is_given_again(volume: Hurried, ste
 def test_applications_go_on_after_a_while_and_the_expansion_is_finished_all_the_same(
     volume: Hurried, step: Step
 ) -> None:
-    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error=BUSY, seconds=2 * STEP)
+    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error=BUSY, seconds=1.4 * STEP)
     volume.expand()
     assert "thaw" in volume.host.calls[: volume.host.calls.index(NINE[step.number])]
     assert len(volume.syncs()) == (0 if step is Step.GROW_AUX else 1), "the freeze had ended before the tie"
@@ -60,10 +60,8 @@ def test_applications_go_on_after_a_while_and_the_expansion_is_finished_all_the_
 
 
 def test_sync_is_not_given_again_for_longer_than_the_freeze_is_proven(volume: Hurried) -> None:
-    volume.host.lease = STEP + 0.5
-    volume.host.before[Step.TIE] = lambda: volume.rig.fault(
-        "mkrcrelationship", error=BUSY, seconds=2.5 * STEP
-    )
+    volume.host.lease = STEP + 0.6
+    volume.host.before[Step.TIE] = lambda: volume.rig.fault("mkrcrelationship", error=BUSY, seconds=2 * STEP)
     volume.expand()
     times = sent(volume, "-sync")
     assert len(times) > 1
@@ -89,6 +87,6 @@ def test_a_resume_waits_for_the_array_too(volume: Hurried) -> None:
     volume.host.before[Step.GROW_AUX] = lambda: volume.rig.fault("expandvdisksize", error="CMMVC5982E")
     with pytest.raises(Fault, match="broke off at step 3"):
         volume.expand()
-    volume.rig.fault("expandvdisksize", error=BUSY, seconds=2 * STEP)
+    volume.rig.fault("expandvdisksize", error=BUSY, seconds=1.4 * STEP)
     volume.resume()
     volume.assert_whole()

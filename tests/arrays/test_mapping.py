@@ -201,7 +201,8 @@ def test_when_the_state_cannot_be_read_after_a_mapping_the_outcome_is_unknown(
     rig.fault("mkvdiskhostmap", after="connection")
     rig.do("password", password="new")
     with pytest.raises(
-        Fault, match="mkvdiskhostmap -host iscsi-node1 v1» may have been done or not"
+        Fault,
+        match=r"^Array storage-01 .*mkvdiskhostmap -host iscsi-node1 v1», which may have been done or not",
     ) as caught:
         ready.map_volume(V1, HOST)
     assert caught.value.code is Code.OUTCOME_UNKNOWN

@@ -13,6 +13,7 @@ from instorage.arrays.as18000 import (
     identity,
     mapping,
     ownership,
+    pools,
     protection,
     targets,
     volumes,
@@ -197,7 +198,7 @@ class As18000:
     @call
     def pool(self, name: str) -> Pool | None:
         """See `Array`."""
-        return volumes.pool(self._cli, name)
+        return pools.find(self._cli, name)
 
     @call
     def protection(self) -> Protection | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from instorage.arrays.endpoint import Limits
 
 QUERY_ATTEMPTS = 3
+BY_NAME = 300.0  # seconds until a filter that was refused is tried again
 log = logging.getLogger("instorage.arrays")
 
 
@@ -38,9 +39,22 @@ class Cli:
 
     def __init__(self, array: str, ssh: Ssh, limits: Limits) -> None:
         self.array = array
-        self.volume_filter = "volume_name"  # shared by the four vdisks of an active-active volume
+        self.flash: dict[str, bool] = {}  # of pools by name, as far as it was asked for
+        self._by_name_until = 0.0
         self._ssh = ssh
         self._limits = limits
+
+    @property
+    def volume_filter(self) -> str:
+        """What volumes are looked for by: `volume_name`, which the four of an active-active one share.
+
+        `name` for a while after it was refused: old firmware does not know it, and any may refuse it once.
+        """
+        return "name" if time.monotonic() < self._by_name_until else "volume_name"
+
+    def filter_by_name(self) -> None:
+        """Look for volumes by `name` for a while."""
+        self._by_name_until = time.monotonic() + BY_NAME
 
     def rows(self, query: str, *words: str) -> tuple[Row, ...]:
         """Return the rows of a list view; empty also when the array hiccups (see `sure_rows`)."""

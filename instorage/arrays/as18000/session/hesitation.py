@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 0.6  # seconds: two answers of the same moment are one answer
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between attempts, doubled each time, up to half less
+FOR_AN_ANSWER = 0.25  # of the time: an answer that does not come in time may be of something done
 
 T = TypeVar("T")
 
@@ -37,9 +38,10 @@ def sure(look: Callable[[], T]) -> T:
 def patiently(attempt: Callable[[], T], seconds: float) -> T:
     """Return what an attempt returns; again while the array says that it is not well and did nothing.
 
-    For at most `seconds`, or until the call's end if that is earlier; then it is the array's refusal.
+    For at most `seconds`, or until the call's end if that is earlier, the answer to the last attempt
+    included, lest it be lost; then it is the array's refusal.
     """
-    until = time.monotonic() + operation.left(seconds)
+    until = time.monotonic() + operation.left(seconds) * (1 - FOR_AN_ANSWER)
     pause = FIRST_PAUSE
     while True:
         try:
