@@ -50,7 +50,11 @@ class VolumeSpec:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume as the array shows it. `pools` is («many»,) where the array does not name them."""
+    """A volume as the array shows it. `pools` is («many»,) where the array does not name them.
+
+    `online`: hosts reach it; an active-active volume through one site as well, and then `degraded` says, as
+    part of a sentence, what is lost.
+    """
 
     name: VolumeName
     id: str
@@ -62,6 +66,7 @@ class Volume:
     pools: tuple[str, ...]
     copy_relations: int
     """Number of LocalCopy maps in which it takes part (an aa volume's own two are not counted)."""
+    degraded: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,14 +180,26 @@ class SanIdentity:
 
 
 @dataclass(frozen=True)
+class Protection:
+    """The array refuses to unmap or delete a volume of these pools within so many minutes after I/O."""
+
+    minutes: int
+    pools: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pool:
-    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes."""
+    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes.
+
+    `flash`: it is of flash alone, with its own ways of tiering and grains.
+    """
 
     name: str
     capacity: int
     free: int
     online: bool
     extent: int = 0
+    flash: bool = False
 
     def needed(self, before: int, after: int) -> int:
         """Return what a thick copy takes from the pool when it grows from one size to another."""

@@ -37,6 +37,9 @@ def command(name: VolumeName, found: Volume) -> str:
 
 
 def _renamed(array: str, name: VolumeName, found: Volume) -> Fault:
+    if found.name == name:
+        sentence = f"Array {array} shows volume {name} by its UID {found.uid} and not by its name: ask again."
+        return Fault(Code.VOLUME_NOT_READY, sentence, volume=name, array=array)
     return Fault(
         Code.VOLUME_NOT_READY,
         f"Volume {name} is called «{found.name}» on array {array} now (UID {found.uid}): it was renamed "

@@ -1,9 +1,9 @@
 """The `Array` protocol: what the agent and the provisioner may ask of any array family.
 
 Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
-ARRAY_ANSWER, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time), OUTCOME_UNKNOWN
-(only after reading the state again failed too, whatever it failed of), and those named below. Snapshots and
-clones come with their own issues; their methods will stand beside these.
+ARRAY_ANSWER, ARRAY_BUSY, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time),
+OUTCOME_UNKNOWN (only after reading the state again failed too, whatever it failed of), and those named below.
+Snapshots and clones come with their own issues; their methods will stand beside these.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         IscsiTarget,
         Mapping,
         Pool,
+        Protection,
         SanIdentity,
         Usage,
         Volume,
@@ -59,7 +60,8 @@ class Array(Protocol):
         """Delete; False when it was not there. Never by force.
 
         `uid` is that of the volume that is meant: NOT_OURS when another one has the name now. VOLUME_MAPPED
-        names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) use it.
+        names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) or a relationship use it;
+        VOLUME_PROTECTED: it has had I/O a short while ago, and goes later.
         """
 
     def grow_volume(self, name: VolumeName, size: int) -> Volume:
@@ -104,7 +106,10 @@ class Array(Protocol):
         """
 
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
-        """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone."""
+        """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone.
+
+        «None» is what the array says twice, a pause apart; it may still be wrong.
+        """
 
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
         """Return what is mapped to a host object (by lshostvdiskmap)."""
@@ -117,7 +122,7 @@ class Array(Protocol):
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
-        """Unmap; False when it was not mapped to that host."""
+        """Unmap; False when it was not mapped to that host. VOLUME_PROTECTED: after a while."""
 
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
@@ -153,6 +158,9 @@ class Array(Protocol):
 
     def pool(self, name: str) -> Pool | None:
         """Return a pool, None when the array says that there is none."""
+
+    def protection(self) -> Protection | None:
+        """Return whether the array keeps volumes for a while after I/O; None when it does not."""
 
     def forget(self) -> None:
         """Drop what is cached: an attach found it wrong."""

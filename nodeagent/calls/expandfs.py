@@ -17,7 +17,7 @@ from nodeagent.expansion import growth
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import tenancy
 from nodeagent.volume.connect import rescan_request
-from nodeagent.volume.usable import usable
+from nodeagent.volume.usable import require_both_sites, usable
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -44,6 +44,8 @@ def expand(operation: Operation, request: ExpandFs) -> int:
         record = _ours(operation, volume)
         _require_mounted(helper, volume, request.target.path)
         if volume.level is Level.ACTIVE_ACTIVE:
+            if volume.size < request.size:
+                require_both_sites(volume, array.name)
             with growth.alone(operation, helper, array, volume):
                 if volume.size < request.size:
                     require_paths(operation, helper, volume)

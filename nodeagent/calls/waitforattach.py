@@ -15,7 +15,7 @@ from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, place, takedown, tenancy
 from nodeagent.volume.connect import bring_up, rescan_request
 from nodeagent.volume.host_object import own_host
-from nodeagent.volume.usable import elsewhere, usable
+from nodeagent.volume.usable import elsewhere, say_degraded, usable
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, Mapping, Volume
@@ -31,6 +31,7 @@ _SURE = (  # the array said no: nothing was mapped
     Code.VOLUME_MAPPED_ELSEWHERE,
     Code.VOLUME_MISSING,
     Code.ARRAY_REFUSED,
+    Code.ARRAY_BUSY,
     Code.HOST_MISSING,
     Code.HOST_OBJECT,
     Code.ARRAY_AUTHENTICATION,
@@ -47,6 +48,7 @@ def attach(operation: Operation, options: Options) -> Attached:
         host_lock.look(operation, helper)
         operation.progress.say(f"asking array {array.name} for the volume")
         volume = usable(operation, array, options, grants)
+        say_degraded(operation, volume, array.name)
         tenancy.confirm(grants, options, array.name, volume.uid)
         place.require_free(operation, helper, options, volume.uid)
         operation.progress.say("asking the helper for the initiator")

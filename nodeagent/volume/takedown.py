@@ -60,7 +60,8 @@ def take_down(operation: Operation, helper: Helper, where: Whereabouts) -> None:
     reply = helper.detach(DetachRequest(operation.op, record.uid, WAIT_MS))
     reached(Step.AGENT_DETACH_REMOVED)
     say_lost(operation, record.name, lost=reply.lost)
-    _LOG.info("Removed %s", ", ".join(reply.removed) or "nothing, no device was there")
+    level = logging.INFO if reply.removed else logging.DEBUG
+    _LOG.log(level, "Removed %s", ", ".join(reply.removed) or "nothing, no device was there")
     fresh = where.volume if time.monotonic() - where.at < FRESH_SECONDS else None
     unmap(operation, where.array, helper, record, fresh)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from instorage.arrays import naming
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
     from nodeagent.volume.tenancy import Grants
+
+_LOG = logging.getLogger(__name__)
 
 
 def usable(operation: Operation, array: Array, options: Options, grants: Grants | None) -> Volume:
@@ -42,6 +45,29 @@ def usable(operation: Operation, array: Array, options: Options, grants: Grants 
         require_whole(volume, options.level, array.name)
         _require_said(volume, options.level, array.name)
     return volume
+
+
+def say_degraded(operation: Operation, volume: Volume, array: str) -> None:
+    """Say, in the journal and in the answer, that an active-active volume has one site only just now."""
+    if volume.degraded:
+        text = (
+            f"Volume {volume.name} on array {array} is degraded: {volume.degraded}. It is used through the "
+            "other site, and has one copy until that site is back."
+        )
+        _LOG.warning(text)
+        operation.progress.remarks.append(text)
+
+
+def require_both_sites(volume: Volume, array: str) -> None:
+    """Raise VOLUME_NOT_READY for an active-active volume that has one site only: it cannot grow so."""
+    if volume.degraded:
+        raise Fault(
+            Code.VOLUME_NOT_READY,
+            f"Active-active volume {volume.name} on array {array} is not expanded now: {volume.degraded}. "
+            "Nothing was changed; it is tried again, and grows when that site is back and synchronised.",
+            array=array,
+            volume=volume.name,
+        )
 
 
 def _require_said(volume: Volume, level: str | None, array: str) -> None:

@@ -15,6 +15,10 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     drop-connections  close all SSH connections -> how many
     dialect           switches of simulator.language.dialect.Dialect
     portal            node, up: close a node's iSCSI target (sessions end) or open it
+    site              site (1 or 2), up: lose its nodes, portals, pools and vdisks, or have them back;
+                      active-active relationships run from the other one, and are synchronised afterwards
+    node-status       node, status: online, offline, service ...
+    copy-status       volume, copy, [status], [progress]: a copy offline, or not synchronised (percent)
     drop-sessions     host: end its iSCSI sessions
     map-wrong-lun     host, volume, instead: other data behind a mapping, in the data plane only
     map-right-lun     host, volume: the cure
@@ -22,6 +26,7 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     write             volume, data: as a host does, to both sites where a relationship is synchronised
     compare           volume, other: are their contents equal, byte by byte -> equal, and both contents
     replication       volume, state, [primary]: put an active-active relationship into another state
+    relate            volume, other: a remote copy relationship between two plain vdisks
     copied            volume: let its background copy end now
     vdisk-status      volume, status: online, degraded or offline
     snapshot          volume, target: a LocalCopy map between two vdisks

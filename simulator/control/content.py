@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.execution.engine import Engine
-from simulator.model import replication
+from simulator.model import availability, replication
 from simulator.model.context import Change
 from simulator.model.state import LocalCopyMap, Relationship, State, Vdisk, find, free_id
 
@@ -24,6 +24,7 @@ class Contents:
         return {
             "compare": self.compare,
             "copied": self.copied,
+            "relate": self.relate,
             "replication": self.replication,
             "snapshot": self.snapshot,
             "vdisk-status": self.status,
@@ -32,7 +33,7 @@ class Contents:
 
     def write(self, volume: str, data: str) -> None:
         """Write as a host does."""
-        self._change(lambda state: replication.written(state, _vdisk(state, volume), data))
+        self._change(lambda state: self._written(state, _vdisk(state, volume), data))
 
     def compare(self, volume: str, other: str) -> dict[str, Any]:
         """Compare the contents of two vdisks."""
@@ -46,6 +47,16 @@ class Contents:
             raise ValueError(f"no state {state} with the primary {primary!r}")
         self._change(lambda now: self._put(now, _relationship(now, volume), state, primary))
 
+    def relate(self, volume: str, other: str) -> None:
+        """Have an administrator make a remote copy relationship between two plain vdisks."""
+
+        def related(state: State) -> State:
+            master, aux = _vdisk(state, volume), _vdisk(state, other)
+            name = replication.new_name(state)
+            return state.with_relationship(Relationship(master.id, name, master.id, aux.id, kind="sync"))
+
+        self._change(related)
+
     def copied(self, volume: str) -> None:
         """End the background copy of a relationship."""
         self._change(lambda state: replication.copied(state, _relationship(state, volume)))
@@ -57,6 +68,14 @@ class Contents:
     def snapshot(self, volume: str, target: str) -> None:
         """Make a LocalCopy map."""
         self._change(lambda state: _with_map(state, _vdisk(state, volume).id, _vdisk(state, target).id))
+
+    def _written(self, state: State, vdisk: Vdisk, data: str) -> State:
+        relationship = state.relationship_of(vdisk)
+        source = replication.sides(state, relationship)[0] if relationship else vdisk
+        if availability.vdisk_status(state, self._engine.topology, source) == "offline":
+            raise ValueError(f"{vdisk.name} is offline")
+        state = replication.written(state, vdisk, data)
+        return state.with_vdisk(replace(state.vdisks[vdisk.id], used_at=self._engine.context().sensors.now()))
 
     def _put(self, state: State, relationship: Relationship, kind: str, primary: str) -> State:
         changed = replace(relationship, state=kind, primary=primary or relationship.primary)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simulator.control.content import Contents
+from simulator.control.hardware import Hardware
 from simulator.execution.engine import Engine
 from simulator.face.listener import SshServer
 from simulator.instruments.counters import Counters
@@ -25,7 +26,8 @@ class Verbs:
         self._faults = faults
         self._counters = counters
         self._server = server
-        self._verbs: dict[str, Callable[..., Any]] = Contents(engine).verbs() | {
+        self._verbs: dict[str, Callable[..., Any]] = Contents(engine).verbs()
+        self._verbs |= Hardware(engine).verbs() | {
             "clear": faults.clear,
             "counters": counters.report,
             "dialect": self.dialect,
@@ -39,7 +41,6 @@ class Verbs:
             "map-right-lun": self.map_right_lun,
             "map-wrong-lun": self.map_wrong_lun,
             "password": self.password,
-            "portal": engine.portal,
             "reconcile": engine.reconcile,
             "reset-counters": counters.reset,
             "resize": self.resize,

@@ -92,6 +92,7 @@ OPERATIONS: dict[str, tuple[Syntax, Operation]] = {
     "startlcmap": (lcmaps.STARTLCMAP, lcmaps.startlcmap),
     "startrcrelationship": (relationships.STARTRCRELATIONSHIP, relationships.startrcrelationship),
     "stoplcmap": (lcmaps.STOPLCMAP, lcmaps.stoplcmap),
+    "switchrcrelationship": (relationships.SWITCHRCRELATIONSHIP, relationships.switchrcrelationship),
 }
 
 

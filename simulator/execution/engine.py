@@ -16,6 +16,7 @@ from simulator.language.arguments import parse
 from simulator.language.codes import ArrayError
 from simulator.language.dialect import Dialect
 from simulator.language.tables import render
+from simulator.model import availability
 from simulator.model.capacity import Usage
 from simulator.model.context import Change, Context, Sensors, Step
 from simulator.model.copying import settled as copies_settled
@@ -93,6 +94,8 @@ class Engine:
                 self.plane.admit(iqn)
             for lun, size in wanted.items():
                 self.plane.map(lun.uid, size, lun.iqn, lun.lun)
+        for site in state.down:
+            self._portals_of(site, up=False)
 
     def portal(self, node: int, *, up: bool) -> None:
         """Close or open a node's iSCSI portal; ValueError when it has none."""
@@ -101,6 +104,24 @@ class Engine:
             raise ValueError(f"node {node} has no portal")
         self.plane.portal(node, up=up)
         self.closed = self.closed - {node} if up else self.closed | {node}
+
+    def site(self, site: int, *, up: bool) -> None:
+        """Lose a whole site, or have it back: its nodes, pools and portals; ValueError when there is none."""
+        if not any(node.site == site for node in self.topology.nodes):
+            raise ValueError(f"no nodes at site {site}")
+        self.change(lambda context: Change(self._with_site(context, site, up=up)))
+        self._portals_of(site, up=up)
+
+    def _with_site(self, context: Context, site: int, *, up: bool) -> State:
+        now, state = context.sensors.now(), context.state
+        if up:
+            return availability.site_back(state, self.topology, site, now, context.dialect.copy_seconds)
+        return availability.site_lost(state, self.topology, site, now)
+
+    def _portals_of(self, site: int, *, up: bool) -> None:
+        for node in self.topology.iscsi_nodes():
+            if node.site == site:
+                self.portal(node.id, up=up)
 
     def _query(self, command: Named) -> str:
         accepted, query = QUERIES[command.name]

@@ -10,13 +10,14 @@ THICK = -1
 
 @dataclass(frozen=True)
 class Pool:
-    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2."""
+    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2; `category` ssa: flash alone."""
 
     id: int
     name: str
     capacity: int
     extent: int
     site: int
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Copy:
 
     `rsize` is the real capacity a thin copy begins with (its contingency), or THICK; `warning` is a
     percentage (0: none), `grain` KiB (0 when thick or compressed). It is synchronised, or migrated to pool
-    `target`, from wall clock second `begun` to `until`.
+    `target`, from wall clock second `begun` to `until`. `status` is online or offline; `progress`, how much
+    of it is synchronised (percent), is said by a test; 100 leaves it to the clock.
     """
 
     id: int
@@ -39,6 +41,8 @@ class Copy:
     begun: float = 0.0
     until: float = 0.0
     target: int | None = None
+    status: str = "online"
+    progress: int = 100
 
     @property
     def thin(self) -> bool:
@@ -47,7 +51,7 @@ class Copy:
 
     def synchronized(self, now: float) -> bool:
         """Tell whether it holds what its vdisk holds at this wall clock second."""
-        return self.target is not None or self.until <= now
+        return self.progress == 100 and (self.target is not None or self.until <= now)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Vdisk:
     The first of `copies` is the primary. `volume` is the vdisk id of the volume's master (its own id when
     plain), `access` the I/O groups through which hosts reach it, `formatted_at` the wall clock second at
     which background formatting ends. `content` is the data as far as they matter here: what was written
-    (control verb `write`), one after the other. `throttling`: I/Os, or with `MB` MiB, a second; 0: any.
+    (control verb `write`), one after the other; `used_at` the wall clock second of the last I/O that is known
+    of: such a write, or a mapping (a host reads what it gets). `throttling`: I/Os a second, or with `MB` MiB
+    a second; 0: any.
     """
 
     id: int
@@ -74,6 +80,7 @@ class Vdisk:
     status: str = "online"
     content: str = ""
     throttling: str = "0"
+    used_at: float = 0.0
 
     @property
     def change(self) -> bool:
@@ -152,6 +159,7 @@ class LocalCopyMap:
 class Relationship:
     """An active-active relationship: its id is the master vdisk's; all members are vdisk ids.
 
+    `kind` is `activeactive`, or `sync`: a remote copy of two plain vdisks, as administrators make them.
     `state` is one of `replication.STATES`; while it is copying, `begun` and `until` are the wall clock
     seconds at which the background copy began and ends. A relationship just made has no change volumes.
     """
@@ -166,6 +174,7 @@ class Relationship:
     primary: str = "master"
     begun: float = 0.0
     until: float = 0.0
+    kind: str = "activeactive"
 
     @property
     def members(self) -> tuple[int, ...]:

@@ -40,7 +40,10 @@ Record = TypeVar("Record", Pool, Vdisk, Host, LocalCopyMap, Relationship)
 
 @dataclass(frozen=True)
 class State:
-    """Everything at one moment, by id; `uids` counts the UIDs ever given; none is given twice."""
+    """Everything at one moment, by id; `uids` counts the UIDs ever given; none is given twice.
+
+    `down` are the sites that are lost, `nodes` the status of the nodes that are not simply online.
+    """
 
     pools: dict[int, Pool] = field(default_factory=dict)
     vdisks: dict[int, Vdisk] = field(default_factory=dict)
@@ -49,6 +52,8 @@ class State:
     lcmaps: dict[int, LocalCopyMap] = field(default_factory=dict)
     relationships: dict[int, Relationship] = field(default_factory=dict)
     uids: int = 0
+    down: frozenset[int] = frozenset()
+    nodes: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def moving(self) -> tuple[Vdisk, ...]:

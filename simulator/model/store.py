@@ -42,7 +42,8 @@ class Store:
         }
         parts = [f'"{name}": [{_lines(map(_text, records))}]' for name, records in tables.items()]
         with temporary.open("w") as file:
-            file.write(f'{{"schema": {SCHEMA}, "uids": {state.uids}, {_lines(parts)}}}\n')
+            hardware = f'"down": {json.dumps(sorted(state.down))}, "nodes": {json.dumps(state.nodes)}'
+            file.write(f'{{"schema": {SCHEMA}, "uids": {state.uids}, {hardware}, {_lines(parts)}}}\n')
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
@@ -77,4 +78,6 @@ def _state(data: dict[str, Any]) -> State:
         lcmaps={m["id"]: LocalCopyMap(**m) for m in data["lcmaps"]},
         relationships={r["id"]: Relationship(**r) for r in data["relationships"]},
         uids=data["uids"],
+        down=frozenset(data.get("down", ())),
+        nodes={int(node): status for node, status in data.get("nodes", {}).items()},
     )

@@ -9,8 +9,17 @@ from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.model.capacity import require_space
 from simulator.model.context import Change, Context
+from simulator.model.protection import require_idle
 from simulator.model.state import Copy, State, Vdisk, find, free_id
-from simulator.operations.vdisks import iogroup, new_name, pools_named, provisioning, removal, sync_rate
+from simulator.operations.vdisks import (
+    iogroup,
+    new_name,
+    pools_named,
+    provisioning,
+    refuse_tiers,
+    removal,
+    sync_rate,
+)
 
 ADDVDISKCOPY = syntax(
     "mdiskgrp= rsize= warning= autoexpand compressed grainsize= intier= syncrate= unit= deduped",
@@ -26,6 +35,8 @@ def addvdiskcopy(context: Context, arguments: Arguments) -> Change:
     state, now = context.state, context.sensors.now()
     vdisk = _vdisk(state, arguments)
     pools = pools_named(state, arguments.require("mdiskgrp"))
+    if any(pool.category == "ssa" for pool in pools):
+        refuse_tiers(arguments)
     if vdisk.function:
         raise ArrayError("CMMVC5753E")  # an active-active volume's members have one copy each
     if len(vdisk.copies) + len(pools) > MOST:
@@ -51,6 +62,7 @@ def rmvdiskcopy(context: Context, arguments: Arguments) -> Change:
         return Change(context.state.with_vdisk(replace(vdisk, copies=rest)))
     if not arguments.has("force"):
         raise ArrayError("CMMVC6357E")
+    require_idle(context, [vdisk])
     return removal(context.state, [vdisk])
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.model.context import Change, Context, Step
+from simulator.model.protection import require_idle
 from simulator.model.state import Host, HostMap, State, Vdisk, find
 from simulator.operations.hosts import hide, show
 
@@ -30,6 +31,7 @@ def mkvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     steps = show(context, vdisk.uid, vdisk.size, vdisk.access, host.names("iscsi"), lun)
     state = state.with_hostmap(HostMap(host.id, vdisk.id, lun))
     state = state.with_host(replace(host, next_lun=max(host.next_lun, lun + 1)))
+    state = state.with_vdisk(replace(vdisk, used_at=context.sensors.now()))
     return Change(state, tuple(steps), f"Virtual Disk to Host map, id [{lun}], successfully created\n")
 
 
@@ -40,6 +42,7 @@ def rmvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     gone = [m for m in state.maps_of_vdisk(vdisk) if m.host == host.id]
     if not gone:
         raise ArrayError("CMMVC5842E")
+    require_idle(context, [vdisk])
     return Change(state.without_hostmaps(gone), unmapping(state, gone))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
+from simulator.model import availability
 from simulator.model.capacity import require_space
 from simulator.model.context import Change, Context
 from simulator.model.state import Copy, State, Vdisk, find
@@ -34,7 +35,7 @@ def migratevdisk(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC6430E")
     if vdisk.function and pools[0].site != state.pools[copy.pool].site:
         raise ArrayError("CMMVC5753E")  # an active-active volume's copies stay on their sites
-    if vdisk.status != "online":
+    if availability.vdisk_status(state, context.topology, vdisk) == "offline":
         raise ArrayError("CMMVC5782E")
     if not copy.synchronized(now):
         raise ArrayError("CMMVC6357E")

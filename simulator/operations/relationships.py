@@ -15,6 +15,7 @@ MKRCRELATIONSHIP = syntax("master= aux= cluster= name= sync activeactive async",
 RMRCRELATIONSHIP = syntax("force", needs_object=True)
 CHRCRELATIONSHIP = syntax("masterchange= auxchange=", needs_object=True)
 STARTRCRELATIONSHIP = syntax("force primary=", needs_object=True)
+SWITCHRCRELATIONSHIP = syntax("primary=", needs_object=True)
 
 
 def mkrcrelationship(context: Context, arguments: Arguments) -> Change:
@@ -97,6 +98,17 @@ def startrcrelationship(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5982E")
     begun = _begun(context, replace(relationship, primary=primary or relationship.primary))
     return Change(context.state.with_relationship(begun))
+
+
+def switchrcrelationship(context: Context, arguments: Arguments) -> Change:
+    """Have a synchronised relationship run from the other side."""
+    relationship = _relationship(context.state, arguments.object)
+    primary = arguments.require("primary")
+    if primary not in ("master", "aux"):
+        raise ArrayError("CMMVC5711E", primary)
+    if relationship.state != replication.SYNCHRONIZED:
+        raise ArrayError("CMMVC5982E")
+    return Change(context.state.with_relationship(replace(relationship, primary=primary)))
 
 
 def _begun(context: Context, relationship: Relationship) -> Relationship:

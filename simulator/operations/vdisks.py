@@ -6,6 +6,7 @@ from simulator.language.arguments import Arguments, syntax, valid_name
 from simulator.language.codes import ArrayError
 from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.model.context import Change, Context, Step
+from simulator.model.protection import require_idle
 from simulator.model.state import THICK, Copy, Pool, State, Vdisk, find, free_id
 from simulator.model.topology import IO_GROUPS, Topology
 from simulator.operations.hostmaps import unmapping
@@ -44,6 +45,8 @@ def mkvdisk(context: Context, arguments: Arguments) -> Change:
     pools = pools_named(state, arguments.require("mdiskgrp"))
     if str(len(pools)) != (arguments.get("copies") or "1"):
         raise ArrayError("CMMVC5711E", arguments.get("copies") or "1")
+    if any(pool.category == "ssa" for pool in pools):
+        refuse_tiers(arguments)
     kind = provisioning(arguments, size)
     vdisk_id = free_id(state.vdisks)
     group = arguments.get("iogrp")
@@ -65,6 +68,13 @@ def mkvdisk(context: Context, arguments: Arguments) -> Change:
     return Change(new, text=f"Virtual Disk, id [{vdisk_id}], successfully created\n")
 
 
+def refuse_tiers(arguments: Arguments) -> None:
+    """Refuse what a pool of flash alone does not take (inferred: the vendor's driver leaves it out)."""
+    for flag in ("intier", "grainsize"):
+        if arguments.get(flag) is not None:
+            raise ArrayError("CMMVC5709E", f"-{flag}")
+
+
 def rmvdisk(context: Context, arguments: Arguments) -> Change:
     """Remove a plain vdisk; with -force its host mappings and LocalCopy maps go first."""
     state = context.state
@@ -72,8 +82,9 @@ def rmvdisk(context: Context, arguments: Arguments) -> Change:
     if vdisk is None:
         raise ArrayError("CMMVC5753E")
     entangled = bool(state.maps_of_vdisk(vdisk) or state.lcmaps_of(vdisk))
-    if vdisk.function or (entangled and not arguments.has("force")):
+    if vdisk.function or state.relationship_of(vdisk) or (entangled and not arguments.has("force")):
         raise ArrayError("CMMVC5840E")
+    require_idle(context, [vdisk])
     return removal(state, [vdisk])
 
 

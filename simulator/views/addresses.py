@@ -7,6 +7,7 @@ have a second address each, for replication, which no host may use.
 from simulator.language.arguments import Arguments
 from simulator.language.codes import ArrayError
 from simulator.language.tables import Row, Table, columns_of
+from simulator.model import availability
 from simulator.model.context import Context
 from simulator.model.topology import PORTSETS, Node
 
@@ -17,16 +18,16 @@ ADDRESSES = columns_of(
 
 
 def lsportip(context: Context, arguments: Arguments) -> Table:
-    """Answer two rows (own and failover) for each of two Ethernet ports of each node."""
+    """Answer two rows (own and failover) for each of two Ethernet ports of each node that is there."""
     del arguments
     _require(context, portsets=False)
     rows = [
         _portip(context, node, port, failover=failover)
-        for node in context.topology.nodes
+        for node in _nodes(context)
         for port in (1, 2)
         for failover in (False, True)
     ]
-    return Table(tuple(rows[0]), rows)
+    return Table(tuple(_portip(context, context.topology.nodes[0], 1, failover=False)), rows)
 
 
 def _portip(context: Context, node: Node, port: int, *, failover: bool) -> Row:
@@ -60,7 +61,7 @@ def lsip(context: Context, arguments: Arguments) -> Table:
     """Answer one row for each address."""
     del arguments
     _require(context, portsets=True)
-    rows = [row for node in context.topology.nodes if node.portal for row in _addresses(node)]
+    rows = [row for node in _nodes(context) if node.portal for row in _addresses(node)]
     return Table(ADDRESSES, [row | {"id": str(number)} for number, row in enumerate(rows)])
 
 
@@ -102,6 +103,11 @@ def lsportset(context: Context, arguments: Arguments) -> Table:
         {"id": str(number), "name": f"portset{number}", "type": kind} for number, kind in PORTSETS.items()
     ]
     return Table(("id", "name", "type"), rows)
+
+
+def _nodes(context: Context) -> list[Node]:
+    found = context.topology.nodes
+    return [node for node in found if availability.node_status(context.state, node) == "online"]
 
 
 def _linked(context: Context, node: Node, port: int) -> bool:

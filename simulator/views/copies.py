@@ -3,7 +3,7 @@
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
-from simulator.model import replication
+from simulator.model import availability, replication
 from simulator.model.context import Context
 from simulator.model.copying import copied_percent
 from simulator.model.state import LocalCopyMap, Relationship, find
@@ -64,10 +64,11 @@ def lsrcrelationship(context: Context, arguments: Arguments) -> Table | Detail:
 
 def _relationship(context: Context, r: Relationship) -> Row:
     vdisks, system = context.state.vdisks, (context.topology.system_id, context.topology.name)
+    status = availability.relationship_status(context.state, context.topology, r)
     synchronized = r.state == "consistent_synchronized"
     changes = [("", "") if i is None else (i, vdisks[i].name) for i in (r.master_change, r.aux_change)]
     fields = (r.id, r.name, *system, r.master, vdisks[r.master].name, *system, r.aux, vdisks[r.aux].name, "",
-              r.primary, "", r.state, 50, replication.progress(r, context.sensors.now()), "", "online",
-              "in_sync" if synchronized else "out_of_sync", "activeactive", "none", 300, *changes[0],
+              r.primary, "", r.state, 50, replication.progress(r, context.sensors.now()), "", status,
+              "in_sync" if synchronized else "out_of_sync", r.kind, "none", 300, *changes[0],
               *changes[1])  # fmt: skip
     return dict(zip(RELATIONSHIP, map(str, fields), strict=True))

@@ -28,6 +28,8 @@ def _synchronized(context: Context, copy: Copy) -> tuple[str, str]:
     now = context.sensors.now()
     if copy.synchronized(now):
         return "100", ""
+    if copy.progress < 100:
+        return str(copy.progress), ""
     done = progress(copy.begun, copy.until, now)
     return str(done), time.strftime("%y%m%d%H%M%S", time.gmtime(copy.until))
 

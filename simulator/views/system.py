@@ -1,8 +1,12 @@
 """Queries about the system: lssystem, lsnode, lsiogrp, lssite, licences."""
 
+import math
+
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.language.tables import QUERY, Detail, Row, Table
+from simulator.language.dialect import Dialect
+from simulator.language.tables import QUERY, Detail, Row, Table, yes
+from simulator.model import availability
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.fibre_channel import fc_ports
@@ -32,9 +36,16 @@ def lssystem(context: Context, arguments: Arguments) -> Detail:
         ("tier_free_capacity", values["total_free_space"]),
     ]
     rest = {"has_nas_key": "no", "layer": "storage", "compression_active": "no", "topology": "inmetro"}
-    rest |= {"topology_status": "dual_site", "vdisk_protection_time": "15", "vdisk_protection_enabled": "no"}
+    rest |= {"topology_status": "dual_site", **_protection(context.dialect)}
     rest |= {"product_name": "Inspur AS18000"}
     return Detail([[*pairs.items(), *tier, *rest.items()]])
+
+
+def _protection(dialect: Dialect) -> Row:
+    """Whole minutes, as the array has them; a test may have less."""
+    minutes = dialect.protection_minutes
+    shown_minutes = str(math.ceil(minutes)) if minutes else "15"
+    return {"vdisk_protection_time": shown_minutes, "vdisk_protection_enabled": yes(minutes > 0)}
 
 
 def lsnode(context: Context, arguments: Arguments) -> Table | Detail:
@@ -58,10 +69,10 @@ def _node(context: Context, node: Node) -> Row:
         "name": node.name,
         "UPS_serial_number": "",
         "WWNN": node.wwnn,
-        "status": "online",
+        "status": availability.node_status(context.state, node),
         "IO_group_id": str(node.iogrp),
         "IO_group_name": IO_GROUPS[node.iogrp],
-        "config_node": "yes" if node.id == 1 else "no",
+        "config_node": yes(node.id == _config_node(context)),
         "UPS_unique_id": "",
         "hardware": "100",
         "iscsi_name": node.iqn,
@@ -74,6 +85,12 @@ def _node(context: Context, node: Node) -> Row:
     if context.dialect.columns == "old":
         return row
     return row | {"site_id": str(node.site), "site_name": SITES[node.site]}
+
+
+def _config_node(context: Context) -> int:
+    """Return the node that answers for the system: the first one that is online."""
+    up = (n for n in context.topology.nodes if availability.node_status(context.state, n) == "online")
+    return next((node.id for node in up), 0)
 
 
 def lsiogrp(context: Context, arguments: Arguments) -> Table:

@@ -3,7 +3,7 @@
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
-from simulator.model import capacity
+from simulator.model import availability, capacity
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.state import Copy, Vdisk, find
@@ -77,7 +77,7 @@ def _head(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
         "name": vdisk.name,
         "IO_group_id": str(vdisk.iogrp),
         "IO_group_name": IO_GROUPS[vdisk.iogrp],
-        "status": vdisk.status,
+        "status": availability.vdisk_status(context.state, context.topology, vdisk),
         "mdisk_grp_id": pool_id,
         "mdisk_grp_name": pool_name,
         "capacity": shown(vdisk.size, exact=exact),
@@ -142,7 +142,7 @@ def copy_section(context: Context, vdisk: Vdisk, copy: Copy, *, exact: bool) -> 
     thin = copy.thin
     return {
         "copy_id": str(copy.id),
-        "status": "online",
+        "status": availability.copy_status(context.state, copy),
         "sync": yes(copy.synchronized(context.sensors.now())),
         "primary": yes(copy == vdisk.copies[0]),
         "mdisk_grp_id": str(pool.id),

@@ -53,7 +53,7 @@ def test_a_record_of_a_newer_version_is_not_guessed_at(volume: Volume) -> None:
 
 
 def _broken_off(volume: Volume, step: Step) -> None:
-    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5786E")
+    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5982E")
     with pytest.raises(Fault, match="broke off"):
         volume.expand()
     volume.rig.reset()

@@ -71,6 +71,18 @@ def test_a_vdisk_that_is_not_online_is_named(volume: Volume, function: Function)
     _refused(volume, f"{volume.names[function]}, its {function}, is not online")
 
 
+@pytest.mark.parametrize("site", [1, 2])
+def test_a_volume_that_has_lost_a_site_is_usable_and_not_untied(volume: Volume, site: int) -> None:
+    """Even when its relationship still shows the words of before."""
+    volume.rig.do("site", site=site, up=False)
+    volume.rig.do("replication", volume="aa", state="consistent_synchronized", primary="master")
+    found = volume.array.find_volume(AA)
+    assert found is not None
+    assert found.online
+    assert f"the site of the {'master' if site == 1 else 'aux'} (" in found.degraded
+    _refused(volume, "is not online")
+
+
 def test_a_volume_with_a_snapshot_says_so(volume: Volume) -> None:
     volume.array.create_volume(spec("snap"))
     volume.rig.do("snapshot", volume="aa", target="snap")

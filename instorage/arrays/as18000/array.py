@@ -5,7 +5,18 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, targets, volumes
+from instorage.arrays.as18000 import (
+    creation,
+    deletion,
+    growth,
+    hosts,
+    identity,
+    mapping,
+    pools,
+    protection,
+    targets,
+    volumes,
+)
 from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
 from instorage.arrays.as18000.claim import Claim
 from instorage.arrays.as18000.host_objects import REMEMBERED, HostObjects
@@ -31,6 +42,7 @@ if TYPE_CHECKING:
         IscsiTarget,
         Mapping,
         Pool,
+        Protection,
         SanIdentity,
         Usage,
         Volume,
@@ -88,7 +100,7 @@ class As18000:
     @call
     def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
         """See `Array`; VOLUME_NOT_READY when LocalCopy maps use the volume."""
-        return creation.delete(self._cli, name, uid)
+        return deletion.delete(self._cli, name, uid)
 
     @call
     def grow_volume(self, name: VolumeName, size: int) -> Volume:
@@ -125,14 +137,14 @@ class As18000:
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
-        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        """See `Array`."""
         found = mapping.of_volume(self._cli, volume)
         self._resting.seen(found)
         return found
 
     @call
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
-        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        """See `Array`."""
         found = mapping.of_host(self._cli, host)
         self._resting.seen(found)
         return found
@@ -190,7 +202,12 @@ class As18000:
     @call
     def pool(self, name: str) -> Pool | None:
         """See `Array`."""
-        return volumes.pool(self._cli, name)
+        return pools.find(self._cli, name)
+
+    @call
+    def protection(self) -> Protection | None:
+        """See `Array`."""
+        return protection.read(self._cli)
 
     def forget(self) -> None:
         """See `Array`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import copy_maps, volumes
+from instorage.arrays.as18000 import copy_maps, pools, volumes
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import object_name
 from instorage.arrays.as18000.session.refusal import IN_COPY_MAP, NO_SPACE, NOT_FOUND, Refused
@@ -51,7 +51,7 @@ def require_room(cli: Cli, volume: Volume, target: int) -> None:
     detail = cli.detail("lsvdisk", "-bytes", object_name(volume.name, "volume"))
     for copy in detail.groups("copy_id"):
         if "yes" not in (copy["se_copy"], copy.get("compressed_copy")):
-            pool = volumes.pool(cli, copy["mdisk_grp_name"])
+            pool = pools.find(cli, copy["mdisk_grp_name"])
             if pool is not None and pool.free < pool.needed(volume.size, target):
                 raise full(cli, volume.name, target, pool, pool.needed(volume.size, target))
 
@@ -118,10 +118,10 @@ def _explained(cli: Cli, volume: Volume, target: int, refused: Refused) -> Fault
     if refused.cmmvc not in NO_SPACE:
         return refused
     names = volumes.copy_pools(cli, volume.name)
-    pools = [pool for pool in (volumes.pool(cli, name) for name in names) if pool is not None]
-    if not pools:
+    there = [pool for pool in (pools.find(cli, name) for name in names) if pool is not None]
+    if not there:
         return refused
-    least = min(pools, key=lambda pool: pool.free)
+    least = min(there, key=lambda pool: pool.free)
     needed = least.needed(volume.size, target)
     if least.free < needed:
         return full(cli, volume.name, target, least, needed)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import Function
-from instorage.arrays.as18000 import growth, volumes
+from instorage.arrays.as18000 import growth, pools
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def require_ready(cli: Cli, picture: ActiveActive, host: str, target: int) -> No
         raise not_ready(cli, picture, "; ".join(troubles))
     needed: defaultdict[str, int] = defaultdict(int)
     for name in {member.pool for member in picture.members if not member.thin}:
-        pool = volumes.pool(cli, name)
+        pool = pools.find(cli, name)
         if pool is None:
             continue
         for member in picture.members:
@@ -85,4 +85,8 @@ def _unsound(relationship: Relationship | None) -> Iterator[str]:
     if not relationship.synchronized:
         yield f"its copies are not synchronised (relationship {relationship.name} is {relationship.state})"
     if relationship.primary != "master":
-        yield f"relationship {relationship.name} runs from its {relationship.primary or 'unknown side'}"
+        yield (
+            f"relationship {relationship.name} runs from its {relationship.primary or 'unknown side'}, as "
+            "after the loss of a site (the array turns it back by itself, or switchrcrelationship -primary "
+            f"master {relationship.name} does)"
+        )
