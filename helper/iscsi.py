@@ -15,7 +15,7 @@ from helper import child, scsi, volume
 from helper.program import run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Iqn
+from instorage.wire.values import Iqn, Wwpn
 from instorage.wire.verbs import InitiatorReply, IscsiPath
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
@@ -40,16 +40,19 @@ _NO_RECORD, _SESSION_EXISTS = 21, 15  # exit statuses, iscsiadm(8)
 
 
 def initiator() -> InitiatorReply:
-    """Return the name under which open-iscsi logs in, in lower case: upper case means the same (RFC 3722)."""
+    """Return the name under which open-iscsi logs in, and the ports of FC adapters that have a link."""
+    fc = [f"{scsi.SYS}/class/fc_host/{name}/port_" for name in scsi.names(f"{scsi.SYS}/class/fc_host")]
+    ports = [scsi.read(f"{one}name").removeprefix("0x") for one in fc if scsi.read(f"{one}state") == "Online"]
+    wwpns = tuple(Wwpn(port.lower()) for port in ports if Wwpn.pattern.fullmatch(port))
     for line in scsi.read(NAME_FILE).splitlines():
         key, _, name = line.partition("=")
         if key.strip() == "InitiatorName":
             try:
-                return InitiatorReply(iqn=Iqn.parse(name.strip().lower()))
+                return InitiatorReply(iqn=Iqn.parse(name.strip()), wwpns=wwpns)
             except Fault as fault:
                 text = f"InitiatorName in {NAME_FILE}: {fault} Write it alone on its line, restart iscsid."
                 raise Fault(Code.BAD_CONFIGURATION, text, file=NAME_FILE) from None
-    return InitiatorReply()
+    return InitiatorReply(wwpns=wwpns)
 
 
 def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi.Session | Fault]:
@@ -78,11 +81,11 @@ def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi
 
 
 def _key(path: IscsiPath) -> tuple[str, str]:
-    return str(path.portal), str(path.target)
+    return str(path.portal), path.target.lower()
 
 
 def _sessions() -> dict[tuple[str, str], scsi.Session]:
-    return {(one.portal, one.target): one for one in scsi.sessions()}
+    return {(one.portal, one.target.lower()): one for one in scsi.sessions()}
 
 
 def _log_in(path: IscsiPath, deadline: float) -> bool:

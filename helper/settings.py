@@ -41,7 +41,7 @@ class Settings:
     def check(self, uid: VolumeUid, paths: tuple[IscsiPath, ...] = ()) -> None:
         """Raise `Fault(NOT_ALLOWED)` for an array that nobody has pinned here."""
         portals = {str(path.portal) for path in paths} if self.portals else set()
-        targets = {str(path.target) for path in paths} if self.targets else set()
+        targets = {path.target.lower() for path in paths} if self.targets else set()
         strange = (portals - set(self.portals)) | (targets - set(self.targets))
         if self.uid_prefixes and not uid.startswith(self.uid_prefixes):
             strange.add(uid)
@@ -108,6 +108,6 @@ def _understood(found: configparser.SectionProxy) -> Settings:
         multipath=Multipath(found.get("multipath", Settings.multipath)),
         logout=found.get("logout") == "true",
         portals=words.get("allowed_portals", ()),
-        targets=words.get("allowed_targets", ()),
+        targets=tuple(word.lower() for word in words.get("allowed_targets", ())),
         uid_prefixes=tuple(word.lower() for word in words.get("allowed_uid_prefixes", ())),
     )

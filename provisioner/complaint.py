@@ -19,9 +19,10 @@ def of_claim(claim: Object, sentence: str, *, waits: bool = False) -> Event:
     return Event(claim, "PersistentVolumeClaim", normal=False, reason=reason, message=sentence)
 
 
-def of_volume(volume: Object, sentence: str) -> Event:
-    """Return the event of a PV whose volume cannot be deleted."""
-    return Event(volume, "PersistentVolume", normal=False, reason="VolumeFailedDelete", message=sentence)
+def of_volume(volume: Object, sentence: str, *, waits: bool = False) -> Event:
+    """Return the event of a PV whose volume cannot be deleted, or `waits` and is deleted by itself."""
+    reason = "VolumeDeletionWaits" if waits else "VolumeFailedDelete"
+    return Event(volume, "PersistentVolume", normal=waits, reason=reason, message=sentence)
 
 
 def of_refusal(refusal: Refusal) -> str:

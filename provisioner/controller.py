@@ -172,7 +172,7 @@ class Controller:
             self._look(key)
         except Fault as fault:
             self._queue.trouble(key, now=fault.code in _DEAD)
-            self._complain(key, fault.sentence)
+            self._complain(key, fault.sentence, waits=fault.code is Code.VOLUME_PROTECTED)
         except Refusal as refusal:
             self._complain(key, complaint.of_refusal(refusal))
         except Away as away:
@@ -230,13 +230,13 @@ class Controller:
         if volume is not None and persistent_volume.is_ours(volume, self._provisioner):
             self._work.growth.run(claim, volume)
 
-    def _complain(self, key: Key, sentence: str) -> None:
+    def _complain(self, key: Key, sentence: str, *, waits: bool = False) -> None:
         volume = self._copies.volume(key[1]) if key[0] == VOLUME else None
         claim = self._copies.claim(key[1]) if key[0] == CLAIM else None
         if claim is not None and sentence:
-            waits = self._work.rebinding.concerns(claim)
-            self._work.events.say(complaint.of_claim(claim, sentence, waits=waits))
+            binds = self._work.rebinding.concerns(claim)
+            self._work.events.say(complaint.of_claim(claim, sentence, waits=binds))
         elif volume is not None and sentence:
-            self._work.events.say(complaint.of_volume(volume, sentence))
+            self._work.events.say(complaint.of_volume(volume, sentence, waits=waits))
         else:
             _LOG.warning("%s %s: %s", *key, sentence or "the API server refuses it for now")

@@ -111,12 +111,13 @@ class Simulator:
 
 
 def pools(text: str) -> dict[int, Pool]:
-    """Read `NAME:SIZE,...`, sizes as `100GiB`; pools lie on sites 1 and 2 in turn. ValueError."""
+    """Read `NAME:SIZE[:CATEGORY],...`, sizes as `100GiB`; pools lie on sites 1 and 2 in turn. ValueError."""
     made = {}
     for number, part in enumerate(text.split(",")):
-        match = re.fullmatch(r"([^:]+):([0-9]+)([KMGTP])iB", part)
+        match = re.fullmatch(r"([^:]+):([0-9]+)([KMGTP])iB(?::(ssa))?", part)
         if match is None:
             raise ValueError(f"a pool is written NAME:100GiB, not {part!r}")
         size = int(match[2]) * UNITS[match[3].lower() + "b"]
-        made[number] = Pool(number, match[1], size // EXTENT * EXTENT, EXTENT, site=number % 2 + 1)
+        site, category = number % 2 + 1, match[4] or ""
+        made[number] = Pool(number, match[1], size // EXTENT * EXTENT, EXTENT, site, category)
     return made

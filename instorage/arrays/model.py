@@ -71,7 +71,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Usage:
-    """What tells a fresh volume from a written one: bytes used by a thin copy, None for thick volumes."""
+    """What tells a fresh volume from a written one: bytes used by a thin copy, None when no copy is thin.
+
+    `thin`: every copy is. A thick copy that somebody added does not unsay what the thin one uses.
+    """
 
     thin: bool
     used: int | None
@@ -84,6 +87,11 @@ class Initiator:
     iqn: Iqn | None = None
     wwpns: tuple[Wwpn, ...] = ()
 
+    @property
+    def port_names(self) -> frozenset[str]:
+        """Names of its ports as they are compared (see `Host.port_names`)."""
+        return frozenset(name.casefold() for name in (*self.wwpns, *([self.iqn] if self.iqn else [])))
+
 
 @dataclass(frozen=True)
 class HostPort:
@@ -95,12 +103,35 @@ class HostPort:
 
 
 @dataclass(frozen=True)
+class Site:
+    """A site of a system that spans two, by id and name; both empty: none."""
+
+    id: str = ""
+    name: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.id or self.name)
+
+
+@dataclass(frozen=True)
 class Host:
-    """A host object of the array."""
+    """A host object of the array.
+
+    `site`: None where the firmware knows no sites. `portset` is the id of the group of addresses that it may
+    use, empty where the firmware has none. `unread` counts the ports that the array has and did not name.
+    """
 
     id: str
     name: str
     ports: tuple[HostPort, ...]
+    site: Site | None = None
+    portset: str = ""
+    unread: int = 0
+
+    @property
+    def port_names(self) -> frozenset[str]:
+        """Names of its ports as they are compared: the spelling of an IQN or WWPN means nothing."""
+        return frozenset(port.name.casefold() for port in self.ports)
 
     @property
     def logged_in(self) -> bool:
@@ -110,21 +141,33 @@ class Host:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A volume mapped to a host object; `luns` by I/O group id (equal for all but active-active volumes)."""
+    """A volume mapped to a host object; `luns` by I/O group id (equal for all but active-active volumes).
+
+    `uid` is the volume's in lower case where the array was asked by host, else empty.
+    """
 
     volume: str
     host: str
     host_id: str
     luns: tuple[tuple[str, Lun], ...]
+    uid: str = ""
 
 
 @dataclass(frozen=True)
 class IscsiTarget:
-    """A portal of an array node, its target name, and the node's I/O group id."""
+    """A portal of an array node, its target name, and the node's I/O group id.
+
+    `portset`: only hosts of that portset may use it; empty where the firmware has none.
+    """
 
     portal: Portal
     iqn: Iqn
     io_group: str
+    portset: str = ""
+
+    def open_to(self, portset: str) -> bool:
+        """Say whether a host with that portset may use it, as far as the array says."""
+        return portset in ("", self.portset) or not self.portset
 
 
 @dataclass(frozen=True)
@@ -137,14 +180,26 @@ class SanIdentity:
 
 
 @dataclass(frozen=True)
+class Protection:
+    """The array refuses to unmap or delete a volume of these pools within so many minutes after I/O."""
+
+    minutes: int
+    pools: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pool:
-    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes."""
+    """A pool; `free`, `capacity` and `extent` (what is given away at a time; 0: not said) in bytes.
+
+    `flash`: it is of flash alone, with its own ways of tiering and grains.
+    """
 
     name: str
     capacity: int
     free: int
     online: bool
     extent: int = 0
+    flash: bool = False
 
     def needed(self, before: int, after: int) -> int:
         """Return what a thick copy takes from the pool when it grows from one size to another."""

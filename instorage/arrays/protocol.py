@@ -1,9 +1,9 @@
 """The `Array` protocol: what the agent and the provisioner may ask of any array family.
 
 Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
-ARRAY_ANSWER, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time), OUTCOME_UNKNOWN
-(only after reading the state again failed too, whatever it failed of), and those named below. Snapshots and
-clones come with their own issues; their methods will stand beside these.
+ARRAY_ANSWER, ARRAY_BUSY, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time),
+OUTCOME_UNKNOWN (only after reading the state again failed too, whatever it failed of), and those named below.
+Snapshots and clones come with their own issues; their methods will stand beside these.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         IscsiTarget,
         Mapping,
         Pool,
+        Protection,
         SanIdentity,
         Usage,
         Volume,
@@ -55,10 +56,12 @@ class Array(Protocol):
         that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before.
         """
 
-    def delete_volume(self, name: VolumeName) -> bool:
+    def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
         """Delete; False when it was not there. Never by force.
 
-        VOLUME_MAPPED names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) use it.
+        `uid` is that of the volume that is meant: NOT_OURS when another one has the name now. VOLUME_MAPPED
+        names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) or a relationship use it;
+        VOLUME_PROTECTED: it has had I/O a short while ago, and goes later.
         """
 
     def grow_volume(self, name: VolumeName, size: int) -> Volume:
@@ -103,7 +106,10 @@ class Array(Protocol):
         """
 
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
-        """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone."""
+        """Return every mapping of a volume (by lsvdiskhostmap); empty also when the volume is gone.
+
+        «None» is what the array says twice, a pause apart; it may still be wrong.
+        """
 
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
         """Return what is mapped to a host object (by lshostvdiskmap)."""
@@ -116,29 +122,45 @@ class Array(Protocol):
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
-        """Unmap; False when it was not mapped to that host."""
+        """Unmap; False when it was not mapped to that host. VOLUME_PROTECTED: after a while."""
 
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
 
     def ensure_host(
-        self, initiator: Initiator, *, link: str, names: tuple[str, ...], assigned: str | None = None
+        self,
+        initiator: Initiator,
+        *,
+        link: str,
+        names: tuple[str, ...],
+        assigned: str | None = None,
+        site: str = "",
+        volume: VolumeName | None = None,
     ) -> Host:
         """Return this machine's host object, making it if there is none (architecture.md 5, «Host objects»).
 
         `names` are acceptable names, the first is given to a new one; `assigned` is what `host.objects` in
-        the configuration gives to this node. HOST_OBJECT names object, ports and the line to add. Cached:
-        costs no command when it was found before, however many hosts there are; `forget` drops the cache.
+        the configuration gives to this node, `site` what `host.site` does, by name or id. `volume`: the
+        active-active one that is to be mapped, which needs a host with a site: without a configured one it
+        is that of the volume's master. HOST_OBJECT names object, ports and the line to add. Cached for
+        minutes: costs no command when it was found before, however many hosts there are; `forget` drops the
+        cache. A refusal that took a search is given again for a minute.
         """
 
     def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
-        """Return the usable portals with their targets (cached for minutes; `forget` drops the cache)."""
+        """Return the usable portals with their targets (cached for minutes; `forget` drops the cache).
+
+        Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
+        """
 
     def san_identity(self) -> SanIdentity:
         """Return what tells this array from others on the SAN (`instoragectl pin`); not cached."""
 
     def pool(self, name: str) -> Pool | None:
         """Return a pool, None when the array says that there is none."""
+
+    def protection(self) -> Protection | None:
+        """Return whether the array keeps volumes for a while after I/O; None when it does not."""
 
     def forget(self) -> None:
         """Drop what is cached: an attach found it wrong."""

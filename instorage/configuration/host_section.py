@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from instorage.configuration.document import Scalar
 from instorage.configuration.section import plugin_directory
 from instorage.tenancy.grant import KEY_PREFIX, is_public_line
 
@@ -30,11 +31,13 @@ KEYS = (
     "nodeName",
     "namePrefix",
     "objects",
+    "site",
     "fence",
     "volumeKey",
     "directNames",
     "logout",
 )
+_SITE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._ -]{0,61}[A-Za-z0-9._-])?", re.ASCII)
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,63}", re.ASCII)
 
 
@@ -80,6 +83,7 @@ class HostSettings:
     node_name: str
     name_prefix: str
     objects: Mapping[str, str]  # node -> host object on the array
+    sites: Mapping[str, str]  # node -> site of two-site arrays, by name or id; "" for all that are not named
     fence: Fence
     logout: bool
     direct_names: tuple[str, ...] = ("*",)
@@ -111,6 +115,7 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
         node_name=host.name_of("nodeName", 253) or socket.gethostname(),
         name_prefix=host.name_of("namePrefix", 30) or "",
         objects=_objects(host),
+        sites=_sites(host),
         fence=Fence(host.word("fence", Fence.NODE_LOST, list(Fence))),
         logout=host.flag("logout", default=False),
         direct_names=_direct_names(host),
@@ -136,6 +141,21 @@ def _objects(host: Section) -> dict[str, str]:
                 f"gives the host object {name!r} to {node} and to {others[0]}: one object is one node's",
             )
     return objects
+
+
+def _sites(host: Section) -> dict[str, str]:
+    """Return the site of each node, under "" that of all: the file may be one for all hosts."""
+    if isinstance(host.present("site"), Scalar):
+        everywhere = host.concrete("site")
+        found = {"": everywhere} if everywhere else {}
+    else:
+        found = host.table("site")
+    for name in found.values():
+        if not _SITE.fullmatch(name):
+            host.fail(
+                "site", f"has {name[:80]!r}: write the site's name or id as lssite of the array shows it"
+            )
+    return found
 
 
 def _direct_names(host: Section) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class Code(StrEnum):
     ARRAY_AUTHENTICATION = "array-authentication"
     ARRAY_HOST_KEY = "array-host-key"  # the array's SSH key differs from the pinned one
     ARRAY_REFUSED = "array-refused"  # a CMMVC error without a code of its own here
+    ARRAY_BUSY = "array-busy"  # it is not well for the moment, and did nothing for as long as it was asked
     ARRAY_ANSWER = "array-answer"  # an answer that cannot be understood
     OUTCOME_UNKNOWN = "outcome-unknown"  # connection lost under a command; state must be read again
     POOL_FULL = "pool-full"
@@ -39,6 +40,7 @@ class Code(StrEnum):
     VOLUME_EXISTS = "volume-exists"  # under that name, with other properties
     VOLUME_MAPPED_ELSEWHERE = "volume-mapped-elsewhere"
     VOLUME_MAPPED = "volume-mapped"  # cannot be deleted
+    VOLUME_PROTECTED = "volume-protected"  # the array keeps it for some minutes after I/O: it goes by itself
     VOLUME_NOT_READY = "volume-not-ready"  # offline, formatting, an unfinished expansion
     HOST_OBJECT = "host-object"  # the host object on the array is not surely this machine's
     HOST_MISSING = "host-missing"

@@ -49,11 +49,15 @@ class VolumeUid(Text):
 
 
 class Iqn(Text):
-    """An iSCSI name: iqn., eui. or naa. form, at most 223 characters (RFC 7143)."""
+    """An iSCSI name: iqn., eui. or naa. form, at most 223 characters (RFC 7143).
+
+    Capitals mean the same as small letters (RFC 3722), but who logs in sends them as they are written: the
+    spelling is kept, and names are compared in lower case.
+    """
 
     __slots__ = ()
     pattern = re.compile(
-        r"(?:iqn\.[0-9]{4}-(?:0[1-9]|1[0-2])\.[a-z0-9](?:[a-z0-9.:_-]{0,210})"
+        r"(?:iqn\.[0-9]{4}-(?:0[1-9]|1[0-2])\.[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,210})"
         r"|eui\.[0-9A-Fa-f]{16}|naa\.[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?)",
         re.ASCII,
     )

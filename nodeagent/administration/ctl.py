@@ -1,7 +1,7 @@
 """`instoragectl`: the administrator's program.
 
 `pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone, `barrier`
-explains and finishes an active-active expansion that was broken off.
+explains and finishes an active-active expansion that was broken off, `arrays` says how the arrays are set up.
 `instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
 executed from there, if a provisioner is installed on this host too.
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from nodeagent.administration import barrier, pin, release
+from nodeagent.administration import arrays, barrier, pin, release
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
     _add_barrier(commands)
+    to_ask = commands.add_parser("arrays", help="say whether each array answers, and what it protects")
+    to_ask.add_argument(
+        "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
+    )
     commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
 
@@ -102,6 +106,8 @@ def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
 def _lines(given: argparse.Namespace) -> Iterator[str]:
     if given.command == "pin":
         return pin.pin(given.config, given.file, dry_run=given.dry_run)
+    if given.command == "arrays":
+        return arrays.report(given.config)
     if given.command == "barrier":
         return _barrier(given)
     volume = VolumeName.parse(given.volume)

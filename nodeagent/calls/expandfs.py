@@ -41,7 +41,7 @@ def expand(operation: Operation, request: ExpandFs) -> int:
     with operation.helper() as helper:
         operation.progress.say(f"asking array {array.name} for the volume")
         with earlier.explained(operation, helper, array.name, options.name):
-            volume = usable(array, options)
+            volume = usable(operation, array, options, grants)
             tenancy.confirm(grants, options, array.name, volume.uid)
             record = _ours(operation, helper, volume, request)
         _require_mounted(helper, volume, request.target.path)

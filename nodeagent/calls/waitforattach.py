@@ -31,6 +31,7 @@ _SURE = (  # the array said no: nothing was mapped
     Code.VOLUME_MAPPED_ELSEWHERE,
     Code.VOLUME_MISSING,
     Code.ARRAY_REFUSED,
+    Code.ARRAY_BUSY,
     Code.HOST_MISSING,
     Code.HOST_OBJECT,
     Code.ARRAY_AUTHENTICATION,
@@ -46,12 +47,12 @@ def attach(operation: Operation, options: Options) -> Attached:
     with operation.helper() as helper:
         host_lock.look(operation, helper)
         operation.progress.say(f"asking array {array.name} for the volume")
-        volume = usable(array, options)
+        volume = usable(operation, array, options, grants)
         say_degraded(operation, volume, array.name)
         tenancy.confirm(grants, options, array.name, volume.uid)
         place.require_free(operation, helper, options, volume.uid)
         operation.progress.say("asking the helper for the initiator")
-        host = own_host(operation, array, helper)
+        host = own_host(operation, array, helper, volume)
         host_lock.share(operation, helper)
         here = helper.inspect(volume.uid)
         mapping = _mapping_before(operation, array, helper, volume, host, here, options)
@@ -61,7 +62,7 @@ def attach(operation: Operation, options: Options) -> Attached:
             if 0 < here.size < volume.size:
                 operation.progress.say("resizing the device")
                 helper.rescan(rescan_request(operation, volume.uid, volume.size))
-            return bring_up(operation, array, helper, volume, mapping)
+            return bring_up(operation, array, helper, volume, mapping, host)
         return _attach_anew(operation, array, helper, volume, host, options)
 
 
@@ -84,7 +85,7 @@ def _mapping_before(
     operation.progress.say(f"asking array {array.name} where the volume is mapped")
     mappings = array.mappings(volume.name)
     mine = leftover.mapped_to(mappings, host) or leftover.confirm_unmapped(array, volume, host)
-    others = [mapping.host for mapping in mappings if mapping.host != host.name]
+    others = [mapping.host for mapping in mappings if mapping.host_id != host.id]
     if mine is None:
         operation.progress.say("taking down what is left of an older attach")
         leftover.remove(operation, helper, volume.uid, volume.name, here.mounts)
@@ -116,7 +117,7 @@ def _attach_anew(
     if not options.many_readers:
         operation.node.attachments.note(volume)
     try:
-        return bring_up(operation, array, helper, volume, mapping)
+        return bring_up(operation, array, helper, volume, mapping, host)
     except Fault as fault:
         helper.close()  # its lock too: an expansion that waits for it comes before the next who asks
         raise _rolled_back(operation, array, record, fault) from None
@@ -138,6 +139,7 @@ def _record(operation: Operation, array: Array, volume: Volume, host: Host, opti
         created=old.created if old else datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         many_readers=options.many_readers,
         target=old.target if old else None,
+        host_id=host.id,
     )
     operation.node.records.put(record)
     reached(Step.AGENT_ATTACH_RECORDED)

@@ -38,6 +38,12 @@ def assigned(host: HostSettings) -> str | None:
     return host.objects.get(host.node_name) or host.objects.get(socket.gethostname())
 
 
+def site(host: HostSettings) -> str:
+    """Return the site at which the configuration says this node is (`host.site`), empty when it does not."""
+    named = (host.node_name, socket.gethostname(), "")
+    return next((host.sites[name] for name in named if name in host.sites), "")
+
+
 def is_own(host: HostSettings, names: tuple[str, ...]) -> bool:
     """Say whether one of these host objects is this node's, as far as names tell."""
     return not {*host_names(host), assigned(host)}.isdisjoint(names)

@@ -39,6 +39,8 @@ _LOG = logging.getLogger(__name__)
 class Record:
     """One volume of ours. `host` is the host object on the array; `target` the device mount, once known.
 
+    `host_id` is that object's id: its name may be changed; empty in a record of before.
+
     `boot_id` is the boot in which it was mapped or mounted last; `created` is UTC in ISO 8601.
     """
 
@@ -54,6 +56,7 @@ class Record:
     created: str
     many_readers: bool = False
     target: str | None = None
+    host_id: str = ""
 
 
 class Records:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0
-LONGEST_SILENCE = 120.0  # kubelet's own longest pause: it would have asked again, and no longer does
+LONGEST = {Code.ARRAY_UNREACHABLE: 120.0, Code.VOLUME_PROTECTED: 60.0}  # as kubelet; it ends by itself
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
 EXPANSIONS = "expansions"
@@ -55,7 +55,7 @@ class Reconciler:
         self._rest = rest
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}
-        self._failures: dict[str, int] = {}
+        self._failures: dict[str, tuple[int, Code]] = {}  # how many in a row, and the last one's code
         self._active: dict[str, str] = {}
         self._earlier: set[str] = set()
         self._said: set[VolumeUid] = set()
@@ -222,7 +222,7 @@ class Reconciler:
             return
         try:
             with self._begin("reconciliation", record.name) as operation:
-                settling.settle(operation, record)
+                settling.settle(operation, record, again=uid in self._failures)
             self._in_order(uid)
         except Fault as fault:
             self._again(uid, f"Volume {record.name} is left over and could not be taken down", fault)
@@ -242,7 +242,6 @@ class Reconciler:
 
     def _pause(self, what: str, fault: Fault) -> float:
         """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""
-        failures = self._failures.get(what, 0) + 1
-        self._failures[what] = failures
-        longest = LONGEST_SILENCE if fault.code is Code.ARRAY_UNREACHABLE else LONGEST_PAUSE
-        return min(self._rest * 2.0 ** min(failures - 1, 10), longest)
+        failures = self._failures.get(what, (0, fault.code))[0] + 1
+        self._failures[what] = failures, fault.code
+        return min(self._rest * 2.0 ** min(failures - 1, 10), LONGEST.get(fault.code, LONGEST_PAUSE))

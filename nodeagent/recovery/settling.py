@@ -19,8 +19,11 @@ LOCK_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 
-def settle(operation: Operation, record: Record) -> None:
-    """Look at the volume under its lock; what is mounted stays. Raises what keeps it here."""
+def settle(operation: Operation, record: Record, *, again: bool = False) -> None:
+    """Look at the volume under its lock; what is mounted stays. Raises what keeps it here.
+
+    `again`: that it is taken down was said at the first attempt.
+    """
     node = operation.node
     deadline = time.monotonic() + LOCK_SECONDS
     with node.locks.held(record.name, f"reconciliation of {record.name}", operation.progress, deadline):
@@ -32,8 +35,9 @@ def settle(operation: Operation, record: Record) -> None:
                 return
             host_lock.share(operation, helper)
             where = takedown.look(operation, adoption.follow(operation, record))
-            _LOG.warning("Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
-                         record.name)  # fmt: skip
+            level = logging.DEBUG if again else logging.WARNING
+            _LOG.log(level, "Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
+                     record.name)  # fmt: skip
             takedown.take_down(operation, helper, where)
 
 

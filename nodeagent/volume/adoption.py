@@ -32,7 +32,7 @@ def adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget) -> Record 
     if found is None or found.volume.name != target.name:
         return None
     with operation.helper() as helper:
-        host = own_host(operation, found.array, helper)
+        host = own_host(operation, found.array, helper, found.volume)
     why = f"Volume {target.name} was mounted at {target.path} without a record: taken over"
     return _put(operation, _made(operation, found, host, target.path), why)
 
@@ -44,7 +44,7 @@ def recover(operation: Operation, found: Owner) -> Record | None:
     """
     array, volume = found.array, found.volume
     with operation.helper() as helper:
-        host = own_host(operation, array, helper)
+        host = own_host(operation, array, helper, volume)
     mapped = leftover.mapped_to(array.mappings(volume.name), host)
     if mapped is None and leftover.confirm_unmapped(array, volume, host) is None:
         return None
@@ -100,6 +100,7 @@ def _made(operation: Operation, found: Owner, host: Host, target: str | None) ->
         boot_id=operation.node.boot_id,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         target=target,
+        host_id=host.id,
     )
 
 

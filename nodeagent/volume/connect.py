@@ -14,7 +14,7 @@ from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
-    from instorage.arrays.model import IscsiTarget, Mapping, Volume
+    from instorage.arrays.model import Host, IscsiTarget, Mapping, Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes, Lun, VolumeUid
     from instorage.wire.verbs import AttachReply
@@ -35,28 +35,26 @@ class Attached:
 
 
 def bring_up(
-    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping, host: Host
 ) -> Attached:
     """Bring the mapped volume's device up over every portal that answers."""
     try:
-        return _connect(operation, array, helper, volume, mapping)
+        return _connect(operation, array, helper, volume, mapping, host)
     except Fault:
         array.forget()  # what is remembered of portals or host object may be what was wrong
         raise
 
 
 def _connect(
-    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping
+    operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping, host: Host
 ) -> Attached:
     luns = dict(mapping.luns)
     operation.progress.say("looking for the array's portals")
-    targets = _targets(array, volume, luns)
+    targets = _targets(array, volume, luns, host)
     report = operation.node.portals.report(target.portal for target in targets)
-    paths = tuple(
-        IscsiPath(target.portal, target.iqn, luns[target.io_group])
-        for target in targets
-        if target.portal in report.up
-    )
+    up = [target for target in targets if target.portal in report.up]
+    wanted = [IscsiPath(target.portal, target.iqn, luns[target.io_group]) for target in up]
+    paths = tuple(dict.fromkeys(wanted))  # two portsets may share an address
     operation.progress.say(f"waiting for the device over {len(paths)} paths")
     began = time.monotonic()
     reply = helper.attach(
@@ -77,8 +75,8 @@ def _connect(
     return Attached(volume.uid, reply.device, remark)
 
 
-def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTarget]:
-    """Return the portals of the volume's I/O groups; a volume is seen behind no other.
+def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> list[IscsiTarget]:
+    """Return the portals of the volume's I/O groups; a volume is seen behind no other, nor by another's.
 
     What is remembered may be from while a site was down: for a group without a portal the array is asked.
     """
@@ -86,16 +84,27 @@ def _targets(array: Array, volume: Volume, luns: dict[str, Lun]) -> list[IscsiTa
     if portals and luns.keys() - {target.io_group for target in portals}:
         array.forget()
         portals = array.iscsi_targets()
-    targets = [target for target in portals if target.io_group in luns]
-    if portals and not targets:
-        raise Fault(
-            Code.PORTAL_UNREACHABLE,
+    open_here = [target for target in portals if target.open_to(host.portset)]
+    targets = [target for target in open_here if target.io_group in luns]
+    if targets:
+        return targets
+    if open_here:
+        text = (
             f"Volume {volume.name} is in I/O group {' and '.join(luns)} of array {array.name}, whose nodes "
-            "have no iSCSI portal: configure one there, or make the volume in another I/O group or pool.",
-            volume=volume.name,
-            array=array.name,
+            "have no iSCSI portal: configure one there, or have the volume in another I/O group or pool."
         )
-    return targets
+    elif portals:
+        text = (
+            f"Host object {host.name} of array {array.name} may use the addresses of portset {host.portset} "
+            "alone, and there is none of it with a link on a node that is online: see lsip, and add one or "
+            "give the object another portset there (chhost -portset)."
+        )
+    else:
+        text = (
+            f"Array {array.name} shows no iSCSI portal with a link on a node that is online, neither by "
+            "lsportip nor by lsip: configure one, or see lsnode and the cables there."
+        )
+    raise Fault(Code.PORTAL_UNREACHABLE, text, volume=volume.name, array=array.name)
 
 
 def multipath(operation: Operation) -> Multipath:

@@ -33,7 +33,7 @@ def anything(here: InspectReply) -> bool:
 
 def mapped_to(mappings: Iterable[Mapping], host: Host) -> Mapping | None:
     """Return the mapping to `host`."""
-    return next((mapping for mapping in mappings if mapping.host == host.name), None)
+    return next((mapping for mapping in mappings if mapping.host_id == host.id), None)
 
 
 def confirm_unmapped(array: Array, volume: Volume, host: Host) -> Mapping | None:

@@ -26,6 +26,7 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     write             volume, data: as a host does, to both sites where a relationship is synchronised
     compare           volume, other: are their contents equal, byte by byte -> equal, and both contents
     replication       volume, state, [primary]: put an active-active relationship into another state
+    relate            volume, other: a remote copy relationship between two plain vdisks
     copied            volume: let its background copy end now
     vdisk-status      volume, status: online, degraded or offline
     snapshot          volume, target: a LocalCopy map between two vdisks

@@ -24,6 +24,7 @@ class Contents:
         return {
             "compare": self.compare,
             "copied": self.copied,
+            "relate": self.relate,
             "replication": self.replication,
             "snapshot": self.snapshot,
             "vdisk-status": self.status,
@@ -46,6 +47,16 @@ class Contents:
             raise ValueError(f"no state {state} with the primary {primary!r}")
         self._change(lambda now: self._put(now, _relationship(now, volume), state, primary))
 
+    def relate(self, volume: str, other: str) -> None:
+        """Have an administrator make a remote copy relationship between two plain vdisks."""
+
+        def related(state: State) -> State:
+            master, aux = _vdisk(state, volume), _vdisk(state, other)
+            name = replication.new_name(state)
+            return state.with_relationship(Relationship(master.id, name, master.id, aux.id, kind="sync"))
+
+        self._change(related)
+
     def copied(self, volume: str) -> None:
         """End the background copy of a relationship."""
         self._change(lambda state: replication.copied(state, _relationship(state, volume)))
@@ -63,7 +74,8 @@ class Contents:
         source = replication.sides(state, relationship)[0] if relationship else vdisk
         if availability.vdisk_status(state, self._engine.topology, source) == "offline":
             raise ValueError(f"{vdisk.name} is offline")
-        return replication.written(state, vdisk, data)
+        state = replication.written(state, vdisk, data)
+        return state.with_vdisk(replace(state.vdisks[vdisk.id], used_at=self._engine.context().sensors.now()))
 
     def _put(self, state: State, relationship: Relationship, kind: str, primary: str) -> State:
         changed = replace(relationship, state=kind, primary=primary or relationship.primary)
@@ -79,8 +91,7 @@ class Contents:
 
 def _with_map(state: State, source: int, target: int) -> State:
     map_id = free_id(state.lcmaps)
-    made = LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=False)
-    return replace(state, lcmaps={**state.lcmaps, map_id: made})
+    return state.with_lcmap(LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=False))
 
 
 def _vdisk(state: State, key: str) -> Vdisk:

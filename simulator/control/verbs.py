@@ -15,6 +15,8 @@ from simulator.operations.growing import resized
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WWPN_DIGITS = 16
+
 
 class Verbs:
     """Carries orders out; each method takes the order's fields and returns what JSON can say."""
@@ -70,7 +72,8 @@ class Verbs:
 
     def logins(self, port: str, nodes: list[int]) -> None:
         """Say to which nodes a port (IQN or WWPN) is logged in."""
-        self._engine.logins = self._engine.logins | {port: nodes}
+        name = port.upper() if len(port) == WWPN_DIGITS else port.lower()
+        self._engine.logins = self._engine.logins | {name: nodes}
 
     def used(self, volume: str, bytes: int) -> None:  # noqa: A002
         """Say how much of a thin volume is written."""

@@ -6,10 +6,23 @@ from dataclasses import dataclass
 from simulator.language.arguments import Arguments, Syntax
 from simulator.language.tables import Detail, Table
 from simulator.model.context import Change, Context
-from simulator.operations import growing, hostmaps, hosts, relationships, vdisks, volumes
+from simulator.operations import (
+    copies,
+    growing,
+    hostmaps,
+    hosts,
+    lcmaps,
+    moving,
+    properties,
+    relationships,
+    vdisks,
+    volumes,
+)
+from simulator.views import addresses, fabric
 from simulator.views import copies as copy_views
 from simulator.views import hosts as host_views
 from simulator.views import pools as pool_views
+from simulator.views import progress as progress_views
 from simulator.views import system as system_views
 from simulator.views import vdisks as vdisk_views
 
@@ -20,47 +33,65 @@ QUERY_PREFIX = "mcsinq"
 OPERATION_PREFIX = "mcsop"
 
 QUERIES: dict[str, tuple[Syntax, Query]] = {
-    "lsfabric": (host_views.LSFABRIC, host_views.lsfabric),
+    "lsfabric": (fabric.LSFABRIC, fabric.lsfabric),
     "lsguicapabilities": (system_views.LIST, system_views.lsguicapabilities),
     "lshost": (host_views.LSHOST, host_views.lshost),
     "lshostvdiskmap": (host_views.LSHOSTVDISKMAP, host_views.lshostvdiskmap),
     "lsiogrp": (system_views.LIST, system_views.lsiogrp),
+    "lsip": (system_views.LIST, addresses.lsip),
     "lsiscsiauth": (host_views.LSISCSIAUTH, host_views.lsiscsiauth),
     "lslcmap": (copy_views.LSLCMAP, copy_views.lslcmap),
     "lslicense": (system_views.LIST, system_views.lslicense),
     "lsmdiskgrp": (pool_views.LSMDISKGRP, pool_views.lsmdiskgrp),
+    "lsmigrate": (progress_views.LSMIGRATE, progress_views.lsmigrate),
     "lsnode": (system_views.LIST, system_views.lsnode),
     "lsnodecanister": (system_views.LIST, system_views.lsnode),
     "lspartnership": (system_views.LIST, system_views.lspartnership),
-    "lsportfc": (system_views.LIST, system_views.lsportfc),
-    "lsportip": (system_views.LIST, system_views.lsportip),
+    "lsportethernet": (system_views.LIST, addresses.lsportethernet),
+    "lsportfc": (system_views.LIST, fabric.lsportfc),
+    "lsportip": (system_views.LIST, addresses.lsportip),
+    "lsportset": (system_views.LIST, addresses.lsportset),
     "lsrcrelationship": (copy_views.LSRCRELATIONSHIP, copy_views.lsrcrelationship),
     "lssite": (system_views.LIST, system_views.lssite),
     "lssystem": (system_views.LSSYSTEM, system_views.lssystem),
+    "lstargetportfc": (system_views.LIST, fabric.lstargetportfc),
     "lsvdisk": (vdisk_views.LSVDISK, vdisk_views.lsvdisk),
     "lsvdiskcopy": (vdisk_views.LSVDISKCOPY, vdisk_views.lsvdiskcopy),
     "lsvdiskhostmap": (host_views.LSVDISKHOSTMAP, host_views.lsvdiskhostmap),
     "lsvdisklcmappings": (copy_views.LSVDISKLCMAPPINGS, copy_views.lsvdisklcmappings),
-    "lsvdisksyncprogress": (vdisk_views.LSVDISKSYNCPROGRESS, vdisk_views.lsvdisksyncprogress),
+    "lsvdisksyncprogress": (progress_views.LSVDISKSYNCPROGRESS, progress_views.lsvdisksyncprogress),
 }
 
 OPERATIONS: dict[str, tuple[Syntax, Operation]] = {
     "addhostport": (hosts.ADDHOSTPORT, hosts.addhostport),
-    "addvdiskaccess": (relationships.VDISKACCESS, relationships.addvdiskaccess),
+    "addvdiskaccess": (moving.VDISKACCESS, moving.addvdiskaccess),
+    "addvdiskcopy": (copies.ADDVDISKCOPY, copies.addvdiskcopy),
+    "chhost": (hosts.CHHOST, hosts.chhost),
+    "chlcmap": (lcmaps.CHLCMAP, lcmaps.chlcmap),
     "chrcrelationship": (relationships.CHRCRELATIONSHIP, relationships.chrcrelationship),
+    "chvdisk": (properties.CHVDISK, properties.chvdisk),
     "expandvdisksize": (growing.EXPANDVDISKSIZE, growing.expandvdisksize),
     "mkhost": (hosts.MKHOST, hosts.mkhost),
+    "migratevdisk": (moving.MIGRATEVDISK, moving.migratevdisk),
+    "mklcmap": (lcmaps.MKLCMAP, lcmaps.mklcmap),
     "mkrcrelationship": (relationships.MKRCRELATIONSHIP, relationships.mkrcrelationship),
     "mkvdisk": (vdisks.MKVDISK, vdisks.mkvdisk),
     "mkvdiskhostmap": (hostmaps.MKVDISKHOSTMAP, hostmaps.mkvdiskhostmap),
     "mkvolume": (volumes.MKVOLUME, volumes.mkvolume),
+    "movevdisk": (moving.MOVEVDISK, moving.movevdisk),
+    "prestartlcmap": (lcmaps.PRESTARTLCMAP, lcmaps.prestartlcmap),
     "rmhost": (hosts.RMHOST, hosts.rmhost),
+    "rmlcmap": (lcmaps.RMLCMAP, lcmaps.rmlcmap),
     "rmrcrelationship": (relationships.RMRCRELATIONSHIP, relationships.rmrcrelationship),
     "rmvdisk": (vdisks.RMVDISK, vdisks.rmvdisk),
-    "rmvdiskaccess": (relationships.VDISKACCESS, relationships.rmvdiskaccess),
+    "rmvdiskaccess": (moving.VDISKACCESS, moving.rmvdiskaccess),
+    "rmvdiskcopy": (copies.RMVDISKCOPY, copies.rmvdiskcopy),
     "rmvdiskhostmap": (hostmaps.RMVDISKHOSTMAP, hostmaps.rmvdiskhostmap),
     "rmvolume": (volumes.RMVOLUME, volumes.rmvolume),
+    "splitvdiskcopy": (copies.SPLITVDISKCOPY, copies.splitvdiskcopy),
+    "startlcmap": (lcmaps.STARTLCMAP, lcmaps.startlcmap),
     "startrcrelationship": (relationships.STARTRCRELATIONSHIP, relationships.startrcrelationship),
+    "stoplcmap": (lcmaps.STOPLCMAP, lcmaps.stoplcmap),
     "switchrcrelationship": (relationships.SWITCHRCRELATIONSHIP, relationships.switchrcrelationship),
 }
 

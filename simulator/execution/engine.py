@@ -19,7 +19,8 @@ from simulator.language.tables import render
 from simulator.model import availability
 from simulator.model.capacity import Usage
 from simulator.model.context import Change, Context, Sensors, Step
-from simulator.model.replication import settled
+from simulator.model.copying import settled as copies_settled
+from simulator.model.replication import settled as relationships_settled
 from simulator.model.state import State
 from simulator.model.store import Store
 from simulator.model.topology import Topology
@@ -50,7 +51,8 @@ class Engine:
     @property
     def state(self) -> State:
         """The state of this moment; never changes in place."""
-        return settled(self._state, time.time())
+        now = time.time()
+        return copies_settled(relationships_settled(self._state, now), now)
 
     def run(self, command: Named) -> str:
         """Run one command and return its stdout; raises ArrayError."""

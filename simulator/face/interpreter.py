@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from simulator.execution.commands import Named, recognise
+from simulator.execution.commands import OPERATION_PREFIX, QUERY_PREFIX, Named, recognise
 from simulator.execution.engine import DataPlaneRefusedError, Engine
 from simulator.face.shell import Invocation, ShellSyntaxError, When, split
 from simulator.instruments.counters import Counters
@@ -56,7 +56,7 @@ class Interpreter:
         if command is None:
             self._counters.happened("unknown_commands")
             return Answer(
-                stderr=f"rbash: {invocation.words[0]} is not a recognized command\n", status=UNKNOWN
+                stderr=f"rbash: {_called(invocation.words)} is not a recognized command\n", status=UNKNOWN
             )
         line, started = " ".join(invocation.words), time.time()
         self._counters.enter("running")
@@ -98,6 +98,12 @@ class Interpreter:
         stderr += f"{ArrayError(fault.warning)}\n"
         status = self._engine.dialect.warning_status
         return Answer("" if status else answer.stdout, stderr, status)
+
+
+def _called(words: tuple[str, ...]) -> str:
+    """Return the command that these words call: what comes after the prefix, if anything does."""
+    prefixed = words[0] in (QUERY_PREFIX, OPERATION_PREFIX) and len(words) > 1
+    return words[1] if prefixed else words[0]
 
 
 def _due(invocation: Invocation, status: int) -> bool:

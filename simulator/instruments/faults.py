@@ -2,8 +2,10 @@
 
 import random
 import threading
+import time
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any
 
 BREAKS = ("connection", "channel", "silence")
@@ -14,7 +16,8 @@ class Fault:
     """One fault and the commands that it meets.
 
     command: pattern of command names (`mk*`); match: text that the command line must contain; skip: how many
-    matching commands go unharmed first; times: how many are met (0: all until cleared).
+    matching commands go unharmed first; times: how many are met (0: all until cleared); seconds: all that
+    come so soon after the fault was ordered are met, and none later.
     delay, jitter: seconds to wait before the work (jitter: random extra); delay_after: after it.
     error: code to fail with, without doing the work; text: its text; empty: answer nothing, successfully,
     without doing the work; noise: text on stderr of an answer that is otherwise right; warning: `CMMVC...W`
@@ -26,6 +29,7 @@ class Fault:
     match: str = ""
     skip: int = 0
     times: int = 1
+    seconds: float = 0.0
     delay: float = 0.0
     jitter: float = 0.0
     delay_after: float = 0.0
@@ -58,6 +62,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: dict[int, Fault] = {}
+        self._until: dict[int, float] = {}
         self._next = 1
         self._cleared = threading.Event()
 
@@ -66,6 +71,8 @@ class Faults:
         with self._lock:
             number, self._next = self._next, self._next + 1
             self._faults[number] = new
+            if new.seconds:
+                self._until[number] = time.monotonic() + new.seconds
         return number
 
     def clear(self, number: int | None = None) -> None:
@@ -73,8 +80,10 @@ class Faults:
         with self._lock:
             if number is not None:
                 self._faults.pop(number, None)
+                self._until.pop(number, None)
                 return
             self._faults.clear()
+            self._until.clear()
             self._cleared.set()
             self._cleared = threading.Event()
 
@@ -89,11 +98,16 @@ class Faults:
             self._cleared.wait(seconds)
 
     def _meets(self, number: int, candidate: Fault, command: str, line: str) -> bool:
+        if time.monotonic() >= self._until.get(number, inf):
+            del self._faults[number], self._until[number]
+            return False
         if not fnmatchcase(command, candidate.command) or candidate.match not in line:
             return False
         if candidate.skip:
             self._faults[number] = replace(candidate, skip=candidate.skip - 1)
             return False
+        if candidate.seconds:
+            return True
         if candidate.times == 1:
             del self._faults[number]
         elif candidate.times:

@@ -80,8 +80,8 @@ def allocated(vdisk: Vdisk, copy: Copy, extent: int, usage: Usage) -> int:
 
 
 def copies_in(state: State, pool: Pool) -> list[tuple[Vdisk, Copy]]:
-    """Every copy that lives in a pool, with its vdisk."""
-    return [(v, c) for v in state.vdisks.values() for c in v.copies if c.pool == pool.id]
+    """Every copy that lives in a pool or is being migrated to it, with its vdisk."""
+    return [(v, c) for v in state.vdisks.values() for c in v.copies if pool.id in (c.pool, c.target)]
 
 
 def free(state: State, pool: Pool, usage: Usage) -> int:

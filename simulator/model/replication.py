@@ -74,6 +74,5 @@ def with_change_maps(state: State, vdisk: int, change: int) -> State:
     """Return the state with the two LocalCopy maps between a vdisk and its change volume."""
     for source, target in ((vdisk, change), (change, vdisk)):
         map_id = free_id(state.lcmaps)
-        made = LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=True)
-        state = replace(state, lcmaps={**state.lcmaps, map_id: made})
+        state = state.with_lcmap(LocalCopyMap(map_id, f"lcmap{map_id}", source, target, rc_controlled=True))
     return state

@@ -1,154 +1,39 @@
-"""What the array remembers: pools, vdisks with their copies, hosts, host mappings, copy maps, relationships.
+"""Everything that the array remembers, at one moment; `records.py` has the records.
 
-Records are frozen and a `State` is never changed in place: an operation returns a new one, so readers need
-no lock and a failed operation leaves nothing to take back. Sizes are bytes.
+A `State` is never changed in place: an operation returns a new one, so readers need no lock and a failed
+operation leaves nothing to take back.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar
 
-THICK = -1
+from simulator.model.records import (
+    THICK,
+    Copy,
+    Host,
+    HostMap,
+    LocalCopyMap,
+    Pool,
+    Port,
+    Relationship,
+    Vdisk,
+)
 
-
-@dataclass(frozen=True)
-class Pool:
-    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2."""
-
-    id: int
-    name: str
-    capacity: int
-    extent: int
-    site: int
-
-
-@dataclass(frozen=True)
-class Copy:
-    """One copy of a vdisk in one pool.
-
-    `rsize` is the real capacity a thin copy begins with (its contingency), or THICK; `warning` is a
-    percentage (0: none), `grain` KiB (0 when thick or compressed). `status` is online or offline, `progress`
-    how much of it is synchronised (percent).
-    """
-
-    id: int
-    pool: int
-    rsize: int = THICK
-    autoexpand: bool = False
-    warning: int = 0
-    grain: int = 0
-    compressed: bool = False
-    intier: str = "on"
-    status: str = "online"
-    progress: int = 100
-
-    @property
-    def thin(self) -> bool:
-        """True when the copy allocates as it is written, compressed copies included."""
-        return self.rsize != THICK
-
-
-@dataclass(frozen=True)
-class Vdisk:
-    """A vdisk: plain, or one of the four of an active-active volume (`function` says which).
-
-    `volume` is the vdisk id of the volume's master (its own id when plain), `access` the I/O groups through
-    which hosts reach it, `formatted_at` the wall clock second at which background formatting ends. `content`
-    is the data as far as they matter here: what was written (control verb `write`), one after the other.
-    """
-
-    id: int
-    name: str
-    size: int
-    iogrp: int
-    uid: str
-    copies: tuple[Copy, ...]
-    volume: int
-    function: str = ""
-    access: tuple[int, ...] = ()
-    sync_rate: int = 50
-    formatted_at: float = 0.0
-    status: str = "online"
-    content: str = ""
-
-    @property
-    def change(self) -> bool:
-        """True for the change volumes of an active-active volume."""
-        return self.function.endswith("_change")
-
-    def formatting(self, now: float) -> bool:
-        """Tell whether a thick vdisk is still being formatted at this wall clock second."""
-        return self.formatted_at > now
-
-
-@dataclass(frozen=True)
-class Port:
-    """A host's port: `kind` is iscsi, fc or nvme; `name` an IQN, 16 upper-case hex digits, or an NQN."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Host:
-    """A host object; `site` 0 means none; `next_lun` only counts when LUN numbers rest before re-use."""
-
-    id: int
-    name: str
-    ports: tuple[Port, ...]
-    site: int = 0
-    type: str = "generic"
-    next_lun: int = 0
-
-    def names(self, kind: str) -> list[str]:
-        """Port names of one kind."""
-        return [port.name for port in self.ports if port.kind == kind]
-
-
-@dataclass(frozen=True)
-class HostMap:
-    """A vdisk shown to a host under one SCSI id (LUN number), in every I/O group of the vdisk's access."""
-
-    host: int
-    vdisk: int
-    lun: int
-
-
-@dataclass(frozen=True)
-class LocalCopyMap:
-    """A LocalCopy map from one vdisk to another; those of an active-active volume are `rc_controlled`."""
-
-    id: int
-    name: str
-    source: int
-    target: int
-    rc_controlled: bool
-
-
-@dataclass(frozen=True)
-class Relationship:
-    """An active-active relationship: its id is the master vdisk's; all members are vdisk ids.
-
-    `state` is one of `replication.STATES`; while it is copying, `begun` and `until` are the wall clock
-    seconds at which the background copy began and ends. A relationship just made has no change volumes.
-    """
-
-    id: int
-    name: str
-    master: int
-    aux: int
-    master_change: int | None = None
-    aux_change: int | None = None
-    state: str = "consistent_synchronized"
-    primary: str = "master"
-    begun: float = 0.0
-    until: float = 0.0
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """The vdisk ids of its two or four members, in the order of the functions."""
-        found = (self.master, self.aux, self.master_change, self.aux_change)
-        return tuple(member for member in found if member is not None)
-
+__all__ = [
+    "THICK",
+    "Copy",
+    "Host",
+    "HostMap",
+    "LocalCopyMap",
+    "Pool",
+    "Port",
+    "Relationship",
+    "State",
+    "Vdisk",
+    "find",
+    "free_id",
+]
 
 Record = TypeVar("Record", Pool, Vdisk, Host, LocalCopyMap, Relationship)
 
@@ -170,9 +55,18 @@ class State:
     down: frozenset[int] = frozenset()
     nodes: dict[int, str] = field(default_factory=dict)
 
+    @cached_property
+    def moving(self) -> tuple[Vdisk, ...]:
+        """Vdisks of which a copy is being migrated; looked for once a state."""
+        return tuple(v for v in self.vdisks.values() if any(c.target is not None for c in v.copies))
+
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""
         return replace(self, vdisks={**self.vdisks, vdisk.id: vdisk})
+
+    def with_lcmap(self, lcmap: LocalCopyMap) -> "State":
+        """Return a state in which this LocalCopy map is new or changed."""
+        return replace(self, lcmaps={**self.lcmaps, lcmap.id: lcmap})
 
     def with_relationship(self, relationship: Relationship) -> "State":
         """Return a state in which this relationship is new or changed."""

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 
 SITES = {1: "site1", 2: "site2", 3: "site3"}
 IO_GROUPS = {0: "io_grp0", 1: "io_grp1", 2: "io_grp2", 3: "io_grp3", 4: "recovery_io_grp"}
+PORTSETS = {0: "host", 1: "replication", 4: "host"}  # by id; they are called portsetN
 PORTALS = {1: "10.9.0.1:3260", 2: "10.9.1.1:3260"}
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node canister; `portal` is `address:port` or empty when its iSCSI port is not configured."""
+    """A node canister; `portal` is `address:port` or empty when its iSCSI port is not configured.
+
+    `address_6`: an IPv6 address that the same port has besides; `portset` the one of its addresses.
+    """
 
     id: int
     name: str
@@ -23,6 +27,8 @@ class Node:
     iqn: str
     wwnn: str
     portal: str = ""
+    address_6: str = ""
+    portset: int = 0
 
     @property
     def address(self) -> str:
@@ -32,12 +38,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Topology:
-    """Name and hardware of the system; `portals` maps node ids to `address:port`."""
+    """Name and hardware of the system; `portals` maps node ids to `address:port`.
+
+    `addresses_6` and `portsets` (with the dialect of that name) map node ids to what `Node` has of them.
+    """
 
     name: str = "mcs1"
     portals: dict[int, str] = field(default_factory=lambda: dict(PORTALS))
     iqn_base: str = ""
     uid_prefix: str = ""
+    addresses_6: dict[int, str] = field(default_factory=dict)
+    portsets: dict[int, int] = field(default_factory=dict)
 
     @property
     def system_id(self) -> str:
@@ -57,6 +68,8 @@ class Topology:
                 iqn=f"{base}.node{n}",
                 wwnn=f"500507680{self.system_id[:6]}{n}",
                 portal=self.portals.get(n, ""),
+                address_6=self.addresses_6.get(n, ""),
+                portset=self.portsets.get(n, 0),
             )
             for n in (1, 2, 3, 4)
         ]

@@ -12,7 +12,10 @@ EXPANDVDISKSIZE = syntax("size= unit=", needs_object=True)
 
 
 def expandvdisksize(context: Context, arguments: Arguments) -> Change:
-    """Add `-size` to a plain vdisk; refused while formatting, in a copy map or in a relationship."""
+    """Add `-size` to a plain vdisk; refused while formatting, in a copy map or in a relationship.
+
+    Also while a copy is not synchronised (the code is inferred).
+    """
     state = context.state
     more = size_in_bytes(arguments.require("size"), arguments.get("unit"))
     vdisk = find(state.vdisks, arguments.object or "")
@@ -20,12 +23,15 @@ def expandvdisksize(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5753E")
     if vdisk.formatting(context.sensors.now()):
         raise ArrayError("CMMVC8587E")
+    if not all(copy.synchronized(context.sensors.now()) for copy in vdisk.copies):
+        raise ArrayError("CMMVC6357E")
     if state.relationship_of(vdisk) is not None:
         raise ArrayError("CMMVC5838E")
     if state.lcmaps_of(vdisk):
         raise ArrayError("CMMVC5837E")
     change = resized(context, vdisk, vdisk.size + more)
-    require_space(change.state, {copy.pool for copy in vdisk.copies}, context.usage, "CMMVC5860E")
+    pools = {copy.pool for copy in vdisk.copies} | {c.target for c in vdisk.copies if c.target is not None}
+    require_space(change.state, pools, context.usage, "CMMVC5860E")
     return change
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.model.context import Change, Context, Step
+from simulator.model.protection import require_idle
 from simulator.model.state import Host, HostMap, State, Vdisk, find
 from simulator.operations.hosts import hide, show
 
@@ -19,6 +20,8 @@ def mkvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     vdisk, host = _vdisk(state, arguments.object), _host(state, arguments.require("host"))
     if vdisk.function in ("aux", "master_change", "aux_change"):
         raise ArrayError("CMMVC5753E")  # only the master of an active-active volume is a candidate
+    if vdisk.function == "master" and not host.site and _wants_site(context):
+        raise ArrayError("CMMVC9999E", host.name)
     existing = state.maps_of_vdisk(vdisk)
     if any(m.host == host.id for m in existing):
         raise ArrayError("CMMVC5878E")
@@ -28,6 +31,7 @@ def mkvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     steps = show(context, vdisk.uid, vdisk.size, vdisk.access, host.names("iscsi"), lun)
     state = state.with_hostmap(HostMap(host.id, vdisk.id, lun))
     state = state.with_host(replace(host, next_lun=max(host.next_lun, lun + 1)))
+    state = state.with_vdisk(replace(vdisk, used_at=context.sensors.now()))
     return Change(state, tuple(steps), f"Virtual Disk to Host map, id [{lun}], successfully created\n")
 
 
@@ -38,6 +42,7 @@ def rmvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     gone = [m for m in state.maps_of_vdisk(vdisk) if m.host == host.id]
     if not gone:
         raise ArrayError("CMMVC5842E")
+    require_idle(context, [vdisk])
     return Change(state.without_hostmaps(gone), unmapping(state, gone))
 
 
@@ -48,6 +53,26 @@ def unmapping(state: State, gone: list[HostMap]) -> tuple[Step, ...]:
         vdisk, host = state.vdisks[mapping.vdisk], state.hosts[mapping.host]
         steps += hide(vdisk.uid, vdisk.size, host.names("iscsi"), mapping.lun)
     return tuple(steps)
+
+
+def reached(context: Context, vdisk: Vdisk, groups: set[int]) -> Change:
+    """Return the change that lets hosts reach a vdisk through these I/O groups, and through no other."""
+    portals = {node.iogrp for node in context.topology.iscsi_nodes()}
+    before, after = bool(portals & set(vdisk.access)), bool(portals & groups)
+    changed = replace(vdisk, access=tuple(sorted(groups)))
+    steps: list[Step] = []
+    for mapping in context.state.maps_of_vdisk(vdisk) if before is not after else []:
+        names = context.state.hosts[mapping.host].names("iscsi")
+        if after:
+            steps += show(context, vdisk.uid, vdisk.size, changed.access, names, mapping.lun)
+        else:
+            steps += hide(vdisk.uid, vdisk.size, names, mapping.lun)
+    return Change(context.state.with_vdisk(changed), tuple(steps))
+
+
+def _wants_site(context: Context) -> bool:
+    """Tell whether this firmware knows sites and wants each host of an active-active volume at one."""
+    return context.dialect.host_site and context.dialect.columns != "old"
 
 
 def _vdisk(state: State, key: str | None) -> Vdisk:

@@ -1,4 +1,4 @@
-"""Operations on active-active relationships and on access: what the steps of an expansion do (7.6, 8 rule 4).
+"""Operations on active-active relationships: what the steps of an expansion do (7.6, 8 rule 4).
 
 The codes for different sizes and for a change volume that cannot be one are not in the fact base: inferred.
 """
@@ -10,14 +10,12 @@ from simulator.language.codes import ArrayError
 from simulator.model import replication
 from simulator.model.context import Change, Context
 from simulator.model.state import Relationship, State, Vdisk, find
-from simulator.operations.vdisks import iogroup
 
 MKRCRELATIONSHIP = syntax("master= aux= cluster= name= sync activeactive async", takes_object=False)
 RMRCRELATIONSHIP = syntax("force", needs_object=True)
 CHRCRELATIONSHIP = syntax("masterchange= auxchange=", needs_object=True)
 STARTRCRELATIONSHIP = syntax("force primary=", needs_object=True)
 SWITCHRCRELATIONSHIP = syntax("primary=", needs_object=True)
-VDISKACCESS = syntax("iogrp=", needs_object=True)
 
 
 def mkrcrelationship(context: Context, arguments: Arguments) -> Change:
@@ -111,23 +109,6 @@ def switchrcrelationship(context: Context, arguments: Arguments) -> Change:
     if relationship.state != replication.SYNCHRONIZED:
         raise ArrayError("CMMVC5982E")
     return Change(context.state.with_relationship(replace(relationship, primary=primary)))
-
-
-def addvdiskaccess(context: Context, arguments: Arguments) -> Change:
-    """Let hosts reach a vdisk through further I/O groups."""
-    return _access(context, arguments, add=True)
-
-
-def rmvdiskaccess(context: Context, arguments: Arguments) -> Change:
-    """Take I/O groups from a vdisk's access; its own stays."""
-    return _access(context, arguments, add=False)
-
-
-def _access(context: Context, arguments: Arguments, *, add: bool) -> Change:
-    named = {iogroup(context.topology, part) for part in arguments.require("iogrp").split(":")}
-    vdisk = _vdisk(context.state, arguments.object, "CMMVC5753E")
-    groups = set(vdisk.access) | named if add else set(vdisk.access) - named | {vdisk.iogrp}
-    return Change(context.state.with_vdisk(replace(vdisk, access=tuple(sorted(groups)))))
 
 
 def _begun(context: Context, relationship: Relationship) -> Relationship:

@@ -6,6 +6,7 @@ from simulator.language.arguments import Arguments, syntax, valid_name
 from simulator.language.codes import ArrayError
 from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.model.context import Change, Context, Step
+from simulator.model.protection import require_idle
 from simulator.model.state import THICK, Copy, Pool, State, Vdisk, find, free_id
 from simulator.model.topology import IO_GROUPS, Topology
 from simulator.operations.hostmaps import unmapping
@@ -44,7 +45,9 @@ def mkvdisk(context: Context, arguments: Arguments) -> Change:
     pools = pools_named(state, arguments.require("mdiskgrp"))
     if str(len(pools)) != (arguments.get("copies") or "1"):
         raise ArrayError("CMMVC5711E", arguments.get("copies") or "1")
-    kind = _provisioning(arguments, size)
+    if any(pool.category == "ssa" for pool in pools):
+        refuse_tiers(arguments)
+    kind = provisioning(arguments, size)
     vdisk_id = free_id(state.vdisks)
     group = arguments.get("iogrp")
     iogrp = iogroup(topology, group) if group is not None else default_iogroup(context, pools[0])
@@ -57,12 +60,19 @@ def mkvdisk(context: Context, arguments: Arguments) -> Change:
         copies=tuple(kind.copy(number, pool) for number, pool in enumerate(pools)),
         volume=vdisk_id,
         access=_access(topology, arguments.get("accessiogrp"), iogrp),
-        sync_rate=_sync_rate(arguments.get("syncrate")),
+        sync_rate=sync_rate(arguments.get("syncrate")),
         formatted_at=_formatted_at(context, arguments, kind),
     )
     new = replace(state.with_vdisk(vdisk), uids=state.uids + 1)
     require_space(new, {pool.id for pool in pools}, context.usage)
     return Change(new, text=f"Virtual Disk, id [{vdisk_id}], successfully created\n")
+
+
+def refuse_tiers(arguments: Arguments) -> None:
+    """Refuse what a pool of flash alone does not take (inferred: the vendor's driver leaves it out)."""
+    for flag in ("intier", "grainsize"):
+        if arguments.get(flag) is not None:
+            raise ArrayError("CMMVC5709E", f"-{flag}")
 
 
 def rmvdisk(context: Context, arguments: Arguments) -> Change:
@@ -72,8 +82,9 @@ def rmvdisk(context: Context, arguments: Arguments) -> Change:
     if vdisk is None:
         raise ArrayError("CMMVC5753E")
     entangled = bool(state.maps_of_vdisk(vdisk) or state.lcmaps_of(vdisk))
-    if vdisk.function or (entangled and not arguments.has("force")):
+    if vdisk.function or state.relationship_of(vdisk) or (entangled and not arguments.has("force")):
         raise ArrayError("CMMVC5840E")
+    require_idle(context, [vdisk])
     return removal(state, [vdisk])
 
 
@@ -134,7 +145,8 @@ def _access(topology: Topology, text: str | None, iogrp: int) -> tuple[int, ...]
     return tuple(sorted(groups | {iogrp}))
 
 
-def _provisioning(arguments: Arguments, size: int) -> Provisioning:
+def provisioning(arguments: Arguments, size: int) -> Provisioning:
+    """Return how a copy of `size` bytes allocates; 5707E, 5711E, 5713E."""
     arguments.exclude("compressed", "grainsize")
     rsize, unit = arguments.get("rsize"), arguments.get("unit")
     intier = arguments.get("intier") or "on"
@@ -165,7 +177,8 @@ def grain_size(text: str | None) -> int:
     return GRAINS[text]
 
 
-def _sync_rate(text: str | None) -> int:
+def sync_rate(text: str | None) -> int:
+    """Return the -syncrate (0 to 100), 50 when none is given; 5711E."""
     if text is None:
         return 50
     if not text.isdigit() or int(text) > 100:

@@ -11,6 +11,7 @@ from simulator.language.codes import ArrayError
 from simulator.model import replication
 from simulator.model.capacity import percentage, real_size, require_space, size_in_bytes
 from simulator.model.context import Change, Context
+from simulator.model.protection import require_idle
 from simulator.model.state import (
     THICK,
     Copy,
@@ -28,6 +29,7 @@ from simulator.operations.vdisks import (
     iogroup,
     new_name,
     pools_named,
+    refuse_tiers,
     removal,
 )
 
@@ -50,6 +52,8 @@ def mkvolume(context: Context, arguments: Arguments) -> Change:
     copy = _copy(arguments, size)
     master_id = free_id(state.vdisks)
     name = new_name(state, arguments, master_id)
+    if any(pool.category == "ssa" for pool in pools):
+        refuse_tiers(arguments)
     across_sites = len({pool.site for pool in pools}) == 2
     if across_sites:
         new = _active_active(context, name, size, pools, groups, copy)
@@ -73,6 +77,7 @@ def rmvolume(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5840E")
     if copied and not arguments.has("removelcmaps"):
         raise ArrayError("CMMVC5840E")
+    require_idle(context, members)
     return removal(state, members)
 
 

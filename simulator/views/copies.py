@@ -2,9 +2,10 @@
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
+from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
 from simulator.model import availability, replication
 from simulator.model.context import Context
+from simulator.model.copying import copied_percent
 from simulator.model.state import LocalCopyMap, Relationship, find
 
 LSLCMAP = syntax(QUERY + "gui")
@@ -35,10 +36,10 @@ def lslcmap(context: Context, arguments: Arguments) -> Table | Detail:
 
 
 def _lcmap(context: Context, m: LocalCopyMap) -> Row:
-    vdisks = context.state.vdisks
-    controlled = "yes" if m.rc_controlled else "no"
+    vdisks, done = context.state.vdisks, copied_percent(m, context.sensors.now())
+    controlled = yes(m.rc_controlled)
     fields = (m.id, m.name, m.source, vdisks[m.source].name, m.target, vdisks[m.target].name, "", "",
-              "idle_or_copied", 0, 0, 100, "off", "", "", "no", "", controlled)  # fmt: skip
+              m.status, done, m.copy_rate, 100, "off", "", "", "no", m.started, controlled)  # fmt: skip
     return dict(zip(LCMAP, map(str, fields), strict=True))
 
 
@@ -68,6 +69,6 @@ def _relationship(context: Context, r: Relationship) -> Row:
     changes = [("", "") if i is None else (i, vdisks[i].name) for i in (r.master_change, r.aux_change)]
     fields = (r.id, r.name, *system, r.master, vdisks[r.master].name, *system, r.aux, vdisks[r.aux].name, "",
               r.primary, "", r.state, 50, replication.progress(r, context.sensors.now()), "", status,
-              "in_sync" if synchronized else "out_of_sync", "activeactive", "none", 300, *changes[0],
+              "in_sync" if synchronized else "out_of_sync", r.kind, "none", 300, *changes[0],
               *changes[1])  # fmt: skip
     return dict(zip(RELATIONSHIP, map(str, fields), strict=True))

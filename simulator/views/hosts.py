@@ -1,11 +1,11 @@
-"""Queries about hosts and host mappings: lshost, lsvdiskhostmap, lshostvdiskmap, lsfabric, lsiscsiauth.
+"""Queries about hosts and host mappings: lshost, lsvdiskhostmap, lshostvdiskmap, lsiscsiauth.
 
 Logins are the data plane's truth: a port's count is the number of nodes it has a session with.
 """
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.language.tables import QUERY, Detail, Row, Table, columns_of
+from simulator.language.tables import QUERY, Detail, Row, Table
 from simulator.model.context import Context
 from simulator.model.state import Host, HostMap, Port, find
 from simulator.model.topology import IO_GROUPS, SITES
@@ -13,10 +13,9 @@ from simulator.model.topology import IO_GROUPS, SITES
 LSHOST = syntax(QUERY + "gui")
 LSVDISKHOSTMAP = syntax(QUERY, needs_object=True)
 LSHOSTVDISKMAP = syntax(QUERY)
-LSFABRIC = syntax(QUERY + "wwpn= host= node= gui", takes_object=False)
 LSISCSIAUTH = syntax(QUERY)
 
-PORT_KEYS = {"iscsi": "iscsi_name", "fc": "WWPN", "nvme": "nqn"}
+PORT_KEYS = {"iscsi": "iscsi_name", "fc": "WWPN", "sas": "SAS_WWPN", "nvme": "nqn"}
 
 
 def lshost(context: Context, arguments: Arguments) -> Table | Detail:
@@ -32,6 +31,8 @@ def lshost(context: Context, arguments: Arguments) -> Table | Detail:
     head = {"id": row.pop("id"), "name": row.pop("name"), "port_count": row.pop("port_count")}
     pairs = list((head | {"type": host.type, "mask": "1" * 64} | row).items())
     for port in host.ports:
+        if port.kind == "sas" and not context.dialect.sas_names:
+            continue
         pairs += [
             (PORT_KEYS[port.kind], port.name),
             ("node_logged_in_count", str(len(_logins(context, port)))),
@@ -51,7 +52,10 @@ def _row(context: Context, host: Host) -> Row:
     if context.dialect.columns == "old":
         return row
     cluster = {"host_cluster_id": "", "host_cluster_name": "", "protocol": "scsi"}
-    return row | {"site_id": str(host.site or ""), "site_name": SITES.get(host.site, "")} | cluster
+    row |= {"site_id": str(host.site or ""), "site_name": SITES.get(host.site, "")} | cluster
+    if context.dialect.portsets:
+        row |= {"portset_id": str(host.portset), "portset_name": f"portset{host.portset}"}
+    return row
 
 
 def _logins(context: Context, port: Port) -> list[int]:
@@ -130,41 +134,13 @@ def _mapping_table(context: Context, names: tuple[str, ...], rows: list[Row]) ->
     return Table(columns, rows, frozenset({"host_cluster_name"}))
 
 
-FABRIC = columns_of(
-    "remote_wwpn remote_nportid id node_name local_wwpn local_port local_nportid state name cluster_name type"
-)
-
-
-def lsfabric(context: Context, arguments: Arguments) -> Table:
-    """Answer one row for each login of an FC initiator; logins without a host object have an empty name."""
-    owners = {port.name: host for host in context.state.hosts.values() for port in host.ports}
-    rows = []
-    for wwpn, nodes in sorted(context.sessions.items()):
-        if len(wwpn) != 16:
-            continue  # an IQN
-        for node in (n for n in context.topology.nodes if n.id in nodes):
-            owner = owners.get(wwpn)
-            fields = (wwpn, f"0100{node.id:02X}", str(node.id), node.name, f"50050768{node.wwnn[8:]}", "1",
-                      f"0200{node.id:02X}", "active", owner.name if owner else "", "", "host")  # fmt: skip
-            rows.append(dict(zip(FABRIC, fields, strict=True)))
-    wanted, host = arguments.get("wwpn"), arguments.get("host")
-    if wanted is None and host is None and arguments.get("node") is None:
-        return Table(FABRIC, rows)
-    arguments.exclude("wwpn", "host", "node")
-    if host is not None:
-        found = find(context.state.hosts, host)
-        if found is None:
-            raise ArrayError("CMMVC5754E")
-        return Table(FABRIC, [row for row in rows if row["name"] == found.name])
-    if wanted is not None:
-        return Table(FABRIC, [row for row in rows if row["remote_wwpn"] == wanted.upper()])
-    return Table(FABRIC, [row for row in rows if arguments.get("node") in (row["id"], row["node_name"])])
-
-
 def lsiscsiauth(context: Context, arguments: Arguments) -> Table:
-    """Answer that no host needs CHAP."""
+    """Answer which hosts have a CHAP secret; it is readable in clear."""
     del arguments
     columns = ("type", "id", "name", "iscsi_auth_method", "iscsi_chap_secret")
     rows = [("cluster", "", "", "none", "")]
-    rows += [("host", str(h.id), h.name, "none", "") for h in context.state.hosts.values()]
+    rows += [
+        ("host", str(h.id), h.name, "chap" if h.chap else "none", h.chap)
+        for h in context.state.hosts.values()
+    ]
     return Table(columns, [dict(zip(columns, row, strict=True)) for row in rows])

@@ -6,6 +6,7 @@ from simulator.language.tables import QUERY, Detail, Row, Table, yes
 from simulator.model import availability, capacity
 from simulator.model.capacity import shown
 from simulator.model.context import Context
+from simulator.model.protection import protects
 from simulator.model.state import Pool, find
 from simulator.model.topology import SITES
 
@@ -70,7 +71,10 @@ def _row(context: Context, pool: Pool, *, exact: bool) -> Row:
         "encrypt": "no",
         "site_id": str(pool.site),
         "site_name": SITES[pool.site],
-        "data_reduction": "no",
+        "data_reduction": yes(pool.category == "ssa"),
+        "category": pool.category,
+        "vdisk_protection_enabled": yes(context.dialect.protection_pool in ("", pool.name)),
+        "vdisk_protection_status": "active" if protects(context.dialect, pool) else "inactive",
     }
 
 

@@ -1,11 +1,15 @@
-"""Queries about the system: lssystem, lsnode, lsiogrp, lsportip, lsportfc, lssite, licences."""
+"""Queries about the system: lssystem, lsnode, lsiogrp, lssite, licences."""
+
+import math
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.language.tables import QUERY, Detail, Row, Table, columns_of, yes
+from simulator.language.dialect import Dialect
+from simulator.language.tables import QUERY, Detail, Row, Table, yes
 from simulator.model import availability
 from simulator.model.capacity import shown
 from simulator.model.context import Context
+from simulator.model.fibre_channel import fc_ports
 from simulator.model.topology import IO_GROUPS, SITES, Node
 from simulator.views.pools import totals
 
@@ -32,9 +36,16 @@ def lssystem(context: Context, arguments: Arguments) -> Detail:
         ("tier_free_capacity", values["total_free_space"]),
     ]
     rest = {"has_nas_key": "no", "layer": "storage", "compression_active": "no", "topology": "inmetro"}
-    rest |= {"topology_status": "dual_site", "vdisk_protection_time": "15", "vdisk_protection_enabled": "no"}
+    rest |= {"topology_status": "dual_site", **_protection(context.dialect)}
     rest |= {"product_name": "Inspur AS18000"}
     return Detail([[*pairs.items(), *tier, *rest.items()]])
+
+
+def _protection(dialect: Dialect) -> Row:
+    """Whole minutes, as the array has them; a test may have less."""
+    minutes = dialect.protection_minutes
+    shown_minutes = str(math.ceil(minutes)) if minutes else "15"
+    return {"vdisk_protection_time": shown_minutes, "vdisk_protection_enabled": yes(minutes > 0)}
 
 
 def lsnode(context: Context, arguments: Arguments) -> Table | Detail:
@@ -44,16 +55,11 @@ def lsnode(context: Context, arguments: Arguments) -> Table | Detail:
         return Table(tuple(rows[0]), rows)
     for node in context.topology.nodes:
         if arguments.object in (str(node.id), node.name):
-            ports = [
-                pair
-                for number in (1, 2)
-                for pair in (
-                    ("port_id", _wwpn(node, number)),
-                    ("port_status", "inactive"),
-                    ("port_speed", "N/A"),
-                )
-            ]
-            return Detail([[*_node(context, node).items(), *ports]])
+            shown: list[tuple[str, str]] = []
+            for port in fc_ports(node, linked=context.dialect.fc_links):
+                shown += [("port_id", port.wwpn), ("port_status", "active" if port.linked else "inactive")]
+                shown += [("port_speed", port.speed)]
+            return Detail([[*_node(context, node).items(), *shown]])
     raise ArrayError("CMMVC5754E")
 
 
@@ -103,60 +109,6 @@ def lsiogrp(context: Context, arguments: Arguments) -> Table:
     return Table(tuple(rows[0]), rows)
 
 
-def lsportip(context: Context, arguments: Arguments) -> Table:
-    """Answer two rows (own and failover) for each of two Ethernet ports of each node that is there."""
-    del arguments
-    rows = [
-        _portip(context, node, port, failover=failover)
-        for node in context.topology.nodes
-        for port in (1, 2)
-        for failover in (False, True)
-        if availability.node_status(context.state, node) == "online"
-    ]
-    return Table(tuple(_portip(context, context.topology.nodes[0], 1, failover=False)), rows)
-
-
-def _portip(context: Context, node: Node, port: int, *, failover: bool) -> Row:
-    configured = bool(node.portal) and port == 1
-    up = configured and node.id not in context.sensors.closed
-    address = node.address if configured and not failover else ""
-    if failover and configured and context.dialect.failover_address:
-        address = next((n.address for n in context.topology.nodes_of(node.iogrp) if n != node), "")
-    v6 = ":" in address
-    row = {"id": str(port), "node_id": str(node.id), "node_name": node.name}
-    row |= {"IP_address": "" if v6 else address, "mask": "255.255.255.0" if address and not v6 else ""}
-    row |= {"gateway": "", "IP_address_6": address if v6 else "", "prefix_6": "64" if v6 else ""}
-    row |= {"gateway_6": "", "MAC": f"6c:92:bf:00:{node.id:02x}:{port:02x}", "duplex": "Full"}
-    row |= {"state": _port_state(context, configured=configured, up=up), "speed": "10Gb/s"}
-    row["failover"] = "yes" if failover else "no"
-    if context.dialect.link_state:
-        row["link_state"] = "active" if up else "inactive"
-    return row
-
-
-def _port_state(context: Context, *, configured: bool, up: bool) -> str:
-    if not configured:
-        return "unconfigured"
-    if context.dialect.portip_state == "configured":
-        return "configured"
-    return "online" if up else "offline"
-
-
-def lsportfc(context: Context, arguments: Arguments) -> Table:
-    """Answer two FC ports for each node, without a link."""
-    del arguments
-    columns = columns_of(
-        "id fc_io_port_id port_id type port_speed node_id node_name WWPN nportid status attachment"
-    )
-    ports = [(node, number) for node in context.topology.nodes for number in (1, 2)]
-    rows = [
-        (str(index), str(number), str(number), "fc", "N/A", str(node.id), node.name, _wwpn(node, number),
-         "000000", "inactive_unconfigured", "none")
-        for index, (node, number) in enumerate(ports)
-    ]  # fmt: skip
-    return Table(columns, [dict(zip(columns, row, strict=True)) for row in rows])
-
-
 def lssite(context: Context, arguments: Arguments) -> Table:
     """Answer the three sites."""
     del context, arguments
@@ -183,7 +135,3 @@ def lspartnership(context: Context, arguments: Arguments) -> Table:
     columns = ("id", "name", "location", "partnership", "type", "cluster_ip", "event_log_sequence")
     row = (context.topology.system_id, context.topology.name, "local", "", "", "", "")
     return Table(columns, [dict(zip(columns, row, strict=True))])
-
-
-def _wwpn(node: Node, port: int) -> str:
-    return f"50050768{port:02X}{node.wwnn[10:]}"

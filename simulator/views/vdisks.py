@@ -1,4 +1,4 @@
-"""Queries about vdisks and their copies: lsvdisk, lsvdiskcopy, lsvdisksyncprogress."""
+"""Queries about vdisks and their copies: lsvdisk, lsvdiskcopy."""
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
@@ -11,7 +11,6 @@ from simulator.model.topology import IO_GROUPS
 
 LSVDISK = syntax(QUERY + "bytes")
 LSVDISKCOPY = syntax(QUERY + "bytes gui copy=")
-LSVDISKSYNCPROGRESS = syntax(QUERY + "copy=")
 
 OLD_COLUMNS = 19
 
@@ -23,7 +22,7 @@ def lsvdisk(context: Context, arguments: Arguments) -> Table | Detail:
         vdisk = find(context.state.vdisks, arguments.object)
         if vdisk is None:
             raise ArrayError("CMMVC5754E")
-        copies = [list(copy_section(context, vdisk, copy, exact=exact).items()) for copy in vdisk.copies]
+        copies = [list(copy_section(context, vdisk, copy, exact=exact).items()) for copy in by_id(vdisk)]
         return Detail([list(_detail(context, vdisk, exact=exact).items()), *copies])
     rows = [_row(context, vdisk, exact=exact) for _, vdisk in sorted(context.state.vdisks.items())]
     columns = tuple(_row(context, _BLANK, exact=exact))
@@ -56,7 +55,7 @@ def _detail(context: Context, vdisk: Vdisk, *, exact: bool) -> Row:
         _head(context, vdisk, exact=exact)
         | {"formatted": formatted, "mdisk_id": "", "mdisk_name": ""}
         | _copy_map(context, vdisk)
-        | {"vdisk_UID": vdisk.uid, "throttling": "0"}
+        | {"vdisk_UID": vdisk.uid, "throttling": vdisk.throttling}
         | _preferred_node(context, vdisk)
         | {"fast_write_state": "empty", "cache": "readwrite", "udid": ""}
         | {"lc_map_count": str(len(context.state.lcmaps_of(vdisk))), "sync_rate": str(vdisk.sync_rate)}
@@ -130,6 +129,11 @@ def _preferred_node(context: Context, vdisk: Vdisk) -> Row:
     return {"preferred_node_id": str(context.topology.nodes_of(vdisk.iogrp)[0].id)}
 
 
+def by_id(vdisk: Vdisk) -> list[Copy]:
+    """Return a vdisk's copies in the order in which they are shown."""
+    return sorted(vdisk.copies, key=lambda copy: copy.id)
+
+
 def copy_section(context: Context, vdisk: Vdisk, copy: Copy, *, exact: bool) -> Row:
     """Return the attributes of one copy, as a section of lsvdisk's detail view."""
     pool = context.state.pools[copy.pool]
@@ -139,8 +143,8 @@ def copy_section(context: Context, vdisk: Vdisk, copy: Copy, *, exact: bool) -> 
     return {
         "copy_id": str(copy.id),
         "status": availability.copy_status(context.state, copy),
-        "sync": yes(copy.progress == 100),
-        "primary": yes(copy.id == 0),
+        "sync": yes(copy.synchronized(context.sensors.now())),
+        "primary": yes(copy == vdisk.copies[0]),
         "mdisk_grp_id": str(pool.id),
         "mdisk_grp_name": pool.name,
         "type": "striped",
@@ -176,7 +180,7 @@ COPY_COLUMNS = columns_of(
 def lsvdiskcopy(context: Context, arguments: Arguments) -> Table | Detail:
     """Answer for the copies of all vdisks or one; with -copy the detail view of one copy."""
     exact = arguments.has("bytes")
-    pairs = _copies(context, arguments, needs_object=not arguments.get("filtervalue"))
+    pairs = copies_meant(context, arguments, needs_object=not arguments.get("filtervalue"))
     rows = [
         {"vdisk_id": str(vdisk.id), "vdisk_name": vdisk.name, "capacity": shown(vdisk.size, exact=exact)}
         | copy_section(context, vdisk, copy, exact=exact)
@@ -188,27 +192,15 @@ def lsvdiskcopy(context: Context, arguments: Arguments) -> Table | Detail:
     return Table(COPY_COLUMNS + extra, rows)
 
 
-def lsvdisksyncprogress(context: Context, arguments: Arguments) -> Table:
-    """Answer how far each copy is synchronised, one that is alone as well: copies are born so here."""
-    columns = ("vdisk_id", "vdisk_name", "copy_id", "progress", "estimated_completion_time")
-    pairs = _copies(context, arguments, needs_object=False)
-    return Table(
-        columns,
-        [
-            dict(zip(columns, (str(vdisk.id), vdisk.name, str(copy.id), str(copy.progress), ""), strict=True))
-            for vdisk, copy in pairs
-        ],
-    )
-
-
-def _copies(context: Context, arguments: Arguments, *, needs_object: bool) -> list[tuple[Vdisk, Copy]]:
+def copies_meant(context: Context, arguments: Arguments, *, needs_object: bool) -> list[tuple[Vdisk, Copy]]:
+    """Return the copies of all vdisks, or what an object and -copy name; 5804E, 6353E."""
     vdisks = list(context.state.vdisks.values())
     if arguments.object is not None or needs_object:
         vdisk = find(context.state.vdisks, arguments.object or "")
         if vdisk is None:
             raise ArrayError("CMMVC5804E")
         vdisks = [vdisk]
-    pairs = [(vdisk, copy) for vdisk in vdisks for copy in vdisk.copies]
+    pairs = [(vdisk, copy) for vdisk in vdisks for copy in by_id(vdisk)]
     wanted = arguments.get("copy")
     if wanted is not None:
         pairs = [(vdisk, copy) for vdisk, copy in pairs if str(copy.id) == wanted]

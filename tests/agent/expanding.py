@@ -52,7 +52,7 @@ class Pair:
     def break_off(self, step: Step = Step.GROW_AUX) -> None:
         """Have the array refuse a step of an expansion."""
         self.bench.helper.before[step] = lambda: self.bench.do(
-            "fault", command=COMMAND[step], error="CMMVC5786E"
+            "fault", command=COMMAND[step], error="CMMVC5982E"
         )
         self.expand().failure("broke off at")
 

@@ -47,7 +47,7 @@ class SimulatedArray:
         )
 
     def make_host(self, name: str, iqn: str = IQN) -> None:
-        self.array.ensure_host(Initiator(Iqn(iqn)), link="iscsi", names=(name,))
+        self.array.ensure_host(Initiator(Iqn(iqn)), link="iscsi", names=(name,), site="1")
 
     def map(self, volume: str, host: str, *, share: bool = False) -> None:
         self.array.map_volume(VolumeName(volume), host, share=share)

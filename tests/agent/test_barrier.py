@@ -130,7 +130,7 @@ def test_show_and_plan_tell_file_record_and_commands(pair: Pair, capsys: pytest.
     text = said(capsys)
     assert f"Barrier file {pair.bench.helper.barrier}: an active-active expansion of volume vol1" in text
     assert f"from {GIB} to {2 * GIB} bytes: failed. Reached: step 3 of 9 (expand-aux)" in text
-    assert "CMMVC5786E" in text
+    assert "CMMVC5982E" in text
     for arguments in (["plan"], ["plan", VOLUME]):
         run(pair, *arguments)
         text = said(capsys)
@@ -218,7 +218,7 @@ def test_resume_begins_only_when_nothing_is_attached_or_detached(
 
 def test_resume_that_breaks_off_is_resumed(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     pair.break_off()
-    pair.bench.do("fault", command="mkrcrelationship", error="CMMVC5786E")
+    pair.bench.do("fault", command="mkrcrelationship", error="CMMVC5982E")
     pair.age()
     run(pair, "resume", status=1)
     assert "step 6 of 9" in said(capsys)

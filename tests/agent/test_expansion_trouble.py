@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 def array_refuses(pair: Pair, step: Step) -> None:
-    pair.bench.do("fault", command=COMMAND[step], error="CMMVC5786E")
+    pair.bench.do("fault", command=COMMAND[step], error="CMMVC5982E")
 
 
 def array_is_lost(pair: Pair, step: Step) -> None:
@@ -142,7 +142,7 @@ def test_the_barrier_says_to_a_person_what_was_done_what_failed_and_what_is_left
         "array storage-01",
         "step 4 of 9 (expand-master-change)",
         "sent before: rmrcrelationship, expand-master, expand-aux",
-        "CMMVC5786E",
+        "CMMVC5982E",
         f"    mcsop expandvdisksize -size 1 -unit gb {pair.names['master_change']}\n",
         "instoragectl barrier resume vol1",
         "never with -sync",

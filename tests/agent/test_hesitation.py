@@ -22,9 +22,9 @@ def uid(bench: Bench) -> str:
 
 
 def hesitate(bench: Bench) -> None:
-    """Have the array show no mapping once in each of both views."""
+    """Have the array show no mapping in each of both views, once more than its client believes."""
     for command in ("lsvdiskhostmap", "lshostvdiskmap"):
-        bench.do("fault", command=command, empty=True)
+        bench.do("fault", command=command, empty=True, times=2)
 
 
 def test_a_running_pod_keeps_its_mounts_while_the_array_hesitates(bench: Bench, uid: str) -> None:

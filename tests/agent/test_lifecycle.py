@@ -67,7 +67,7 @@ def test_the_record_is_on_the_disk_before_the_array_maps(bench: Bench) -> None:
     assert record["host"] == "iscsi-node1"
 
 
-def test_an_attach_costs_four_array_commands_and_a_detach_two(bench: Bench) -> None:
+def test_an_attach_costs_four_array_commands_and_a_detach_three(bench: Bench) -> None:
     bench.create("warm")
     bench.create(VOLUME)
     bench.attach("warm").success()
@@ -77,7 +77,7 @@ def test_an_attach_costs_four_array_commands_and_a_detach_two(bench: Bench) -> N
     assert bench.commands() == ["lsvdisk", "mkvdiskhostmap", "lsvdiskhostmap", "lsvdisk"]
     bench.reset()
     bench.call("unmountdevice", device_target(VOLUME)).success()
-    assert bench.commands() == ["lsvdisk", "rmvdiskhostmap"]
+    assert bench.commands() == ["lsvdisk", "lsvdiskhostmap", "rmvdiskhostmap"]
 
 
 def test_devices_are_gone_before_the_array_unmaps(bench: Bench) -> None:

@@ -114,7 +114,7 @@ def test_who_waited_for_one_that_breaks_off_is_refused_and_has_changed_nothing(
     unmount = bench.begin("unmountdevice", device_target("vol3"))
     for waiting in (attach, unmount):
         until(partial(waits, waiting))
-    bench.do("fault", command=COMMAND[Step.GROW_AUX], error="CMMVC5786E")
+    bench.do("fault", command=COMMAND[Step.GROW_AUX], error="CMMVC5982E")
     gate.set()
     call.reply(30).failure("step 3 of 9")
     for waiting in (attach, unmount):

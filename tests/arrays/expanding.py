@@ -47,7 +47,7 @@ class Volume:
         self.rig = rig
         self.array = self.client()
         self.array.create_volume(spec("aa", **{**ACTIVE_ACTIVE, **kind}))
-        self.host_object = self.array.ensure_host(NODE, link="iscsi", names=NAMES).name
+        self.host_object = self.array.ensure_host(NODE, link="iscsi", names=NAMES, site="1").name
         self.array.map_volume(AA, self.host_object)
         self.names = {v["function"]: v["name"] for v in rig.do("volumes")}
         self.host = self.new_host(directory)

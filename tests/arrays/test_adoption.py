@@ -47,4 +47,4 @@ def test_a_lost_answer_is_made_up_for_and_the_volume_is_this_calls(
 
 def test_it_costs_one_command_more(rig: Rig, array: As18000) -> None:
     array.create_volume(spec("v1"), adopt=False)
-    assert rig.commands() == {"lsvdisk": 3, "mkvdisk": 1}
+    assert rig.commands() == {"lsvdisk": 3, "mkvdisk": 1, "lsmdiskgrp": 1}

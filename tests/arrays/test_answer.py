@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage.arrays.as18000 import creation, hosts, mapping, ownership, targets, volumes
-from instorage.arrays.as18000.ownership import Claim
+from instorage.arrays.as18000 import (
+    creation,
+    deletion,
+    holder,
+    hosts,
+    mapping,
+    ownership,
+    pools,
+    targets,
+    volumes,
+)
+from instorage.arrays.as18000.claim import Claim
+from instorage.arrays.as18000.ip_ports import IpPorts
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.session.answer import Detail, Row, Source, parse_detail, parse_list
 from instorage.arrays.as18000.session.cli import Cli
@@ -139,18 +150,19 @@ def test_nothing_that_an_array_prints_raises_anything_but_a_fault(text: str, noi
         lambda: volumes.find(array, name),
         lambda: volumes.find_by_uid(array, VolumeUid.parse("60050760008B09C0D000000000008062")),
         lambda: volumes.usage(array, name),
-        lambda: volumes.pool(array, "Pool0"),
+        lambda: pools.find(array, "Pool0"),
         lambda: mapping.of_volume(array, name),
         lambda: mapping.of_host(array, "h"),
         lambda: hosts.find(array, "h"),
-        lambda: hosts.holding(array, frozenset({"iqn"}), width=1),
-        lambda: targets.read(array),
+        lambda: hosts.sites(array),
+        lambda: holder.search(array, frozenset({"iqn"}), width=1),
+        lambda: targets.read(array, IpPorts()),
         lambda: creation.create(array, VolumeSpec(name, Bytes(1 << 30), ("Pool0",))),
-        lambda: creation.delete(array, name),
+        lambda: deletion.delete(array, name),
         lambda: mapping.make(array, RestingLuns(), name, "h", share=False),
         lambda: mapping.remove(array, RestingLuns(), name, "h"),
         lambda: ownership.ensure(
-            array, Claim(Initiator(Iqn("iqn.2000-01.a:b")), "iscsi", ("h",), None), width=1
+            array, Claim(Initiator(Iqn("iqn.2000-01.a:b")), "iscsi", ("h",), None), None, width=1
         ),
     ):
         try:

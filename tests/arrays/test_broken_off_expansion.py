@@ -53,7 +53,7 @@ def test_a_record_of_a_newer_version_is_not_guessed_at(volume: Volume) -> None:
 
 
 def _broken_off(volume: Volume, step: Step) -> None:
-    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5786E")
+    volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5982E")
     with pytest.raises(Fault, match="broke off"):
         volume.expand()
     volume.rig.reset()
@@ -122,7 +122,7 @@ def test_a_resume_that_is_killed_at_every_step_in_turn_still_ends_whole(
 def test_what_only_a_person_can_know_is_asked_and_nothing_is_done(volume: Volume) -> None:
     _broken_off(volume, Step.TIE)
     aux = volume.names["aux"]
-    host = volume.array.ensure_host(NODE_B, link="iscsi", names=("iscsi-other",))
+    host = volume.array.ensure_host(NODE_B, link="iscsi", names=("iscsi-other",), site="2")
     volume.array.map_volume(VolumeName(aux), host.name)
     volume.rig.do("resize", volume="aa", size=5 * GIB)
     volume.array.delete_volume(VolumeName(volume.names["aux_change"]))

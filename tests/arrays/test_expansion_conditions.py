@@ -92,7 +92,7 @@ def test_a_volume_with_a_snapshot_says_so(volume: Volume) -> None:
 
 def test_a_volume_that_is_mapped_to_another_host_as_well_names_it(volume: Volume) -> None:
     other = Initiator(iqn=Iqn("iqn.1993-08.org.debian:01:other"))
-    host = volume.array.ensure_host(other, link="iscsi", names=("iscsi-other",))
+    host = volume.array.ensure_host(other, link="iscsi", names=("iscsi-other",), site="2")
     volume.array.map_volume(AA, host.name, share=True)
     volume.rig.reset()
     _refused(volume, "mapped to iscsi-node1, iscsi-other, and must be mapped to iscsi-node1 alone")

@@ -44,12 +44,12 @@ def _expected(step: Step, *, done: bool) -> list[Step]:
 @pytest.mark.parametrize("step", NINE)
 def test_a_step_that_the_array_refuses(volume: Volume, step: Step) -> None:
     host = volume.host
-    host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5786E")
-    with pytest.raises(Fault, match=rf"step {step.number} of 9 \({step}\).*not in a stable state"):
+    host.before[step] = lambda: volume.rig.fault(COMMAND[step], error="CMMVC5982E")
+    with pytest.raises(Fault, match=rf"step {step.number} of 9 \({step}\).*not valid given"):
         volume.expand()
     assert not host.frozen
     assert host.calls[-1] == "thaw"
-    assert "not in a stable state" in volume.record.failure
+    assert "not valid given" in volume.record.failure
     assert _told(volume.plan()) == _expected(step, done=False)
     _finish(volume, step)
 
@@ -133,6 +133,7 @@ def _arm(volume: Volume, host: Host, dice: random.Random) -> None:
         fault = partial(volume.rig.fault, COMMAND[step])
         host.before[step] = dice.choice(
             [
+                partial(fault, error="CMMVC5982E"),
                 partial(fault, error="CMMVC5786E"),
                 partial(fault, before="connection"),
                 partial(fault, after="connection"),

@@ -108,7 +108,7 @@ def test_firmware_that_does_not_count_io_groups_is_asked_for_the_mapping(
     volume: Volume,
 ) -> None:
     volume.rig.do("dialect", access_count="false")
-    volume.host.before[Step.ACCESS] = lambda: volume.rig.fault("addvdiskaccess", error="CMMVC5786E")
+    volume.host.before[Step.ACCESS] = lambda: volume.rig.fault("addvdiskaccess", error="CMMVC5982E")
     with pytest.raises(Fault, match="step 7 of 9"):
         volume.expand()
     assert [planned.step for planned in volume.plan().commands] == list(NINE[6:])

@@ -61,7 +61,7 @@ def test_a_mapped_volume_is_not_deleted_and_the_host_is_named(
     rig: Rig, array: As18000, changes: dict[str, object]
 ) -> None:
     array.create_volume(spec("v1", **changes))
-    host = array.ensure_host(NODE, link="iscsi", names=NAMES)
+    host = array.ensure_host(NODE, link="iscsi", names=NAMES, site="1")
     array.map_volume(V1, host.name)
     with pytest.raises(Fault, match="is mapped to iscsi-node1") as caught:
         array.delete_volume(V1)

@@ -33,7 +33,7 @@ class Site:
         endpoint = Endpoint("storage-01", host, int(port), "superuser", lambda: "passw0rd")
         client = As18000(endpoint, directory / "known_hosts")
         client.create_volume(VolumeSpec(VolumeName("vol-1"), Bytes(1 << 30), ("Pool0",)))
-        client.ensure_host(Initiator(Iqn(IQN)), link="iscsi", names=("iscsi-node1",))
+        client.ensure_host(Initiator(Iqn(IQN)), link="iscsi", names=("iscsi-node1",), site="1")
         client.map_volume(VolumeName("vol-1"), "iscsi-node1")
         client.close()
 

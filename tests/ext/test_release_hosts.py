@@ -45,7 +45,7 @@ def test_a_node_that_lives_by_its_other_host_object_keeps_both(twice: Site) -> N
 
 
 def test_what_is_left_is_said_when_the_second_cannot_be_removed(twice: Site) -> None:
-    twice.array.control.do("fault", command="rmvdiskhostmap", skip=1, error="CMMVC5786E")
+    twice.array.control.do("fault", command="rmvdiskhostmap", skip=1, error="CMMVC5982E")
     status, said = twice.release("vol-1", "--from", "node1")
     assert (status, len(twice.maps())) == (1, 1)
     (left,) = twice.maps()

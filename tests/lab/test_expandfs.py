@@ -140,7 +140,7 @@ def pair(volume: Pod) -> Iterator[Pod]:
 
 
 def refused(pod: Pod, command: str, skip: int) -> None:
-    pod.san.control.do("fault", command=command, skip=skip, error="CMMVC5786E")
+    pod.san.control.do("fault", command=command, skip=skip, error="CMMVC5982E")
 
 
 def lost(pod: Pod, command: str, skip: int) -> None:

@@ -130,7 +130,7 @@ def _numbers(ssh: Client) -> list[str]:
 
 def test_an_active_active_mapping_has_a_row_for_each_io_group(ssh: Client) -> None:
     ssh.good("mcsop mkvolume -name aa -size 1 -unit gb -pool Pool0:Pool1 -iogrp 0:1")
-    ssh.good(f"mcsop mkhost -force -iscsiname {IQN} -name h")
+    ssh.good(f"mcsop mkhost -force -iscsiname {IQN} -name h -site site2")
     ssh.good("mcsop mkvdiskhostmap -host h aa")
     assert [r["IO_group_name"] for r in ssh.rows("lsvdiskhostmap aa")] == ["io_grp0", "io_grp1"]
     ssh.good("mcsop rmvdiskhostmap -host h aa")

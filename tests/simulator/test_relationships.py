@@ -26,7 +26,7 @@ class Pair:
     def __init__(self, array: Simulator, ssh: Client) -> None:
         self.array, self.ssh = array, ssh
         ssh.good("mcsop mkvolume -name aa -size 1 -unit gb -pool Pool0:Pool1 -iogrp 0:1 -thin")
-        ssh.good(f"mcsop mkhost -force -iscsiname {IQN} -name h")
+        ssh.good(f"mcsop mkhost -force -iscsiname {IQN} -name h -site site1")
         ssh.good("mcsop mkvdiskhostmap -host h aa")
         self.names = {row["function"]: row["name"] for row in ssh.rows("lsvdisk")}
         self.write("first")

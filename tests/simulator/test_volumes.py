@@ -108,7 +108,7 @@ def test_an_active_active_volume_goes_as_a_whole(ssh: Client) -> None:
         "mcsop mkvolume -name aa -size 2 -unit gb -pool Pool0:Pool1 -iogrp 0:1 -buffersize 2% -compressed"
     )
     assert ssh.refusal("mcsop rmvdisk -force aa") == "CMMVC5840E"
-    ssh.good(f"mcsop mkhost -force -iscsiname {IQN} -name h")
+    ssh.good(f"mcsop mkhost -force -iscsiname {IQN} -name h -site 1")
     ssh.good("mcsop mkvdiskhostmap -host h aa")
     assert ssh.refusal("mcsop rmvolume aa") == "CMMVC5840E"
     assert ssh.good(f"mcsop rmvolume {ALL_FIVE} aa").stdout == ""

@@ -70,6 +70,10 @@ def test_anything_is_taken_or_refused_never_a_crash(kind: type, text: object) ->
         assert refused.code is Code.BAD_REQUEST
 
 
+def test_an_iscsi_name_keeps_its_spelling() -> None:
+    assert Iqn.parse("iqn.1994-05.com.redhat:NODE_1") == "iqn.1994-05.com.redhat:NODE_1"
+
+
 @pytest.mark.parametrize("text", ["10.9.0.1:3260", "[fd00::1]:3260"])
 def test_a_portal_prints_as_it_was_written(text: str) -> None:
     assert str(Portal.parse(text)) == text

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helper import settings
-from instorage.arrays.as18000 import As18000, hosts, identity, mapping, targets, volumes
+from instorage.arrays.as18000 import As18000, holder, hosts, identity, mapping, pools, targets, volumes
+from instorage.arrays.as18000.ip_ports import IpPorts
+from instorage.arrays.as18000.session import hesitation
 from instorage.arrays.as18000.session.cli import Cli
 from instorage.arrays.as18000.session.refusal import Output
 from instorage.arrays.endpoint import Endpoint, Limits
@@ -81,16 +83,17 @@ def recorded() -> dict[str, str]:
 
 
 QUERIES: tuple[Callable[[Cli], object], ...] = (
-    targets.read,
-    identity.read,
+    lambda cli: targets.read(cli, IpPorts()),
+    lambda cli: identity.read(cli, IpPorts()),
     lambda cli: volumes.find(cli, NAME),
     lambda cli: volumes.find_by_uid(cli, VolumeUid(mutation.UID)),
     lambda cli: volumes.usage(cli, NAME),
-    lambda cli: volumes.pool(cli, "Pool0"),
+    lambda cli: pools.find(cli, "Pool0"),
     lambda cli: mapping.of_volume(cli, NAME),
     lambda cli: mapping.of_host(cli, HOST),
     lambda cli: hosts.find(cli, HOST),
-    lambda cli: hosts.holding(cli, frozenset(("iqn.1993-08.org.debian:01:node1",)), width=1),
+    hosts.sites,
+    lambda cli: holder.search(cli, frozenset(("iqn.1993-08.org.debian:01:node1",)), width=1),
 )
 
 
@@ -99,9 +102,13 @@ def array(random: Random, wanted: int, _: Path) -> Result:
     result = Result("array")
     cli = Recorded(recorded(), random)
     watch = Watch(result, os.getpid(), wanted)
-    while result.messages < wanted:
-        _refuses_only(lambda: random.choice(QUERIES)(cli), lambda: cli.last, result)
-        watch.tick()
+    before, hesitation.LOOK_AGAIN = hesitation.LOOK_AGAIN, 0.0
+    try:
+        while result.messages < wanted:
+            _refuses_only(lambda: random.choice(QUERIES)(cli), lambda: cli.last, result)
+            watch.tick()
+    finally:
+        hesitation.LOOK_AGAIN = before
     return watch.end()
 
 

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import creation, growth, hosts, identity, mapping, ownership, targets, volumes
+from instorage.arrays.as18000 import (
+    creation,
+    deletion,
+    growth,
+    hosts,
+    identity,
+    mapping,
+    pools,
+    protection,
+    targets,
+    volumes,
+)
 from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
-from instorage.arrays.as18000.ownership import Claim
+from instorage.arrays.as18000.claim import Claim
+from instorage.arrays.as18000.host_objects import REMEMBERED, HostObjects
+from instorage.arrays.as18000.ip_ports import IpPorts
+from instorage.arrays.as18000.remembered import Remembered
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.session.call import call
 from instorage.arrays.as18000.session.cli import Cli
@@ -29,6 +42,7 @@ if TYPE_CHECKING:
         IscsiTarget,
         Mapping,
         Pool,
+        Protection,
         SanIdentity,
         Usage,
         Volume,
@@ -36,8 +50,6 @@ if TYPE_CHECKING:
     )
     from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
-
-REMEMBERED = 300.0  # seconds: nodes and ports are the same for minutes
 
 
 class As18000:
@@ -50,10 +62,10 @@ class As18000:
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
         self._resting = RestingLuns()
         self._unsettled = Unsettled()
-        self._host_lock = threading.Lock()  # held over the search: of 20 first attaches one searches
-        self._hosts: dict[Claim, Host] = {}
+        self._hosts = HostObjects(self._cli, width=self.limits.channels)
         self._target_lock = threading.Lock()
-        self._targets: tuple[float, tuple[IscsiTarget, ...]] | None = None
+        self._targets: Remembered[str, tuple[IscsiTarget, ...]] = Remembered(REMEMBERED)
+        self._ports = IpPorts()
 
     @property
     def name(self) -> str:
@@ -86,9 +98,9 @@ class As18000:
         return creation.create(self._cli, spec, adopt=adopt)
 
     @call
-    def delete_volume(self, name: VolumeName) -> bool:
+    def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
         """See `Array`; VOLUME_NOT_READY when LocalCopy maps use the volume."""
-        return creation.delete(self._cli, name)
+        return deletion.delete(self._cli, name, uid)
 
     @call
     def grow_volume(self, name: VolumeName, size: int) -> Volume:
@@ -125,14 +137,14 @@ class As18000:
 
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
-        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        """See `Array`."""
         found = mapping.of_volume(self._cli, volume)
         self._resting.seen(found)
         return found
 
     @call
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
-        """See `Array`; one empty answer is no proof (architecture.md 6)."""
+        """See `Array`."""
         found = mapping.of_host(self._cli, host)
         self._resting.seen(found)
         return found
@@ -144,7 +156,7 @@ class As18000:
             return mapping.make(self._cli, self._resting, volume, host, share=share)
         except Fault as fault:
             if fault.code is Code.HOST_MISSING:
-                self._hosts.clear()
+                self._hosts.forget()
             raise
 
     @call
@@ -159,39 +171,48 @@ class As18000:
 
     @call
     def ensure_host(
-        self, initiator: Initiator, *, link: str, names: tuple[str, ...], assigned: str | None = None
+        self,
+        initiator: Initiator,
+        *,
+        link: str,
+        names: tuple[str, ...],
+        assigned: str | None = None,
+        site: str = "",
+        volume: VolumeName | None = None,
     ) -> Host:
         """See `Array`."""
-        claim = Claim(initiator, link, names, assigned)
-        with self._host_lock:
-            if claim not in self._hosts:
-                self._hosts[claim] = ownership.ensure(self._cli, claim, width=self.limits.channels)
-            return self._hosts[claim]
+        return self._hosts.ensure(Claim(initiator, link, names, assigned, site), volume)
 
     @call
     def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
         """See `Array`; an empty answer is not remembered."""
         with self._target_lock:
-            if self._targets is None or self._targets[0] < time.monotonic():
-                found = targets.read(self._cli)
-                self._targets = (time.monotonic() + REMEMBERED, found) if found else None
-                return found
-            return self._targets[1]
+            found = self._targets.get(self._name)
+            if found is None:
+                found = targets.read(self._cli, self._ports)
+                if found:
+                    self._targets.put(self._name, found)
+            return found
 
     @call
     def san_identity(self) -> SanIdentity:
         """See `Array`."""
-        return identity.read(self._cli)
+        return identity.read(self._cli, self._ports)
 
     @call
     def pool(self, name: str) -> Pool | None:
         """See `Array`."""
-        return volumes.pool(self._cli, name)
+        return pools.find(self._cli, name)
+
+    @call
+    def protection(self) -> Protection | None:
+        """See `Array`."""
+        return protection.read(self._cli)
 
     def forget(self) -> None:
         """See `Array`."""
-        self._hosts.clear()
-        self._targets = None
+        self._hosts.forget()
+        self._targets.clear()
 
     def close(self) -> None:
         """See `Array`."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000.session.quoting import object_id, object_name
 from instorage.arrays.as18000.session.refusal import NOT_FOUND, Refused
-from instorage.arrays.model import Host, HostPort
-from instorage.operation import overlap
+from instorage.arrays.model import Host, HostPort, Site
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
 
-PORT_KEYS = ("iscsi_name", "WWPN", "nqn")
+PORT_KEYS = ("iscsi_name", "WWPN", "SAS_WWPN", "nqn")
 _LOGGED_IN = ("active", "online")
+_SITE = {"site_id", "site_name"}
 
 
 def find(cli: Cli, name: str) -> Host | None:
@@ -23,28 +22,16 @@ def find(cli: Cli, name: str) -> Host | None:
     return _read(cli, object_name(name, "host"))
 
 
-def holding(cli: Cli, ports: frozenset[str], *, width: int) -> Host | None:
-    """Search every host object for one of the ports, `width` at the same time.
-
-    Costs a command for each object: only for the sentence of a refusal.
-    """
-    listed = [object_id(row["id"], "host") for row in cli.sure_rows("lshost")]
-    found: list[Host] = []
-    done = threading.Event()
-
-    def look(number: str) -> None:
-        host = None if done.is_set() else _read(cli, number)
-        if host is not None and ports & port_names(host):
-            found.append(host)
-            done.set()
-
-    overlap([lambda number=number: look(number) for number in listed], width=width)  # type: ignore[misc]
-    return found[0] if found else None
+def numbered(cli: Cli, number: str) -> Host | None:
+    """Return the host object of that id, None when the array says that there is none (one command)."""
+    return _read(cli, object_id(number, "host"))
 
 
-def port_names(host: Host) -> frozenset[str]:
-    """Return a host's port names as they are compared: WWPNs in lower case, IQNs as they are."""
-    return frozenset(port.name for port in host.ports)
+def sites(cli: Cli) -> dict[str, Site]:
+    """Return the site of each I/O group; nothing where the system does not span two."""
+    shown = {row["id"]: Site(row.get("site_id"), row.get("site_name")) for row in cli.sure_rows("lsiogrp")}
+    found = {group: site for group, site in shown.items() if site}
+    return found if len(set(found.values())) > 1 else {}
 
 
 def _read(cli: Cli, which: str) -> Host | None:
@@ -57,11 +44,19 @@ def _read(cli: Cli, which: str) -> Host | None:
     head = detail.head()
     if which not in (head["name"], head["id"]):
         raise head.source.misfit(f"it is about host {head['name'][:70]}")
-    return Host(head["id"], head["name"], tuple(_port(row) for row in detail.groups(*PORT_KEYS)))
+    ports = tuple(_port(row) for row in detail.groups(*PORT_KEYS))
+    return Host(
+        head["id"],
+        head["name"],
+        ports,
+        Site(head["site_id"], head["site_name"]) if head.fields.keys() >= _SITE else None,
+        head.get("portset_id"),
+        max(head.number("port_count", str(len(ports))) - len(ports), 0),
+    )
 
 
 def _port(row: Row) -> HostPort:
     key = next(key for key in PORT_KEYS if key in row.fields)
-    name = row[key].lower() if key == "WWPN" else row[key]
+    name = row[key].lower() if key in ("WWPN", "SAS_WWPN") else row[key]
     # a missing count is no word that the host is logged out
     return HostPort(name, row.number("node_logged_in_count"), row.get("state") in _LOGGED_IN)

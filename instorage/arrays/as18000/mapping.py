@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import volumes
+from instorage.arrays.as18000 import protection, volumes
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import object_name
 from instorage.arrays.as18000.session.refusal import LUN_USED, MAPPED, MAPPED_HERE, NOT_FOUND, Refused
@@ -22,7 +22,7 @@ ATTEMPTS = 3  # an operation is given again only after the array said that it wa
 
 
 def of_volume(cli: Cli, volume: VolumeName) -> tuple[Mapping, ...]:
-    """Return every mapping of a volume; empty also when the volume is gone."""
+    """Return every mapping of a volume; empty when the array shows none twice, or the volume is gone."""
     rows = _rows(cli, "lsvdiskhostmap", object_name(volume, "volume"))
     hosts = {row["host_name"]: row["host_id"] for row in rows}
     return tuple(
@@ -32,12 +32,14 @@ def of_volume(cli: Cli, volume: VolumeName) -> tuple[Mapping, ...]:
 
 
 def of_host(cli: Cli, host: str) -> tuple[Mapping, ...]:
-    """Return what is mapped to a host object; empty also when the object is gone."""
+    """Return what is mapped to a host object; empty when the array shows none twice, or it is gone."""
     rows = _rows(cli, "lshostvdiskmap", object_name(host, "host"))
-    names = {row["vdisk_name"]: row["id"] for row in rows}
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["vdisk_name"], []).append(row)
     return tuple(
-        Mapping(name, host, number, _luns([row for row in rows if row["vdisk_name"] == name]))
-        for name, number in names.items()
+        Mapping(name, host, own[0]["id"], _luns(own), own[0]["vdisk_UID"].lower())
+        for name, own in found.items()
     )
 
 
@@ -75,13 +77,13 @@ def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> boo
         try:
             cli.operate("rmvdiskhostmap", *words)
         except OutcomeUnknown:
-            if not _surely_gone(cli, volume, host):
+            if _here(of_volume(cli, volume), host) is not None:
                 if attempt == ATTEMPTS - 1:
                     raise
                 continue
         except Refused as refused:
             if refused.cmmvc not in NOT_FOUND or _here(of_volume(cli, volume), host) is not None:
-                raise
+                raise protection.explained(cli, refused, volume, host=host) from refused
             removed = attempt > 0  # else a first attempt without an answer did it after all
         break
     resting.freed(volume, host)
@@ -96,7 +98,7 @@ def _options(lun: int | None, *, share: bool) -> tuple[str, ...]:
 
 def _rows(cli: Cli, query: str, name: str) -> tuple[Row, ...]:
     try:
-        return cli.rows(query, name)
+        return cli.sure_rows(query, name)
     except Refused as refused:
         if refused.cmmvc in NOT_FOUND:
             return ()
@@ -119,20 +121,16 @@ def _here(found: tuple[Mapping, ...], host: str) -> Mapping | None:
     return next((mapping for mapping in found if mapping.host == host), None)
 
 
-def _surely_gone(cli: Cli, volume: VolumeName, host: str) -> bool:
-    """Return what the array says twice: one empty answer is a hiccup."""
-    return all(_here(of_volume(cli, volume), host) is None for _ in range(2))
-
-
 def _alone(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
-    found = of_volume(cli, volume) or of_volume(cli, volume)
+    found = of_volume(cli, volume)
     others = sorted(mapping.host for mapping in found if mapping.host != host)
     if others and not share:
         raise Fault(
             Code.VOLUME_MAPPED_ELSEWHERE,
             f"Volume {volume} on array {cli.array} is mapped to {', '.join(others)}: it cannot be given to "
             f"{host} before it is unmapped there. The node that has it unmaps it when its last pod is gone; "
-            f"if that node is gone for good: instoragectl release {volume} --from NODE.",
+            f"if that node is gone for good: instoragectl release {volume} --from NODE."
+            + protection.hint(cli),
             array=cli.array,
             volume=volume,
             hosts=", ".join(others),

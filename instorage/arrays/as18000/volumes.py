@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000.session.quoting import object_name
 from instorage.arrays.as18000.session.refusal import BAD_FILTER, NOT_FOUND, Refused
-from instorage.arrays.model import Level, Pool, Usage, Volume
+from instorage.arrays.model import Level, Usage, Volume
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, VolumeUid
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
 
-MIB, GIB = 1 << 20, 1 << 30
+GIB = 1 << 30
 FUNCTIONS = frozenset({"master", "aux", "master_change", "aux_change"})
 OWN_MAPS = 2  # LocalCopy maps of an active-active vdisk to its own change volume
 
@@ -51,15 +51,30 @@ def missing(cli: Cli, name: str) -> Fault:
 
 def find(cli: Cli, name: VolumeName, *, sure: bool = True) -> Volume | None:
     """Return the volume of that name; None when the array says (twice, if `sure`) that there is none."""
+    return _volume(cli, name, vdisks(cli, name, sure=sure))
+
+
+def vdisks(cli: Cli, name: VolumeName, *, sure: bool = True) -> list[Row]:
+    """Return the vdisks of a volume: one, or the four of an active-active one; none (twice, if `sure`)."""
     object_name(name, "volume")
+    if cli.volume_filter == "name":
+        return _by_name(cli, name, sure=sure)
     try:
         rows = _filtered(cli, f"{cli.volume_filter}={name}", sure=sure)
     except Refused as refused:
-        if refused.cmmvc != BAD_FILTER or cli.volume_filter == "name":
+        if refused.cmmvc != BAD_FILTER:
             raise
-        cli.volume_filter = "name"  # older firmware, without active-active volumes
-        rows = _filtered(cli, f"name={name}", sure=sure)
-    return _volume(cli, name, [row for row in rows if _belongs(row) == name])
+        cli.filter_by_name()
+        return _by_name(cli, name, sure=sure)
+    return [row for row in rows if _belongs(row) == name]
+
+
+def _by_name(cli: Cli, name: VolumeName, *, sure: bool) -> list[Row]:
+    """Look by the vdisk's own name; the four of an active-active volume are found in the list of all."""
+    rows = _filtered(cli, f"name={name}", sure=sure)
+    if any(row.get("function") for row in rows):
+        rows = cli.sure_rows("lsvdisk", "-bytes")
+    return [row for row in rows if _belongs(row) == name]
 
 
 def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
@@ -72,7 +87,10 @@ def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
     if any(_belongs(row) != name for row in rows):
         raise rows[0].source.misfit(f"several volumes have the UID {uid}", uid=uid)
     if rows[0].get("function"):
-        return find(cli, name)
+        whole = find(cli, name)
+        if whole is None:
+            raise rows[0].source.misfit(f"it shows a vdisk of volume {name}, which it does not show", uid=uid)
+        return whole
     return _volume(cli, name, rows)
 
 
@@ -83,7 +101,7 @@ def names(cli: Cli, prefix: str) -> tuple[str, ...]:
 
 
 def usage(cli: Cli, name: VolumeName) -> Usage:
-    """Return what the thin copies use; VOLUME_MISSING. One thick copy makes the volume thick."""
+    """Return what the thin copies use, whether or not a thick one is beside them; VOLUME_MISSING."""
     try:
         detail = cli.detail("lsvdisk", "-bytes", object_name(name, "volume"))
     except Refused as refused:
@@ -93,11 +111,10 @@ def usage(cli: Cli, name: VolumeName) -> Usage:
     copies = detail.groups("copy_id")
     if not copies:
         raise detail.source.misfit("it shows no copy of the volume", column="copy_id")
-    if not all("yes" in (copy["se_copy"], copy.get("compressed_copy")) for copy in copies):
-        return Usage(thin=False, used=None)
+    thin = [copy for copy in copies if "yes" in (copy["se_copy"], copy.get("compressed_copy"))]
     # what compression saved was written all the same
-    used = (max(c.number("used_capacity"), _uncompressed(c)) for c in copies)
-    return Usage(thin=True, used=max(used))
+    used = (max(c.number("used_capacity"), _uncompressed(c)) for c in thin)
+    return Usage(thin=len(thin) == len(copies), used=max(used, default=None))
 
 
 def copy_pools(cli: Cli, name: VolumeName) -> tuple[str, ...]:
@@ -106,17 +123,10 @@ def copy_pools(cli: Cli, name: VolumeName) -> tuple[str, ...]:
     return tuple(copy["mdisk_grp_name"] for copy in copies)
 
 
-def pool(cli: Cli, name: str) -> Pool | None:
-    """Return a pool; None when the array says that there is none (an error, not an empty answer)."""
-    try:
-        row = cli.detail("lsmdiskgrp", "-bytes", object_name(name, "pool")).head()
-    except Refused as refused:
-        if refused.cmmvc in NOT_FOUND:
-            return None
-        raise
-    online = row["status"] == "online"
-    extent = row.number("extent_size", "0") * MIB
-    return Pool(row["name"], row.number("capacity"), row.number("free_capacity"), online, extent)
+def relationship(cli: Cli, name: VolumeName) -> str:
+    """Return the name of the remote copy relationship that a volume is in, empty when it is in none."""
+    head = cli.detail("lsvdisk", "-bytes", object_name(name, "volume")).head()
+    return head.get("RC_name") or head.get("RC_id")
 
 
 def _filtered(cli: Cli, condition: str, *, sure: bool) -> tuple[Row, ...]:
@@ -134,8 +144,9 @@ def _uncompressed(copy: Row) -> int:
 
 
 def _name(row: Row, text: str) -> VolumeName:
+    """Return a name that was given on the array; with a space it is no PV's, and an object's all the same."""
     try:
-        return VolumeName.parse(text)
+        return VolumeName(object_name(text, "volume"))
     except Fault as fault:
         raise row.source.misfit(fault.sentence.rstrip("."), column="name") from fault
 

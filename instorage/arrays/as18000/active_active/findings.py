@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from instorage.arrays.active_active import Function
 from instorage.arrays.as18000 import volumes
 from instorage.arrays.as18000.active_active import picture
-from instorage.arrays.as18000.session.quoting import object_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ SHOWN = 12  # candidates in one sentence
 
 def findings(cli: Cli, name: VolumeName) -> tuple[str, ...]:
     """Return sentences: first what the array shows, then what is to be found out. VOLUME_MISSING."""
-    rows = cli.sure_rows("lsvdisk", "-bytes", "-filtervalue", f"volume_name={object_name(name, 'volume')}")
+    rows = volumes.vdisks(cli, name)
     if not rows:
         raise volumes.missing(cli, name)
     if sorted(row.get("function") for row in rows) == sorted(Function):

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def read(cli: Cli, name: VolumeName) -> ActiveActive:
     """Return the picture of a volume that is whole; VOLUME_MISSING, VOLUME_NOT_READY when it is not."""
-    condition = f"volume_name={object_name(name, 'volume')}"
-    rows = cli.sure_rows("lsvdisk", "-bytes", "-filtervalue", condition)
+    rows = volumes.vdisks(cli, name)
     if not rows:
         raise volumes.missing(cli, name)
     functions = sorted(row.get("function") for row in rows)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import Function
-from instorage.arrays.as18000 import growth, volumes
+from instorage.arrays.as18000 import growth, pools
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def require_ready(cli: Cli, picture: ActiveActive, host: str, target: int) -> No
         raise not_ready(cli, picture, "; ".join(troubles))
     needed: defaultdict[str, int] = defaultdict(int)
     for name in {member.pool for member in picture.members if not member.thin}:
-        pool = volumes.pool(cli, name)
+        pool = pools.find(cli, name)
         if pool is None:
             continue
         for member in picture.members:

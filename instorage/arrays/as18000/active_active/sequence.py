@@ -13,6 +13,7 @@ from instorage.arrays.as18000.active_active import picture as pictures
 from instorage.arrays.as18000.active_active.plan import done, plan, words
 from instorage.arrays.as18000.active_active.ready import require_synchronized
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
+from instorage.arrays.as18000.session.refusal import BUSY, Refused
 from instorage.arrays.expansion import GROWS, Expansion, Progress, Step
 from instorage.wire.fault import Code, Fault
 
@@ -41,7 +42,9 @@ class Sequence:
         self._guard = guard
         self._patience = limits.step
         self._settling = limits.operation
+        self._unhurried = limits.call
         self._frozen = False
+        self._begun = False  # any step was done by this run
 
     def freeze(self) -> None:
         """Freeze, and read the relationship once more: a link may have broken since the first look."""
@@ -105,8 +108,7 @@ class Sequence:
 
     def _tie(self) -> None:
         """Make the relationship again: with `-sync` if nothing can have been written until it was there."""
-        if self._still_frozen(self._patience):
-            self._send(Step.TIE, sync=True)
+        if self._still_frozen(self._patience) and self._synced():
             if self._still_frozen(0):
                 self._record = replace(self._record, alike=True)  # on the disk with the next step
                 return
@@ -114,10 +116,21 @@ class Sequence:
             self._send(Step.UNTIE)
         self.thaw()
         log.warning(
-            "volume %s: the freeze did not hold; the aux is synchronised in full", self._record.volume
+            "volume %s: the freeze did not hold for long enough; the aux is synchronised in full",
+            self._record.volume,
         )
         self._send(Step.TIE)
         self._record = replace(self._record, alike=True)
+
+    def _synced(self) -> bool:
+        """Make it with `-sync`; False when the array was not well for as long as the freeze is proven."""
+        try:
+            self._once(Step.TIE, sync=True)
+        except Refused as refused:
+            if refused.cmmvc not in BUSY:
+                raise
+            return False
+        return True
 
     def _still_frozen(self, seconds: float) -> bool:
         """Tell whether nothing was thawed so far, and nothing will be for more than `seconds`."""
@@ -130,7 +143,24 @@ class Sequence:
             return False
         return hold.intact and hold.until - time.monotonic() > seconds
 
-    def _send(self, step: Step, *, sync: bool = False) -> None:
+    def _send(self, step: Step) -> None:
+        """Do a step. While the array is not well applications wait for `Limits.step` at most, this longer.
+
+        Unless nothing was done yet: that is no reason to have the copies synchronised in full. Each attempt
+        is recorded anew: the record says until when a lost one may still be carried out.
+        """
+        until = time.monotonic() + self._unhurried
+        while True:
+            try:
+                return self._once(step)
+            except Refused as refused:
+                first = self._frozen and not self._begun
+                if refused.cmmvc not in BUSY or first or time.monotonic() >= until:
+                    raise
+            self.thaw()
+
+    def _once(self, step: Step, *, sync: bool = False) -> None:
+        """Record a step and send it, again within the time of one command while the array is not well."""
         self._record = replace(
             self._record,
             state=Progress.RUNNING,
@@ -155,6 +185,7 @@ class Sequence:
             raise
         gone = step is Step.UNTIE
         self._record = replace(self._record, answered=True, synced=None if gone else self._record.synced)
+        self._begun = True
 
     def _seen(self, step: Step, *, sync: bool) -> bool:
         """Look whether a step was done whose answer is lost.

@@ -64,6 +64,10 @@ class Detail:
     source: Source
     pairs: tuple[tuple[str, str], ...]
 
+    def __bool__(self) -> bool:
+        """Tell whether it says anything."""
+        return bool(self.pairs)
+
     def head(self) -> Row:
         """Return the object's own attributes: of a repeated key the first counts."""
         return Row(self.source, dict(reversed(self.pairs)))

@@ -74,5 +74,6 @@ def call(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], 
 
 def _unknown(command: str, fault: Fault) -> Fault:
     fields = {key: value for key, value in fault.fields.items() if key != "command"}
-    sentence = f"«{command}» may have been done or not, and the array cannot be asked: {fault.sentence}"
+    cause = fault.sentence.rstrip(".")
+    sentence = f"{cause}. That was after «{command}», which may have been done or not: it is looked at again."
     return Fault(Code.OUTCOME_UNKNOWN, sentence, command=command, **fields)

@@ -1,4 +1,7 @@
-"""Queries, which are repeated when the connection breaks, and operations, which never are."""
+"""Queries, which are repeated when the connection breaks, and operations, which never are.
+
+Both are repeated while the array says that it is not well for the moment and did nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from instorage.arrays.as18000.session import quoting
 from instorage.arrays.as18000.session.answer import DELIMITER, Detail, Row, Source, parse_detail, parse_list
 from instorage.arrays.as18000.session.call import note
 from instorage.arrays.as18000.session.connection import Lost
+from instorage.arrays.as18000.session.hesitation import patiently, sure
 from instorage.arrays.as18000.session.refusal import judge
 from instorage.wire.fault import Code, Fault
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from instorage.arrays.endpoint import Limits
 
 QUERY_ATTEMPTS = 3
+BY_NAME = 300.0  # seconds until a filter that was refused is tried again
 log = logging.getLogger("instorage.arrays")
 
 
@@ -34,9 +39,22 @@ class Cli:
 
     def __init__(self, array: str, ssh: Ssh, limits: Limits) -> None:
         self.array = array
-        self.volume_filter = "volume_name"  # shared by the four vdisks of an active-active volume
+        self.flash: dict[str, bool] = {}  # of pools by name, as far as it was asked for
+        self._by_name_until = 0.0
         self._ssh = ssh
         self._limits = limits
+
+    @property
+    def volume_filter(self) -> str:
+        """What volumes are looked for by: `volume_name`, which the four of an active-active one share.
+
+        `name` for a while after it was refused: old firmware does not know it, and any may refuse it once.
+        """
+        return "name" if time.monotonic() < self._by_name_until else "volume_name"
+
+    def filter_by_name(self) -> None:
+        """Look for volumes by `name` for a while."""
+        self._by_name_until = time.monotonic() + BY_NAME
 
     def rows(self, query: str, *words: str) -> tuple[Row, ...]:
         """Return the rows of a list view; empty also when the array hiccups (see `sure_rows`)."""
@@ -44,23 +62,24 @@ class Cli:
         return parse_list(source, text)
 
     def sure_rows(self, query: str, *words: str) -> tuple[Row, ...]:
-        """Return the rows of a list view; an empty answer is asked for once more (array-as18000.md 2.3)."""
-        return self.rows(query, *words) or self.rows(query, *words)
+        """Return the rows of a list view; an empty answer is asked for once more, after a pause."""
+        return sure(lambda: self.rows(query, *words))
 
     def detail(self, query: str, *words: str) -> Detail:
         """Return a detailed view. It is never empty: ARRAY_ANSWER when it is twice."""
-        for _ in range(2):
-            source, text = self._query(query, words)
-            detail = parse_detail(source, text)
-            if detail.pairs:
-                return detail
-        raise source.misfit("it is empty")
+        detail = sure(lambda: parse_detail(*self._query(query, words)))
+        if not detail:
+            raise detail.source.misfit("it is empty")
+        return detail
 
     def operate(self, name: str, *words: str) -> None:
         """Change something, if `operation.demand` lets it be sent.
 
         `Refused`, or `OutcomeUnknown` when it may have been done.
         """
+        patiently(lambda: self._operate(name, words), self._limits.operation)
+
+    def _operate(self, name: str, words: tuple[str, ...]) -> None:
         command = quoting.command("mcsop", name, *words)
         try:
             output = self._run(command, self._limits.operation, logging.INFO, operation.demand)
@@ -77,6 +96,9 @@ class Cli:
         note(command)
 
     def _query(self, name: str, words: tuple[str, ...]) -> tuple[Source, str]:
+        return patiently(lambda: self._asked(name, words), self._limits.call)
+
+    def _asked(self, name: str, words: tuple[str, ...]) -> tuple[Source, str]:
         command = quoting.command("mcsinq", name, "-delim", DELIMITER, *words)
         source = Source(self.array, command)
         output = self._repeated(command)

@@ -14,16 +14,24 @@ BAD_FILTER = "CMMVC5741E"
 EXISTS = "CMMVC6035E"
 NO_SPACE = frozenset({"CMMVC8710E", "CMMVC5860E", "CMMVC6973E"})
 IN_USE = "CMMVC5840E"
+IN_COPY_MAP = "CMMVC5837E"
 MAPPED_HERE = "CMMVC5878E"
 LUN_USED = "CMMVC5879E"
 MAPPED = "CMMVC6071E"
 PORT_TAKEN = frozenset({"CMMVC6578E", "CMMVC6581E", "CMMVC5867E", "CMMVC9328E"})
+BUSY = frozenset({"CMMVC5786E"})
+"""Nothing was done, the system is not well for the moment (IBM's list of messages: «the cluster is not in a
+stable state»): its nodes change over, or its firmware is being changed. What is given again is done later."""
 
 _NAME = (Code.NAME_INVALID, "use at most 63 letters, digits, '.', '-', '_', beginning with a letter")
 _SPACE = (Code.POOL_FULL, "free space in the pool or use another")
 _PORT = (Code.HOST_OBJECT, "the initiator belongs to another host object, or the limit of ports is reached")
 _RIGHTS = (Code.ARRAY_AUTHENTICATION, "give the login a role that may do this")
 _OPTION = (Code.ARRAY_REFUSED, "this firmware does not know the option; please report it")
+_UNWELL = (
+    Code.ARRAY_BUSY,
+    "nothing was done; it is tried again. If this stays, see the array's nodes (lsnode) and events",
+)
 MEANINGS: dict[str, tuple[Code, str]] = {
     "CMMVC5703E": _NAME,
     "CMMVC5738E": _NAME,
@@ -37,10 +45,12 @@ MEANINGS: dict[str, tuple[Code, str]] = {
     "CMMVC5729E": (Code.BAD_REQUEST, "an I/O group or pool in the list is not valid: see lsiogrp"),
     "CMMVC7050E": (Code.NOT_SUPPORTED, "a node of the I/O group cannot compress: use no volCompress"),
     "CMMVC7205E": (Code.NOT_SUPPORTED, "this array's platform does not support it"),
+    **dict.fromkeys(BUSY, _UNWELL),
     IN_USE: (Code.VOLUME_MAPPED, "remove its host mappings and LocalCopy maps first"),
     MAPPED: (Code.VOLUME_MAPPED_ELSEWHERE, "unmap it from the other host first"),
-    "CMMVC5837E": (Code.VOLUME_NOT_READY, "delete its snapshots and clones first"),
+    IN_COPY_MAP: (Code.VOLUME_NOT_READY, "delete its snapshots and clones first"),
     "CMMVC5838E": (Code.VOLUME_NOT_READY, "it is in a remote copy relationship, and grows only without"),
+    "CMMVC6357E": (Code.VOLUME_NOT_READY, "wait until its copies are synchronised: see lsvdisksyncprogress"),
     "CMMVC8587E": (Code.VOLUME_NOT_READY, "wait until the volume is formatted"),
 }
 _ERROR = re.compile(r"CMMVC[0-9]{4}E", re.ASCII)

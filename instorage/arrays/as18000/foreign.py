@@ -1,0 +1,83 @@
+"""Why a host object is not used: sentences that name object, ports and mend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instorage.arrays.as18000 import holder
+from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from instorage.arrays.as18000.claim import Claim
+    from instorage.arrays.as18000.session.cli import Cli
+    from instorage.arrays.as18000.session.refusal import Refused
+    from instorage.arrays.model import Host
+
+_CLONED = "if a cloned machine has the same InitiatorName, change it."
+
+
+class HeldElsewhere(Fault):
+    """A port of this machine is in no object of ours. To find that out costs a search: see `HostObjects`."""
+
+
+def require_ports(cli: Cli, claim: Claim) -> None:
+    """Raise HOST_OBJECT when the machine has no port for this link."""
+    if not claim.wanted:
+        what = (
+            "Fibre Channel port: see /sys/class/fc_host"
+            if claim.link == "fc"
+            else "iSCSI name: see InitiatorName in /etc/iscsi/initiatorname.iscsi"
+        )
+        raise Fault(
+            Code.HOST_OBJECT, f"This machine has no {what}. Array {cli.array} cannot know it without."
+        )
+
+
+def explain_taken(cli: Cli, claim: Claim, refused: Refused, ports: tuple[str, ...], *, width: int) -> None:
+    """Return when the holder is ours after all (somebody was faster), else raise HOST_OBJECT."""
+    found = holder.search(cli, frozenset(port.casefold() for port in ports), width=width)
+    if found.holder is None:
+        raise _unknown_holder(cli, claim, refused, ports, found) from refused
+    if found.holder.name not in claim.candidates:
+        fault = refusal(cli, claim, "its name is not one of this machine's", found.holder)
+        raise HeldElsewhere(fault.code, fault.sentence, **fault.fields) from refused
+
+
+def _unknown_holder(
+    cli: Cli, claim: Claim, refused: Refused, ports: tuple[str, ...], found: holder.Search
+) -> Fault:
+    named = ", ".join(ports)
+    sentence = (
+        f"Array {cli.array} takes {named} for no host object, yet no object there holds it: the name is not "
+        f"valid there, or a limit is reached ({refused.cmmvc})."
+    )
+    if found.unread:
+        sentence = (
+            f"Array {cli.array} has another host object that holds {named} ({refused.cmmvc}); which one was "
+            f"not found within {holder.SECONDS:g} s ({found.listed - found.unread} of {found.listed} were "
+            "read). Look for it there: if it is this machine's, add to the configuration of all hosts: "
+            f"host.objects: {{{claim.node}: ITS NAME}}; {_CLONED}"
+        )
+    return HeldElsewhere(Code.HOST_OBJECT, sentence, array=cli.array, ports=named, cmmvc=refused.cmmvc)
+
+
+def refusal(cli: Cli, claim: Claim, why: str, host: Host | None) -> Fault:
+    """Return HOST_OBJECT for an object that is not used, with the line to add or what to remove from it."""
+    name = host.name if host else claim.names[0]
+    ports = ", ".join(sorted(port.name for port in host.ports)) if host else ""
+    foreign = bool(host and (host.unread or host.port_names - claim.own))
+    line = f"host.objects: {{{claim.node}: {name}}}"
+    mend = (
+        "Remove the foreign ports from it on the array, or give this machine an InitiatorName of its own."
+        if foreign
+        else f"If it is this machine's, add to the configuration of all hosts: {line}; {_CLONED}"
+    )
+    return Fault(
+        Code.HOST_OBJECT,
+        f"The host object {name} on array {cli.array} with the ports {ports or '(none)'} is not used: "
+        f"{why}. {mend}",
+        array=cli.array,
+        host=name,
+        ports=ports,
+        line="" if foreign else line,
+    )
