@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 IDENTIFIER = "instorage-nodeagent"
 KEPT_FILES = 5
 OURS = ("nodeagent", "instorage")
+LOUD = ("paramiko",)  # a traceback for each peer that hangs up; our own sentences say the same better
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _MARKS = ("op", "volume", "code")
 _TIMING = ("call", "ms", "phases")  # how long a call took and in which phases, for the journal alone
@@ -111,6 +112,8 @@ class Log:
         self._settings: LogSettings | None = None
         main = Journal() if "JOURNAL_STREAM" in os.environ else logging.StreamHandler(sys.stderr)
         self._root.setLevel(logging.WARNING)  # libraries; at debug pyroute2 alone writes pages
+        for loud in LOUD:
+            logging.getLogger(loud).setLevel(logging.CRITICAL)
         self._level("INFO")
         self._add(main)
 
