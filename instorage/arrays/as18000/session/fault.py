@@ -53,8 +53,8 @@ def unproven(endpoint: Endpoint) -> Fault:
     return Fault(
         Code.ARRAY_HOST_KEY,
         f"Array {endpoint.name} ({endpoint.place}) shows an SSH host key and does not prove that it is its "
-        "own (the signature is wrong): somebody may stand between, or its SSH service is broken. The password "
-        "was not sent. Compare the key with the array's, and look at the network between.",
+        "own (the signature is wrong): somebody may stand between, or its SSH service is broken. No password "
+        "was sent. Compare the key with the array's, and look at the network between.",
         array=endpoint.name,
         address=endpoint.place,
     )
