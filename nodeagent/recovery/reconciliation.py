@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0
+_SILENT = frozenset({Code.ARRAY_UNREACHABLE, Code.ARRAY_SESSIONS})
 LONGEST_SILENCE = 120.0  # kubelet's own longest pause: it would have asked again, and no longer does
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
@@ -244,5 +245,5 @@ class Reconciler:
         """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""
         failures = self._failures.get(what, 0) + 1
         self._failures[what] = failures
-        longest = LONGEST_SILENCE if fault.code is Code.ARRAY_UNREACHABLE else LONGEST_PAUSE
+        longest = LONGEST_SILENCE if fault.code in _SILENT else LONGEST_PAUSE
         return min(self._rest * 2.0 ** min(failures - 1, 10), longest)

@@ -39,6 +39,7 @@ def attach(rig: Rig, number: int) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_twice_as_many_nodes_as_sessions_all_succeed_in_one_call_each(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(limits=ArrayLimits(active=4))
     maker = rig.client()
@@ -102,6 +103,21 @@ def test_a_command_that_was_not_sent_for_want_of_a_session_is_no_unknown_outcome
     assert rig.volume_names() == ["v1"]
 
 
+def test_a_volume_whose_making_cannot_be_seen_for_want_of_a_session_is_an_unknown_outcome(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(limits=ONE)
+    rig.fault("mkvdisk", after="connection", delay_after=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(rig.client(limits=replace(LIMITS, call=2.0)).create_volume, spec("v1"))
+        assert settled(lambda: rig.volume_names() == ["v1"])
+        rig.simulator._server._gate._active += 5  # sessions of somebody's GUI
+        with pytest.raises(Fault, match="may have been done or not") as caught:
+            making.result(20)
+    assert caught.value.code is Code.OUTCOME_UNKNOWN
+    assert "SSH sessions" in caught.value.sentence
+
+
 def test_a_full_array_has_refused_no_password(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(limits=ONE)
     holder = rig.client(limits=replace(LIMITS, idle=60))
@@ -140,6 +156,7 @@ def test_a_client_that_had_to_wait_gives_its_session_back_at_once(make_rig: Call
     assert settled(lambda: rig.do("counters")["connections"]["now"] == 0, 3.0)
 
 
+@pytest.mark.slow
 def test_a_burst_that_the_array_drops_before_the_login_is_no_failure_of_a_call(
     make_rig: Callable[..., Rig],
 ) -> None:

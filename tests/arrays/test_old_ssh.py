@@ -11,6 +11,8 @@ import pytest
 
 from instorage.arrays.as18000.session import legacy
 from instorage.arrays.as18000.session.transport import ArrayTransport
+from instorage.arrays.pool import ArrayPool, array_client
+from instorage.configuration.settings import load
 from instorage.wire.fault import Code, Fault
 from simulator.face.algorithms import EXCHANGES, Offer
 from tests.arrays.conftest import NAMES, NODE, V1, spec
@@ -65,6 +67,24 @@ def test_an_old_array_is_used_when_its_entry_says_so(make_rig: Callable[..., Rig
     assert rig.known_hosts.read_text() == f"[127.0.0.1]:{rig.port} {rig.simulator.host_key}\n"
 
 
+def test_the_key_in_the_configuration_is_for_its_array_alone(
+    make_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    one, other = make_rig(offer=OLD_KEY), make_rig(offer=OLD_KEY)
+    entry = "- {{name: {}, type: AS18000, host: '127.0.0.1:{}', username: superuser, password: passw0rd{}}}\n"
+    text = entry.format("old", one.port, ", sshLegacy: true") + entry.format("other", other.port, "")
+    (tmp_path / "config").mkdir()
+    file = tmp_path / "config/instorage.yaml"
+    file.write_text(f"storage:\n{text}")
+    settings = load(file, need_host=False)
+    pool = ArrayPool(lambda storage: array_client(storage, tmp_path / "known_hosts"))
+    assert pool.get(settings, "old").find_volume(V1) is None
+    with pytest.raises(Fault) as caught:
+        pool.get(settings, "other").find_volume(V1)
+    assert caught.value.code is Code.ARRAY_ALGORITHMS
+    pool.close()
+
+
 def test_another_key_of_an_old_array_is_refused_before_the_password_leaves(
     make_rig: Callable[..., Rig],
 ) -> None:
@@ -93,13 +113,17 @@ def test_a_signature_that_is_not_the_key_s_is_refused(
     assert rig.do("counters")["passwords"]["opened"] == 0
 
 
-def test_an_array_that_can_do_better_is_spoken_to_as_before(make_rig: Callable[..., Rig]) -> None:
+def test_an_array_that_can_do_better_is_spoken_to_as_before(
+    make_rig: Callable[..., Rig], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     modern = ArrayTransport._preferred_kex, ArrayTransport._preferred_keys  # type: ignore[attr-defined]
     assert legacy.LegacyTransport._preferred_kex[: len(modern[0])] == modern[0]
     assert legacy.LegacyTransport._preferred_keys[: len(modern[1])] == modern[1]
     rig = make_rig(offer=Offer((GROUP14, "curve25519-sha256@libssh.org"), ("ssh-rsa", "rsa-sha2-256")))
     assert rig.client().find_volume(V1) is None, "one that asks for no SHA-1 gets none"
     assert rig.client(legacy=True).find_volume(V1) is None
+    assert "needs no SHA-1 any more: take sshLegacy out" in caplog.text
 
 
 def test_nothing_of_an_old_array_s_client_is_left_in_another_s(make_rig: Callable[..., Rig]) -> None:

@@ -62,12 +62,21 @@ class LegacyTransport(ArrayTransport):
     _kex_info: ClassVar[dict[str, Any]] = {**paramiko.Transport._kex_info, **_EXCHANGES}  # type: ignore[attr-defined]
 
 
-def would(offer: Offer) -> bool:
-    """Tell whether a `LegacyTransport` could use what an array offers."""
+def suits(kind: type[ArrayTransport], offer: Offer) -> bool:
+    """Tell whether a transport of that kind could use what an array offers."""
     known = (
-        (LegacyTransport._preferred_kex, offer.exchange),
-        (LegacyTransport._preferred_keys, offer.keys),
-        (LegacyTransport._preferred_ciphers, offer.ciphers),  # type: ignore[attr-defined]
-        (LegacyTransport._preferred_macs, offer.digests),  # type: ignore[attr-defined]
+        (kind._preferred_kex, offer.exchange),  # type: ignore[attr-defined]
+        (kind._preferred_keys, offer.keys),  # type: ignore[attr-defined]
+        (kind._preferred_ciphers, offer.ciphers),  # type: ignore[attr-defined]
+        (kind._preferred_macs, offer.digests),  # type: ignore[attr-defined]
     )
     return all(set(ours) & set(theirs) for ours, theirs in known)
+
+
+def remark(transport: ArrayTransport) -> str:
+    """Return what a log line says of a connection that may use SHA-1; empty for any other."""
+    if not isinstance(transport, LegacyTransport):
+        return ""
+    if suits(ArrayTransport, transport.offer):
+        return ", which needs no SHA-1 any more: take sshLegacy out of its entry"
+    return ", with SHA-1 (sshLegacy)"

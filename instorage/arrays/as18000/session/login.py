@@ -43,7 +43,7 @@ class MoreWanted(paramiko.SSHException):
 
 def login(
     connection: socket.socket, endpoint: Endpoint, pins: HostKeyFile, password: str, deadline: float
-) -> paramiko.Transport:
+) -> ArrayTransport:
     """Return an authenticated transport on a connected socket, before `deadline` (monotonic seconds).
 
     ARRAY_ALGORITHMS, ARRAY_HOST_KEY, ARRAY_AUTHENTICATION; `Dropped` when another attempt may succeed. The
@@ -67,7 +67,7 @@ def _shake(transport: ArrayTransport, endpoint: Endpoint, pins: HostKeyFile, dea
         transport.start_client(timeout=_left(deadline))
         key = transport.get_remote_server_key()
     except paramiko.ssh_exception.IncompatiblePeer as error:
-        would = not endpoint.legacy and legacy.would(transport.offer)
+        would = not endpoint.legacy and legacy.suits(legacy.LegacyTransport, transport.offer)
         raise fault.incompatible(endpoint, transport.offer, legacy_would=would, why=str(error)) from error
     except _BROKEN as error:
         if _FORGED in str(error):
@@ -89,6 +89,7 @@ def _authenticate(transport: ArrayTransport, endpoint: Endpoint, password: str, 
     method = _method(transport, endpoint)
     if transport.is_authenticated():  # without a password
         return
+    transport.auth_timeout = _left(deadline)
     try:
         if method == _PASSWORD:
             wanted = transport.auth_password(endpoint.username, password, fallback=False)

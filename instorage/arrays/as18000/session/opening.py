@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage import operation
-from instorage.arrays.as18000.session import fault
+from instorage.arrays.as18000.session import fault, legacy
 from instorage.arrays.as18000.session.attempt import Attempt, Ended
 from instorage.arrays.as18000.session.connection import Connection, Full, first_channel
 from instorage.arrays.as18000.session.dial import Dial
@@ -108,5 +108,6 @@ class Opening:
         except TimeoutError as error:
             raise Dropped(str(error)) from error
         endpoint, limits = self._endpoint, self._limits
-        log.info("array %s: connected to %s", endpoint.name, endpoint.place, extra=operation.extra())
+        said = f"{endpoint.place}{legacy.remark(transport)}"
+        log.info("array %s: connected to %s", endpoint.name, said, extra=operation.extra())
         return Connection(transport, first, limits.crowded if crowded else limits.idle)

@@ -67,8 +67,12 @@ class Ssh:
         """Close the connection, and give one up that is being made; the next command makes a new one."""
         self._closed += 1
         self._opening.stop()
-        with self._lock:
+        while not self._lock.acquire(timeout=0.05):  # an attempt may just have begun
+            self._opening.stop()
+        try:
             connection, self._connection = self._connection, None
+        finally:
+            self._lock.release()
         if connection is not None:
             connection.close()
 
