@@ -25,7 +25,7 @@ from simulator.face.interpreter import Answer, Interpreter
 from simulator.face.limits import Gate
 from simulator.instruments.counters import Counters
 
-LOGIN_GRACE, LOGIN_POLL, SURPLUS_GRACE = 30.0, 0.1, 0.2
+LOGIN_GRACE, LOGIN_POLL = 30.0, 0.1
 MSG_USERAUTH_PASSWD_CHANGEREQ, EXPIRED = 60, -60  # RFC 4252, 8; and what says so here
 
 
@@ -50,6 +50,9 @@ class _AuthHandler(AuthHandler):
     def _send_auth_result(self, username: str, method: str, result: int) -> None:
         if result != EXPIRED:
             super()._send_auth_result(username, method, result)  # type: ignore[misc]
+            server = self.transport.server_object
+            if isinstance(server, Connection) and server.surplus:
+                self.transport.close()  # the message of success has left, and nothing else will
             return
         message = paramiko.Message()
         message.add_byte(bytes([MSG_USERAUTH_PASSWD_CHANGEREQ]))
@@ -96,7 +99,7 @@ class Connection(paramiko.ServerInterface):
         self._channels = 0
         self._authenticated = False
         self._asked = ""
-        self._surplus = False
+        self.surplus = False
 
     def serve(self, sock: socket.socket, host_key: paramiko.PKey, offer: Offer) -> None:
         """Speak SSH on a socket until the connection ends; always closes it."""
@@ -114,7 +117,7 @@ class Connection(paramiko.ServerInterface):
                 left, self._channels = self._channels, 0
             for _ in range(left):
                 self._counters.leave("channels")
-            if not self._surplus:
+            if not self.surplus:
                 self._gate.leave(authenticated=self._authenticated)
 
     def _logged_in(self, transport: paramiko.Transport) -> bool:
@@ -124,9 +127,7 @@ class Connection(paramiko.ServerInterface):
             transport.join(LOGIN_POLL)
             if not transport.is_alive() or time.monotonic() > deadline:
                 return False
-        if self._surplus:
-            transport.join(SURPLUS_GRACE)  # the message of success goes out first, as on the array
-        return not self._surplus
+        return not self.surplus
 
     def close(self) -> None:
         """Drop the connection without a word."""
@@ -177,7 +178,7 @@ class Connection(paramiko.ServerInterface):
         del chanid
         if not self._authenticated:  # by key: only now is the signature known to be right
             self._count_authenticated()
-        if self._surplus:
+        if self.surplus:
             self.close()
             return OPEN_FAILED_RESOURCE_SHORTAGE
         with self._lock:
@@ -204,7 +205,7 @@ class Connection(paramiko.ServerInterface):
 
     def _count_authenticated(self) -> None:
         self._authenticated = True
-        self._surplus = not self._gate.authenticated()
+        self.surplus = not self._gate.authenticated()
 
     def _run(self, channel: paramiko.Channel, request: bytes) -> None:
         answer = self._interpreter.run(request.decode("utf-8", "replace"))

@@ -167,6 +167,7 @@ def test_a_burst_that_the_array_drops_before_the_login_is_no_failure_of_a_call(
     assert rig.do("counters")["connections"]["refused"] > 3
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_hundred_nodes_that_boot_together_are_served_within_half_a_minute(
     make_rig: Callable[..., Rig], capsys: pytest.CaptureFixture[str]

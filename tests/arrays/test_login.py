@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from instorage.arrays.as18000.session import dial
 from instorage.wire.fault import Code, Fault
-from tests.arrays.conftest import V1, settled, spec
+from tests.arrays.conftest import LIMITS, V1, settled, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +116,27 @@ def test_a_name_none_of_whose_addresses_lives_is_reported_with_each(
             rig.client(address="array.example").find_volume(V1)
 
 
+def test_a_resolver_that_hangs_holds_nobody_longer_than_a_connect_may_take(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, true = threading.Event(), socket.getaddrinfo
+
+    def resolve(name: str, port: int, **options: Any) -> list[Any]:
+        if options["flags"] & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "not a number")
+        answer.wait(20)
+        return true("127.0.0.1", port, type=socket.SOCK_STREAM)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    limits = replace(LIMITS, connect=0.4)
+    began = time.monotonic()
+    with pytest.raises(Fault, match="its name was not resolved in time"):
+        rig.client(address="array.example", limits=limits).find_volume(V1)
+    assert time.monotonic() - began < 3
+    answer.set()
+    assert rig.client(address="array.example").find_volume(V1) is None
+
+
 @pytest.mark.parametrize("where", ["tcp", "handshake", "full"])
 def test_closing_a_client_ends_a_connect_that_is_under_way(
     rig: Rig, dead: int, make_rig: Callable[..., Rig], where: str
@@ -160,19 +182,3 @@ def test_a_message_of_the_day_in_an_answer_is_quoted(rig: Rig, monkeypatch: pyte
     with pytest.raises(Fault, match=r"name is missing \(it begins with «Welcome to MCS") as caught:
         array.find_volume(V1)
     assert caught.value.code is Code.ARRAY_ANSWER
-
-
-def test_a_defect_of_the_simulator_is_an_answer_and_counted(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(_: object) -> str:
-        raise KeyError("vdisk")
-
-    monkeypatch.setattr(rig.simulator.engine, "run", fail)
-    with pytest.raises(Fault, match=r"status 255 simulator: KeyError\('vdisk'\) in lsvdisk"):
-        rig.client().find_volume(V1)
-    counters = rig.do("counters")
-    assert counters["events"]["defects"] == 1
-    assert counters["running"]["now"] == 0
-    assert "Traceback" in capsys.readouterr().err
-    rig.reset()

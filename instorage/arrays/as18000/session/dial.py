@@ -7,7 +7,9 @@ import errno
 import os
 import select
 import socket
+import threading
 import time
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instorage.arrays.as18000.session.fault import unreachable
@@ -37,7 +39,7 @@ class Dial:
 
     def connect(self, attempt: Attempt, deadline: float) -> socket.socket:
         """Return a connected socket before `deadline` (monotonic seconds); ARRAY_UNREACHABLE, `Ended`."""
-        addresses = sorted(self._resolved(), key=lambda address: address != self._good)
+        addresses = sorted(self._resolved(attempt, deadline), key=lambda address: address != self._good)
         failures: list[str] = []
         for number, address in enumerate(addresses):
             last = number == len(addresses) - 1
@@ -52,12 +54,39 @@ class Dial:
                 return connection
         raise unreachable(self._endpoint, "; ".join(failures) or "its name has no address")
 
-    def _resolved(self) -> list[Address]:
-        endpoint = self._endpoint
+    def _resolved(self, attempt: Attempt, deadline: float) -> list[Address]:
+        """Ask the resolver, which nothing can interrupt, in a thread that can be left to itself."""
         try:
-            found = socket.getaddrinfo(endpoint.address, endpoint.port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise unreachable(endpoint, error.strerror or str(error)) from error
+            return self._asked(socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            pass  # a name
+        answers: SimpleQueue[list[Address] | OSError] = SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(self._asked(0))
+            except OSError as error:
+                answers.put(error)
+
+        threading.Thread(target=ask, name="array-resolver", daemon=True).start()
+        found = None
+        while found is None:
+            attempt.pause(0.0)
+            if time.monotonic() >= deadline:
+                raise unreachable(self._endpoint, "its name was not resolved in time")
+            with contextlib.suppress(Empty):
+                found = answers.get(timeout=_LOOK)
+        if isinstance(found, OSError):
+            raise unreachable(self._endpoint, found.strerror or str(found)) from found
+        return found
+
+    def _asked(self, flags: int) -> list[Address]:
+        endpoint = self._endpoint
+        kind = socket.SOCK_STREAM
+        try:
+            found = socket.getaddrinfo(endpoint.address, endpoint.port, type=kind, flags=flags)
+        except UnicodeError as error:  # a label of more than 63 characters
+            raise socket.gaierror(socket.EAI_NONAME, f"no host name ({error})") from error
         return [Address(family, place) for family, _, _, _, place in found]
 
 

@@ -9,6 +9,7 @@ import paramiko
 
 from instorage.arrays.as18000.session import fault, legacy
 from instorage.arrays.as18000.session.answer import clean
+from instorage.arrays.as18000.session.connection import Full
 from instorage.arrays.as18000.session.transport import ArrayTransport
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def login(
 ) -> ArrayTransport:
     """Return an authenticated transport on a connected socket, before `deadline` (monotonic seconds).
 
-    ARRAY_ALGORITHMS, ARRAY_HOST_KEY, ARRAY_AUTHENTICATION; `Dropped` when another attempt may succeed. The
-    password leaves once at most.
+    ARRAY_ALGORITHMS, ARRAY_HOST_KEY, ARRAY_AUTHENTICATION; `Dropped` when another attempt may succeed, `Full`
+    when the array took the password and closed. The password leaves once at most.
     """
     kind = legacy.LegacyTransport if endpoint.legacy else ArrayTransport
     transport = kind(connection)
@@ -134,6 +135,9 @@ class _Once:
 
 def _judged(transport: ArrayTransport, endpoint: Endpoint, error: Exception) -> Exception:
     """Return what came of a password that left: `Dropped` only if the array said nothing about it."""
+    handler = transport.auth_handler
+    if handler is not None and handler.is_authenticated():
+        return Full("the connection was closed with the array's yes")
     if _silent(error):
         if transport.farewell is not None and transport.farewell[0] in _REFUSING:
             return fault.rejected(endpoint)

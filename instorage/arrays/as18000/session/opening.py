@@ -76,6 +76,7 @@ class Opening:
             try:
                 return self._once(attempt, password, deadline, crowded=tries > 0)
             except Full as error:
+                self._lockout.passed()  # whatever follows: the password is right
                 self._full_since = self._full_since or time.monotonic()
                 why, patience = str(error), until
             except Dropped as dropped:
@@ -102,7 +103,7 @@ class Opening:
             if refused.code is Code.ARRAY_AUTHENTICATION:
                 self._lockout.refused(password, refused)
             raise
-        self._lockout.passed()  # whatever follows: the password is right
+        self._lockout.passed()
         try:
             first = first_channel(transport, deadline)
         except TimeoutError as error:

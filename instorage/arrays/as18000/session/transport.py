@@ -29,7 +29,10 @@ class Offer:
     digests: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        kinds = (("key exchange", self.exchange), ("host keys", self.keys), ("ciphers", self.ciphers))
+        kinds = (
+            ("key exchange", self.exchange), ("host keys", self.keys),
+            ("ciphers", self.ciphers), ("MACs", self.digests),
+        )  # fmt: skip
         shown = [f"{kind} {', '.join(names[:_SHOWN])}" for kind, names in kinds if names]
         return "; ".join(shown) or "no algorithms at all"
 
