@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 ONE = ArrayLimits(active=1)
 
 
-def attach(rig: Rig, number: int) -> float:
+def attach(rig: Rig, number: int, limits: Limits) -> float:
     """What a node asks in an attach, in one call each and without a second try; returns the seconds."""
-    array, host = rig.client(limits=Limits()), f"iscsi-n{number}"
+    array, host = rig.client(limits=limits), f"iscsi-n{number}"
     initiator = Initiator(iqn=Iqn(f"iqn.1993-08.org.debian:01:n{number}"))
     began = time.monotonic()
     assert array.find_volume(VolumeName(f"v{number}")) is not None
@@ -47,7 +47,7 @@ def test_twice_as_many_nodes_as_sessions_all_succeed_in_one_call_each(make_rig: 
         maker.create_volume(spec(f"v{number}"))
     maker.close()
     with ThreadPoolExecutor(8) as pool:
-        took = list(pool.map(lambda number: attach(rig, number), range(8)))
+        took = list(pool.map(lambda number: attach(rig, number, replace(LIMITS, idle=1.0)), range(8)))
     assert max(took) < 30
     assert rig.do("counters")["connections"]["refused"] > 0
 
@@ -160,7 +160,7 @@ def test_a_client_that_had_to_wait_gives_its_session_back_at_once(make_rig: Call
 def test_a_burst_that_the_array_drops_before_the_login_is_no_failure_of_a_call(
     make_rig: Callable[..., Rig],
 ) -> None:
-    rig = make_rig(limits=ArrayLimits(burst=1, rate=4.0))
+    rig = make_rig(limits=ArrayLimits(burst=1, rate=8.0))
     rig.client().create_volume(spec("v1"))
     with ThreadPoolExecutor(5) as pool:
         assert all(pool.map(lambda _: rig.client().find_volume(V1), range(5)))
@@ -178,13 +178,13 @@ def test_a_hundred_nodes_that_boot_together_are_served_within_half_a_minute(
     for number in range(100):
         maker.create_volume(spec(f"v{number}"))
     maker.close()
-    rig.fault("*", delay=0.1, times=0)  # as an array takes it, so that sessions are really held
+    rig.fault("*", delay=0.3, times=0)  # as an array takes it, so that sessions are really held
     rig.reset()
     ready = threading.Barrier(101)
 
     def node(number: int) -> float:
         ready.wait(30)
-        return attach(rig, number)
+        return attach(rig, number, Limits())
 
     def provisioner() -> float:
         array = rig.client(limits=Limits())
@@ -196,12 +196,13 @@ def test_a_hundred_nodes_that_boot_together_are_served_within_half_a_minute(
     with ThreadPoolExecutor(101) as pool:
         making = pool.submit(provisioner)
         took = sorted(pool.map(node, random.sample(range(100), 100)))
-    counters = rig.do("counters")["connections"]
+    counters = rig.do("counters")
     with capsys.disabled():
         print(
             f"\n100 nodes on 32 sessions: half after {took[49]:.1f} s, 90 after {took[89]:.1f} s, the last "
             f"after {took[-1]:.1f} s; the provisioner after {making.result():.1f} s; "
-            f"{counters['opened']} connections, {counters['refused']} refused"
+            f"at most {counters['connections']['peak']} connections at a time, {counters['passwords']['opened']} "
+            f"logins, {counters['connections']['refused']} closed by the array"
         )
     assert took[-1] < 30
     assert making.result() < 30

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Lockout
+from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Crowd, Lockout
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
 
@@ -43,6 +43,15 @@ def test_machines_that_lost_their_connection_together_come_back_at_different_tim
         return ConnectionLimiter(Limits().spacing, Clock(), lambda: jitter).due(failures=1)
 
     assert len({back_after(jitter) for jitter in (0.0, 0.3, 0.6, 0.9)}) == 4
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.999])
+def test_a_full_array_is_asked_at_growing_pauses_that_stay_short_for_who_waits_longest(jitter: float) -> None:
+    crowd = Crowd(lambda: jitter)
+    pauses = [crowd.pause() for _ in range(12)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] <= 0.25
+    assert pauses[-1] == pauses[-2] <= 4.0
 
 
 def test_a_refused_password_is_not_sent_again_soon_and_each_pause_is_longer() -> None:
