@@ -9,6 +9,7 @@ from simulator.array import POOLS, Settings, Simulator
 from simulator.dataplane.lio import LioDataPlane
 from simulator.dataplane.plane import DataPlane, NoDataPlane
 from simulator.dataplane.remote import RemoteDataPlane
+from simulator.face.algorithms import Offer
 from simulator.face.limits import Limits
 from simulator.language.dialect import Dialect
 from simulator.model.topology import Topology
@@ -43,6 +44,8 @@ def arguments() -> argparse.ArgumentParser:
         metavar="SWITCH=VALUE",
         help="see simulator.language.dialect",
     )
+    add("--ssh-kex", default="", metavar="NAME,...", help="key exchanges offered, SHA-1 too; default modern")
+    add("--ssh-keys", default="", metavar="NAME,...", help="host key algorithms offered, ssh-rsa too")
     limits = Limits()
     add("--limit-burst", type=int, default=limits.burst, help="0: none")
     add("--limit-rate", type=float, default=limits.rate, help="new connections per second after the burst")
@@ -77,7 +80,12 @@ def settings(given: argparse.Namespace) -> Settings:
         ),
         dialect=Dialect().changed(dict(switch.split("=", 1) for switch in given.dialect)),
         topology=topology,
+        offer=Offer(_names(given.ssh_kex), _names(given.ssh_keys)),
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def data_plane(text: str, backing: Path) -> DataPlane:

@@ -12,9 +12,10 @@ from simulator.control.server import ControlServer
 from simulator.control.verbs import Verbs
 from simulator.dataplane.plane import DataPlane, NoDataPlane
 from simulator.execution.engine import Engine
+from simulator.face.algorithms import Offer
 from simulator.face.interpreter import Interpreter
 from simulator.face.limits import Limits
-from simulator.face.listener import SshServer, host_key
+from simulator.face.listener import SshServer
 from simulator.face.ssh import Access
 from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Faults
@@ -42,6 +43,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     dialect: Dialect = field(default_factory=Dialect)
     topology: Topology = field(default_factory=Topology)
+    offer: Offer = field(default_factory=Offer)
 
 
 class Simulator:
@@ -56,12 +58,12 @@ class Simulator:
         faults, counters = Faults(), Counters()
         store = Store(settings.state, State(pools=pools(settings.pools)))
         self.engine = Engine(settings.topology, store, plane or NoDataPlane(), settings.dialect)
-        key = host_key(settings.state)
-        self.host_key = f"{key.get_name()} {key.get_base64()}"
         access = Access(settings.user, settings.password, set(settings.keys))
+        interpreter = Interpreter(self.engine, faults, counters)
         self._server = SshServer(
-            key, access, settings.limits, Interpreter(self.engine, faults, counters), counters
+            settings.state, settings.offer, access, settings.limits, interpreter, counters
         )
+        self.host_key = f"{self._server.key.get_name()} {self._server.key.get_base64()}"
         self._verbs = Verbs(self.engine, faults, counters, self._server)
         self._settings = settings
         self._control_server: ControlServer | None = None

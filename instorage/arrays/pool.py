@@ -22,7 +22,8 @@ def array_client(entry: StorageSettings, known_hosts: Path) -> Array:
     from instorage.arrays.as18000 import As18000  # paramiko is slow to import: not before it is needed
     from instorage.arrays.endpoint import Endpoint
 
-    endpoint = Endpoint(entry.name, entry.address, entry.port, entry.username, entry.password.reveal)
+    login = (entry.username, entry.password.reveal)
+    endpoint = Endpoint(entry.name, entry.address, entry.port, *login, legacy=entry.ssh_legacy)
     return As18000(endpoint, known_hosts)
 
 

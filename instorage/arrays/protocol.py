@@ -1,6 +1,7 @@
 """The `Array` protocol: what the agent and the provisioner may ask of any array family.
 
 Every method is safe to repeat. Errors are `Fault`s: ARRAY_UNREACHABLE, ARRAY_AUTHENTICATION, ARRAY_HOST_KEY,
+ARRAY_ALGORITHMS, ARRAY_SESSIONS (its SSH sessions were all taken until the call's time was over),
 ARRAY_ANSWER, ARRAY_BUSY, ARRAY_REFUSED, NAME_INVALID, TIMEOUT (a command could not be sent in time),
 OUTCOME_UNKNOWN (only after reading the state again failed too, whatever it failed of), and those named below.
 Snapshots and clones come with their own issues; their methods will stand beside these.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "name", "type", "host", "username", "password", "shadow",
-    "deviceUsername", "devicePassword", "deviceShadow", "barrierPath",
+    "deviceUsername", "devicePassword", "deviceShadow", "barrierPath", "sshLegacy",
 )  # fmt: skip
 _NAME = re.compile(r"[^/\x00-\x1f\s.][^/\x00-\x1f]{0,62}")
 _HOST_NAME = re.compile(
@@ -41,6 +41,7 @@ class StorageSettings:
     password: Secret
     barrier_directory: Path
     clear_text: bool  # the password stands in the file
+    ssh_legacy: bool = False  # the array's SSH may use SHA-1
 
     @property
     def type(self) -> str:
@@ -92,6 +93,7 @@ def _read_one(section: Section, key_file: Path) -> StorageSettings:
         password=password,
         barrier_directory=plugin_directory(section.file) / (section.concrete("barrierPath") or "."),
         clear_text=clear_text,
+        ssh_legacy=section.flag("sshLegacy", default=False),
     )
 
 

@@ -30,6 +30,8 @@ class Code(StrEnum):
     ARRAY_UNREACHABLE = "array-unreachable"
     ARRAY_AUTHENTICATION = "array-authentication"
     ARRAY_HOST_KEY = "array-host-key"  # the array's SSH key differs from the pinned one
+    ARRAY_ALGORITHMS = "array-ssh-algorithms"  # the array's SSH offers none that this program uses
+    ARRAY_SESSIONS = "array-sessions"  # all SSH sessions of the array are taken
     ARRAY_REFUSED = "array-refused"  # a CMMVC error without a code of its own here
     ARRAY_BUSY = "array-busy"  # it is not well for the moment, and did nothing for as long as it was asked
     ARRAY_ANSWER = "array-answer"  # an answer that cannot be understood

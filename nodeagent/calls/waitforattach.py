@@ -36,6 +36,7 @@ _SURE = (  # the array said no: nothing was mapped
     Code.HOST_OBJECT,
     Code.ARRAY_AUTHENTICATION,
     Code.ARRAY_HOST_KEY,
+    Code.ARRAY_ALGORITHMS,
 )
 _LOG = logging.getLogger(__name__)
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0
-LONGEST = {Code.ARRAY_UNREACHABLE: 120.0, Code.VOLUME_PROTECTED: 60.0}  # as kubelet; it ends by itself
+_SILENT = dict.fromkeys((Code.ARRAY_UNREACHABLE, Code.ARRAY_SESSIONS), 120.0)  # as kubelet's own longest
+LONGEST = {**_SILENT, Code.VOLUME_PROTECTED: 60.0}  # which ends by itself
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
 EXPANSIONS = "expansions"

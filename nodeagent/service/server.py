@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import selectors
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from nodeagent.operation.answer import Answer
 
 MOST_CALLS = 128
+REST = 0.25  # seconds between two looks whether there is a descriptor again
+_SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,6 +42,8 @@ class Server:
         self._guard = threading.Lock()
         self._calls = 0
         self._stopping = False
+        self._rests_until = 0.0
+        self._short = False
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
@@ -62,8 +67,7 @@ class Server:
                 tick()
                 next_tick = time.monotonic() + tick_seconds
             accepting = self._listen(accepting)
-            wait = None if tick_seconds is None else max(next_tick - time.monotonic(), 0.0)
-            for key, _ in self._selector.select(wait):
+            for key, _ in self._selector.select(self._wait(None if tick_seconds is None else next_tick)):
                 if isinstance(key.fileobj, socket.socket):
                     self._accept(key.fileobj)
                 else:
@@ -99,7 +103,7 @@ class Server:
 
     def _listen(self, accepting: bool) -> bool:  # noqa: FBT001  # the state it was in
         """Watch the sockets while there is room for another call, else leave callers in the backlog."""
-        room = self.calls < MOST_CALLS
+        room = self.calls < MOST_CALLS and time.monotonic() >= self._rests_until
         if room != accepting:
             for listener in self._listeners:
                 if room:
@@ -108,11 +112,33 @@ class Server:
                     self._selector.unregister(listener)
         return room
 
+    def _wait(self, next_tick: float | None) -> float | None:
+        """Return for how long nothing may happen: to the next tick, or the end of a rest; None: for ever."""
+        now = time.monotonic()
+        ends = [next_tick] if next_tick is not None else []
+        if self._rests_until > now:
+            ends.append(self._rests_until)
+        return max(min(ends) - now, 0.0) if ends else None
+
+    def _rest(self, error: OSError) -> None:
+        """Look away for a moment: the caller stays in the backlog, and the socket would say so for ever."""
+        self._rests_until = time.monotonic() + REST
+        if not self._short:
+            _LOG.error(
+                "No call can be accepted (%s): callers wait until there is room again. See what this process "
+                "(%d) has open: /proc/%d/fd, and LimitNOFILE of its unit",
+                error.strerror, os.getpid(), os.getpid(), extra={"code": "internal"},
+            )  # fmt: skip
+        self._short = True
+
     def _accept(self, listener: socket.socket) -> None:
         try:
             connection, _ = listener.accept()
-        except OSError:
-            return  # the caller has left again
+        except OSError as error:
+            if error.errno in _SHORT:
+                self._rest(error)
+            return  # the caller has left again, or stays in the backlog
+        self._short = False
         uid = peer_uid(connection)
         if uid != self._uid:
             connection.close()

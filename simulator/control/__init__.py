@@ -6,12 +6,12 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     fault             fields of simulator.instruments.faults.Fault -> number of the fault
     clear             [number] one fault, or all (commands held by a delay go on)
     counters          commands by name, total, events;
-                      connections, channels, running: opened, now, peak, refused
+                      connections, passwords, channels, running: opened, now, peak, refused
     reset-counters    begin anew
     log               commands one by one: line, name, start (epoch s), seconds, status (-1: broken off)
     volumes           id, name, uid, size (bytes), function, maps [{host, lun}]
     hosts             id, name, ports [{kind, name}], site, type
-    password          password: for new connections
+    password          [password], [expired], [interactive]: for new connections; expired: another is asked for
     drop-connections  close all SSH connections -> how many
     dialect           switches of simulator.language.dialect.Dialect
     portal            node, up: close a node's iSCSI target (sessions end) or open it

@@ -66,9 +66,11 @@ class Verbs:
         """Change firmware switches."""
         self._engine.dialect = self._engine.dialect.changed(switches)
 
-    def password(self, password: str) -> None:
-        """Change the password for new connections."""
-        self._server.access.password = password
+    def password(self, password: str = "", *, expired: bool = False, interactive: bool = False) -> None:
+        """Change the password for new connections, and how they are asked for it."""
+        access = self._server.access
+        access.password = password or access.password
+        access.expired, access.interactive = expired, interactive
 
     def logins(self, port: str, nodes: list[int]) -> None:
         """Say to which nodes a port (IQN or WWPN) is logged in."""

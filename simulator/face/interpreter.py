@@ -1,6 +1,8 @@
 """From an exec request to an answer: shell, command table, faults, engine."""
 
+import sys
 import time
+import traceback
 from dataclasses import dataclass
 
 from simulator.execution.commands import OPERATION_PREFIX, QUERY_PREFIX, Named, recognise
@@ -10,7 +12,7 @@ from simulator.instruments.counters import Counters
 from simulator.instruments.faults import Fault, Faults, delay_of
 from simulator.language.codes import ArrayError
 
-SYNTAX_ERROR, UNKNOWN = 2, 127
+SYNTAX_ERROR, UNKNOWN, DEFECT = 2, 127, 255
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ class Interpreter:
             return Answer(stderr=f"{error}\n", status=1)
         except ArrayError as error:
             return Answer(stderr=f"{error}\n", status=1)
+        except Exception as error:  # else the channel would stay open: a dead array, for whoever looks
+            self._counters.happened("defects")
+            text = traceback.format_exc()
+            sys.stderr.write(text)
+            return Answer(stderr=f"simulator: {error!r} in {command.name}\n{text}", status=DEFECT)
 
     def _afterwards(self, fault: Fault, answer: Answer) -> Answer:
         self._faults.wait(fault.delay_after)

@@ -44,11 +44,11 @@ class Gate:
         return allowed
 
     def authenticated(self) -> bool:
-        """Count a connection as authenticated; False when it is one too many and must be closed."""
+        """Count a connection as authenticated; False: one too many, to be closed, and it never leaves."""
         with self._lock:
             self._unauthenticated -= 1
             allowed = _within(self._active, self.limits.active)
-            self._active += 1
+            self._active += allowed
         if not allowed:
             self._counters.happened("connections_refused")
         return allowed

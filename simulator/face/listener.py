@@ -1,14 +1,13 @@
 """The SSH server: listening sockets (TCP or unix), host key, the connections that are open."""
 
 import contextlib
+import errno
 import socket
 import threading
+import time
 from pathlib import Path
 
-import paramiko
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
-
+from simulator.face.algorithms import Offer
 from simulator.face.interpreter import Interpreter
 from simulator.face.limits import Gate, Limits
 from simulator.face.ssh import Access, Connection
@@ -17,27 +16,20 @@ from simulator.instruments.counters import Counters
 BACKLOG = 128
 
 
-def host_key(directory: Path) -> paramiko.PKey:
-    """Return the array's host key, made on first use and then always the same."""
-    path = directory / "host_key"
-    if not path.exists():
-        text = ed25519.Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.OpenSSH,
-            serialization.NoEncryption(),
-        )
-        path.touch(mode=0o600)
-        path.write_bytes(text)
-    return paramiko.Ed25519Key.from_private_key_file(str(path))
-
-
 class SshServer:
     """Accepts connections on every address; a thread for each."""
 
     def __init__(
-        self, key: paramiko.PKey, access: Access, limits: Limits, interpreter: Interpreter, counters: Counters
+        self,
+        directory: Path,
+        offer: Offer,
+        access: Access,
+        limits: Limits,
+        interpreter: Interpreter,
+        counters: Counters,
     ) -> None:
-        self.key = key
+        self.key = offer.host_key(directory)
+        self._offer = offer
         self.access = access
         self._gate = Gate(limits, counters)
         self._interpreter = interpreter
@@ -79,8 +71,11 @@ class SshServer:
         while not self._stopping:
             try:
                 sock, _ = listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    return
+                time.sleep(0.05)  # hundreds of clients in one process: the next will find room
+                continue
             if self._gate.arrive():
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
             else:
@@ -94,7 +89,7 @@ class SshServer:
         try:
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.serve(sock, self.key)
+            connection.serve(sock, self.key, self._offer)
         finally:
             sock.close()
             self._counters.leave("connections")

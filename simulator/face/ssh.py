@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 import paramiko
+from paramiko.auth_handler import AuthHandler
 from paramiko.common import (
     AUTH_FAILED,
     AUTH_SUCCESSFUL,
@@ -17,21 +18,47 @@ from paramiko.common import (
     OPEN_FAILED_RESOURCE_SHORTAGE,
     OPEN_SUCCEEDED,
 )
+from paramiko.server import InteractiveQuery
 
+from simulator.face.algorithms import Offer
 from simulator.face.interpreter import Answer, Interpreter
 from simulator.face.limits import Gate
 from simulator.instruments.counters import Counters
 
-LOGIN_GRACE, LOGIN_POLL, SURPLUS_GRACE = 30.0, 0.1, 0.2
+LOGIN_GRACE, LOGIN_POLL = 30.0, 0.1
+MSG_USERAUTH_PASSWD_CHANGEREQ, EXPIRED = 60, -60  # RFC 4252, 8; and what says so here
 
 
 @dataclass
 class Access:
-    """Who may log in; may change while the array runs. `keys` are public keys in base64."""
+    """Who may log in; may change while the array runs. `keys` are public keys in base64.
+
+    `interactive`: passwords are asked for («keyboard-interactive»), not taken. `expired`: who has the right
+    password is asked for a new one.
+    """
 
     user: str
     password: str
     keys: set[str] = field(default_factory=set)
+    interactive: bool = False
+    expired: bool = False
+
+
+class _AuthHandler(AuthHandler):
+    """Has a third answer to a password: a request for a new one."""
+
+    def _send_auth_result(self, username: str, method: str, result: int) -> None:
+        if result != EXPIRED:
+            super()._send_auth_result(username, method, result)  # type: ignore[misc]
+            server = self.transport.server_object
+            if isinstance(server, Connection) and server.surplus:
+                self.transport.close()  # the message of success has left, and nothing else will
+            return
+        message = paramiko.Message()
+        message.add_byte(bytes([MSG_USERAUTH_PASSWD_CHANGEREQ]))
+        message.add_string("Your password has expired.")
+        message.add_string("")
+        self.transport._send_message(message)  # type: ignore[attr-defined]
 
 
 class _Transport(paramiko.Transport):
@@ -39,6 +66,11 @@ class _Transport(paramiko.Transport):
 
     Otherwise a fast command's exit and close could overtake it, which no real server does.
     """
+
+    def _parse_newkeys(self, message: paramiko.Message) -> None:
+        if self.auth_handler is None:
+            self.auth_handler = _AuthHandler(self)
+        super()._parse_newkeys(message)  # type: ignore[misc]
 
     @staticmethod
     def _request(channel: paramiko.Channel, message: paramiko.Message) -> None:
@@ -66,11 +98,13 @@ class Connection(paramiko.ServerInterface):
         self._requests: dict[int, bytes] = {}
         self._channels = 0
         self._authenticated = False
-        self._surplus = False
+        self._asked = ""
+        self.surplus = False
 
-    def serve(self, sock: socket.socket, host_key: paramiko.PKey) -> None:
+    def serve(self, sock: socket.socket, host_key: paramiko.PKey, offer: Offer) -> None:
         """Speak SSH on a socket until the connection ends; always closes it."""
         transport = _Transport(sock)
+        offer.apply(transport)
         self._transport = transport
         transport.add_server_key(host_key)
         try:
@@ -83,7 +117,8 @@ class Connection(paramiko.ServerInterface):
                 left, self._channels = self._channels, 0
             for _ in range(left):
                 self._counters.leave("channels")
-            self._gate.leave(authenticated=self._authenticated)
+            if not self.surplus:
+                self._gate.leave(authenticated=self._authenticated)
 
     def _logged_in(self, transport: paramiko.Transport) -> bool:
         """Wait until the client is authenticated; False when it does not, in time, or is one too many."""
@@ -92,9 +127,7 @@ class Connection(paramiko.ServerInterface):
             transport.join(LOGIN_POLL)
             if not transport.is_alive() or time.monotonic() > deadline:
                 return False
-        if self._surplus:
-            transport.join(SURPLUS_GRACE)  # the message of success goes out first, as on the array
-        return not self._surplus
+        return not self.surplus
 
     def close(self) -> None:
         """Drop the connection without a word."""
@@ -110,11 +143,30 @@ class Connection(paramiko.ServerInterface):
     def get_allowed_auths(self, username: str) -> str:
         """Offer passwords, and keys when some are known."""
         del username
-        return "password,publickey" if self._access.keys else "password"
+        way = "keyboard-interactive" if self._access.interactive else "password"
+        return f"{way},publickey" if self._access.keys else way
 
     def check_auth_password(self, username: str, password: str) -> int:
         """Accept the one user with the password of this moment."""
-        return self._judge((username, password) == (self._access.user, self._access.password))
+        self._counters.passed("passwords")
+        if self._access.interactive:
+            return AUTH_FAILED
+        right = (username, password) == (self._access.user, self._access.password)
+        return EXPIRED if right and self._access.expired else self._judge(right)
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
+        """Ask for the password."""
+        del submethods
+        self._asked = username
+        return InteractiveQuery("", "", ("Password: ", False)) if self._access.interactive else AUTH_FAILED
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int | InteractiveQuery:
+        """Judge the answer; one that has expired is followed by another question, as PAM does."""
+        self._counters.passed("passwords")
+        right = (self._asked, responses) == (self._access.user, [self._access.password])
+        if right and self._access.expired:
+            return InteractiveQuery("", "Your password has expired.", ("New password: ", False))
+        return self._judge(right)
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         """Accept the one user with a known key (paramiko checks the signature)."""
@@ -126,7 +178,7 @@ class Connection(paramiko.ServerInterface):
         del chanid
         if not self._authenticated:  # by key: only now is the signature known to be right
             self._count_authenticated()
-        if self._surplus:
+        if self.surplus:
             self.close()
             return OPEN_FAILED_RESOURCE_SHORTAGE
         with self._lock:
@@ -153,7 +205,7 @@ class Connection(paramiko.ServerInterface):
 
     def _count_authenticated(self) -> None:
         self._authenticated = True
-        self._surplus = not self._gate.authenticated()
+        self.surplus = not self._gate.authenticated()
 
     def _run(self, channel: paramiko.Channel, request: bytes) -> None:
         answer = self._interpreter.run(request.decode("utf-8", "replace"))

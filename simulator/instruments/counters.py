@@ -54,6 +54,11 @@ class Counters:
         with self._lock:
             self._now[thing] -= 1
 
+    def passed(self, thing: str) -> None:
+        """Count one that is over at once."""
+        self.enter(thing)
+        self.leave(thing)
+
     def reset(self) -> None:
         """Begin anew; what is open stays counted as open."""
         with self._lock:
@@ -63,7 +68,7 @@ class Counters:
             self._peak = Counter(self._now)
 
     def report(self) -> dict[str, Any]:
-        """Return all counts: `commands` by name, and opened/now/peak/refused of connections and channels."""
+        """Return all counts: `commands` by name, and opened/now/peak/refused of what comes and goes."""
         with self._lock:
             things = {
                 thing: {
@@ -72,7 +77,7 @@ class Counters:
                     "peak": self._peak[thing],
                     "refused": self._events[f"{thing}_refused"],
                 }
-                for thing in ("connections", "channels", "running")
+                for thing in ("connections", "passwords", "channels", "running")
             }
             events = {k: v for k, v in self._events.items() if not k.endswith(("_opened", "_refused"))}
             return {

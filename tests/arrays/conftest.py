@@ -27,7 +27,7 @@ V1 = VolumeName("v1")
 
 
 # patience for tests: reconnecting must not take half a second each time
-LIMITS = Limits(connect=5, query=5, operation=5, spacing=0.05)
+LIMITS = Limits(connect=5, dropped=5, query=5, operation=5, spacing=0.05)
 
 
 class Rig:
@@ -82,6 +82,7 @@ class Rig:
             client.close()
         self.do("clear")
         assert settled(lambda: self.do("counters")["running"]["now"] == 0)
+        assert "defects" not in self.do("counters")["events"], "the simulator's own: see its standard error"
         self.simulator.stop()
 
 

@@ -137,18 +137,6 @@ def test_many_threads_share_the_failure_of_one_attempt(rig: Rig, deaf_port: int)
     assert time.monotonic() - began < 2
 
 
-def test_a_full_array_is_tried_again_and_then_said_to_be_unreachable(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(limits=ArrayLimits(active=1))
-    first = rig.client()
-    first.create_volume(spec("v1"))
-    with pytest.raises(Fault) as caught:
-        rig.client().find_volume(V1)
-    assert caught.value.code is Code.ARRAY_UNREACHABLE
-    first.close()
-    assert settled(lambda: rig.do("counters")["connections"]["now"] == 0)
-    assert rig.client().find_volume(V1) is not None
-
-
 @pytest.mark.parametrize("point", ["before", "after"])
 @pytest.mark.parametrize("how", ["connection", "channel"])
 def test_a_query_is_repeated_when_the_connection_breaks(

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Lockout
+from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Crowd, Lockout
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
 
@@ -26,27 +26,32 @@ class Clock:
 @pytest.mark.parametrize("failures", [0, 1, 5])
 def test_fewer_than_three_connections_come_in_any_second(jitter: float, failures: int) -> None:
     clock = Clock()
-    limiter = ConnectionLimiter(Limits().spacing, clock, clock.sleep, lambda: jitter)
+    limiter = ConnectionLimiter(Limits().spacing, clock, lambda: jitter)
     starts = []
     for _ in range(20):
-        limiter.wait(failures)
+        clock.sleep(limiter.due(failures))
         starts.append(clock.now)
     assert all(third - first > 1.0 for first, third in zip(starts, starts[2:], strict=False))
 
 
 def test_the_first_connection_does_not_wait() -> None:
-    clock = Clock()
-    ConnectionLimiter(Limits().spacing, clock, clock.sleep).wait()
-    assert clock.now == 1000.0
+    assert ConnectionLimiter(Limits().spacing, Clock()).due() == 0.0
 
 
 def test_machines_that_lost_their_connection_together_come_back_at_different_times() -> None:
     def back_after(jitter: float) -> float:
-        clock = Clock()
-        ConnectionLimiter(Limits().spacing, clock, clock.sleep, lambda: jitter).wait(failures=1)
-        return clock.now - 1000.0
+        return ConnectionLimiter(Limits().spacing, Clock(), lambda: jitter).due(failures=1)
 
     assert len({back_after(jitter) for jitter in (0.0, 0.3, 0.6, 0.9)}) == 4
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.999])
+def test_a_full_array_is_asked_at_growing_pauses_that_stay_short_for_who_waits_longest(jitter: float) -> None:
+    crowd = Crowd(lambda: jitter)
+    pauses = [crowd.pause() for _ in range(12)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] <= 0.25
+    assert pauses[-1] == pauses[-2] <= 4.0
 
 
 def test_a_refused_password_is_not_sent_again_soon_and_each_pause_is_longer() -> None:

@@ -113,3 +113,12 @@ def test_options_of_the_command_line_take_effect(program: Callable[..., Any], di
     assert sum("127.0.0.1" in line for line in said) == 1
     with Control(directory / "c") as control:
         assert control.do("volumes")[0]["name"] == "vdisk0"
+
+
+def test_the_ssh_that_it_is_told_is_offered(
+    program: Callable[..., Any], connect: Callable[..., Client]
+) -> None:
+    old = program("--ssh-keys", "ssh-rsa", "--ssh-kex", "diffie-hellman-group14-sha1")
+    assert old.host_key.startswith("ssh-rsa ")
+    with pytest.raises(paramiko.ssh_exception.IncompatiblePeer):
+        connect(old)

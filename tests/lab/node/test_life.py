@@ -82,7 +82,7 @@ def test_many_volumes_at_once_use_one_connection_and_leave_nothing(
     print(f"{MANY} volumes: {started - start:.1f} s to start, {time.monotonic() - started:.1f} s to end")
     counted = san.control.do("counters")
     print(f"array: {counted['total']} commands, {counted['connections']}, {counted['channels']}")
-    assert counted["connections"]["opened"] <= 1, "the agent's one connection, or none if it was open already"
+    assert counted["connections"]["opened"] <= 3, "one at a time, anew after 5 s without a command"
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 

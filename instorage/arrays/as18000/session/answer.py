@@ -6,11 +6,12 @@ is too short or too long is read as far as it goes, and nothing else can be rais
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from instorage.wire.fault import Code, Fault
 
 DELIMITER = "!"
+_QUOTED = 80  # characters of an answer that cannot be used: a message of the day shows itself
 _QUIRK = "host_cluster_name"  # some firmware prints this heading over rows that do not have the field
 
 
@@ -21,14 +22,16 @@ def clean(text: str) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """Which array said it to which command: for sentences."""
+    """Which array said it to which command, beginning with what: for sentences."""
 
     array: str
     command: str
+    begins: str = ""
 
     def misfit(self, what: str, **fields: str) -> Fault:
         """Return ARRAY_ANSWER, naming array and command."""
-        sentence = f"The answer of array {self.array} to «{self.command}» cannot be used: {what}."
+        begins = f" (it begins with «{self.begins}»)" if self.begins else ""
+        sentence = f"The answer of array {self.array} to «{self.command}» cannot be used: {what}{begins}."
         return Fault(Code.ARRAY_ANSWER, sentence, array=self.array, command=self.command, **fields)
 
 
@@ -91,12 +94,15 @@ def parse_list(source: Source, text: str) -> tuple[Row, ...]:
     if not lines:
         return ()
     heading, rows = lines[0], lines[1:]
+    source = replace(source, begins=DELIMITER.join(heading)[:_QUOTED])
     return tuple(Row(source, _fields(heading, row)) for row in rows)
 
 
 def parse_detail(source: Source, text: str) -> Detail:
     """Read a detailed view printed with `-delim !`; a value may contain the delimiter."""
-    pairs = (line.partition(DELIMITER) for line in text.split("\n") if line.strip())
+    lines = [line for line in text.split("\n") if line.strip()]
+    source = replace(source, begins=clean(lines[0])[:_QUOTED] if lines else "")
+    pairs = (line.partition(DELIMITER) for line in lines)
     return Detail(source, tuple((clean(key), clean(value)) for key, _, value in pairs))
 
 

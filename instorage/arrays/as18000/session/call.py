@@ -23,6 +23,8 @@ _SILENT = frozenset(
         Code.ARRAY_UNREACHABLE,
         Code.ARRAY_AUTHENTICATION,
         Code.ARRAY_HOST_KEY,
+        Code.ARRAY_ALGORITHMS,
+        Code.ARRAY_SESSIONS,
         Code.ARRAY_ANSWER,
         Code.BAD_CONFIGURATION,
         Code.TIMEOUT,

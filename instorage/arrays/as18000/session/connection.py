@@ -28,6 +28,10 @@ class Crowded(NotSent):
     """The connection is well, but the array gives it no further channel for now."""
 
 
+class Full(Exception):
+    """The array took the login and gives the connection no channel: all its sessions are taken."""
+
+
 class Lost(Exception):
     """The connection broke or fell silent under the command: it may have been done or not."""
 
@@ -36,12 +40,13 @@ class Connection:
     """An authenticated transport with a watching thread that enforces deadlines and closes it when idle.
 
     paramiko's own wait for the answer to an exec request has no timeout: the watch closes an overdue
-    channel, which ends that wait.
+    channel, which ends that wait. `first` is a channel that is open already: the first command gets it.
     """
 
-    def __init__(self, transport: paramiko.Transport, idle: float) -> None:
+    def __init__(self, transport: paramiko.Transport, first: paramiko.Channel, idle: float) -> None:
         transport.set_keepalive(KEEPALIVE)
         self._transport = transport
+        self._first: paramiko.Channel | None = first
         self._idle = idle
         self._changed = threading.Condition()
         self._deadlines: dict[paramiko.Channel, float] = {}
@@ -97,6 +102,10 @@ class Connection:
             self._changed.notify()
 
     def _open(self, deadline: float) -> paramiko.Channel:
+        with self._changed:
+            first, self._first = self._first, None
+        if first is not None and not first.closed:
+            return first
         try:
             return self._transport.open_session(timeout=max(0.1, deadline - time.monotonic()))
         except _BROKEN as error:
@@ -162,6 +171,20 @@ class Connection:
                 if self._active == 0:
                     until = min(until, self._used + self._idle)
                 self._changed.wait(max(0.0, until - now))
+
+
+def first_channel(transport: paramiko.Transport, deadline: float) -> paramiko.Channel:
+    """Return a channel of a new connection: the proof that the array lets it stay. `Full`, TimeoutError.
+
+    The family closes a connection too many only after the login (array-as18000.md 2.1).
+    """
+    try:
+        return transport.open_session(timeout=max(0.1, deadline - time.monotonic()))
+    except _BROKEN as error:
+        transport.close()
+        if time.monotonic() >= deadline:
+            raise TimeoutError("no channel in time") from error
+        raise Full(str(error)) from error
 
 
 def _drain(channel: paramiko.Channel, receive: Callable[[int], bytes], deadline: float) -> bytes:

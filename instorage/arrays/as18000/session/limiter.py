@@ -14,28 +14,29 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 5.0  # after a refused password, doubled each time
 LONGEST_PAUSE = 300.0
+FIRST_WAIT = 0.25  # at a full array
+LONGEST_WAIT = 4.0
 
 
 class ConnectionLimiter:
     """Keeps `spacing` seconds between the connections of one process to one array.
 
-    The clock and the sleep are parameters so that a test can see the pace without living through it.
+    The clock is a parameter so that a test can see the pace without living through it.
     """
 
     def __init__(
         self,
         spacing: float,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._spacing = spacing
-        self._clock, self._sleep, self._jitter = clock, sleep, jitter
+        self._clock, self._jitter = clock, jitter
         self._lock = threading.Lock()
         self._free_at = clock()
 
-    def wait(self, failures: int = 0) -> None:
-        """Return when the next connection may be made; after `failures` in a row the jitter is wider.
+    def due(self, failures: int = 0) -> float:
+        """Return the seconds until the next connection; after `failures` in a row with more jitter.
 
         Hundreds of nodes lose their connections at the same moment: they must not come back at the same one.
         """
@@ -44,8 +45,23 @@ class ConnectionLimiter:
             now = self._clock()
             start = max(now, self._free_at) + (spread if failures else 0.0)
             self._free_at = start + self._spacing + spread
-        if start > now:
-            self._sleep(start - now)
+        return start - now
+
+
+class Crowd:
+    """The pauses of one client at an array that is full: each longer than the one before, at most 4 s.
+
+    Not longer, since who came first would then be served last.
+    """
+
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+        self._longest = FIRST_WAIT / 2
+
+    def pause(self) -> float:
+        """Return the seconds to wait before the next attempt."""
+        self._longest = min(self._longest * 2, LONGEST_WAIT)
+        return self._longest * (1.0 + self._jitter()) / 2
 
 
 class Lockout:

@@ -6,23 +6,25 @@ import logging
 import random
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from instorage import operation
+from instorage.arrays.as18000.session import fault
 from instorage.arrays.as18000.session.connection import Connection, Crowded, NotSent
 from instorage.arrays.as18000.session.host_keys import HostKeyFile
-from instorage.arrays.as18000.session.limiter import ConnectionLimiter, Lockout, again
-from instorage.arrays.as18000.session.login import Dropped, login, unreachable
+from instorage.arrays.as18000.session.limiter import again
+from instorage.arrays.as18000.session.opening import Opening
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from instorage.arrays.as18000.session.refusal import Output
     from instorage.arrays.endpoint import Endpoint, Limits
 
-ATTEMPTS = 3  # at a connection, and at giving a command to one
+ATTEMPTS = 3  # at giving a command to a connection
 log = logging.getLogger("instorage.arrays")
 
 
@@ -37,43 +39,52 @@ class Ssh:
     def __init__(self, endpoint: Endpoint, known_hosts: Path, limits: Limits) -> None:
         self._endpoint = endpoint
         self._limits = limits
-        self._pins = HostKeyFile(known_hosts)
+        self._opening = Opening(endpoint, HostKeyFile(known_hosts), limits)
         self._slots = threading.BoundedSemaphore(limits.channels)
-        self._limiter = ConnectionLimiter(limits.spacing)
-        self._lockout = Lockout()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._failed = 0  # connection attempts
+        self._failed = 0  # attempts at a connection that failed of the array, not of a caller's deadline
         self._failure: Fault | None = None
+        self._closed = 0  # times
 
     def run(self, command: str, patience: float, before: Callable[[], None] = lambda: None) -> Output:
         """Run a command for at most `patience` seconds, waiting as long again for one of the channels.
 
-        `before` is called directly before the command is sent, and keeps it from that by a fault.
+        For a connection to a full array it waits until the call's deadline. `before` is called directly
+        before the command is sent, and keeps it from that by a fault.
 
-        `Lost` when it may have been done; the faults of `login`; TIMEOUT when no channel became free or the
+        `Lost` when it may have been done; the faults of `Opening`; TIMEOUT when no channel became free or the
         request's time is over.
         """
         if not self._slots.acquire(timeout=max(0.0, operation.left(patience))):
-            raise self._busy(command)
+            raise self._opening.full or self._busy(command)
         try:
             return self._run(command, patience, before)
         finally:
             self._slots.release()
 
     def close(self) -> None:
-        """Close the connection; the next command makes a new one."""
-        with self._lock:
+        """Close the connection, and give one up that is being made; the next command makes a new one."""
+        self._closed += 1
+        self._opening.stop()
+        while not self._lock.acquire(timeout=0.05):  # an attempt may just have begun
+            self._opening.stop()
+        try:
             connection, self._connection = self._connection, None
+        finally:
+            self._lock.release()
         if connection is not None:
             connection.close()
 
     def _run(self, command: str, patience: float, before: Callable[[], None]) -> Output:
+        until = time.monotonic() + operation.left(self._limits.call)
         deadline = time.monotonic() + operation.left(patience)
         failures = 0
         while True:
             try:
-                connection = self._usable()
+                connection, made = self._usable(command, until)
+                if made:
+                    deadline = time.monotonic() + operation.left(patience)
                 if time.monotonic() >= deadline:
                     raise self._busy(command)
                 return connection.run(command, deadline, before)
@@ -84,56 +95,50 @@ class Ssh:
                 failures += 1
                 log.debug("array %s: %s", self._endpoint.name, error, extra=operation.extra())
                 if failures == ATTEMPTS or time.monotonic() >= deadline:
-                    raise unreachable(self._endpoint, f"the connection does not last ({error})") from error
+                    why = f"the connection does not last ({error})"
+                    raise fault.unreachable(self._endpoint, why) from error
                 if failures == 1:
                     continue  # an idle connection had been closed
             time.sleep(random.uniform(0.02, 0.1) * 2**failures)
 
-    def _usable(self) -> Connection:
-        seen = self._failed
-        with self._lock:
+    def _usable(self, command: str, until: float) -> tuple[Connection, bool]:
+        """Return the connection, and whether it was waited for."""
+        connection = self._connection
+        if connection is not None and connection.usable:
+            return connection, False
+        failed, closed = self._failed, self._closed
+        with self._turn(command, until):
+            if self._closed != closed:
+                raise fault.ended(self._endpoint)
             if self._connection is not None and self._connection.usable:
-                return self._connection
-            if self._failure is not None and self._failed != seen:
+                return self._connection, True
+            if self._failure is not None and self._failed != failed:
                 raise again(self._failure)
             before, self._connection = self._connection, None
             if before is not None:
                 before.retire()
-            try:
-                self._connection = self._connect(failures=1 if before is not None else 0)
-            except Fault as fault:
-                self._failed += 1
-                self._failure = fault
-                raise
-            self._failure = None
-            return self._connection
+            self._connection = self._made(until, lost=before is not None)
+            return self._connection, True
 
-    def _connect(self, failures: int) -> Connection:
-        password = self._endpoint.password()
-        self._lockout.check(password)
-        deadline = time.monotonic() + self._limits.connect
-        for attempt in range(ATTEMPTS):
-            self._limiter.wait(failures + attempt)
-            try:
-                transport = login(self._endpoint, self._pins, password, deadline)
-            except Dropped as dropped:
-                why = str(dropped)
-                if time.monotonic() >= deadline:
-                    break
-            except Fault as fault:
-                if fault.code is Code.ARRAY_AUTHENTICATION:
-                    self._lockout.refused(password, fault)
-                raise
-            else:
-                self._lockout.passed()
-                log.info(
-                    "array %s: connected to %s",
-                    self._endpoint.name,
-                    self._endpoint.place,
-                    extra=operation.extra(),
-                )
-                return Connection(transport, self._limits.idle)
-        raise unreachable(self._endpoint, f"the SSH connection is dropped before the login ({why})")
+    @contextmanager
+    def _turn(self, command: str, until: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise self._opening.full or self._busy(command)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _made(self, until: float, *, lost: bool) -> Connection:
+        try:
+            connection = self._opening.connection(until, lost=lost)
+        except Fault as failure:
+            if failure.code is not Code.ARRAY_SESSIONS and time.monotonic() < until:
+                self._failed += 1
+                self._failure = failure
+            raise
+        self._failure = None
+        return connection
 
     def _busy(self, command: str) -> Fault:
         return Fault(
