@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.arrays import naming
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.tenancy.grant import UID_OPTION
@@ -26,10 +27,12 @@ from provisioner.persistent_volume import (
     mark,
     options,
     storage,
+    uids,
 )
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
+    from instorage.arrays.protocol import Array
     from provisioner.arrays import Arrays
     from provisioner.cluster import Cluster, Object
     from provisioner.events import Events
@@ -108,7 +111,7 @@ class Deletion:
         """Delete the volume, unless somebody wants it. A PV from a copy that is deleted goes without it."""
         name = VolumeName.parse(_name(volume))
         array = self._arrays.get(storage(volume))
-        there = array.find_volume(name)
+        there = _called(array, name, volume)
         if there is not None:
             _require_ours(volume, there, array.name)
         told = volume["metadata"].get("deletionTimestamp")
@@ -118,7 +121,7 @@ class Deletion:
             return
         if there is not None or not told:
             self._wanting.refuse(volume, there, array.name)
-        deleted = there is not None and self._still_ends(volume) and array.delete_volume(name)
+        deleted = there is not None and self._still_ends(volume) and array.delete_volume(name, there.uid)
         what = "is deleted" if deleted else "was deleted before"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")
 
@@ -146,6 +149,20 @@ class Deletion:
     def _say(self, volume: Object, reason: str, message: str, *, normal: bool = True) -> None:
         event = Event(volume, "PersistentVolume", normal=normal, reason=reason, message=message)
         self._events.say(event)
+
+
+def _called(array: Array, name: VolumeName, volume: Object) -> Volume | None:
+    """Return the PV's volume; `Fault` when it was renamed: who did that may well want to keep it."""
+    try:
+        return naming.called(array, name, uids(volume))
+    except Fault as fault:
+        if "now" not in fault.fields:
+            raise
+        keep = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
+        sentence = (
+            f"{fault.sentence} To keep it under its new name instead: kubectl patch pv {name} -p '{keep}'"
+        )
+        raise Fault(fault.code, sentence, **fault.fields) from fault
 
 
 def _require_ours(volume: Object, there: Volume, array: str) -> None:

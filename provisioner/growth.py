@@ -9,12 +9,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from instorage.arrays import naming
 from instorage.arrays.model import Level
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from provisioner.claims import as_quantity, quantity, requested
 from provisioner.complaint import of_claim
-from provisioner.persistent_volume import options, storage
+from provisioner.persistent_volume import options, storage, uids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ class Growth:
             return
         name = VolumeName.parse(volume["metadata"]["name"])
         array = self._arrays.get(storage(volume))
-        there = array.find_volume(name)
+        there = naming.called(array, name, uids(volume))
         if there is None:
             troubles = [f"there is no volume {name} on array {array.name}"]
         else:
@@ -104,7 +105,9 @@ def _troubles(array: Array, volume: Volume, asked: int, given: dict[str, str]) -
     except Fault as fault:
         yield fault.sentence.rstrip(".")
         return
-    for pool_name in (given.get(key) for key in ("volPoolName", "volAuxPoolName")):
+    # The pools of now: a volume may have been migrated. A mirror's two are not named, and taken from its PV.
+    told = tuple(given.get(key) for key in ("volPoolName", "volAuxPoolName"))
+    for pool_name in told if "many" in volume.pools else volume.pools:
         pool = array.pool(pool_name) if pool_name and not thin else None
         if pool is not None and pool.free < needed:
             yield (

@@ -14,6 +14,7 @@ from instorage.tenancy.grant import (
     UID_OPTION,
     Grant,
 )
+from instorage.wire.values import VolumeUid
 from provisioner.claims import as_quantity, claim_at, notes
 
 if TYPE_CHECKING:
@@ -114,6 +115,12 @@ def is_ours(volume: Object, provisioner: str) -> bool:
 def options(volume: Object) -> dict[str, str]:
     """Return the options of a PV; the vendor's has the class parameters alone."""
     return (volume["spec"].get("flexVolume") or {}).get("options") or {}
+
+
+def uids(volume: Object) -> tuple[VolumeUid, ...]:
+    """Return the UID of the volume that a PV was made for, nothing for the vendor's. `Fault`: it is none."""
+    told = options(volume).get(UID_OPTION)
+    return (VolumeUid.parse(told),) if told else ()
 
 
 def storage(volume: Object) -> str | None:

@@ -47,7 +47,7 @@ class Rollback:
         kept = self._kept(begun, there)
         if not kept:
             try:
-                array.delete_volume(name)
+                array.delete_volume(name, there.uid)
             except Fault as fault:
                 if fault.code is not Code.VOLUME_MAPPED:
                     raise

@@ -66,7 +66,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Usage:
-    """What tells a fresh volume from a written one: bytes used by a thin copy, None for thick volumes."""
+    """What tells a fresh volume from a written one: bytes used by a thin copy, None when no copy is thin.
+
+    `thin`: every copy is. A thick copy that somebody added does not unsay what the thin one uses.
+    """
 
     thin: bool
     used: int | None
@@ -133,12 +136,16 @@ class Host:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A volume mapped to a host object; `luns` by I/O group id (equal for all but active-active volumes)."""
+    """A volume mapped to a host object; `luns` by I/O group id (equal for all but active-active volumes).
+
+    `uid` is the volume's in lower case where the array was asked by host, else empty.
+    """
 
     volume: str
     host: str
     host_id: str
     luns: tuple[tuple[str, Lun], ...]
+    uid: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,11 @@ class Array(Protocol):
         that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before.
         """
 
-    def delete_volume(self, name: VolumeName) -> bool:
+    def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
         """Delete; False when it was not there. Never by force.
 
-        VOLUME_MAPPED names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) use it.
+        `uid` is that of the volume that is meant: NOT_OURS when another one has the name now. VOLUME_MAPPED
+        names the hosts; VOLUME_NOT_READY: LocalCopy maps (snapshots, clones) use it.
         """
 
     def grow_volume(self, name: VolumeName, size: int) -> Volume:

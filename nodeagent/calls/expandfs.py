@@ -39,7 +39,7 @@ def expand(operation: Operation, request: ExpandFs) -> int:
     array = operation.array(options.storage)
     with operation.helper() as helper:
         operation.progress.say(f"asking array {array.name} for the volume")
-        volume = usable(array, options)
+        volume = usable(operation, array, options, grants)
         tenancy.confirm(grants, options, array.name, volume.uid)
         record = _ours(operation, volume)
         _require_mounted(helper, volume, request.target.path)
@@ -47,7 +47,7 @@ def expand(operation: Operation, request: ExpandFs) -> int:
             with growth.alone(operation, helper, array, volume):
                 if volume.size < request.size:
                     require_paths(operation, helper, volume)
-                    record = recorded.followed(array, helper, record)
+                    record = recorded.followed(array, helper, record, volume.name)
                 size = growth.expand(operation, helper, array, record, request)
                 helper.assure_lock(RESCAN_SECONDS)
                 return _finish(operation, helper, record, request.target.path, size)

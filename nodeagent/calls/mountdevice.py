@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
     from nodeagent.operation.targets import DeviceTarget
+    from nodeagent.volume.tenancy import Grants
 
 FRESH_BYTES = 64 << 20  # a thin copy with at most this, or 1 % of its size, may be new (safety.md 6)
 _LOG = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
     grants = tenancy.admit(operation, options)
     array = operation.array(options.storage)
     with operation.helper() as helper:
-        volume = _attached(operation, array, helper, options)
+        volume = _attached(operation, array, helper, options, grants)
         tenancy.confirm(grants, options, array.name, volume.uid)
         place.require_free(operation, helper, options, volume.uid)
         may_format = not options.read_only and _may_be_new(operation, array, helper, volume)
@@ -62,14 +63,16 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
         operation.progress.remarks.append(text)
 
 
-def _attached(operation: Operation, array: Array, helper: Helper, options: Options) -> Volume:
+def _attached(
+    operation: Operation, array: Array, helper: Helper, options: Options, grants: Grants | None
+) -> Volume:
     """Return the volume if the array maps it to this host (alone, but for many readers)."""
     record = next((r for r in operation.node.records.by_name(options.name) if r.storage == array.name), None)
     fresh = operation.node.attachments.take(record.uid) if record else None
     if fresh is not None:
         return fresh
     operation.progress.say(f"asking array {array.name} where the volume is mapped")
-    volume = usable(array, options)
+    volume = usable(operation, array, options, grants)
     mappings = array.mappings(volume.name)
     if record and record.uid == volume.uid:
         host, mine = record.host, recorded.mapping_of(array, helper, record, mappings)
@@ -109,7 +112,7 @@ def fresh_by_usage(usage: Usage, size: int, formats: int = 0) -> bool:
     `formats` have been begun: mkfs.xfs writes its log, of 64 MiB or, in a large volume, under 1 %.
     """
     limit = max(size // 100, FRESH_BYTES) * (1 + formats)
-    return not usage.thin or (usage.used is not None and usage.used <= limit)
+    return usage.used <= limit if usage.used is not None else not usage.thin
 
 
 def _note(operation: Operation, target: DeviceTarget, options: Options, volume: Volume) -> None:

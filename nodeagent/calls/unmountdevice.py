@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instorage.arrays import naming
 from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import host_lock
 from nodeagent.operation.steps import Step, reached
@@ -91,11 +92,18 @@ def _of_nobody(
     try:
         leftover.remove(operation, helper, uid, target.name, mounts)
     except Fault as fault:
+        known = owner.find(operation, uid)
+        mend = "Add its array to instorage.yaml, or"
+        if known is not None:
+            back = naming.command(target.name, known.volume)
+            mend = (
+                f"Array {known.array.name} calls it «{known.volume.name}»; was it renamed there? {back}. Or"
+            )
         raise Fault(
             Code.NOT_OURS,
             f"{target.path} has volume UID {uid}, which no configured array knows under the name "
-            f"{target.name}: it stays mounted, and is left mapped. Add its array to instorage.yaml, or "
-            f"unmount and unmap it by hand if it is none of ours. {fault.sentence}",
+            f"{target.name}: it stays mounted, and is left mapped. {mend} unmount and unmap it by hand if it "
+            f"is none of ours. {fault.sentence}",
             uid=uid,
             target=target.path,
         ) from None

@@ -46,7 +46,7 @@ def attach(operation: Operation, options: Options) -> Attached:
     with operation.helper() as helper:
         host_lock.look(operation, helper)
         operation.progress.say(f"asking array {array.name} for the volume")
-        volume = usable(array, options)
+        volume = usable(operation, array, options, grants)
         tenancy.confirm(grants, options, array.name, volume.uid)
         place.require_free(operation, helper, options, volume.uid)
         operation.progress.say("asking the helper for the initiator")

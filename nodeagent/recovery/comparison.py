@@ -90,19 +90,28 @@ def _compare_sessions(array: Array) -> None:
 
 def _compare_host(operation: Operation, array: Array, host: str) -> None:
     records = operation.node.records
-    before = {record.name for record in records.all() if (record.storage, record.host) == (array.name, host)}
-    mapped = {mapping.volume for mapping in array.host_mappings(host)}
+    ours = [record for record in records.all() if (record.storage, record.host) == (array.name, host)]
+    # By UID: somebody may have renamed a volume that is in use here.
+    before: dict[str, str] = {record.uid: record.name for record in ours}
+    mapped = {mapping.uid: mapping.volume for mapping in array.host_mappings(host)}
     # Read again: a volume that is attached or detached meanwhile is in one of the two and no stranger.
-    after = {record.name for record in records.all() if record.storage == array.name}
-    for name in sorted(mapped - before - after):
+    after = {str(record.uid) for record in records.all() if record.storage == array.name}
+    for name in sorted(mapped[uid] for uid in mapped.keys() - before.keys() - after):
         _LOG.warning(
             "Array %s maps volume %s to this host (%s), and nothing here says that it is ours: left alone; "
             "unmap it by hand if nobody uses it.",
             array.name, name, host,
         )  # fmt: skip
-    for name in sorted((before & after) - mapped):
+    for name in sorted(before[uid] for uid in (before.keys() & after) - mapped.keys()):
         _LOG.warning(
             "Array %s no longer maps volume %s to this host (%s): it was unmapped from outside. Its mount "
             "takes no more data; end the pod that uses it.",
             array.name, name, host,
         )  # fmt: skip
+    for uid in before.keys() & mapped.keys():
+        if before[uid] != mapped[uid]:
+            _LOG.warning(
+                "Volume %s, which is attached here, is called «%s» on array %s now: it was renamed there. It "
+                "can neither grow nor be attached anew until it has its name back: chvdisk -name %s \"%s\".",
+                before[uid], mapped[uid], array.name, before[uid], mapped[uid],
+            )  # fmt: skip

@@ -85,7 +85,7 @@ def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> 
     if open_here:
         text = (
             f"Volume {volume.name} is in I/O group {' and '.join(luns)} of array {array.name}, whose nodes "
-            "have no iSCSI portal: configure one there, or make the volume in another I/O group or pool."
+            "have no iSCSI portal: configure one there, or have the volume in another I/O group or pool."
         )
     elif portals:
         text = (

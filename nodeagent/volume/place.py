@@ -31,7 +31,7 @@ def meant(operation: Operation, options: Options, grants: Grants | None) -> Volu
         (uid,) = known
     else:
         operation.progress.say(f"asking array {array.name} for the volume")
-        uid = usable(array, options).uid
+        uid = usable(operation, array, options, grants).uid
     tenancy.confirm(grants, options, array.name, uid)
     return uid
 

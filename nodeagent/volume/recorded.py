@@ -39,24 +39,23 @@ def mapping_of(array: Array, helper: Helper, record: Record, mappings: Iterable[
     return None
 
 
-def followed(array: Array, helper: Helper, record: Record) -> Record:
+def followed(array: Array, helper: Helper, record: Record, volume: VolumeName) -> Record:
     """Return the record with the name that its host object has now; as it is when nothing is mapped."""
-    mine = mapping_of(array, helper, record, array.mappings(record.name))
+    mine = mapping_of(array, helper, record, array.mappings(volume))
     return dataclasses.replace(record, host=mine.host, host_id=mine.host_id) if mine else record
 
 
-def unmap(array: Array, helper: Helper, record: Record, volume: VolumeName) -> None:
-    """Remove the record's mapping, whatever its host object is called now; success when there is none.
+def unmap(array: Array, helper: Helper, record: Record, volume: VolumeName) -> bool:
+    """Remove the record's mapping, whatever its host object is called now; False when there was none.
 
     Looked at before: who bears the recorded name now may be another machine's object, mapped by itself.
     """
     mappings = array.mappings(volume)
     mine = mapping_of(array, helper, record, mappings)
     if mine is None and any(mapping.host == record.host for mapping in mappings):
-        return
+        return False
     if array.unmap_volume(volume, mine.host if mine else record.host):
-        return
+        return True
     # It has no such mapping, or no object of that name: another look for one of another name.
     mine = mapping_of(array, helper, record, array.mappings(volume))
-    if mine is not None:
-        array.unmap_volume(volume, mine.host)
+    return mine is not None and array.unmap_volume(volume, mine.host)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from instorage.tenancy.grant import CLAIM_PREFIX
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeUid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instorage.configuration.settings import Configuration
     from instorage.tenancy.grant import Grant, SignedGrant
-    from instorage.wire.values import VolumeUid
     from nodeagent.operation.flexvolume import Options
     from nodeagent.operation.node import Operation
 
@@ -79,6 +79,21 @@ def confirm(grants: Grants | None, options: Options, storage: str, uid: VolumeUi
             "volume of that name; look at both before you sign it",
             "uid",
         )
+
+
+def uids(
+    operation: Operation, options: Options, grants: Grants | None, storage: str
+) -> tuple[VolumeUid, ...]:
+    """Return by which UIDs the volume is known: attached here, granted, or said by its PV.
+
+    Without `grants` the PV's word counts while no key is set: else the author of a pod could ask for names.
+    """
+    records = operation.node.records.by_name(options.name)
+    told = [record.uid for record in records if record.storage == storage]
+    if grants is None and options.signed is not None and not operation.configuration.volume_keys:
+        grants = (options.signed.grant,)
+    given = [VolumeUid.parse(grant.uid) for grant in grants or () if grant.storage_name == storage]
+    return tuple(dict.fromkeys([*told, *given]))
 
 
 def _needs_signature(operation: Operation, name: str, adopted: Sequence[SignedGrant]) -> bool:

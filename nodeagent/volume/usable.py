@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instorage.arrays import naming
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
+from nodeagent.volume import tenancy
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
     from nodeagent.operation.flexvolume import Options
+    from nodeagent.operation.node import Operation
+    from nodeagent.volume.tenancy import Grants
 
 
-def usable(array: Array, options: Options) -> Volume:
-    """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says."""
-    volume = array.find_volume(options.name)
+def usable(operation: Operation, array: Array, options: Options, grants: Grants | None) -> Volume:
+    """Return the volume as the array has it; raise when it is missing, offline, or not what the PV says.
+
+    One that was renamed is not missing: VOLUME_NOT_READY says what it is called now.
+    """
+    volume = naming.called(array, options.name, tenancy.uids(operation, options, grants, array.name))
     if volume is None:
         raise Fault(
             Code.VOLUME_MISSING,
-            f"Array {array.name} has no volume {options.name}: create it, or correct name or storageName.",
+            f"Array {array.name} has no volume {options.name}: correct name or storageName, or create it if "
+            "it never was there; see lsvdisk on the array if it was.",
             volume=options.name,
             array=array.name,
         )

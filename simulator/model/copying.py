@@ -11,7 +11,7 @@ from simulator.model.state import LocalCopyMap, State, Vdisk
 
 def settled(state: State, now: float) -> State:
     """Return the state in which every migration and LocalCopy that has ended by `now` is over."""
-    for vdisk in state.vdisks.values():
+    for vdisk in state.moving:
         if any(copy.target is not None and copy.until <= now for copy in vdisk.copies):
             state = state.with_vdisk(_moved(vdisk, now))
     for lcmap in state.lcmaps.values():

@@ -1,180 +1,39 @@
-"""What the array remembers: pools, vdisks with their copies, hosts, host mappings, copy maps, relationships.
+"""Everything that the array remembers, at one moment; `records.py` has the records.
 
-Records are frozen and a `State` is never changed in place: an operation returns a new one, so readers need
-no lock and a failed operation leaves nothing to take back. Sizes are bytes.
+A `State` is never changed in place: an operation returns a new one, so readers need no lock and a failed
+operation leaves nothing to take back.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar
 
-THICK = -1
+from simulator.model.records import (
+    THICK,
+    Copy,
+    Host,
+    HostMap,
+    LocalCopyMap,
+    Pool,
+    Port,
+    Relationship,
+    Vdisk,
+)
 
-
-@dataclass(frozen=True)
-class Pool:
-    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2."""
-
-    id: int
-    name: str
-    capacity: int
-    extent: int
-    site: int
-
-
-@dataclass(frozen=True)
-class Copy:
-    """One copy of a vdisk in one pool.
-
-    `rsize` is the real capacity a thin copy begins with (its contingency), or THICK; `warning` is a
-    percentage (0: none), `grain` KiB (0 when thick or compressed). It is synchronised, or migrated to pool
-    `target`, from wall clock second `begun` to `until`.
-    """
-
-    id: int
-    pool: int
-    rsize: int = THICK
-    autoexpand: bool = False
-    warning: int = 0
-    grain: int = 0
-    compressed: bool = False
-    intier: str = "on"
-    begun: float = 0.0
-    until: float = 0.0
-    target: int | None = None
-
-    @property
-    def thin(self) -> bool:
-        """True when the copy allocates as it is written, compressed copies included."""
-        return self.rsize != THICK
-
-    def synchronized(self, now: float) -> bool:
-        """Tell whether it holds what its vdisk holds at this wall clock second."""
-        return self.target is not None or self.until <= now
-
-
-@dataclass(frozen=True)
-class Vdisk:
-    """A vdisk: plain, or one of the four of an active-active volume (`function` says which).
-
-    The first of `copies` is the primary. `volume` is the vdisk id of the volume's master (its own id when
-    plain), `access` the I/O groups through which hosts reach it, `formatted_at` the wall clock second at
-    which background formatting ends. `content` is the data as far as they matter here: what was written
-    (control verb `write`), one after the other. `throttling`: I/Os, or with `MB` MiB, a second; 0: any.
-    """
-
-    id: int
-    name: str
-    size: int
-    iogrp: int
-    uid: str
-    copies: tuple[Copy, ...]
-    volume: int
-    function: str = ""
-    access: tuple[int, ...] = ()
-    sync_rate: int = 50
-    formatted_at: float = 0.0
-    status: str = "online"
-    content: str = ""
-    throttling: str = "0"
-
-    @property
-    def change(self) -> bool:
-        """True for the change volumes of an active-active volume."""
-        return self.function.endswith("_change")
-
-    def formatting(self, now: float) -> bool:
-        """Tell whether a thick vdisk is still being formatted at this wall clock second."""
-        return self.formatted_at > now
-
-
-@dataclass(frozen=True)
-class Port:
-    """A host's port: `kind` is iscsi, fc, sas or nvme.
-
-    `name` is an IQN in small letters (the array folds them), 16 upper-case hex digits, or an NQN.
-    """
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Host:
-    """A host object; `site` 0: none; `next_lun` counts when LUN numbers rest; `chap`: its CHAP secret.
-
-    `portset`: the addresses that it may use, with the dialect of that name.
-    """
-
-    id: int
-    name: str
-    ports: tuple[Port, ...]
-    site: int = 0
-    type: str = "generic"
-    next_lun: int = 0
-    chap: str = ""
-    portset: int = 0
-
-    def names(self, kind: str) -> list[str]:
-        """Port names of one kind."""
-        return [port.name for port in self.ports if port.kind == kind]
-
-
-@dataclass(frozen=True)
-class HostMap:
-    """A vdisk shown to a host under one SCSI id (LUN number), in every I/O group of the vdisk's access."""
-
-    host: int
-    vdisk: int
-    lun: int
-
-
-@dataclass(frozen=True)
-class LocalCopyMap:
-    """A LocalCopy map from one vdisk to another; those of an active-active volume are `rc_controlled`.
-
-    `status` is as lslcmap shows it; while it is copying in the background, `begun` and `until` are the wall
-    clock seconds of that. `progress` is in percent, as it was at the last change of the status.
-    """
-
-    id: int
-    name: str
-    source: int
-    target: int
-    rc_controlled: bool
-    copy_rate: int = 0
-    autodelete: bool = False
-    status: str = "idle_or_copied"
-    progress: int = 0
-    started: str = ""
-    begun: float = 0.0
-    until: float = 0.0
-
-
-@dataclass(frozen=True)
-class Relationship:
-    """An active-active relationship: its id is the master vdisk's; all members are vdisk ids.
-
-    `state` is one of `replication.STATES`; while it is copying, `begun` and `until` are the wall clock
-    seconds at which the background copy began and ends. A relationship just made has no change volumes.
-    """
-
-    id: int
-    name: str
-    master: int
-    aux: int
-    master_change: int | None = None
-    aux_change: int | None = None
-    state: str = "consistent_synchronized"
-    primary: str = "master"
-    begun: float = 0.0
-    until: float = 0.0
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """The vdisk ids of its two or four members, in the order of the functions."""
-        found = (self.master, self.aux, self.master_change, self.aux_change)
-        return tuple(member for member in found if member is not None)
-
+__all__ = [
+    "THICK",
+    "Copy",
+    "Host",
+    "HostMap",
+    "LocalCopyMap",
+    "Pool",
+    "Port",
+    "Relationship",
+    "State",
+    "Vdisk",
+    "find",
+    "free_id",
+]
 
 Record = TypeVar("Record", Pool, Vdisk, Host, LocalCopyMap, Relationship)
 
@@ -190,6 +49,11 @@ class State:
     lcmaps: dict[int, LocalCopyMap] = field(default_factory=dict)
     relationships: dict[int, Relationship] = field(default_factory=dict)
     uids: int = 0
+
+    @cached_property
+    def moving(self) -> tuple[Vdisk, ...]:
+        """Vdisks of which a copy is being migrated; looked for once a state."""
+        return tuple(v for v in self.vdisks.values() if any(c.target is not None for c in v.copies))
 
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""

@@ -1,7 +1,7 @@
 """A vdisk elsewhere: migratevdisk (pool), movevdisk (I/O group), addvdiskaccess and rmvdiskaccess.
 
 movevdisk leaves the access as it is, so hosts go on through the old group until the two others have been
-called (5.5). The codes for an offline vdisk, a second migration and a member of a relationship are inferred.
+called (5.5). The codes for an offline vdisk, a second migration and members of a relationship are inferred.
 """
 
 from dataclasses import replace
@@ -32,6 +32,8 @@ def migratevdisk(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5849E")
     if pools[0].id == copy.pool:
         raise ArrayError("CMMVC6430E")
+    if vdisk.function and pools[0].site != state.pools[copy.pool].site:
+        raise ArrayError("CMMVC5753E")  # an active-active volume's copies stay on their sites
     if vdisk.status != "online":
         raise ArrayError("CMMVC5782E")
     if not copy.synchronized(now):

@@ -141,4 +141,5 @@ def test_maps_of_a_relationship_are_nobodys_to_change(ssh: Client) -> None:
     for line in ("stoplcmap 0", "rmlcmap -force 0", f"mklcmap -source {change} -target aa"):
         assert ssh.refusal(f"mcsop {line}") == "CMMVC5753E"
     assert ssh.refusal("mcsop movevdisk -iogrp 1 aa") == "CMMVC5838E"
+    assert ssh.refusal("mcsop migratevdisk -mdiskgrp Pool1 -vdisk aa") == "CMMVC5753E"
     assert ssh.refusal("mcsop addvdiskcopy -mdiskgrp Pool1 aa") == "CMMVC5753E"

@@ -86,9 +86,9 @@ class As18000:
         return creation.create(self._cli, spec, adopt=adopt)
 
     @call
-    def delete_volume(self, name: VolumeName) -> bool:
+    def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
         """See `Array`; VOLUME_NOT_READY when LocalCopy maps use the volume."""
-        return creation.delete(self._cli, name)
+        return creation.delete(self._cli, name, uid)
 
     @call
     def grow_volume(self, name: VolumeName, size: int) -> Volume:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import mapping, volumes
+from instorage.arrays.as18000 import copy_maps, mapping, volumes
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import name_or_id, object_name
 from instorage.arrays.as18000.session.refusal import EXISTS, IN_USE, NO_SPACE, NOT_FOUND, Refused
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.session.cli import Cli
     from instorage.arrays.model import Provisioning, Volume, VolumeSpec
     from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
 
 ATTEMPTS = 2  # an operation is given again only after the array said that it was not done
 
@@ -48,13 +49,15 @@ def create(cli: Cli, spec: VolumeSpec, *, adopt: bool = True) -> Volume:
     return _fitting(cli, _reread(cli, spec), spec)
 
 
-def delete(cli: Cli, name: VolumeName) -> bool:
+def delete(cli: Cli, name: VolumeName, uid: VolumeUid | None = None) -> bool:
     """Delete a volume that nothing maps and no LocalCopy map uses; False when it was not there.
 
-    VOLUME_MAPPED names the hosts. Never with -force or -removehostmappings: the array itself refuses a
-    mapping made in the same moment.
+    VOLUME_MAPPED names the hosts. NOT_OURS unless it has that UID, if one is given. Never with -force or
+    -removehostmappings: the array itself refuses a mapping made in the same moment.
     """
     first = there = volumes.find(cli, name)
+    if first is not None and uid not in (None, first.uid):
+        raise _another(cli, first, uid)
     for attempt in range(ATTEMPTS):
         if there is None or first is None or there.uid != first.uid:
             return first is not None  # a new volume under the old name is not ours to delete
@@ -205,6 +208,16 @@ def _removal(cli: Cli, volume: Volume) -> tuple[str, ...]:
     return ("rmvdisk", volume.name)
 
 
+def _another(cli: Cli, there: Volume, uid: VolumeUid | None) -> Fault:
+    return Fault(
+        Code.NOT_OURS,
+        f"Volume {there.name} on array {cli.array} is not deleted: its name was given to another volume just "
+        f"now (UID {there.uid}, not {uid}). Look at both on the array.",
+        array=cli.array,
+        volume=there.name,
+    )
+
+
 def _kept(cli: Cli, name: VolumeName, refused: Refused) -> Fault:
     if refused.cmmvc != IN_USE:
         return refused
@@ -223,10 +236,12 @@ def _kept(cli: Cli, name: VolumeName, refused: Refused) -> Fault:
 
 
 def _copied(cli: Cli, volume: Volume) -> Fault:
+    maps = copy_maps.of(cli, volume.name)
     return Fault(
         Code.VOLUME_NOT_READY,
         f"Volume {volume.name} on array {cli.array} is not deleted: it takes part in {volume.copy_relations} "
-        "LocalCopy map(s). Delete its snapshots and clones first, or wait until the copying ends.",
+        f"LocalCopy map(s){f', {maps}' if maps else ''}. Delete its snapshots and clones first, or wait "
+        "until the copying ends.",
         array=cli.array,
         volume=volume.name,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import volumes
+from instorage.arrays.as18000 import copy_maps, volumes
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import object_name
-from instorage.arrays.as18000.session.refusal import NO_SPACE, NOT_FOUND, Refused
+from instorage.arrays.as18000.session.refusal import IN_COPY_MAP, NO_SPACE, NOT_FOUND, Refused
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 
@@ -113,6 +113,8 @@ def _grown(cli: Cli, before: Volume, target: int) -> Volume:
 def _explained(cli: Cli, volume: Volume, target: int, refused: Refused) -> Fault:
     if refused.cmmvc in NOT_FOUND and volumes.find(cli, volume.name) is None:
         return volumes.missing(cli, volume.name)
+    if refused.cmmvc == IN_COPY_MAP and (maps := copy_maps.of(cli, volume.name)):
+        return Fault(refused.code, f"{refused.sentence} They are {maps}.", **refused.fields)
     if refused.cmmvc not in NO_SPACE:
         return refused
     names = volumes.copy_pools(cli, volume.name)
@@ -120,4 +122,15 @@ def _explained(cli: Cli, volume: Volume, target: int, refused: Refused) -> Fault
     if not pools:
         return refused
     least = min(pools, key=lambda pool: pool.free)
-    return full(cli, volume.name, target, least, target - volume.size)
+    needed = least.needed(volume.size, target)
+    if least.free < needed:
+        return full(cli, volume.name, target, least, needed)
+    return Fault(
+        refused.code,
+        f"Volume {volume.name} on array {cli.array} cannot grow to {_gib(target)}: the array says it "
+        f"has no space, though pool {least.name} has {_gib(least.free)} free and {_gib(needed)} are needed. "
+        "Is it being migrated to another pool (lsmigrate)? Then that one needs the space as well.",
+        array=cli.array,
+        volume=volume.name,
+        cmmvc=refused.cmmvc,
+    )

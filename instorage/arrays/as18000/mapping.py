@@ -34,10 +34,12 @@ def of_volume(cli: Cli, volume: VolumeName) -> tuple[Mapping, ...]:
 def of_host(cli: Cli, host: str) -> tuple[Mapping, ...]:
     """Return what is mapped to a host object; empty also when the object is gone."""
     rows = _rows(cli, "lshostvdiskmap", object_name(host, "host"))
-    names = {row["vdisk_name"]: row["id"] for row in rows}
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["vdisk_name"], []).append(row)
     return tuple(
-        Mapping(name, host, number, _luns([row for row in rows if row["vdisk_name"] == name]))
-        for name, number in names.items()
+        Mapping(name, host, own[0]["id"], _luns(own), own[0]["vdisk_UID"].lower())
+        for name, own in found.items()
     )
 
 

@@ -83,7 +83,7 @@ def names(cli: Cli, prefix: str) -> tuple[str, ...]:
 
 
 def usage(cli: Cli, name: VolumeName) -> Usage:
-    """Return what the thin copies use; VOLUME_MISSING. One thick copy makes the volume thick."""
+    """Return what the thin copies use, whether or not a thick one is beside them; VOLUME_MISSING."""
     try:
         detail = cli.detail("lsvdisk", "-bytes", object_name(name, "volume"))
     except Refused as refused:
@@ -93,11 +93,10 @@ def usage(cli: Cli, name: VolumeName) -> Usage:
     copies = detail.groups("copy_id")
     if not copies:
         raise detail.source.misfit("it shows no copy of the volume", column="copy_id")
-    if not all("yes" in (copy["se_copy"], copy.get("compressed_copy")) for copy in copies):
-        return Usage(thin=False, used=None)
+    thin = [copy for copy in copies if "yes" in (copy["se_copy"], copy.get("compressed_copy"))]
     # what compression saved was written all the same
-    used = (max(c.number("used_capacity"), _uncompressed(c)) for c in copies)
-    return Usage(thin=True, used=max(used))
+    used = (max(c.number("used_capacity"), _uncompressed(c)) for c in thin)
+    return Usage(thin=len(thin) == len(copies), used=max(used, default=None))
 
 
 def copy_pools(cli: Cli, name: VolumeName) -> tuple[str, ...]:
@@ -134,8 +133,9 @@ def _uncompressed(copy: Row) -> int:
 
 
 def _name(row: Row, text: str) -> VolumeName:
+    """Return a name that was given on the array; with a space it is no PV's, and an object's all the same."""
     try:
-        return VolumeName.parse(text)
+        return VolumeName(object_name(text, "volume"))
     except Fault as fault:
         raise row.source.misfit(fault.sentence.rstrip("."), column="name") from fault
 

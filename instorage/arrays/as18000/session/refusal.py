@@ -14,6 +14,7 @@ BAD_FILTER = "CMMVC5741E"
 EXISTS = "CMMVC6035E"
 NO_SPACE = frozenset({"CMMVC8710E", "CMMVC5860E", "CMMVC6973E"})
 IN_USE = "CMMVC5840E"
+IN_COPY_MAP = "CMMVC5837E"
 MAPPED_HERE = "CMMVC5878E"
 LUN_USED = "CMMVC5879E"
 MAPPED = "CMMVC6071E"
@@ -39,8 +40,9 @@ MEANINGS: dict[str, tuple[Code, str]] = {
     "CMMVC7205E": (Code.NOT_SUPPORTED, "this array's platform does not support it"),
     IN_USE: (Code.VOLUME_MAPPED, "remove its host mappings and LocalCopy maps first"),
     MAPPED: (Code.VOLUME_MAPPED_ELSEWHERE, "unmap it from the other host first"),
-    "CMMVC5837E": (Code.VOLUME_NOT_READY, "delete its snapshots and clones first"),
+    IN_COPY_MAP: (Code.VOLUME_NOT_READY, "delete its snapshots and clones first"),
     "CMMVC5838E": (Code.VOLUME_NOT_READY, "it is in a remote copy relationship, and grows only without"),
+    "CMMVC6357E": (Code.VOLUME_NOT_READY, "wait until its copies are synchronised: see lsvdisksyncprogress"),
     "CMMVC8587E": (Code.VOLUME_NOT_READY, "wait until the volume is formatted"),
 }
 _ERROR = re.compile(r"CMMVC[0-9]{4}E", re.ASCII)
