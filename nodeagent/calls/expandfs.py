@@ -16,7 +16,7 @@ from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import earlier, growth
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
-from nodeagent.volume import adoption, tenancy
+from nodeagent.volume import adoption, recorded, tenancy
 from nodeagent.volume.connect import rescan_request
 from nodeagent.volume.usable import require_both_sites, usable
 
@@ -51,6 +51,7 @@ def expand(operation: Operation, request: ExpandFs) -> int:
             with growth.alone(operation, helper, array, volume):
                 if volume.size < request.size:
                     require_paths(operation, helper, volume)
+                    record = recorded.followed(array, helper, record, volume.name)
                 size = growth.expand(operation, helper, array, record, request)
                 helper.assure_lock(RESCAN_SECONDS)
                 return _finish(operation, helper, record, request.target.path, size)
