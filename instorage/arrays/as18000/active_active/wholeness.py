@@ -101,7 +101,7 @@ def _three(sites: dict[str, str], master: Row, others: Sequence[Row]) -> tuple[R
 
 
 def _sizes(master: Row, others: Sequence[Row]) -> Iterator[str]:
-    """Give what the others may have: the master grows first, by whole GiB, here and in the vendor's driver."""
+    """Give what the others may have: the master grows first, and by whole GiB, in the vendor's driver too."""
     own = master.number("capacity")
     for size in dict.fromkeys(row["capacity"] for row in others):
         if size.isdecimal() and int(size) <= own and (own - int(size)) % GIB == 0:
