@@ -49,11 +49,13 @@ class Ssh:
     def run(self, command: str, patience: float, before: Callable[[], None] = lambda: None) -> Output:
         """Run a command for at most `patience` seconds, waiting as long again for one of the channels.
 
+        Who cannot connect waits for no channel: those behind a dead array would take it in turns of eight.
         `before` is called directly before the command is sent, and keeps it from that by a fault.
 
         `Lost` when it may have been done; the faults of `login`; TIMEOUT when no channel became free or the
         request's time is over.
         """
+        self._usable()
         if not self._slots.acquire(timeout=max(0.0, operation.left(patience))):
             raise self._busy(command)
         try:
