@@ -43,7 +43,7 @@ class ConfigurationFile:
     def current(self) -> Configuration:
         """Return the configuration in force; raise its `Fault` only when there never was a good one.
 
-        Waits a second when the file has just changed; while it is written again and again, one caller waits three.
+        Waits a second when the file has just changed; while it is written on and on, one caller waits three.
         """
         with self._lock:
             now = stamp(self._path, self._key_file)  # the key opens the file's shadows
