@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -80,13 +80,19 @@ soak: $(STAMP) ## kill everybody at every step, and what else is too long for ev
 	@tools/system-packages kube
 	@$(PY) -m tools.kube.build >/dev/null
 	@SOAK=1 $(MAKE) --no-print-directory -k test-measured; measured=$$?; \
-	  SOAK=1 $(MAKE) --no-print-directory -k -j2 soak-beside soak-machines && exit $$measured
+	  SOAK=1 $(MAKE) --no-print-directory -k -j3 soak-beside soak-dead soak-machines && exit $$measured
 
 soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
-	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py >build/soak-beside.log 2>&1; \
+	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
+	  tests/agent/test_edited_configuration.py >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
+
+soak-dead: $(STAMP)
+	@mkdir -p build
+	@nice -n 10 $(PY) -m pytest -q tests/agent/test_dead_array.py >build/soak-dead.log 2>&1; \
+	  ended=$$?; cat build/soak-dead.log; exit $$ended  # an hour, most of it asleep
 
 soak-machines: $(STAMP)
 	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \

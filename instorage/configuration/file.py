@@ -8,6 +8,7 @@ has written to the file for a moment.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from instorage.configuration import shadow
@@ -36,12 +37,13 @@ class ConfigurationFile:
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
         self._held: Configuration | None = None
+        self._patient_from = 0.0
         self.trouble: Fault | None = None
 
     def current(self) -> Configuration:
         """Return the configuration in force; raise its `Fault` only when there never was a good one.
 
-        Waits a second when the file has just changed, at most three while it is written again and again.
+        Waits a second when the file has just changed; while it is written on and on, one caller waits three.
         """
         with self._lock:
             now = stamp(self._path, self._key_file)  # the key opens the file's shadows
@@ -55,10 +57,14 @@ class ConfigurationFile:
         """Take what the file says, if it is what is in force or nobody writes to it any more."""
         found = self._load()
         if found != self._held:
-            whole = rested(self._path, REST_SECONDS, LONGEST_SECONDS, _LOOK)
+            patience = LONGEST_SECONDS if time.monotonic() >= self._patient_from else 0.0
+            whole = rested(self._path, REST_SECONDS, patience, _LOOK)
             now, found = stamp(self._path, self._key_file), self._load()
             if whole is None or whole != marks(self._path):  # somebody writes
                 self.trouble = self.trouble if self._held else self._unfinished()
+                self._patient_from = (
+                    time.monotonic() + LONGEST_SECONDS
+                )  # those who queue here do not wait, too
                 return
         self._stamp = now
         if isinstance(found, Fault):

@@ -7,6 +7,7 @@ is looked at. `DEAD_SECONDS` (an hour in `make soak`): a shorter run makes every
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tests.agent.bench import GIB, Bench, device_target, pod_target, until
 from tests.agent.conftest import loopback
 from tests.agent.dead_arrays import DeadArrays
 from tests.agent.front import Portals
+from tests.agent.kubelet import STUB
 from tests.agent.watching import Watch
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ pytestmark = [
 
 @pytest.fixture
 def dead(directory: Path) -> Iterator[DeadArrays]:
+    subprocess.run(["make", "-s", f"{STUB.relative_to(soak.ROOT)}"], cwd=soak.ROOT, check=True)
     portals = Portals(loopback(), loopback())
     made = DeadArrays(Bench(directory, portals.named), PACE)
     yield made

@@ -96,6 +96,7 @@ def test_unused_volumes_of_claims_are_not_taken_for_parts_of_another(bench: Benc
         pytest.param(((SPARE, GIB), (SPARE, GIB)), id="none on its own site"),
         pytest.param((({}, GIB), ({}, GIB), (SPARE, GIB)), id="one on the other site"),
         pytest.param((({}, GIB), (SPARE, 2 * GIB), (SPARE, 3 * GIB)), id="of three sizes"),
+        pytest.param((({}, 3 * GIB), (SPARE, 3 * GIB), (SPARE, 3 * GIB)), id="all larger"),
     ],
 )
 def test_other_unused_volumes_that_could_be_no_four_do_not_keep_it(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.active_active import Function
 from instorage.arrays.as18000.active_active import picture
 from instorage.arrays.as18000.active_active.findings import untied
+from instorage.arrays.as18000.volumes import GIB
 from instorage.arrays.model import Level
 
 if TYPE_CHECKING:
@@ -89,9 +90,7 @@ def _three(sites: dict[str, str], master: Row, others: Sequence[Row]) -> tuple[R
     """
     home = sites.get(master["IO_group_name"])
     placed = [(sites.get(row["IO_group_name"]), row) for row in others]
-    for size, site in itertools.product(
-        dict.fromkeys(row["capacity"] for row in others), set(sites.values()) - {home}
-    ):
+    for size, site in itertools.product(_sizes(master, others), set(sites.values()) - {home}):
         fits = [(at, row) for at, row in placed if row["capacity"] in (size, master["capacity"])]
         change = next((row for at, row in fits if at == home and _thin(row)), None)
         aux_change = next((row for at, row in fits if at == site and _thin(row)), None)
@@ -99,6 +98,14 @@ def _three(sites: dict[str, str], master: Row, others: Sequence[Row]) -> tuple[R
         if aux is not None and change is not None and aux_change is not None:
             return aux, change, aux_change
     return None
+
+
+def _sizes(master: Row, others: Sequence[Row]) -> Iterator[str]:
+    """Give what the others may have: the master grows first, and by whole GiB, in the vendor's driver too."""
+    own = master.number("capacity")
+    for size in dict.fromkeys(row["capacity"] for row in others):
+        if size.isdecimal() and int(size) <= own and (own - int(size)) % GIB == 0:
+            yield size
 
 
 def _thin(row: Row) -> bool:

@@ -50,16 +50,19 @@ class Ssh:
     def run(self, command: str, patience: float, before: Callable[[], None] = lambda: None) -> Output:
         """Run a command for at most `patience` seconds, waiting as long again for one of the channels.
 
-        For a connection to a full array it waits until the call's deadline. `before` is called directly
-        before the command is sent, and keeps it from that by a fault.
+        For a connection to a full array it waits until the call's deadline. Who cannot connect waits for no
+        channel: those behind a dead array would take it in turns of eight. `before` is called directly before
+        the command is sent, and keeps it from that by a fault.
 
         `Lost` when it may have been done; the faults of `Opening`; TIMEOUT when no channel became free or the
         request's time is over.
         """
+        until = time.monotonic() + operation.left(self._limits.call)
+        self._usable(command, until)
         if not self._slots.acquire(timeout=max(0.0, operation.left(patience))):
             raise self._opening.full or self._busy(command)
         try:
-            return self._run(command, patience, before)
+            return self._run(command, patience, before, until)
         finally:
             self._slots.release()
 
@@ -76,8 +79,7 @@ class Ssh:
         if connection is not None:
             connection.close()
 
-    def _run(self, command: str, patience: float, before: Callable[[], None]) -> Output:
-        until = time.monotonic() + operation.left(self._limits.call)
+    def _run(self, command: str, patience: float, before: Callable[[], None], until: float) -> Output:
         deadline = time.monotonic() + operation.left(patience)
         failures = 0
         while True:
