@@ -30,9 +30,9 @@ _BY_HAND = """\
    refuses is a reason to stop and to look at «instoragectl barrier plan» again.
 """
 _SYNC = """\
-   The manual prints mkrcrelationship with -sync: nothing is copied then, and what was written to the volume
-   since {when} is on the master alone, which the array never shows. So never with -sync, unless
-   the pods that use the volume had ended before; this program takes your word for that.
+   The manual prints mkrcrelationship with -sync: nothing is copied then, and what was written while there was
+   no relationship is on the master alone, which the array never shows. So never with -sync, unless the pods
+   that use the volume had ended before the expansion broke off; this program takes your word for that.
 """
 _NOT_BY_HAND = """\
 2. By hand alone it is not finished: the array may have tied the copies by this program's own order with
@@ -119,7 +119,7 @@ def _ways(record: Expansion, plan: Plan | None) -> str:
     elif plan is None or plan.questions:
         second = "2. By hand: what «instoragectl barrier plan» prints once it knows; then remove this file.\n"
     else:
-        second = f"{_BY_HAND}{wait}{cost}{_SYNC.format(when=_clock(record.sent)) if copied else ''}"
+        second = f"{_BY_HAND}{wait}{cost}{_SYNC if copied else ''}"
         if plan.untouched:
             second += "3. Nothing was done yet: remove this file, and the next try begins anew.\n"
     return f"To finish it, one of these:\n{first}{second}{_THEN}"

@@ -19,7 +19,7 @@ from nodeagent.expansion.guard import planned
 from nodeagent.operation.steps import Step, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from instorage.arrays.expansion import Expansion, Plan
     from instorage.arrays.model import Volume
@@ -65,6 +65,14 @@ def explained(operation: Operation, helper: Helper, storage: str, name: VolumeNa
                 if left is not None and not left.whole:
                     raise _unfinished(record, left) from fault
         raise
+
+
+def finished(operation: Operation, array: Array, records: Sequence[Expansion]) -> bool:
+    """Tell whether the array shows whole what these records are about, and no barrier file is there."""
+    if barrier.present(operation.configuration) is not None:
+        return False
+    plans = [(one, array.expansion_plan(one)) for one in records if one.array == array.name]
+    return len(plans) == len(records) and all(over(*one) and not one[1].untouched for one in plans)
 
 
 def over(record: Expansion, left: Plan) -> bool:

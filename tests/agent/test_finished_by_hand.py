@@ -188,6 +188,23 @@ def test_resume_takes_no_word_and_copies_anew(pair: Pair) -> None:
     grows(pair)
 
 
+def test_detach_lets_a_volume_go_that_was_finished_by_hand(pair: Pair) -> None:
+    bench = pair.bench
+    pair.break_off(Step.TIE)
+    bench.do("clear")
+    bench.make_host("iscsi-node2", "iqn.1993-08.org.debian:01:node2")
+    bench.map(VOLUME, "iscsi-node2", share=True)
+    bench.do("logins", port="iqn.1993-08.org.debian:01:node2", nodes=[])
+    commands = printed(pair)
+    give(pair, commands[:-1])
+    bench.helper.barrier.unlink()
+    bench.call("detach", VOLUME, "node2").failure()
+    assert "iscsi-node2" in bench.maps(VOLUME)
+    give(pair, commands[-1:])
+    bench.call("detach", VOLUME, "node2").success()
+    assert bench.maps(VOLUME) == ["iscsi-node1"]
+
+
 def test_a_volume_that_another_node_has_grown_since_is_not_asked_about_for_ever(pair: Pair) -> None:
     pair.break_off(Step.TIE)
     pair.bench.do("clear")
