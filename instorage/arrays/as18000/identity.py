@@ -18,7 +18,7 @@ PREFIX = 16  # hex digits: NAA type, company and the array's own number; the res
 def read(cli: Cli) -> SanIdentity:
     """Return what the array is configured for, nodes and ports that are down just now included."""
     ports, nodes, volumes = overlap(
-        [lambda: cli.sure_rows("lsportip"), lambda: cli.sure_rows("lsnode"), lambda: cli.rows("lsvdisk")]
+        [lambda: cli.sure_rows("lsportip"), lambda: cli.sure_rows("lsnode"), lambda: cli.sure_rows("lsvdisk")]
     )
     uids = [VolumeUid.parse(row["vdisk_UID"]) for row in volumes if row["vdisk_UID"]]
     return SanIdentity(
