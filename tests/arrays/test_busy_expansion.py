@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 BUSY = "CMMVC5786E"
+OPERATION = 5.0  # seconds within which a command that was sent may be carried out
 STEP = 1.2  # seconds for a command while the file system is frozen
 
 
@@ -27,7 +28,7 @@ class Hurried(Volume):
     """A step may take much less time than a command that nobody waits for."""
 
     def client(self) -> As18000:
-        return self.rig.client(limits=replace(LIMITS, operation=5.0, step=STEP))
+        return self.rig.client(limits=replace(LIMITS, operation=OPERATION, step=STEP))
 
 
 @pytest.fixture
@@ -70,17 +71,47 @@ def test_sync_is_not_given_again_for_longer_than_the_freeze_is_proven(volume: Hu
     volume.assert_whole()
 
 
-def test_an_array_that_cannot_do_the_first_step_is_not_thawed_for_a_full_synchronisation(
+def test_an_array_that_cannot_do_the_first_step_leaves_no_barrier_and_is_asked_again_later(
     volume: Hurried,
 ) -> None:
     volume.rig.fault("rmrcrelationship", error=BUSY, times=0)
-    with pytest.raises(Fault, match="broke off at step 1") as caught:
+    with pytest.raises(Fault, match="nothing was done") as caught:
         volume.expand()
     assert caught.value.code is Code.ARRAY_BUSY
-    assert volume.plan().untouched
+    assert volume.host.record is None
+    assert not volume.host.frozen
+    volume.rig.do("clear")
+    volume.expand()
+    assert len(volume.syncs()) == 1
+    volume.assert_whole()
+
+
+def test_a_resume_that_the_array_cannot_begin_keeps_its_record(volume: Hurried) -> None:
+    volume.host.before[Step.GROW_AUX] = lambda: volume.rig.fault("expandvdisksize", error="CMMVC5982E")
+    with pytest.raises(Fault, match="broke off at step 3"):
+        volume.expand()
+    volume.rig.fault("expandvdisksize", error=BUSY, times=0)
+    hasty = volume.rig.client(limits=replace(LIMITS, call=1.5, operation=1.0, step=0.5))
+    with pytest.raises(Fault, match="broke off at step 3"):
+        hasty.resume_expansion(volume.record, volume.host)
+    assert volume.host.record is not None
     volume.rig.do("clear")
     volume.resume()
     volume.assert_whole()
+
+
+def test_a_command_that_was_given_late_is_waited_for_as_long_as_any(volume: Hurried) -> None:
+    def busy_then_lost() -> None:
+        volume.rig.fault("expandvdisksize", error=BUSY, seconds=0.4 * STEP)
+        volume.rig.fault("expandvdisksize", before="silence", times=0)
+
+    volume.host.before[Step.GROW_AUX] = busy_then_lost
+    with pytest.raises(Fault, match="broke off at step 3"):
+        volume.expand()
+    last = sent(volume, f"expandvdisksize -size 1 -unit gb {volume.names['aux']}")[-1]
+    until = (volume.record.sent + volume.record.patience) / 1000
+    assert not volume.record.answered
+    assert until - last >= OPERATION, "it may still be carried out for so long after it was sent"
 
 
 def test_a_resume_waits_for_the_array_too(volume: Hurried) -> None:
