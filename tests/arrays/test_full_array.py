@@ -202,7 +202,7 @@ def test_a_hundred_nodes_that_boot_together_are_served_within_half_a_minute(
             f"\n100 nodes on 32 sessions: half after {took[49]:.1f} s, 90 after {took[89]:.1f} s, the last "
             f"after {took[-1]:.1f} s; the provisioner after {making.result():.1f} s; "
             f"at most {counters['connections']['peak']} connections at a time, "
-            f"{counters['passwords']['opened']} logins, {counters['connections']['refused']} closed by the array"
+            f"{counters['passwords']['opened']} logins, {counters['connections']['refused']} turned away"
         )
     assert took[-1] < 30
     assert making.result() < 30
