@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 BUSY = "CMMVC5786E"
+OPERATION = 5.0  # seconds within which a command that was sent may be carried out
 STEP = 1.2  # seconds for a command while the file system is frozen
 
 
@@ -27,7 +28,7 @@ class Hurried(Volume):
     """A step may take much less time than a command that nobody waits for."""
 
     def client(self) -> As18000:
-        return self.rig.client(limits=replace(LIMITS, operation=5.0, step=STEP))
+        return self.rig.client(limits=replace(LIMITS, operation=OPERATION, step=STEP))
 
 
 @pytest.fixture
@@ -81,6 +82,20 @@ def test_an_array_that_cannot_do_the_first_step_is_not_thawed_for_a_full_synchro
     volume.rig.do("clear")
     volume.resume()
     volume.assert_whole()
+
+
+def test_a_command_that_was_given_late_is_waited_for_as_long_as_any(volume: Hurried) -> None:
+    def busy_then_lost() -> None:
+        volume.rig.fault("expandvdisksize", error=BUSY, seconds=0.4 * STEP)
+        volume.rig.fault("expandvdisksize", before="silence", times=0)
+
+    volume.host.before[Step.GROW_AUX] = busy_then_lost
+    with pytest.raises(Fault, match="broke off at step 3"):
+        volume.expand()
+    last = sent(volume, f"expandvdisksize -size 1 -unit gb {volume.names['aux']}")[-1]
+    until = (volume.record.sent + volume.record.patience) / 1000
+    assert not volume.record.answered
+    assert until - last >= OPERATION, "it may still be carried out for so long after it was sent"
 
 
 def test_a_resume_waits_for_the_array_too(volume: Hurried) -> None:

@@ -32,7 +32,7 @@ def mapped(rig: Rig, array: As18000) -> As18000:
 def protected(fault: Fault) -> None:
     assert fault.code is Code.VOLUME_PROTECTED
     assert "chsystem -vdiskprotectiontime" in fault.sentence
-    assert "Nothing is to be done" in fault.sentence
+    assert "Nothing is wrong" in fault.sentence
 
 
 def test_an_unmapping_waits_says_why_and_is_done_later(rig: Rig, mapped: As18000) -> None:

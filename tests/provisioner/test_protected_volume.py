@@ -9,9 +9,11 @@ import pytest
 from instorage.wire.fault import Code, Fault
 from provisioner import complaint
 from provisioner.cluster import VOLUMES
+from tests.provisioner.program import until
 
 if TYPE_CHECKING:
     from tests.provisioner.bench import Bench
+    from tests.provisioner.world import World
 
 
 def test_a_protected_volume_keeps_its_pv_and_goes_when_the_time_is_over(bench: Bench) -> None:
@@ -38,3 +40,18 @@ def test_that_it_waits_is_no_warning(bench: Bench) -> None:
     volume = bench.released(bench.claim())
     event = complaint.of_volume(volume, "later", waits=True)
     assert (event.normal, event.reason) == (True, "VolumeDeletionWaits")
+
+
+def test_a_claim_that_is_deleted_just_after_its_pod_is_no_failure(served: World) -> None:
+    claim = served.claim(served.storage_class())
+    volume = served.bound(claim)["metadata"]["name"]
+    served.do("write", volume=volume, data="just now")
+    served.do("dialect", protection_minutes=15)
+    served.delete_claim(claim)
+    served.says(volume, "Normal VolumeDeletionWaits")
+    assert "volume protection is on" in served.said(volume)
+    assert "VolumeFailedDelete" not in served.said(volume)
+    assert served.names() == [volume]
+    served.do("dialect", protection_minutes=0)
+    until(lambda: served.volume(volume) is None, 60, what="the PV is gone")
+    assert served.names() == []

@@ -18,7 +18,7 @@ PREFIX = 16  # hex digits: NAA type, company and the array's own number; the res
 def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
     """Return what the array is configured for, nodes and ports that are down just now included."""
     ports, nodes = targets.ports_and_nodes(cli, ip_ports)
-    uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.rows("lsvdisk") if row["vdisk_UID"]]
+    uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.sure_rows("lsvdisk") if row["vdisk_UID"]]
     return SanIdentity(
         portals=tuple(sorted({targets.portal(port) for port in ports})),
         iqns=tuple(sorted({Iqn.parse(node["iscsi_name"]) for node in nodes if node["iscsi_name"]})),

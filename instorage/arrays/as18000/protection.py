@@ -91,8 +91,9 @@ def _protected(cli: Cli, refused: Refused, volume: VolumeName, host: str, minute
     return Fault(
         Code.VOLUME_PROTECTED,
         f"Array {cli.array} keeps volume {volume} {left} for now ({refused.cmmvc or 'no code'}): volume "
-        f"protection is on there, which refuses this for {time} after I/O. Nothing is to be done: it is "
-        f"{done} when that time is over. An administrator who will not wait: «{COMMANDS}».",
+        f"protection is on there, which refuses this for {time} after I/O. Nothing is wrong: it can be "
+        f"{done} when that time is over, and agent and provisioner try it again by themselves. An "
+        f"administrator who will not wait: «{COMMANDS}».",
         array=cli.array,
         volume=volume,
         cmmvc=refused.cmmvc,

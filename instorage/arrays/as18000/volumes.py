@@ -14,7 +14,7 @@ from instorage.wire.values import Bytes, VolumeUid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instorage.arrays.as18000.session.answer import Row
+    from instorage.arrays.as18000.session.answer import Detail, Row
     from instorage.arrays.as18000.session.cli import Cli
 
 GIB = 1 << 30
@@ -96,25 +96,36 @@ def find_by_uid(cli: Cli, uid: VolumeUid) -> Volume | None:
 
 def names(cli: Cli, prefix: str) -> tuple[str, ...]:
     """Return the names of the volumes that begin with `prefix`; an active-active one counts once."""
-    found = {_belongs(row) for row in cli.rows("lsvdisk", "-bytes")}
+    found = {_belongs(row) for row in cli.sure_rows("lsvdisk", "-bytes")}
     return tuple(sorted(name for name in found if name.startswith(prefix)))
 
 
 def usage(cli: Cli, name: VolumeName) -> Usage:
-    """Return what the thin copies use, whether or not a thick one is beside them; VOLUME_MISSING."""
-    try:
-        detail = cli.detail("lsvdisk", "-bytes", object_name(name, "volume"))
-    except Refused as refused:
-        if refused.cmmvc in NOT_FOUND:
-            raise missing(cli, name) from refused
-        raise
+    """Return what the thin copies use, whether or not a thick one is beside them; VOLUME_MISSING.
+
+    Of an active-active volume both sites are asked: what one has missed, the other has.
+    """
+    detail = _detail(cli, name)
+    head = detail.head()
     copies = detail.groups("copy_id")
+    if head.get("function") or head.get("RC_id"):
+        aux = (row["name"] for row in vdisks(cli, name) if row.get("function") == "aux")
+        copies += [copy for other in aux for copy in _detail(cli, other).groups("copy_id")]
     if not copies:
         raise detail.source.misfit("it shows no copy of the volume", column="copy_id")
     thin = [copy for copy in copies if "yes" in (copy["se_copy"], copy.get("compressed_copy"))]
     # what compression saved was written all the same
     used = (max(c.number("used_capacity"), _uncompressed(c)) for c in thin)
     return Usage(thin=len(thin) == len(copies), used=max(used, default=None))
+
+
+def _detail(cli: Cli, name: str) -> Detail:
+    try:
+        return cli.detail("lsvdisk", "-bytes", object_name(name, "volume"))
+    except Refused as refused:
+        if refused.cmmvc in NOT_FOUND:
+            raise missing(cli, name) from refused
+        raise
 
 
 def copy_pools(cli: Cli, name: VolumeName) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class Sequence:
         self._picture = picture
         self._guard = guard
         self._patience = limits.step
-        self._settling = limits.operation
+        self._settling = limits.operation + limits.step  # it may be sent as late as a step may take
         self._unhurried = limits.call
         self._frozen = False
         self._begun = False  # any step was done by this run
