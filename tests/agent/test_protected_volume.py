@@ -27,6 +27,7 @@ def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
     made.close()
 
 
+@pytest.mark.slow
 def test_the_volume_of_a_pod_that_has_ended_is_unmapped_when_the_array_allows_it(
     node: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from instorage.arrays.expansion import NINE, Step
 from instorage.wire.fault import Code, Fault
 from tests.arrays.conftest import LIMITS
 from tests.arrays.expanding import COMMAND, Volume
+from tests.soak import WHOLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def sent(volume: Hurried, text: str) -> list[float]:
     return [entry["start"] for entry in volume.rig.do("log") if text in entry["line"]]
 
 
-@pytest.mark.parametrize("step", NINE)
+@pytest.mark.parametrize("step", NINE if WHOLE else [Step.UNTIE, Step.GROW_AUX, Step.TIE, Step.AUX_CHANGE])
 def test_a_step_that_the_array_cannot_do_now_is_given_again(volume: Hurried, step: Step) -> None:
     volume.host.before[step] = lambda: volume.rig.fault(COMMAND[step], error=BUSY, times=2)
     volume.expand()
