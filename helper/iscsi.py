@@ -40,10 +40,11 @@ _NO_RECORD, _SESSION_EXISTS = 21, 15  # exit statuses, iscsiadm(8)
 
 
 def initiator() -> InitiatorReply:
-    """Return the name under which open-iscsi logs in, and the ports of FC adapters that have a link."""
-    fc = [f"{scsi.SYS}/class/fc_host/{name}/port_" for name in scsi.names(f"{scsi.SYS}/class/fc_host")]
-    ports = [scsi.read(f"{one}name").removeprefix("0x") for one in fc if scsi.read(f"{one}state") == "Online"]
-    wwpns = tuple(Wwpn(port.lower()) for port in ports if Wwpn.pattern.fullmatch(port))
+    """Return the name under which open-iscsi logs in, and this machine's FC ports, with a link or not."""
+    fc = f"{scsi.SYS}/class/fc_host"
+    ports = [scsi.read(f"{fc}/{name}/port_name").removeprefix("0x") for name in scsi.names(fc)]
+    known = [port.lower() for port in ports if port.strip("0fF")]  # else not set yet
+    wwpns = tuple(Wwpn(port) for port in known if Wwpn.pattern.fullmatch(port))
     for line in scsi.read(NAME_FILE).splitlines():
         key, _, name = line.partition("=")
         if key.strip() == "InitiatorName":

@@ -111,7 +111,11 @@ def _released(
         yield f"Array {one.array.name} was not asked: {one.fault}"
     elif one.known and not one.held:
         where = f"it is mapped to {', '.join(one.others)}" if one.others else "it is mapped to no host"
-        yield f"Array {one.array.name} does not map {volume} to {node} ({' or '.join(hosts)}); {where}."
+        renamed = f" If that is {node}'s object under another name, say so in host.objects and repeat this."
+        yield (
+            f"Array {one.array.name} does not map {volume} to {node} ({' or '.join(hosts)}); {where}."
+            + (renamed if one.others else "")
+        )
     elif one.held:
         if one.doubt:
             yield f"Volume {volume} on array {one.array.name}: {one.doubt}. See «instoragectl barrier plan»."

@@ -15,7 +15,7 @@ from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import growth
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import tenancy
+from nodeagent.volume import recorded, tenancy
 from nodeagent.volume.connect import rescan_request
 from nodeagent.volume.usable import require_both_sites, usable
 
@@ -49,6 +49,7 @@ def expand(operation: Operation, request: ExpandFs) -> int:
             with growth.alone(operation, helper, array, volume):
                 if volume.size < request.size:
                     require_paths(operation, helper, volume)
+                    record = recorded.followed(array, helper, record, volume.name)
                 size = growth.expand(operation, helper, array, record, request)
                 helper.assure_lock(RESCAN_SECONDS)
                 return _finish(operation, helper, record, request.target.path, size)

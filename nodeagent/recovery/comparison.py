@@ -52,11 +52,26 @@ def compare(operation: Operation, array: Array) -> None:
     Raises what the array raises.
     """
     given = identity.assigned(operation.host)
-    for name in (given,) if given else identity.host_names(operation.host):
+    names = (given,) if given else identity.host_names(operation.host)
+    for name in names:
         operation.progress.say(f"asking array {array.name} what is mapped to {name}")
         if array.find_host(name) is not None:
             _compare_host(operation, array, name)
+    _say_renamed(operation, array)
     _compare_sessions(array)
+
+
+def _say_renamed(operation: Operation, array: Array) -> None:
+    """Say which host objects of records the array does not have any more under that name."""
+    records = [record for record in operation.node.records.all() if record.storage == array.name]
+    for name in sorted({record.host for record in records}):
+        if array.find_host(name) is None:
+            _LOG.warning(
+                "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "
+                "it was renamed, add to the configuration: host.objects: {%s: ITS NAME}; nothing new is "
+                "attached before. What is mapped goes with its pods, whatever its name.",
+                name, array.name, operation.host.node_name,
+            )  # fmt: skip
 
 
 def _compare_sessions(array: Array) -> None:

@@ -8,6 +8,7 @@ its object holds a port of this machine.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from nodeagent.volume.host_object import initiator, nameless
@@ -36,6 +37,12 @@ def mapping_of(array: Array, helper: Helper, record: Record, mappings: Iterable[
     if found and not own:
         raise nameless()  # «not ours» cannot be told
     return None
+
+
+def followed(array: Array, helper: Helper, record: Record, volume: VolumeName) -> Record:
+    """Return the record with the name that its host object has now; as it is when nothing is mapped."""
+    mine = mapping_of(array, helper, record, array.mappings(volume))
+    return dataclasses.replace(record, host=mine.host, host_id=mine.host_id) if mine else record
 
 
 def unmap(array: Array, helper: Helper, record: Record, volume: VolumeName) -> bool:

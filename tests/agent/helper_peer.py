@@ -49,6 +49,7 @@ class HelperPeer(MountingPeer):
         super().__init__(path.parent / "plugin/aa-extend-failure.barrier")
         self.path = path
         self.iqn: str | None = IQN
+        self.wwpns: list[str] = []
         self.most, self.busy_for, self.refused = 40, 0, 0
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.scripts: dict[str, deque[Script]] = {}

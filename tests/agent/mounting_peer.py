@@ -14,9 +14,10 @@ class MountingPeer(GrowingPeer):
     """Initiator, Inspect, Attach, Detach, Mount, Bind, Unmount."""
 
     iqn: str | None
+    wwpns: list[str]
 
     def do_initiator(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"wwpns": []} | ({"iqn": self.iqn} if self.iqn else {})
+        return {"wwpns": self.wwpns} | ({"iqn": self.iqn} if self.iqn else {})
 
     def do_inspect(self, asked: dict[str, Any], *, more: bool) -> list[dict[str, Any]]:
         if "uid" in asked:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.agent.bench import ACTIVE_ACTIVE, options
+from tests.agent.bench import ACTIVE_ACTIVE, device_target, options
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
@@ -66,3 +66,22 @@ def test_a_node_attaches_over_the_addresses_of_a_firmware_with_portsets(bench: B
     bench.create(VOLUME)
     bench.attach(VOLUME).success()
     assert len(bench.helper.last("Attach")["paths"]) == len(bench.portals)
+
+
+def test_an_object_with_this_nodes_name_and_its_adapters_is_used(bench: Bench) -> None:
+    bench.make_host("iscsi-node1")
+    bench.array._cli.operate("addhostport", "-force", "-hbawwpn", "2100000E1E30ACFC", "iscsi-node1")
+    bench.create(VOLUME)
+    bench.attach(VOLUME).failure("a port in it is not this machine's")
+    bench.helper.wwpns = ["2100000e1e30acfc"]
+    bench.attach(VOLUME).success()
+
+
+def test_a_node_whose_initiators_name_has_capitals_attaches_and_detaches(bench: Bench) -> None:
+    bench.helper.iqn = "iqn.1994-05.com.redhat:NODE1"
+    bench.helper.mapped = lambda _: True
+    bench.create(VOLUME)
+    bench.attach(VOLUME).success()
+    assert host(bench)["ports"][0]["name"] == "iqn.1994-05.com.redhat:node1"
+    bench.call("unmountdevice", device_target(VOLUME)).success()
+    assert bench.maps(VOLUME) == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import ACTIVE_ACTIVE, device_target, options, pod_target
+from tests.agent.bench import ACTIVE_ACTIVE, GIB, device_target, options, pod_target, until
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
@@ -97,3 +97,18 @@ def test_the_record_of_an_attach_names_the_object_by_its_id(bench: Bench) -> Non
     bench.attach("aa", options("aa", volLevel="aa")).success()
     (record,) = bench.records().values()
     assert (record["host"], record["host_id"]) == ("iscsi-node1", "1")
+
+
+def test_an_active_active_volume_grows_that_is_mapped_under_the_new_name(bench: Bench) -> None:
+    text = options(VOLUME, volLevel="aa")
+    bench.create(VOLUME, **ACTIVE_ACTIVE)
+    bench.use(VOLUME, text)
+    rename(bench)
+    bench.expandfs(VOLUME, 2 * GIB, text=text).success()
+    assert {row["size"] for row in bench.do("volumes")} == {2 * GIB}
+
+
+def test_the_new_name_is_asked_for_at_the_start(used: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    rename(used)
+    used.restart()
+    until(lambda: "host.objects: {node1: ITS NAME}" in caplog.text)

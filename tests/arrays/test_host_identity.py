@@ -97,17 +97,17 @@ def many(rig: Rig, array: As18000, count: int) -> None:
 def test_the_search_for_a_holder_ends_and_says_what_it_was_for(
     rig: Rig, array: As18000, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    many(rig, array, 40)
-    monkeypatch.setattr(holder, "SECONDS", 0.5)
+    many(rig, array, 24)
+    monkeypatch.setattr(holder, "SECONDS", 0.3)
     rig.fault("lshost", match="lshost -delim ! ", delay=0.2, times=0)
     began = time.monotonic()
     with pytest.raises(
-        Fault, match=r"another host object that holds .* of 41 were read.*host\.objects"
+        Fault, match=r"another host object that holds .* of 25 were read.*host\.objects"
     ) as caught:
         ensure(rig.client(limits=LIMITS))
     assert caught.value.code is Code.HOST_OBJECT
     assert time.monotonic() - began < 4
-    assert rig.commands()["lshost"] < 41
+    assert rig.commands()["lshost"] < 25
 
 
 def test_a_refusal_that_took_a_search_is_given_again_without_one(rig: Rig, array: As18000) -> None:

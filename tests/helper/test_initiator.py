@@ -21,20 +21,25 @@ if TYPE_CHECKING:
 def adapter(host: Host, number: int, name: str, state: str = "Online") -> None:
     at = host.root / f"sys/class/fc_host/host{number}"
     at.mkdir(parents=True)
-    (at / "port_name").write_text(f"{name}\n")
     (at / "port_state").write_text(f"{state}\n")
+    if name:
+        (at / "port_name").write_text(f"{name}\n")
 
 
-def test_the_ports_of_adapters_that_have_a_link_are_told(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ports_of_adapters_are_this_machines_with_a_link_or_without(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = host.root / "initiatorname.iscsi"
     monkeypatch.setattr(iscsi, "NAME_FILE", str(name))
     adapter(host, 1, "0x2100000E1E30ACFC")
     adapter(host, 2, "0x2100000e1e30acfd", "Linkdown")
-    adapter(host, 3, "0x0", "Online")
-    assert iscsi.initiator().wwpns == ("2100000e1e30acfc",), "also without an iSCSI name"
+    for number, strange in enumerate(("0x0", "0xffffffffffffffff", "0x0000000000000000", "", "nonsense"), 3):
+        adapter(host, number, strange)
+    ports = ("2100000e1e30acfc", "2100000e1e30acfd")
+    assert iscsi.initiator().wwpns == ports, "also without an iSCSI name"
     name.write_text("InitiatorName=iqn.2026-01.com.example:NodeA\n")
     reply = iscsi.initiator()
-    assert (reply.iqn, reply.wwpns) == ("iqn.2026-01.com.example:NodeA", ("2100000e1e30acfc",))
+    assert (reply.iqn, reply.wwpns) == ("iqn.2026-01.com.example:NodeA", ports)
 
 
 def test_a_machine_without_adapters_tells_none(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
