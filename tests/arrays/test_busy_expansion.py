@@ -71,14 +71,30 @@ def test_sync_is_not_given_again_for_longer_than_the_freeze_is_proven(volume: Hu
     volume.assert_whole()
 
 
-def test_an_array_that_cannot_do_the_first_step_is_not_thawed_for_a_full_synchronisation(
+def test_an_array_that_cannot_do_the_first_step_leaves_no_barrier_and_is_asked_again_later(
     volume: Hurried,
 ) -> None:
     volume.rig.fault("rmrcrelationship", error=BUSY, times=0)
-    with pytest.raises(Fault, match="broke off at step 1") as caught:
+    with pytest.raises(Fault, match="nothing was done") as caught:
         volume.expand()
     assert caught.value.code is Code.ARRAY_BUSY
-    assert volume.plan().untouched
+    assert volume.host.record is None
+    assert not volume.host.frozen
+    volume.rig.do("clear")
+    volume.expand()
+    assert len(volume.syncs()) == 1
+    volume.assert_whole()
+
+
+def test_a_resume_that_the_array_cannot_begin_keeps_its_record(volume: Hurried) -> None:
+    volume.host.before[Step.GROW_AUX] = lambda: volume.rig.fault("expandvdisksize", error="CMMVC5982E")
+    with pytest.raises(Fault, match="broke off at step 3"):
+        volume.expand()
+    volume.rig.fault("expandvdisksize", error=BUSY, times=0)
+    hasty = volume.rig.client(limits=replace(LIMITS, call=1.5, operation=1.0, step=0.5))
+    with pytest.raises(Fault, match="broke off at step 3"):
+        hasty.resume_expansion(volume.record, volume.host)
+    assert volume.host.record is not None
     volume.rig.do("clear")
     volume.resume()
     volume.assert_whole()

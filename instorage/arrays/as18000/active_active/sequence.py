@@ -45,6 +45,7 @@ class Sequence:
         self._unhurried = limits.call
         self._frozen = False
         self._begun = False  # any step was done by this run
+        self._anew = False  # and none by an earlier one
 
     def freeze(self) -> None:
         """Freeze, and read the relationship once more: a link may have broken since the first look."""
@@ -62,6 +63,7 @@ class Sequence:
 
     def nine(self) -> None:
         """Do the nine steps; frozen from before the first until after the last, or until `-sync` is lost."""
+        self._anew = True
         self._send(Step.UNTIE)
         for step in GROWS:
             self._send(step)
@@ -78,17 +80,24 @@ class Sequence:
                 self._record = replace(self._record, alike=True)
 
     def attempt(self, work: Callable[[], None]) -> None:
-        """Do the work; when it fails, thaw at once, then write down why."""
+        """Do the work; when it fails, thaw at once, then write down why, or nothing if nothing was done."""
         try:
             work()
         except Fault as fault:
             self.thaw()
+            if self._untouched(fault):
+                self._guard.erase()
+                raise
             with self._told():
                 self._fail(fault)
             raise self._broken_off(fault) from fault
         except BaseException:
             self.thaw()
             raise
+
+    def _untouched(self, fault: Fault) -> bool:
+        """Tell whether the array was not well for the first step, and so did none."""
+        return self._anew and not self._begun and isinstance(fault, Refused) and fault.cmmvc in BUSY
 
     def finish(self) -> ActiveActive:
         """See that the picture is whole, do what only shows in the end, and forget the record."""
