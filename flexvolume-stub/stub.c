@@ -267,7 +267,7 @@ static _Noreturn void run_ext(char **arguments, char **environment, const char *
     quote(program, length(program));
     say(" cannot be started (error ");
     say_number(error);
-    say("): the ext- commands need the package of the node agent on this machine; install it again");
+    say("): the ext- commands are the node agent's, which is not installed on this machine, or not whole: see README.md, On a node");
     end(1);
 }
 

@@ -43,7 +43,7 @@ def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
         return found.kind, False
     if request.read_only:
         text = f"Volume {request.uid} has no file system: its first use must be read-write, so that it is "
-        raise Fault(Code.READ_ONLY_FIRST_USE, f"{text}formatted (manual, 4.1).", uid=request.uid)
+        raise Fault(Code.READ_ONLY_FIRST_USE, f"{text}formatted (manual, chapter 5, 7).", uid=request.uid)
     _require_licence(request, "no data was found")
     return wanted.kind, _make(request, path, str(uuid.uuid4()))
 

@@ -2,7 +2,7 @@
 
 Unknown parameters are refused by name, since a typo must not silently give a thick volume. `volAutoExpand`
 defaults to true, as in the vendor's source and unlike its manual: a thin volume that cannot grow goes offline
-when its first 2 % are used.
+when its first 2 % are used. docs/class-parameters.md is the same for administrators; a test compares them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class VolumeClass:
             level=level,
             pools=_pools(reader, level),
             io_groups=_io_groups(reader, level),
-            provisioning=_provisioning(reader),
+            provisioning=_provisioning(reader, level),
             fs_type=FsType(reader.word("provisioner/fsType", "ext4", ("ext4", "ext3", "xfs"))),
             storage_name=reader.text("storageName") or None,
         )
@@ -94,7 +94,12 @@ def _io_groups(reader: _Reader, level: Level) -> tuple[str, ...]:
     return (first, second)
 
 
-def _provisioning(reader: _Reader) -> Provisioning:
+def _provisioning(reader: _Reader, level: Level) -> Provisioning:
+    tiering = reader.flag("volInTier", default=False)
+    if tiering and level is Level.ACTIVE_ACTIVE:
+        reader.fail(
+            "volInTier", "is for volLevel basic or mirror: the array makes no volume of level aa with it"
+        )
     compressed = reader.flag("volCompress", default=False)
     grain = reader.word("volThinGrainSize", "", GRAINS) if reader.text("volThinGrainSize") else ""
     warning = reader.number("volThinWarning", None, 1, 99)
@@ -105,7 +110,7 @@ def _provisioning(reader: _Reader) -> Provisioning:
         warning_percent=warning,
         grain_kib=int(grain) if grain else None,
         auto_expand=reader.flag("volAutoExpand", default=True),
-        tiering=reader.flag("volInTier", default=False),
+        tiering=tiering,
     )
 
 

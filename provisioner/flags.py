@@ -154,8 +154,12 @@ def parse(program: str, arguments: Sequence[str]) -> Flags:
     """
     found: dict[str, object] = {}
     waiting = list(arguments)
-    while waiting and re.match(r"--?[^-]", waiting[0]) and waiting[0] != "--":
-        name, equals, text = waiting.pop(0).lstrip("-").partition("=")
+    while waiting and re.match(r"-.", waiting[0]) and waiting[0] != "--":
+        given = waiting.pop(0)
+        word = given[2:] if given.startswith("--") else given[1:]
+        if word.startswith(("-", "=")):
+            raise Stop(f"bad flag syntax: {given}\n{usage(program)}", 2)
+        name, equals, text = word.partition("=")
         if name in ("h", "help"):
             raise Stop(usage(program), 0)
         known = _BY_NAME.get(name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
+import os
 import py_compile
 import sys
 import tarfile
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBEXEC = "usr/libexec/instorage"
@@ -145,18 +146,41 @@ def as_tar(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> by
     return buffer.getvalue()
 
 
+def put(root: Path, tree: Iterable[Item]) -> None:
+    """Put a tree below `root`, each file in the place of the one that is there, running or not.
+
+    A directory that is there keeps its owner and mode: `log/` may be the agent's. A file is never written in
+    place: kubelet may be executing the stub (ETXTBSY), and half a program must not be executed.
+    """
+    for item in tree:
+        path = root / item.path
+        if item.content is None:
+            if not path.is_dir():
+                path.mkdir(parents=True)
+                path.chmod(item.mode)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.new")  # kubelet does not look at names with a dot
+        with open(beside, "wb") as file:
+            os.fchmod(file.fileno(), item.mode)
+            file.write(item.content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+
 def main() -> int:
     """Write the tar to standard output, or unpack it below a directory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("destination", help="a directory («/» installs on this host), or «-» for a tar")
     parser.add_argument("--part", choices=PARTS, default="node", help="default: %(default)s")
     given = parser.parse_args()
-    tree = as_tar(part=PARTS[given.part])
+    os.umask(0o022)
+    part = PARTS[given.part]
     if given.destination == "-":
-        sys.stdout.buffer.write(tree)
-        return 0
-    with tarfile.open(fileobj=io.BytesIO(tree)) as tar:
-        tar.extractall(given.destination)
+        sys.stdout.buffer.write(as_tar(part=part))
+    else:
+        put(Path(given.destination), items(part=part))
     return 0
 
 

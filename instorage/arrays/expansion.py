@@ -6,6 +6,7 @@ It becomes JSON by `instorage.wire.record`.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
@@ -84,7 +85,9 @@ class Expansion:
     sent, or may have been, at `sent` (ms of the wall clock); `answered` says that the array's answer to it
     came or that it was never sent, else it may still be carried out within `patience` (ms). `alike`: the
     relationship that the array shows was made while nothing could write, or with a full synchronisation;
-    while false, the copies count as different. `failure`: what went wrong, in the array's words.
+    while false, the copies count as different. `synced`: when mkrcrelationship was sent with -sync (ms of the
+    wall clock), as long as the relationship that it may have made is not known to be gone; None otherwise,
+    and then left out: no version of before knows it. `failure`: what went wrong, in the array's words.
     """
 
     array: str
@@ -101,12 +104,29 @@ class Expansion:
     patience: int = 0
     answered: bool = True
     alike: bool = False
+    synced: int | None = None
     failure: str = ""
     schema: int = SCHEMA
 
     def member(self, function: Function) -> Member:
         """Return the vdisk as it was before step 1."""
         return next(member for member in self.members if member.function is function)
+
+    @property
+    def unsettled(self) -> float:
+        """Return for how long a command whose answer was lost may still be carried out, seconds."""
+        if self.step is None or self.answered:
+            return 0.0
+        return max(0.0, min(self.sent + self.patience - time.time() * 1000, self.patience) / 1000)
+
+    @property
+    def maybe_synced(self) -> bool:
+        """Tell whether the relationship on the array may be one that was made with -sync and never proven.
+
+        A record of before has no `synced`: there an order whose answer was lost counts as such a one.
+        """
+        lost = self.step is Step.TIE and not self.answered
+        return not self.alike and (self.synced is not None or lost)
 
     @classmethod
     def read(cls, found: object) -> Self:
@@ -165,11 +185,14 @@ class Plan:
     """What is left to do: nothing while there are `questions`, which a person has to answer first.
 
     `untouched`: the array is as before step 1. No commands and no questions: the picture is whole.
+    `repaired`: the array shows the volume as it is to be, tied again by somebody else. Whether the copies are
+    alike it does not show: that is the word of who did it, and `commands` are for who cannot give it.
     """
 
     commands: tuple[Planned, ...] = ()
     questions: tuple[str, ...] = ()
     untouched: bool = False
+    repaired: bool = False
 
     @property
     def whole(self) -> bool:

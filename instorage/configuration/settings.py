@@ -121,7 +121,8 @@ def _read(path: Path) -> tuple[bytes, int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise bad(path, 0, f"the configuration cannot be read ({error.strerror}): {_mend(error)}") from None
+        what = f"the configuration cannot be read ({error.strerror}): {_mend(path, error)}"
+        raise bad(path, 0, what) from None
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -132,9 +133,17 @@ def _read(path: Path) -> tuple[bytes, int]:
         os.close(descriptor)
 
 
-def _mend(error: OSError) -> str:
+def open_mend(path: Path) -> str:
+    """Return what makes a path reachable that this process may not look at."""
+    closed = next((one for one in reversed(path.parents) if not os.access(one, os.X_OK)), None)
+    if closed is not None:
+        return f"its directory {closed} is closed to the user of this service: chmod 755 '{closed}'"
+    return "give it mode 0640 and the group of the service that reads it"
+
+
+def _mend(path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
-        return "give it mode 0640 and the group of the service that reads it"
+        return open_mend(path)
     return "put the file there; ext-sample-18000-cfg prints one to begin with"
 
 

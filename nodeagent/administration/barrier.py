@@ -16,7 +16,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from instorage.wire.verbs import LockMode
 from nodeagent.administration.array import USER
-from nodeagent.expansion import barrier, barrier_text
+from nodeagent.expansion import barrier, barrier_text, earlier
 from nodeagent.expansion.guard import HostGuard, planned
 from nodeagent.host.helper_client import Helper
 from nodeagent.host.paths import Paths
@@ -105,10 +105,19 @@ def plan(configuration: Path, volume: VolumeName | None) -> Iterator[str]:
                 yield f"It is whole: «instoragectl barrier resume {record.volume}» forgets the record."
             for question in left.questions:
                 yield f"To be found out first: {question}"
+            if record.unsettled:
+                yield f"Not now: for {record.unsettled:.0f} s the array may still do what was sent last."
+            if left.repaired:
+                yield (
+                    "The array shows it whole again. Who made it so by hand, and knows that its copies are "
+                    "alike, removes the barrier file («instoragectl barrier clear»), and is done. Else:"
+                )
             if left.commands:
                 yield "What is left, in this order (never with -sync once anything was done):"
                 yield barrier_text.commands(left).rstrip("\n")
                 yield f"All of it is done by: instoragectl barrier resume {record.volume}"
+                if not record.maybe_synced:
+                    yield "Or by hand; then «instoragectl barrier clear» removes the barrier file."
         if not records:
             yield from _without_record(here, volume)
 
@@ -165,7 +174,7 @@ def _resume(here: Site, record: Expansion, say: Callable[[str], None]) -> Iterat
 
 
 def clear(configuration: Path) -> Iterator[str]:
-    """Remove the barrier files; a record goes only when its volume is whole."""
+    """Remove the barrier files; a record goes only when its volume is whole, or was made so by hand."""
     with site(configuration) as here:
         here.helper.lock(WAIT_SECONDS)  # not under an expansion
         for found in barrier.all_present(here.configuration):
@@ -178,9 +187,9 @@ def clear(configuration: Path) -> Iterator[str]:
         for record in here.records():
             with here.array(record.array) as array:
                 left = planned(array.expansion_plan, record)
-            if left is not None and left.whole:
+            if left is not None and (left.whole or (left.repaired and earlier.over(record, left))):
                 here.helper.barrier(record.uid, erase=True)
-                yield f"Volume {record.volume} is whole: its record is forgotten."
+                yield earlier.said(record, left)
             else:
                 yield (
                     f"Volume {record.volume} is not whole: its record is kept; «instoragectl barrier plan» "

@@ -83,14 +83,16 @@ def show_version(arguments: Sequence[str]) -> None:
 
 
 def check_configuration(arguments: Sequence[str]) -> None:
-    """Print what is wrong with the configuration, or what deserves a warning."""
+    """Print what is wrong with the configuration, what deserves a warning, what will not work here."""
     if len(arguments) > 1:
         raise UsageError("ext-check-cfg [path]")
     from instorage.configuration.settings import load
+    from nodeagent.administration import host_check
 
     path = Path(arguments[0]) if arguments else configuration_path()
     found = load(path, key_file=_key_file())
-    for warning in found.warnings:
+    draft = bool(arguments) and not path.absolute().parent.parent.name.endswith("~instorage-flexvolume")
+    for warning in (*found.warnings, *host_check.remarks(found, host_check.installed(), draft=draft)):
         print(f"warning: {warning}")
     arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
     print(f"The configuration {path} is correct. Arrays: {arrays}.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from instorage.configuration.settings import Fence
 from instorage.operation import only_while, within
 from instorage.wire.fault import Code, Fault
-from nodeagent.expansion import barrier, host_lock
+from nodeagent.expansion import barrier, earlier, host_lock
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import fencing
@@ -72,7 +72,7 @@ def _detached(operation: Operation, helper: Helper, request: Detach, names: tupl
         raise _several(request, held, names)
     if held:
         records = barrier.records(helper.barrier()) if helper.there else ()
-        _refuse_unfinished(records, request)
+        _refuse_unfinished(operation, records, request, held[0].array)
         known = frozenset(member.uid for record in records for member in record.members)
         _fence(operation, request, held[0], held[0].held_by(names), known)
         return ""
@@ -86,12 +86,16 @@ def _detached(operation: Operation, helper: Helper, request: Detach, names: tupl
     return ""
 
 
-def _refuse_unfinished(records: tuple[Expansion, ...], request: Detach) -> None:
+def _refuse_unfinished(
+    operation: Operation, records: tuple[Expansion, ...], request: Detach, array: Array
+) -> None:
     """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is.
 
-    A control plane's host has no helper, and so no records: it expands nothing.
+    Unless it was finished by hand since. A control plane's host has no helper, and so no records: it expands
+    nothing.
     """
-    if any(record.volume == request.name for record in records):
+    kept = [record for record in records if record.volume == request.name]
+    if kept and not earlier.finished(operation, array, kept):
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"The active-active expansion of volume {request.name} was broken off: it stays mapped until "

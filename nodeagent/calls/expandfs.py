@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
-from nodeagent.expansion import growth
+from nodeagent.expansion import earlier, growth
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import recorded, tenancy
+from nodeagent.operation.targets import DeviceTarget
+from nodeagent.volume import adoption, recorded, tenancy
 from nodeagent.volume.connect import rescan_request
 from nodeagent.volume.usable import require_both_sites, usable
 
@@ -39,9 +40,10 @@ def expand(operation: Operation, request: ExpandFs) -> int:
     array = operation.array(options.storage)
     with operation.helper() as helper:
         operation.progress.say(f"asking array {array.name} for the volume")
-        volume = usable(operation, array, options, grants)
-        tenancy.confirm(grants, options, array.name, volume.uid)
-        record = _ours(operation, volume)
+        with earlier.explained(operation, helper, array.name, options.name):
+            volume = usable(operation, array, options, grants)
+            tenancy.confirm(grants, options, array.name, volume.uid)
+            record = _ours(operation, helper, volume, request)
         _require_mounted(helper, volume, request.target.path)
         if volume.level is Level.ACTIVE_ACTIVE:
             if volume.size < request.size:
@@ -92,8 +94,8 @@ def _refuse_reader(options: Options) -> None:
         )
 
 
-def _ours(operation: Operation, volume: Volume) -> Record:
-    record = operation.node.records.get(volume.uid)
+def _ours(operation: Operation, helper: Helper, volume: Volume, request: ExpandFs) -> Record:
+    record = operation.node.records.get(volume.uid) or _taken_over(operation, helper, volume, request)
     if record is None:
         raise Fault(
             Code.NOT_OURS,
@@ -103,6 +105,18 @@ def _ours(operation: Operation, volume: Volume) -> Record:
         )
     require_whole(volume, record.kind, record.storage)
     return record
+
+
+def _taken_over(operation: Operation, helper: Helper, volume: Volume, request: ExpandFs) -> Record | None:
+    """Make the record of a volume that the vendor's plugin attached: it grows while its pod goes on.
+
+    None unless kubelet has this very volume mounted as a device, under its name.
+    """
+    target = request.target
+    device = target if isinstance(target, DeviceTarget) else DeviceTarget.parse(target.device_mount)
+    if all(mount.target != device.path for mount in helper.inspect(volume.uid).mounts):
+        return None
+    return adoption.adopt(operation, volume.uid, device)
 
 
 def _require_mounted(helper: Helper, volume: Volume, target: str) -> None:

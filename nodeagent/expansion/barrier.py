@@ -11,15 +11,16 @@ import contextlib
 import json
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage import durable_file
 from instorage.arrays.expansion import Expansion, Progress
+from instorage.configuration.settings import open_mend
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from instorage.configuration.settings import Configuration
     from nodeagent.operation.node import Operation
@@ -57,6 +58,10 @@ def all_present(configuration: Configuration) -> tuple[Barrier, ...]:
     """Return every barrier that is there."""
     try:
         return tuple(_read(path) for path in paths(configuration) if path.exists())
+    except PermissionError as error:
+        file, mend = error.filename, open_mend(Path(error.filename))
+        sentence = f"The node agent cannot look for the barrier file {file} (Permission denied): {mend}."
+        raise Fault(Code.BARRIER, sentence, file=str(file)) from None
     except OSError as error:
         sentence = f"The place of the barrier file cannot be looked at: {error}. Correct it, or barrierPath."
         raise Fault(Code.BARRIER, sentence) from None

@@ -20,6 +20,29 @@ _STOPS = """\
 While this file is here, this host attaches and detaches no volume and expands no active-active volume.
 What is mounted goes on, and so do mounts and the growth of other volumes.
 """
+_COPIES = """\
+All of the master is copied to the aux, in the background; until that has ended the second site cannot
+   take over.
+"""
+_COPIES_NOTHING = "The relationship that is there stays: nothing is copied.\n"
+_BY_HAND = """\
+2. By hand: give the array what is left, in that order, as it is printed; then remove this file. What it
+   refuses is a reason to stop and to look at «instoragectl barrier plan» again.
+"""
+_SYNC = """\
+   The manual prints mkrcrelationship with -sync: nothing is copied then, and what was written while there was
+   no relationship is on the master alone, which the array never shows. So never with -sync, unless the pods
+   that use the volume had ended before the expansion broke off; this program takes your word for that.
+"""
+_NOT_BY_HAND = """\
+2. By hand alone it is not finished: the array may have tied the copies by this program's own order with
+   -sync, and nobody can vouch that they were alike. Only resume makes that good, and copies no more than
+   the commands above would.
+"""
+_THEN = """
+With this file gone the stop ends, and the next try of kubelet looks at the array: when the volume is whole
+its file system grows, else it says what is left. «instoragectl barrier plan» and «resume» work all the same.
+"""
 
 
 def line(record: Expansion) -> str:
@@ -44,9 +67,7 @@ def broken_off(record: Expansion, plan: Plan | None) -> str:
     return _whole(
         f"The active-active expansion of volume {record.volume} was broken off.\n\n{_facts(record)}"
         f"{how_far(record)}\nFailed:  {record.failure or 'not said'}\n\n{_STOPS}\n{_left(record, plan)}\n"
-        f"To finish it, as root on this node:\n    instoragectl barrier resume {record.volume}\n"
-        "By hand: give the array what is left, in that order, never with -sync (the copies may differ); then "
-        "remove\nthis file. Removing it ends the stop, not what is known: plan and resume still work.\n",
+        f"{_ways(record, plan)}",
         record,
     )
 
@@ -83,10 +104,34 @@ def _left(record: Expansion, plan: Plan | None) -> str:
     return f"Done:    {done}\nWhat is left on array {record.array}:\n{commands(plan)}"
 
 
+def _ways(record: Expansion, plan: Plan | None) -> str:
+    """Return the ways to finish it, and what each costs."""
+    wait = ""
+    if record.unsettled:
+        until = _clock(record.sent + record.patience)
+        wait = f"   Not before {until}: until then the array may still do what was sent last.\n"
+    copied = plan is None or any(one.step is Step.TIE for one in plan.commands)
+    cost = f"   {_COPIES if copied else _COPIES_NOTHING}"
+    resume = "   The copies count as alike: nothing is copied.\n" if plan and plan.untouched else cost
+    first = f"1. As root on this node:\n       instoragectl barrier resume {record.volume}\n{resume}"
+    if record.maybe_synced:
+        second = _NOT_BY_HAND
+    elif plan is None or plan.questions:
+        second = "2. By hand: what «instoragectl barrier plan» prints once it knows; then remove this file.\n"
+    else:
+        second = f"{_BY_HAND}{wait}{cost}{_SYNC if copied else ''}"
+        if plan.untouched:
+            second += "3. Nothing was done yet: remove this file, and the next try begins anew.\n"
+    return f"To finish it, one of these:\n{first}{second}{_THEN}"
+
+
+def _clock(milliseconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(milliseconds / 1000))
+
+
 def _facts(record: Expansion) -> str:
     names = ", ".join(f"{member.function} {member.name}" for member in record.members)
-    when = time.time() if record.sent == 0 else record.sent / 1000
-    said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+    said = _clock(record.sent or int(time.time() * 1000))
     size = record.members[0].size if record.members else 0
     return (
         f"Volume:  {record.volume} (UID {record.uid}) on array {record.array}\nVdisks:  {names}\n"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Code, Fault
-from nodeagent.expansion import barrier, host_lock
+from nodeagent.expansion import barrier, earlier, host_lock
 from nodeagent.expansion.guard import HostGuard
 from nodeagent.operation.steps import Step, reached
 
@@ -27,14 +26,14 @@ def alone(operation: Operation, helper: Helper, array: Array, volume: Volume) ->
     """Hold the host lock exclusively over the block, which begins with the record and ends with the growth.
 
     `Fault(BARRIER)` when an expansion was broken off on this host, VOLUME_NOT_READY when one of this volume
-    was and its record is still kept.
+    was and the array does not show it repaired.
     """
     found = barrier.present(operation.configuration)
     if found is not None and not found.running:
         raise barrier.broken_off(found)
     with operation.node.expansions.of(volume.name):
         host_lock.exclude(operation, helper, volume.name)
-        _refuse_unfinished(helper, array, volume)
+        earlier.settle(helper, array, volume)
         yield
         helper.unlock()
 
@@ -53,19 +52,3 @@ def expand(operation: Operation, helper: Helper, array: Array, record: Record, r
     seen = array.expand_active_active(record.name, request.size, host=record.host, guard=guard)
     reached(Step.AGENT_EXPAND_PAIR_GROWN)
     return min(member.size for member in seen.members)
-
-
-def _refuse_unfinished(helper: Helper, array: Array, volume: Volume) -> None:
-    """Raise when the record of an older expansion says that the copies may differ, whatever the array shows.
-
-    A person may have removed the barrier file and made the relationship by hand, with -sync.
-    """
-    for record in barrier.records(helper.barrier()):
-        if record.uid == volume.uid and not array.expansion_plan(record).whole:
-            raise Fault(
-                Code.VOLUME_NOT_READY,
-                f"An expansion of volume {volume.name} was broken off and never finished: see «instoragectl "
-                f"barrier plan {volume.name}», finish it with «instoragectl barrier resume {volume.name}».",
-                volume=volume.name,
-                array=array.name,
-            )

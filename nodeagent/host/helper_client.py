@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import random
 import time
@@ -90,7 +91,7 @@ class Helper:
         reply = self.call(request, verbs.LockReply, wait + ANSWER_SECONDS)
         self._lease_until, self._mode = until, mode
         for path in reply.not_locked:
-            _LOG.debug("Other programs are not kept out by a lock of %s", path)
+            _say_not_locked(path)
 
     def assure_lock(self, seconds: float) -> None:
         """Make sure that the host lock outlives the next `seconds`, or raise LOCK_LOST.
@@ -217,6 +218,15 @@ class Helper:
             self._stream = Stream(self._connection)
             self.connections += 1
         return self._stream
+
+
+@functools.lru_cache(16)
+def _say_not_locked(path: str) -> None:
+    """Say it once: it is so again at every attach."""
+    _LOG.warning(
+        "%s (host.attachExtendFileLockPath) cannot be locked: other programs are not kept out. Make the "
+        "file, or remove the key.", path,
+    )  # fmt: skip
 
 
 def _reply(answer: dict[str, Any], reply: type[T], verb: str) -> T:

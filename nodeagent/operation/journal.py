@@ -12,6 +12,7 @@ from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 from instorage import operation
+from instorage.wire.fault import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 IDENTIFIER = "instorage-nodeagent"
 KEPT_FILES = 5
 OURS = ("nodeagent", "instorage")
+LOUD = ("paramiko",)  # a traceback for each peer that hangs up; our own sentences say the same better
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _MARKS = ("op", "volume", "code")
 _TIMING = ("call", "ms", "phases")  # how long a call took and in which phases, for the journal alone
@@ -45,6 +47,16 @@ def working_on(op: str, name: str) -> Iterator[None]:
 def coded(fault: Fault) -> dict[str, str]:
     """Return what a log call about `fault` passes as `extra`."""
     return {"code": fault.code.value}
+
+
+def brief(fault: Fault) -> str:
+    """Return what a line says of the fault that it met: the file's own was said when it was read."""
+    return "the configuration cannot be used" if of_the_file(fault) else fault.sentence
+
+
+def of_the_file(fault: Fault) -> bool:
+    """Tell whether the configuration file cannot be used, which `Settings` says, once."""
+    return fault.code is Code.BAD_CONFIGURATION and "file" in fault.fields
 
 
 class Fields(logging.Filter):
@@ -111,6 +123,8 @@ class Log:
         self._settings: LogSettings | None = None
         main = Journal() if "JOURNAL_STREAM" in os.environ else logging.StreamHandler(sys.stderr)
         self._root.setLevel(logging.WARNING)  # libraries; at debug pyroute2 alone writes pages
+        for loud in LOUD:
+            logging.getLogger(loud).setLevel(logging.CRITICAL)
         self._level("INFO")
         self._add(main)
 

@@ -37,7 +37,8 @@ class Settings:
         with self._guard:
             if found is not self._seen and found != self._seen:
                 _LOG.info("Configuration %s is in force", self._path)
-                for warning in found.warnings:
+                unusable = (found.host.unusable,) if found.host and found.host.unusable else ()
+                for warning in (*found.warnings, *unusable):
                     _LOG.warning("%s", warning)
                 self._changed(found)
             self._seen = found

@@ -34,6 +34,7 @@ class Step(StrEnum):
     AGENT_EXPAND_FROZEN = "agent.expand.frozen"
     AGENT_EXPAND_THAWED = "agent.expand.thawed"
     AGENT_EXPAND_ERASED = "agent.expand.barrier-erased"
+    AGENT_EXPAND_FORGOTTEN = "agent.expand.earlier-record-forgotten"
     AGENT_EXPAND_PAIR_GROWN = "agent.expand.pair-grown"
     AGENT_EXPAND_RESCANNED = "agent.expand.rescanned"
     AGENT_EXPAND_FILESYSTEM = "agent.expand.file-system-grown"

@@ -146,7 +146,7 @@ class Reconciler:
             with self._begin("looking for a broken-off expansion", None) as operation:
                 interrupted.settle(operation)
         except Fault as fault:
-            _LOG.warning("Whether an expansion was broken off here is not known: %s", fault)
+            _LOG.warning("Whether an expansion was broken off here is not known: %s", journal.brief(fault))
 
     def _adopt(self) -> None:
         before = {record.uid for record in self._node.records.all()}
@@ -156,8 +156,8 @@ class Reconciler:
             self._failures.pop(ADOPTION, None)
         except Fault as fault:
             pause = self._pause(ADOPTION, fault)
-            _LOG.warning("Not every volume on this host has a record, again in %.0f s: %s", pause, fault,
-                         extra=journal.coded(fault))  # fmt: skip
+            why, code = journal.brief(fault), journal.coded(fault)
+            _LOG.warning("Not every volume here has a record, again in %.0f s: %s", pause, why, extra=code)
             self._schedule(ADOPTION, pause)
         for record in self._node.records.all():
             if record.uid not in before:
@@ -169,7 +169,7 @@ class Reconciler:
             with self._begin("comparing with the arrays", None) as operation:
                 comparison.compare_all(operation)
         except Fault as fault:
-            _LOG.warning("The arrays could not be compared with the records: %s", fault)
+            _LOG.warning("The arrays could not be compared with the records: %s", journal.brief(fault))
 
     def _next(self) -> None:
         """Wait for what is due first and begin it; returns when it has begun, or to be called again."""

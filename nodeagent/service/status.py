@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import barrier
+from nodeagent.operation import journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ class Status:
             if found is not None and self._node.expansions.volume is None:
                 raise barrier.broken_off(found)
         except Fault as fault:
-            self._say(fault.sentence, fault.code)
+            self._say(fault.sentence, None if journal.of_the_file(fault) else fault.code)
         else:
             self._say(READY)
 

@@ -61,7 +61,32 @@ def test_everything_stops_with_the_target(name: str) -> None:
     assert name in " ".join(entries("instorage-node.target")["Wants"])
 
 
+def test_a_stop_of_the_service_alone_stops_its_sockets_and_a_start_brings_both_back() -> None:
+    for name in SOCKETS:
+        assert entries(name)["StopPropagatedFrom"] == ["instorage-nodeagent.service"]
+    assert entries("instorage-nodeagent.service")["Sockets"] == [
+        " ".join(SOCKETS)
+    ]  # implies Wants= and After=
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    """As they lie on a host; the programs that they name are stood in for."""
+    tool = shutil.which("systemd-analyze")
+    assert tool
+    for unit in UNITS.glob("instorage-node*.*"):
+        text = re.sub(r"^(Exec\w+=-?)/\S+", r"\1/bin/true", unit.read_text(), flags=re.MULTILINE)
+        (tmp_path / unit.name).write_text(text)
+    names = [str(tmp_path / name) for name in (*SOCKETS, "instorage-nodeagent.service")]
+    done = subprocess.run(
+        [tool, "verify", "--man=no", "--recursive-errors=no", *names],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def test_a_restart_of_the_service_keeps_the_sockets() -> None:
+    """Neither it nor a crash stops them: `PartOf=` the service would."""
+    assert all(entries(name)["PartOf"] == ["instorage-node.target"] for name in SOCKETS)
     service = entries("instorage-nodeagent.service")
     assert service["Requires"] == [SOCKETS[0]]
     assert all(socket in service["After"][0] for socket in SOCKETS)

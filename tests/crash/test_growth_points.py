@@ -12,6 +12,7 @@ import pytest
 
 from tests.agent.bench import GIB, until
 from tests.agent.expanding import Pair
+from tests.agent.test_finished_by_hand import by_hand, grows
 from tests.crash.table import Step
 from tests.crash.test_agent_points import EXPANDS, GROWS
 from tests.crash.victim import VOLUME, Victim, agent
@@ -65,6 +66,19 @@ def test_an_expansion_is_thawed_and_either_over_or_explained(agent: Victim, pair
         assert "is whole" in pair.resume()
     assert pair.expand().success().answer["volumeNewSize"] == 2 * GIB
     pair.assert_whole()
+
+
+def test_an_agent_that_dies_when_it_has_forgotten_what_was_finished_by_hand(
+    agent: Victim, pair: Pair
+) -> None:
+    pair.break_off()
+    agent.bench.do("clear")
+    by_hand(pair)
+    agent.arm(Step.AGENT_EXPAND_FORGOTTEN)
+    pair.begin()
+    agent.dies()
+    agent.start()
+    grows(pair)
 
 
 def test_an_agent_that_dies_while_it_says_what_was_broken_off(agent: Victim, pair: Pair) -> None:

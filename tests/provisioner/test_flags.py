@@ -75,6 +75,9 @@ def test_what_follows_the_first_plain_word_is_not_read() -> None:
     ("words", "said"),
     [
         (["-nosuch"], "flag provided but not defined: -nosuch"),
+        (["---x"], "bad flag syntax: ---x"),
+        (["-=1"], "bad flag syntax: -=1"),
+        (["--=1"], "bad flag syntax: --=1"),
         (["-v"], "flag needs an argument: -v"),
         (["-v=x"], 'invalid value "x" for flag -v: parse error'),
         (["-about=maybe"], 'invalid boolean value "maybe" for flag -about: parse error'),

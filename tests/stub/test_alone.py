@@ -115,7 +115,7 @@ def test_a_missing_python_program_is_said_in_a_sentence(stub: Stub) -> None:
     for arguments in ((), ("ext-help",), ("create", "a", "1", "{}")):
         message = stub.run(*arguments, env={"INSTORAGE_EXT": "/absent/instorage-ext"}).failure()
         assert message.startswith("/absent/instorage-ext cannot be started (error 2)")
-        assert "install it again" in message
+        assert "the node agent's, which is not installed on this machine" in message
 
 
 def test_a_full_disk_behind_standard_output_is_no_success(stub: Stub) -> None:

@@ -69,9 +69,8 @@ def settle(cli: Cli, record: Expansion) -> ActiveActive:
     """Return the picture once a command whose answer never came is done, or cannot come any more."""
     while True:
         picture = pictures.reread(cli, record.volume, record.members)
-        left = min(record.sent + record.patience - time.time() * 1000, record.patience) / 1000
-        pending = record.step is not None and not record.answered
-        if not pending or left <= 0 or (record.step and done(record, picture, record.step)):
+        left = record.unsettled
+        if left <= 0 or (record.step and done(record, picture, record.step)):
             return picture
         time.sleep(min(POLL, left))
 

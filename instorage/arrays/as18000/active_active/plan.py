@@ -26,19 +26,40 @@ def plan(record: Expansion, picture: ActiveActive) -> Plan:
     """Return the commands that are left, in order, or the questions that stand in the way of any."""
     if _complete(record, picture):
         return Plan()  # what became of it since then is no business of this expansion
+    made = repaired(record, picture)
     questions = tuple(_questions(record, picture))
     if questions:
-        return Plan(questions=questions)
+        return Plan(questions=questions, repaired=made)
     if untouched(record, picture):
         why = "nothing has been done on the array yet"
         return Plan(tuple(_planned(record, picture, step, why) for step in NINE), untouched=True)
-    return Plan(tuple(_left(record, picture)))
+    return Plan(tuple(_left(record, picture)), repaired=made)
 
 
 def untouched(record: Expansion, picture: ActiveActive) -> bool:
     """Tell whether the array is as it was before step 1."""
     old = all(member.size == record.member(member.function).size for member in picture.members)
     return picture.tied and old and record.step in (None, Step.UNTIE)
+
+
+def repaired(record: Expansion, picture: ActiveActive) -> bool:
+    """Tell whether somebody else has made the volume whole: all but that the copies are alike is seen.
+
+    Never while the relationship may be one that this program made with -sync over a freeze that it cannot
+    vouch for. The volume may have grown further since.
+    """
+    relationship, sizes = picture.relationship, {member.size for member in picture.members}
+    return (
+        not record.maybe_synced
+        and picture.tied
+        and len(sizes) == 1
+        and min(sizes) >= record.target
+        and relationship is not None
+        and relationship.primary != "aux"
+        and (relationship.synchronized or relationship.copied_in_full)
+        and not picture.stray_hosts
+        and all(done(record, picture, step) for step in (Step.ACCESS, Step.START))
+    )
 
 
 def words(record: Expansion, picture: ActiveActive, step: Step, *, sync: bool = False) -> tuple[str, ...]:

@@ -175,6 +175,7 @@ class Sequence:
             state=Progress.RUNNING,
             step=step,
             sent=int(time.time() * 1000),
+            synced=int(time.time() * 1000) if sync else self._record.synced,
             patience=int(self._settling * 1000),
             answered=False,
             alike=self._record.alike and step is not Step.UNTIE,
@@ -188,9 +189,10 @@ class Sequence:
             if not self._seen(step, sync=sync):
                 raise
         except Fault:  # refused, or not sent at all
-            self._record = replace(self._record, answered=True)
+            self._record = replace(self._record, answered=True, synced=None if sync else self._record.synced)
             raise
-        self._record = replace(self._record, answered=True)
+        gone = step is Step.UNTIE
+        self._record = replace(self._record, answered=True, synced=None if gone else self._record.synced)
         self._begun = True
 
     def _seen(self, step: Step, *, sync: bool) -> bool:

@@ -1,0 +1,145 @@
+"""`ext-check-cfg` says what of a valid configuration will not work on this host."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nodeagent.administration import multipath_conf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.subprocess
+AGENT = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+PROGRAM = """
+import sys
+from pathlib import Path
+from nodeagent.administration import ext, host_check, multipath_conf
+host_check.USER, host_check.SHOW, multipath_conf.PLACES = sys.argv[1], ("/bin/cat", sys.argv[2]), ()
+sys.argv[1:] = sys.argv[3:]
+sys.exit(ext.main())
+"""
+STORAGE = "storage:\n- name: s1\n  type: AS18000\n  host: 10.0.0.1:22\n  username: u\n  password: p\n"
+
+
+class Node:
+    """A plugin directory, what systemd says of the agent, and directories."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.plugin = directory / "inspur~instorage-flexvolume"
+        (self.plugin / "config").mkdir(parents=True)
+        self.path = self.plugin / "config/instorage.yaml"
+        directory.chmod(0o755)
+        self.unit = f"LoadState=loaded\nProtectSystem=no\nEnvironment=A=b INSTORAGE_PLUGIN={self.plugin}\n"
+
+    def check(self, text: str, *arguments: str, storage: str = STORAGE) -> str:
+        self.path.write_text(f"{text}{storage}")
+        self.path.chmod(0o640)
+        (self.directory / "unit").write_text(self.unit)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, AGENT, str(self.directory / "unit"), "ext-check-cfg", *arguments],
+            env={"INSTORAGE_PLUGIN_DIRECTORY": str(self.plugin), "PYTHONPATH": os.getcwd()},
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"The configuration {arguments[0] if arguments else self.path} is correct" in done.stdout
+        return "\n".join(line for line in done.stdout.splitlines() if line.startswith("warning: "))
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    """In a directory that everybody may enter; pytest's own are root's."""
+    with tempfile.TemporaryDirectory(prefix="check-cfg-") as directory:
+        yield Node(Path(directory))
+
+
+def test_nothing_is_said_of_what_works(node: Node) -> None:
+    places = [node.directory / name for name in ("logs", "barriers")]
+    for place in places:
+        place.mkdir()
+        place.chmod(0o777)
+    (node.plugin / "lock").touch()
+    text = (
+        f"log: {{enabled: true, logdir: {places[0]}/new}}\n"
+        "host: {link: iscsi, attachExtendFileLockPath: lock}\n"
+    )
+    assert node.check(text, storage=f"{STORAGE}  barrierPath: {places[1]}\n") == ""
+    assert node.check("host: {link: iscsi}\n") == ""
+
+
+def test_fibre_channel_is_not_passed_over(node: Node) -> None:
+    assert "host.link is fc, which is not in this version" in node.check("host: {link: fc}\n")
+
+
+def test_a_log_directory_that_the_agent_may_not_write_is_named_with_the_mend(node: Node) -> None:
+    closed = node.directory / "closed"
+    closed.mkdir(mode=0o500)
+    text = f"log: {{enabled: true, logdir: {closed}}}\nhost: {{link: iscsi}}\n"
+    assert f"{closed} (log.logdir) gets no log files: the user {AGENT} may not write" in node.check(text)
+    closed.chmod(0o777)
+    node.unit += "ProtectSystem=strict\nReadWritePaths=-/other\nLogsDirectory=instorage\n"
+    assert f"drop-in, [Service] ReadWritePaths={closed}" in node.check(text)
+    node.unit += f"ReadWritePaths=-/other -{node.directory}\n"
+    assert node.check(text) == ""
+    assert node.check(text.replace("true", "false")) == ""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_place_for_barrier_files_that_cannot_be_used_is_named(node: Node, there: bool) -> None:
+    place = node.directory / "barriers"
+    if there:
+        place.mkdir(mode=0o500)
+    said = node.check("host: {link: iscsi}\n", storage=f"{STORAGE}  barrierPath: {place}\n")
+    assert f"{place} (barrierPath of s1) gets no barrier file, and without it no active-active" in said
+    assert ("may not write in" if there else "it is no directory: make it") in said
+
+
+def test_a_lock_file_that_does_not_exist_is_named(node: Node) -> None:
+    said = node.check("host: {link: iscsi, attachExtendFileLockPath: /nowhere/lock}\n")
+    assert "/nowhere/lock (host.attachExtendFileLockPath) does not exist" in said
+
+
+def test_a_plugin_folder_that_the_agent_does_not_use_is_named_with_the_one_that_it_does(node: Node) -> None:
+    node.unit = "LoadState=loaded\nEnvironment=INSTORAGE_PLUGIN=/opt/plugins/inspur~instorage-flexvolume\n"
+    text = "host: {link: iscsi}\n"
+    for arguments in ((), (str(node.path),)):
+        said = node.check(text, *arguments)
+        assert "which is /opt/plugins/inspur~instorage-flexvolume/config/instorage.yaml" in said
+    draft = node.directory / "draft.yaml"
+    draft.write_text(f"{text}{STORAGE}")
+    draft.chmod(0o640)
+    assert node.check(text, str(draft)) == ""
+
+
+MANUAL = 'blacklist {\n    devnode "%s"\n}\ndevices {\n  device {\n    vendor "INSPUR"\n  }\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "hides"),
+    [
+        (MANUAL % "^sda", True),
+        (MANUAL % "^sda$", False),
+        (MANUAL % "^sd[a-z]", True),
+        (MANUAL % "^(ram|raw|loop|fd|md|dm-|sr|scd|st)[0-9]", False),
+        (MANUAL % "!^sda$", True),
+        (MANUAL % "[", False),
+        ("# " + MANUAL % "x" + 'blacklist {\n device {\n  vendor "X"\n }\n devnode ".*"  # all\n}\n', True),
+        (MANUAL % "^sda" + 'blacklist_exceptions {\n devnode "^sda[a-z]+$"\n}\n', False),
+        ('defaults {\n devnode "^sda"\n}\n', False),
+    ],
+)
+def test_a_blacklist_that_hides_disks_of_the_array_is_named(tmp_path: Path, text: str, hides: bool) -> None:
+    (tmp_path / "multipath.conf").write_text(text)
+    said = "".join(multipath_conf.remarks((tmp_path / "absent", tmp_path / "multipath.conf")))
+    assert (f"{tmp_path}/multipath.conf: devnode" in said) == hides
+    assert ("sdaa" in said) == hides
+    assert "".join(multipath_conf.remarks((tmp_path,))) == said  # a conf.d
