@@ -143,7 +143,7 @@ class Host:
 class Mapping:
     """A volume mapped to a host object; `luns` by I/O group id (equal for all but active-active volumes).
 
-    `uid` is the volume's in lower case where the array was asked by host, else empty.
+    `uid` is the volume's in lower case.
     """
 
     volume: str

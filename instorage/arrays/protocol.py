@@ -115,11 +115,14 @@ class Array(Protocol):
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
         """Return what is mapped to a host object (by lshostvdiskmap)."""
 
-    def map_volume(self, volume: VolumeName, host: str, *, share: bool = False) -> Mapping:
+    def map_volume(
+        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+    ) -> Mapping:
         """Map, or return the mapping that is there, with the LUN re-read from the array.
 
         Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
-        VOLUME_MISSING, HOST_MISSING.
+        VOLUME_MISSING, HOST_MISSING; NOT_OURS, and nothing mapped, when another than the volume of `uid` has
+        the name now.
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:

@@ -30,6 +30,7 @@ MAP_SECONDS = 70.0  # what one changing command may take at the array, its readi
 _SURE = (  # the array said no: nothing was mapped
     Code.VOLUME_MAPPED_ELSEWHERE,
     Code.VOLUME_MISSING,
+    Code.NOT_OURS,
     Code.ARRAY_REFUSED,
     Code.ARRAY_BUSY,
     Code.HOST_MISSING,
@@ -106,7 +107,7 @@ def _attach_anew(
     helper.assure_lock(MAP_SECONDS)
     operation.progress.say(f"mapping the volume on array {array.name}")
     try:
-        mapping = array.map_volume(volume.name, host.name, share=options.many_readers)
+        mapping = array.map_volume(volume.name, host.name, share=options.many_readers, uid=volume.uid)
     except Fault as fault:
         if fault.code in _SURE and not known:
             operation.node.records.remove(volume.uid)

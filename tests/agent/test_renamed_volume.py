@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tests.agent.bench import GIB, Bench, device_target, options, until
+from tests.agent.bench import GIB, NODE, Bench, device_target, options, until
 from tests.agent.reconciling import node, vendors
 from tests.agent.tenants import TEAM, Tenants, tenants, unattached
 from tests.arrays.administrator import order
@@ -45,6 +45,10 @@ def test_what_is_in_use_is_taken_down_and_unmapped_under_whatever_name(bench: Be
     assert bench.maps("keep this") == ["iscsi-node1"]
     bench.call("unmountdevice", device_target("vol1")).success()
     assert (bench.maps("keep this"), bench.records(), bench.helper.devices) == ([], {}, {})
+    bench.create("vol2")
+    bench.attach("vol2").success()
+    (mapping,) = next(row["maps"] for row in bench.do("volumes") if row["name"] == "vol2")
+    assert mapping["lun"] == 1, "the number that was freed rests"
 
 
 def test_what_is_renamed_between_the_look_at_the_array_and_the_unmapping_is_unmapped(bench: Bench) -> None:
@@ -69,6 +73,20 @@ def test_the_vendors_volume_that_was_renamed_stays_mounted_and_is_said(node: Ben
     rename(node, "vol1", "keep this")
     node.call("unmountdevice", device_target("vol1")).success()
     assert node.maps("vol1") == []
+
+
+def test_a_volume_that_gets_the_name_before_the_mapping_is_not_left_mapped(bench: Bench) -> None:
+    bench.create("vol1")
+    other = bench.create("vol2")
+    bench.do("fault", command="mkvdiskhostmap", delay=1.0)
+    call = bench.begin("waitforattach", NODE, options("vol1"))
+    until(lambda: "lsvdisk" in bench.commands() and bench.do("counters")["running"]["now"] == 1)
+    until(lambda: any("mapping the volume" in line for line in call.progress))
+    rename(bench)
+    rename(bench, "vol1", "vol2")
+    assert other in call.reply().failure("its name was given to another volume just now")
+    assert (bench.maps("vol1"), bench.maps("keep this"), bench.records()) == ([], [], {})
+    assert "Attach" not in bench.helper.verbs()
 
 
 def test_what_is_in_use_neither_grows_nor_is_attached_anew_before_it_has_its_name_back(bench: Bench) -> None:

@@ -150,10 +150,12 @@ class As18000:
         return found
 
     @call
-    def map_volume(self, volume: VolumeName, host: str, *, share: bool = False) -> Mapping:
+    def map_volume(
+        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+    ) -> Mapping:
         """See `Array`; VOLUME_MISSING and HOST_MISSING, the latter drops the cached host object."""
         try:
-            return mapping.make(self._cli, self._resting, volume, host, share=share)
+            return mapping.make(self._cli, self._resting, volume, host, share=share, uid=uid)
         except Fault as fault:
             if fault.code is Code.HOST_MISSING:
                 self._hosts.forget()

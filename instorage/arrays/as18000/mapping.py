@@ -10,7 +10,7 @@ from instorage.arrays.as18000.session.quoting import object_name
 from instorage.arrays.as18000.session.refusal import LUN_USED, MAPPED, MAPPED_HERE, NOT_FOUND, Refused
 from instorage.arrays.model import Mapping
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Lun
+from instorage.wire.values import Lun, VolumeUid
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.resting import RestingLuns
@@ -23,35 +23,40 @@ ATTEMPTS = 3  # an operation is given again only after the array said that it wa
 
 def of_volume(cli: Cli, volume: VolumeName) -> tuple[Mapping, ...]:
     """Return every mapping of a volume; empty when the array shows none twice, or the volume is gone."""
-    rows = _rows(cli, "lsvdiskhostmap", object_name(volume, "volume"))
-    hosts = {row["host_name"]: row["host_id"] for row in rows}
     return tuple(
-        Mapping(volume, host, number, _luns([row for row in rows if row["host_name"] == host]))
-        for host, number in hosts.items()
+        Mapping(volume, host, own[0]["host_id"], _luns(own), own[0]["vdisk_UID"].lower())
+        for host, own in _by(_rows(cli, "lsvdiskhostmap", object_name(volume, "volume")), "host_name").items()
     )
 
 
 def of_host(cli: Cli, host: str) -> tuple[Mapping, ...]:
     """Return what is mapped to a host object; empty when the array shows none twice, or it is gone."""
-    rows = _rows(cli, "lshostvdiskmap", object_name(host, "host"))
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row["vdisk_name"], []).append(row)
     return tuple(
         Mapping(name, host, own[0]["id"], _luns(own), own[0]["vdisk_UID"].lower())
-        for name, own in found.items()
+        for name, own in _by(_rows(cli, "lshostvdiskmap", object_name(host, "host")), "vdisk_name").items()
     )
 
 
-def make(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str, *, share: bool) -> Mapping:
+def make(
+    cli: Cli,
+    resting: RestingLuns,
+    volume: VolumeName,
+    host: str,
+    *,
+    share: bool,
+    uid: VolumeUid | None = None,
+) -> Mapping:
     """Map, or return the mapping that is there, its LUN read from the array afterwards.
 
-    VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN.
+    VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN; NOT_OURS, with nothing left mapped
+    by this call, when another volume than that of `uid` has the name.
     """
     object_name(host, "host"), object_name(volume, "volume")
+    made = False
     for attempt in range(ATTEMPTS):
         try:
             cli.operate("mkvdiskhostmap", *_options(resting.choose(host), share=share), "-host", host, volume)
+            made = True
         except OutcomeUnknown:
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
                 continue
@@ -66,6 +71,10 @@ def make(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str, *, share
         break
     mapping = _alone(cli, volume, host, share=share)
     resting.seen([mapping])
+    if uid not in (None, mapping.uid):
+        if made:
+            remove(cli, resting, volume, host)
+        raise _another(cli, mapping, uid)
     return mapping
 
 
@@ -103,6 +112,13 @@ def _rows(cli: Cli, query: str, name: str) -> tuple[Row, ...]:
         if refused.cmmvc in NOT_FOUND:
             return ()
         raise
+
+
+def _by(rows: tuple[Row, ...], column: str) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[column], []).append(row)
+    return found
 
 
 def _luns(rows: list[Row]) -> tuple[tuple[str, Lun], ...]:
@@ -145,6 +161,16 @@ def _alone(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
             host=host,
         )
     return mapping
+
+
+def _another(cli: Cli, mapping: Mapping, uid: VolumeUid | None) -> Fault:
+    return Fault(
+        Code.NOT_OURS,
+        f"Volume {mapping.volume} on array {cli.array} is not mapped to {mapping.host}: its name was given "
+        f"to another volume just now (UID {mapping.uid}, not {uid}). Look at both on the array.",
+        array=cli.array,
+        volume=mapping.volume,
+    )
 
 
 def _missing(cli: Cli, volume: VolumeName, host: str, refused: Refused) -> Fault:
