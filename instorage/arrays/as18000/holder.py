@@ -11,6 +11,7 @@ from instorage.arrays.as18000 import hosts
 from instorage.arrays.as18000.session.quoting import object_id
 from instorage.operation import overlap, within
 from instorage.wire.fault import Fault
+from instorage.wire.values import Wwpn
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.session.cli import Cli
@@ -43,7 +44,7 @@ def search(cli: Cli, ports: frozenset[str], *, width: int) -> Search:
 def _by_logins(cli: Cli, ports: frozenset[str]) -> Host | None:
     """Ask the fabric, which names the object of a WWPN that is logged in, in one command."""
     for port in sorted(ports):
-        if len(port) != 16:
+        if not Wwpn.pattern.fullmatch(port):
             continue  # an IQN
         for row in cli.rows("lsfabric", "-wwpn", port.upper()):
             if row["remote_wwpn"].lower() == port and row.get("name"):
