@@ -22,11 +22,11 @@ SECONDS = 10.0  # a command for each of a thousand objects: an attach must not s
 
 @dataclass(frozen=True)
 class Search:
-    """What was found; `unread` of the `listed` host objects could not be looked at in time."""
+    """What was found, how many host objects were looked at, and whether that is all of them."""
 
     holder: Host | None
-    listed: int = 0
-    unread: int = 0
+    read: int = 0
+    whole: bool = False
 
 
 def search(cli: Cli, ports: frozenset[str], *, width: int) -> Search:
@@ -37,7 +37,7 @@ def search(cli: Cli, ports: frozenset[str], *, width: int) -> Search:
             found = _by_logins(cli, ports)
             numbers = [] if found else [object_id(row["id"], "host") for row in cli.sure_rows("lshost")]
         except Fault:
-            return Search(None, unread=1)
+            return Search(None)
         return Search(found) if found else _one_by_one(cli, ports, numbers, deadline, width)
 
 
@@ -70,4 +70,4 @@ def _one_by_one(cli: Cli, ports: frozenset[str], numbers: list[str], deadline: f
         return True
 
     looked = overlap([lambda number=number: look(number) for number in numbers], width=width)  # type: ignore[misc]
-    return Search(found[0] if found else None, len(numbers), looked.count(False))
+    return Search(found[0] if found else None, looked.count(True), all(looked))
