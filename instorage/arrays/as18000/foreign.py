@@ -54,8 +54,8 @@ def _unknown_holder(
     if not found.whole:
         sentence = (
             f"Array {cli.array} does not take {named}, as if another host object has it ({refused.cmmvc}); "
-            f"which one was not found within {holder.SECONDS:g} s ({found.read} objects were read). Look for it "
-            "there: if it is this machine's, add to the configuration of all hosts: "
+            f"which one was not found within {holder.SECONDS:g} s ({found.read} objects were read). Look for "
+            "it there: if it is this machine's, add to the configuration of all hosts: "
             f"host.objects: {{{claim.node}: ITS NAME}}; {_CLONED}"
         )
     return HeldElsewhere(Code.HOST_OBJECT, sentence, array=cli.array, ports=named, cmmvc=refused.cmmvc)
