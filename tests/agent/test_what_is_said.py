@@ -70,7 +70,7 @@ def test_lost_writes_are_said_and_the_volume_goes(
 def test_a_session_to_a_portal_that_the_array_dropped_is_said_at_the_start(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others are not: sessions to portals that it names, and those of another array. Spelling means nothing."""
+    """Others are not: sessions to portals that it names, and those of another array; spelled as they are."""
     named = bench.array.iscsi_targets()[0]
     spelled = str(named.iqn).replace("inspur", "Inspur")
     sessions = {
