@@ -78,7 +78,7 @@ def _attached(
         host, mine = record.host, recorded.mapping_of(array, helper, record, mappings)
     else:
         own = own_host(operation, array, helper, volume)
-        host, mine = own.name, leftover.mapped_to(mappings, own)
+        host, mine = own.name, leftover.mapped_to(array, mappings, own)
     if mine is None:
         raise Fault(
             Code.VOLUME_NOT_READY,

@@ -86,8 +86,9 @@ def _mapping_before(
         return None
     operation.progress.say(f"asking array {array.name} where the volume is mapped")
     mappings = array.mappings(volume.name)
-    mine = leftover.mapped_to(mappings, host) or leftover.confirm_unmapped(array, volume, host)
-    others = [mapping.host for mapping in mappings if mapping.host_id != host.id]
+    mine = leftover.mapped_to(array, mappings, host)
+    mine = mine or leftover.confirm_unmapped(array, volume, host)
+    others = [mapping.host for mapping in mappings if mapping is not mine and mapping.host != host.name]
     if mine is None:
         operation.progress.say("taking down what is left of an older attach")
         leftover.remove(operation, helper, volume.uid, volume.name, here.mounts)

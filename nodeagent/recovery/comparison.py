@@ -45,18 +45,20 @@ def compare(operation: Operation, array: Array) -> None:
     """
     given = identity.assigned(operation.host)
     names = (given,) if given else identity.host_names(operation.host)
+    there = set()
     for name in names:
         operation.progress.say(f"asking array {array.name} what is mapped to {name}")
         if array.find_host(name) is not None:
+            there.add(name)
             _compare_host(operation, array, name)
-    _say_renamed(operation, array)
+    _say_renamed(operation, array, there)
     _compare_sessions(array)
 
 
-def _say_renamed(operation: Operation, array: Array) -> None:
-    """Say which host objects of records the array does not have any more under that name."""
+def _say_renamed(operation: Operation, array: Array, there: set[str]) -> None:
+    """Say which host objects of records the array does not have any more, those that are `there` left out."""
     records = [record for record in operation.node.records.all() if record.storage == array.name]
-    for name in sorted({record.host for record in records}):
+    for name in sorted({record.host for record in records} - there):
         if array.find_host(name) is None:
             _LOG.warning(
                 "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "

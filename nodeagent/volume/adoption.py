@@ -45,7 +45,7 @@ def recover(operation: Operation, found: Owner) -> Record | None:
     array, volume = found.array, found.volume
     with operation.helper() as helper:
         host = own_host(operation, array, helper, volume)
-    mapped = leftover.mapped_to(array.mappings(volume.name), host)
+    mapped = leftover.mapped_to(array, array.mappings(volume.name), host)
     if mapped is None and leftover.confirm_unmapped(array, volume, host) is None:
         return None
     why = f"The record of volume {volume.name} could not be read: made anew by what array {array.name} says"

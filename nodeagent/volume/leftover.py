@@ -31,9 +31,13 @@ def anything(here: InspectReply) -> bool:
     return bool(here.paths or here.mounts or here.device)
 
 
-def mapped_to(mappings: Iterable[Mapping], host: Host) -> Mapping | None:
-    """Return the mapping to `host`."""
-    return next((mapping for mapping in mappings if mapping.host_id == host.id), None)
+def mapped_to(array: Array, mappings: Iterable[Mapping], host: Host) -> Mapping | None:
+    """Return the mapping to `host`; since it was read it may have been renamed, or its number given again."""
+    for mapping in mappings:
+        if mapping.host_id == host.id:
+            now = host if mapping.host == host.name else array.find_host(mapping.host)
+            return mapping if now is not None and now.port_names & host.port_names else None
+    return None
 
 
 def confirm_unmapped(array: Array, volume: Volume, host: Host) -> Mapping | None:

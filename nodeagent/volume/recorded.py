@@ -50,12 +50,12 @@ def unmap(array: Array, helper: Helper, record: Record, volume: VolumeName) -> b
 
     Looked at before: who bears the recorded name now may be another machine's object, mapped by itself.
     """
-    mappings = array.mappings(volume)
-    mine = mapping_of(array, helper, record, mappings)
-    if mine is None and any(mapping.host == record.host for mapping in mappings):
-        return False
-    if array.unmap_volume(volume, mine.host if mine else record.host):
-        return True
-    # It has no such mapping, or no object of that name: another look for one of another name.
-    mine = mapping_of(array, helper, record, array.mappings(volume))
-    return mine is not None and array.unmap_volume(volume, mine.host)
+    for last in (False, True):
+        mappings = array.mappings(volume)
+        mine = mapping_of(array, helper, record, mappings)
+        if mine is None and (last or any(mapping.host == record.host for mapping in mappings)):
+            break
+        if array.unmap_volume(volume, mine.host if mine else record.host):
+            return True
+        # It has no such mapping, or no object of that name: another look for one of another name.
+    return False

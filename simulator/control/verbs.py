@@ -15,8 +15,6 @@ from simulator.operations.growing import resized
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WWPN_DIGITS = 16
-
 
 class Verbs:
     """Carries orders out; each method takes the order's fields and returns what JSON can say."""
@@ -74,7 +72,7 @@ class Verbs:
 
     def logins(self, port: str, nodes: list[int]) -> None:
         """Say to which nodes a port (IQN or WWPN) is logged in."""
-        name = port.upper() if len(port) == WWPN_DIGITS else port.lower()
+        name = port.lower() if "." in port else port.upper()
         self._engine.logins = self._engine.logins | {name: nodes}
 
     def used(self, volume: str, bytes: int) -> None:  # noqa: A002

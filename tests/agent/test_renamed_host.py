@@ -112,3 +112,14 @@ def test_the_new_name_is_asked_for_at_the_start(used: Bench, caplog: pytest.LogC
     rename(used)
     used.restart()
     until(lambda: "host.objects: {node1: ITS NAME}" in caplog.text)
+
+
+def test_another_machines_object_that_has_the_number_now_does_not_pass_for_ours(used: Bench) -> None:
+    """The node's own object was removed a moment ago, and the array gives its number to the next one."""
+    used.array.unmap_volume(VOLUME, "iscsi-node1")  # type: ignore[arg-type]
+    used.array._cli.operate("rmhost", "iscsi-node1")
+    used.make_host("esx-B", OTHER)
+    assert used.do("hosts")[0]["id"] == 0
+    used.map(VOLUME, "esx-B")
+    used.attach(VOLUME).failure("is mapped to host esx-B")
+    assert used.maps(VOLUME) == ["esx-B"]

@@ -70,11 +70,12 @@ def test_lost_writes_are_said_and_the_volume_goes(
 def test_a_session_to_a_portal_that_the_array_dropped_is_said_at_the_start(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others are not: sessions to portals that it names, and those of another array."""
+    """Others are not: sessions to portals that it names, and those of another array; spelled as they are."""
     named = bench.array.iscsi_targets()[0]
+    spelled = str(named.iqn).replace("inspur", "Inspur")
     sessions = {
-        "1": (str(named.iqn), str(named.portal)),
-        "2": (str(named.iqn), "10.77.0.1:3260"),
+        "1": (spelled, str(named.portal)),
+        "2": (spelled, "10.77.0.1:3260"),
         "3": (TARGET, "10.77.0.2:3260"),
     }
     for sid, (target, portal) in sessions.items():

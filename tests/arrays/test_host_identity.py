@@ -102,7 +102,7 @@ def test_the_search_for_a_holder_ends_and_says_what_it_was_for(
     rig.fault("lshost", match="lshost -delim ! ", delay=0.2, times=0)
     began = time.monotonic()
     with pytest.raises(
-        Fault, match=r"another host object that holds .* of 25 were read.*host\.objects"
+        Fault, match=r"another host object has .*[0-9]+ objects were read.*host\.objects"
     ) as caught:
         ensure(rig.client(limits=LIMITS))
     assert caught.value.code is Code.HOST_OBJECT
@@ -135,3 +135,11 @@ def test_the_fabric_names_the_holder_of_a_logged_in_adapter(rig: Rig, array: As1
         array.ensure_host(MIXED, link="fc", names=("fc-node1",))
     assert rig.commands()["lsfabric"] == 1
     assert rig.commands()["lshost"] == 2
+
+
+def test_an_array_that_lists_no_host_objects_leaves_the_holder_unnamed(rig: Rig, array: As18000) -> None:
+    many(rig, array, 1)
+    rig.fault("lshost", error="CMMVC7016E", skip=2, times=0)
+    with pytest.raises(Fault, match=r"another host object has .* \(0 objects were read\)") as caught:
+        ensure(array)
+    assert caught.value.code is Code.HOST_OBJECT

@@ -51,11 +51,11 @@ def _unknown_holder(
         f"Array {cli.array} takes {named} for no host object, yet no object there holds it: the name is not "
         f"valid there, or a limit is reached ({refused.cmmvc})."
     )
-    if found.unread:
+    if not found.whole:
         sentence = (
-            f"Array {cli.array} has another host object that holds {named} ({refused.cmmvc}); which one was "
-            f"not found within {holder.SECONDS:g} s ({found.listed - found.unread} of {found.listed} were "
-            "read). Look for it there: if it is this machine's, add to the configuration of all hosts: "
+            f"Array {cli.array} does not take {named}, as if another host object has it ({refused.cmmvc}); "
+            f"which one was not found within {holder.SECONDS:g} s ({found.read} objects were read). Look for "
+            "it there: if it is this machine's, add to the configuration of all hosts: "
             f"host.objects: {{{claim.node}: ITS NAME}}; {_CLONED}"
         )
     return HeldElsewhere(Code.HOST_OBJECT, sentence, array=cli.array, ports=named, cmmvc=refused.cmmvc)

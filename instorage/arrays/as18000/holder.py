@@ -11,6 +11,7 @@ from instorage.arrays.as18000 import hosts
 from instorage.arrays.as18000.session.quoting import object_id
 from instorage.operation import overlap, within
 from instorage.wire.fault import Fault
+from instorage.wire.values import Wwpn
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.session.cli import Cli
@@ -21,11 +22,11 @@ SECONDS = 10.0  # a command for each of a thousand objects: an attach must not s
 
 @dataclass(frozen=True)
 class Search:
-    """What was found; `unread` of the `listed` host objects could not be looked at in time."""
+    """What was found, how many host objects were looked at, and whether that is all of them."""
 
     holder: Host | None
-    listed: int = 0
-    unread: int = 0
+    read: int = 0
+    whole: bool = False
 
 
 def search(cli: Cli, ports: frozenset[str], *, width: int) -> Search:
@@ -36,14 +37,14 @@ def search(cli: Cli, ports: frozenset[str], *, width: int) -> Search:
             found = _by_logins(cli, ports)
             numbers = [] if found else [object_id(row["id"], "host") for row in cli.sure_rows("lshost")]
         except Fault:
-            return Search(None, unread=1)
+            return Search(None)
         return Search(found) if found else _one_by_one(cli, ports, numbers, deadline, width)
 
 
 def _by_logins(cli: Cli, ports: frozenset[str]) -> Host | None:
     """Ask the fabric, which names the object of a WWPN that is logged in, in one command."""
     for port in sorted(ports):
-        if len(port) != 16:
+        if not Wwpn.pattern.fullmatch(port):
             continue  # an IQN
         for row in cli.rows("lsfabric", "-wwpn", port.upper()):
             if row["remote_wwpn"].lower() == port and row.get("name"):
@@ -69,4 +70,4 @@ def _one_by_one(cli: Cli, ports: frozenset[str], numbers: list[str], deadline: f
         return True
 
     looked = overlap([lambda number=number: look(number) for number in numbers], width=width)  # type: ignore[misc]
-    return Search(found[0] if found else None, len(numbers), looked.count(False))
+    return Search(found[0] if found else None, looked.count(True), all(looked))
