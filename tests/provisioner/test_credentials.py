@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner import exec_plugin
+from provisioner import reflection as reflection_module
 from provisioner.cluster import CLASSES, Away, Cluster
 from provisioner.events import Event, Events
 from provisioner.reflection import Reflection
@@ -66,8 +68,10 @@ def test_a_kubeconfig_that_is_away_when_the_token_changes_ends_nothing(tmp_path:
 
 
 @pytest.mark.subprocess
-def test_an_exec_plugin_that_failed_is_run_again(tmp_path: Path) -> None:
-    """Its failure leaves the client's library without any credentials; a stranger is told 403, not 401."""
+def test_an_exec_plugin_that_failed_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its failure leaves this program without any credentials; a stranger is told 403, not 401."""
+    monkeypatch.setattr(exec_plugin, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(reflection_module, "FIRST_PAUSE", 0.1)
     plugin, out = tmp_path / "plugin", tmp_path / "out"
     plugin.write_text(f"#!/bin/sh\ncat {out}\n")
     plugin.chmod(stat.S_IRWXU)

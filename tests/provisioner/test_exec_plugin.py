@@ -73,6 +73,7 @@ def plugin(tmp_path: Path) -> Plugin:
     return Plugin(tmp_path)
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended_with_all_that_it_started_and_said(plugin: Plugin, tmp_path: Path) -> None:
     plugin.does("sleep 60 & echo $! >>child", "wait")
     with ScriptedApi(Door()) as api:
