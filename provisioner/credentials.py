@@ -6,6 +6,7 @@ import datetime
 import logging
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -21,6 +22,9 @@ from provisioner.exec_plugin import ExecPlugin
 if TYPE_CHECKING:
     from pathlib import Path
 
+REST_SECONDS = (
+    30.0  # between two runs of a plugin whose tokens last for less than five minutes, or that fails
+)
 _PAST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 _LOG = logging.getLogger(__name__)
 _Library: Any = KubeConfigLoader  # which has no types
@@ -93,16 +97,21 @@ class _Loader(_Library):  # type: ignore[misc]
             raise ConfigException("there is no such file")
         super().__init__(config_dict=found, config_base_path=None)  # paths are meant from the file
         self._plugin = plugin
+        self._rests = 0.0  # until then (monotonic) a token that is good is not asked for anew
 
     def _load_from_exec_plugin(self) -> bool:
         """Give the plugin's credentials, when they are read, and again five minutes before a token ends."""
         if "exec" not in self._user or self._plugin is None:
             return False
+        good = getattr(self, "expiry", _PAST) > datetime.datetime.now(datetime.UTC)
+        if good and time.monotonic() < self._rests:
+            return True
+        self._rests = time.monotonic() + REST_SECONDS
         directory = self._get_base_path(self._cluster.path)
         try:
             status = self._plugin.status(self._user["exec"].value, directory, self._cluster.value)
         except Fault as fault:
-            if getattr(self, "expiry", _PAST) <= datetime.datetime.now(datetime.UTC):
+            if not good:
                 raise
             _LOG.warning("%s The token of before is good until %s.", fault.sentence, self.expiry)
             return True

@@ -94,6 +94,7 @@ def test_the_table_of_host_objects_is_followed(bench: Bench) -> None:
     assert bench.maps("vol1") == []
 
 
+@pytest.mark.slow
 def test_a_silent_array_is_no_success_unless_another_has_the_volume(lost: Bench) -> None:
     lost.do("logins", port=IQN, nodes=[])
     lost.configure(
@@ -104,6 +105,7 @@ def test_a_silent_array_is_no_success_unless_another_has_the_volume(lost: Bench)
     assert lost.maps("vol1") == []
 
 
+@pytest.mark.slow
 def test_an_array_that_says_nothing_does_not_hold_the_others_up(
     lost: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

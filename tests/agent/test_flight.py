@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.agent.bench import NODE, device_target, options, pod_target, until
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def test_progress_names_the_phase_and_since_when(bench: Bench) -> None:
     assert len(reply.progress) >= 4
 
 
+@pytest.mark.slow
 def test_twenty_attaches_at_once_use_one_connection(bench: Bench) -> None:
     names = [f"vol{number}" for number in range(20)]
     for name in names:
@@ -105,6 +108,7 @@ def test_twenty_attaches_at_once_use_one_connection(bench: Bench) -> None:
     assert sorted(luns) == list(range(20))
 
 
+@pytest.mark.slow
 def test_more_calls_than_threads_wait_and_are_all_answered(bench: Bench) -> None:
     bench.create("vol1")
     first, gate = waiting_attach(bench, "vol1")

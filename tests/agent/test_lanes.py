@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 LEFT_OVER = 30  # volumes of the dead array, more than are worked on at a time
 
 

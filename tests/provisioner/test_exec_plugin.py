@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instorage.wire.fault import Code, Fault
-from provisioner import exec_plugin
+from provisioner import credentials, exec_plugin
 from provisioner.cluster import CLASSES, Away, Cluster, Refusal
 from provisioner.exec_plugin import ExecPlugin
 from tests.provisioner.scripted_api import ScriptedApi
@@ -31,6 +31,7 @@ VERSION = "client.authentication.k8s.io/v1beta1"
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exec_plugin, "RUN_SECONDS", 1.0)
     monkeypatch.setattr(exec_plugin, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(credentials, "REST_SECONDS", 0.2)
 
 
 class Plugin:
@@ -72,6 +73,7 @@ def plugin(tmp_path: Path) -> Plugin:
     return Plugin(tmp_path)
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended_with_all_that_it_started_and_said(plugin: Plugin, tmp_path: Path) -> None:
     plugin.does("sleep 60 & echo $! >>child", "wait")
     with ScriptedApi(Door()) as api:
@@ -129,6 +131,17 @@ def test_a_token_that_is_still_good_is_used_on_when_no_new_one_can_be_had(
         assert served(cluster)
         until(lambda: served(cluster) and plugin.count > before, 10)
         assert served(cluster)
+
+
+def test_a_token_of_a_short_life_is_not_asked_for_with_each_request(
+    plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "REST_SECONDS", 30.0)
+    plugin.gives("old", seconds=120)
+    with ScriptedApi(Door()) as api:
+        cluster = Cluster(api.kubeconfig(tmp_path / "kubeconfig", plugin.user))
+        assert all(served(cluster) for _ in range(10))
+        assert plugin.count == 1
 
 
 def test_a_token_whose_time_is_over_is_followed_by_a_new_one(plugin: Plugin, tmp_path: Path) -> None:

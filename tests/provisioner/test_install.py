@@ -19,7 +19,7 @@ from tools.install import PARTS, ROOT, items
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner import cluster as cluster_module
+from provisioner import reflection as reflection_module
 from provisioner.cluster import CLASSES, Away, Refusal
 from provisioner.lease import RETRY_SECONDS, Lease, leases
 from provisioner.reflection import Reflection
@@ -110,6 +111,7 @@ def test_a_server_before_1_16_has_no_bookmarks_and_its_quiet_kinds_are_no_troubl
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(cluster_module, "SILENCE", 0.3)
+    monkeypatch.setattr(reflection_module, "FIRST_PAUSE", 0.1)
 
     def answer(asked: Asked) -> Answer:
         return Answer(held=30) if asked.watch else listed(5, named("a"))

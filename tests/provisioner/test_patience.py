@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner import cluster as cluster_module
+from provisioner import reflection as reflection_module
 from provisioner.cluster import CLAIMS, CLASSES
 from provisioner.patience import LONGEST_ASKED, Patience
 from provisioner.reflection import Reflection
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
 
     from tests.provisioner.scripted_api import Asked
 
-WINDOW = 2.6  # seconds: with 0.5, 1, 2 s and a fifth less or more there is room for three or four attempts
+FIRST = 0.2  # seconds, the first pause here: with 0.2, 0.4, 0.8 s and a fifth less or more there is room for
+WINDOW = 1.05  # three or four attempts in this time
 SPARE = 4
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reflection_module.FIRST_PAUSE == 0.5, "the stated time"
+    monkeypatch.setattr(reflection_module, "FIRST_PAUSE", FIRST)
 
 
 @contextlib.contextmanager
@@ -85,12 +93,12 @@ def test_a_refused_list_is_tried_ever_more_rarely(tmp_path: Path) -> None:
 def test_the_time_that_the_server_asks_for_is_left_to_it(tmp_path: Path, what: str) -> None:
     def answer(asked: Asked) -> Answer:
         refuse = asked.watch == (what == "watch")
-        return status(429, Retry_After="2") if refuse else listed(5)
+        return status(429, Retry_After="1") if refuse else listed(5)
 
     with ScriptedApi(answer) as api, followed(api, tmp_path):
         tries = api.watches if what == "watch" else api.lists
         until(lambda: len(tries()) >= 2, 10)
-        assert tries()[1].at - tries()[0].at >= 2
+        assert tries()[1].at - tries()[0].at >= 1
 
 
 def test_patience_grows_to_its_limit_and_a_servers_wish_has_one() -> None:

@@ -112,6 +112,7 @@ def test_without_log_flags_everything_goes_to_standard_error(tmp_path: Path) -> 
     assert "secret-token" not in said
 
 
+@pytest.mark.slow
 def test_a_log_directory_has_a_file_for_each_severity_and_standard_error_little(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()

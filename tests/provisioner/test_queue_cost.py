@@ -115,6 +115,7 @@ def cost(keys: int) -> float:
     return time.thread_time() - before
 
 
+@pytest.mark.slow
 def test_a_key_costs_the_same_behind_a_hundred_others_and_behind_twenty_thousand() -> None:
     few, many = (min(cost(keys) for _ in range(5)) for keys in (100, 20_000))
     assert many < 20 * few, "it took 200 times as long when each key was looked at"

@@ -153,6 +153,7 @@ def served(found: Controller) -> bool:
     return (CLAIM, uid) in keys
 
 
+@pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     objects=st.lists(
