@@ -56,7 +56,7 @@ class Reconciler:
         self._rest = rest
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}
-        self._failures: dict[str, int] = {}  # how many in a row
+        self._failures: dict[str, tuple[int, Code]] = {}  # how many in a row, and the last one's code
         self._active: dict[str, str] = {}
         self._earlier: set[str] = set()
         self._said: set[VolumeUid] = set()
@@ -223,7 +223,8 @@ class Reconciler:
             return
         try:
             with self._begin("reconciliation", record.name) as operation:
-                settling.settle(operation, record, again=uid in self._failures)
+                told = self._failures.get(uid, (0, None))[1] is Code.VOLUME_PROTECTED
+                settling.settle(operation, record, told=told)
             self._in_order(uid)
         except Fault as fault:
             self._again(uid, f"Volume {record.name} is left over and could not be taken down", fault)
@@ -243,5 +244,6 @@ class Reconciler:
 
     def _pause(self, what: str, fault: Fault) -> float:
         """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""
-        failures = self._failures[what] = self._failures.get(what, 0) + 1
+        failures = self._failures.get(what, (0, fault.code))[0] + 1
+        self._failures[what] = failures, fault.code
         return min(self._rest * 2.0 ** min(failures - 1, 10), LONGEST.get(fault.code, LONGEST_PAUSE))

@@ -19,10 +19,10 @@ LOCK_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 
-def settle(operation: Operation, record: Record, *, again: bool = False) -> None:
+def settle(operation: Operation, record: Record, *, told: bool = False) -> None:
     """Look at the volume under its lock; what is mounted stays. Raises what keeps it here.
 
-    `again`: that it is taken down was said at the first attempt.
+    `told`: that it is taken down was said before, and only the array's protection is waited for.
     """
     node = operation.node
     deadline = time.monotonic() + LOCK_SECONDS
@@ -35,7 +35,7 @@ def settle(operation: Operation, record: Record, *, again: bool = False) -> None
                 return
             host_lock.share(operation, helper)
             where = takedown.look(operation, adoption.follow(operation, record))
-            level = logging.DEBUG if again else logging.WARNING
+            level = logging.DEBUG if told else logging.WARNING
             _LOG.log(level, "Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
                      record.name)  # fmt: skip
             takedown.take_down(operation, helper, where)

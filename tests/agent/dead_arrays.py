@@ -22,23 +22,25 @@ if TYPE_CHECKING:
     from tests.agent.bench import Bench
 
 PRELUDE = """
-import instorage.arrays.as18000.session.login as login
+import instorage.arrays.as18000.session.dial as dial
 import instorage.arrays.endpoint as endpoint
 import nodeagent.calls.detach as detach
 import nodeagent.operation.trouble as trouble
 import nodeagent.recovery.reconciliation as reconciliation
-pace, directory, dial = {pace}, {directory!r}, login._dial
-def counted(place, deadline):
+pace, directory, connect = {pace}, {directory!r}, dial.Dial.connect
+def counted(self, *arguments):
     with open(directory + "/attempts", "a") as noted:
-        noted.write(place.name + chr(10))
-    return dial(place, deadline)
-login._dial = counted
+        noted.write(self._endpoint.name + chr(10))
+    return connect(self, *arguments)
+dial.Dial.connect = counted
 if pace != 1:
-    endpoint.Limits.__init__.__defaults__ = (
-        60 * pace, 8, max(15 * pace, 1.5), 30 * pace, 40 * pace, 20 * pace, 60.0, 0.55 * pace
-    )
+    limits = vars(endpoint.Limits())
+    shorter = dict((key, limits[key] * pace) for key in limits if key not in ("channels", "idle"))
+    shorter["connect"] = max(shorter["connect"], 1.5)
+    endpoint.Limits.__init__.__defaults__ = tuple((limits | shorter).values())
     detach.SILENT_SECONDS *= pace
-    reconciliation.LONGEST_SILENCE *= pace
+    for code in reconciliation.LONGEST:
+        reconciliation.LONGEST[code] *= pace
     reconciliation.LONGEST_PAUSE *= pace
     trouble.PAUSE_SECONDS *= pace
 """

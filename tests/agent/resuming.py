@@ -18,10 +18,12 @@ PROGRAM = f"""
 import sys
 import instorage.arrays.endpoint as endpoint
 import nodeagent.administration.barrier as barrier
+from instorage.arrays.as18000.session import hesitation
 from nodeagent.administration import ctl
 from nodeagent.host import helper_client
 limits = endpoint.{PATIENCE!r}
 endpoint.Limits.__init__.__defaults__ = tuple(vars(limits).values())
+hesitation.LOOK_AGAIN = 0.002
 barrier.leave_root = lambda _: None
 barrier.WAIT_SECONDS, helper_client.LEASE_SECONDS = float(sys.argv.pop(1)), float(sys.argv.pop(1))
 sys.exit(ctl.main())

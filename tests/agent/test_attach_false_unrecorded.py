@@ -24,7 +24,7 @@ def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
     bench.create("vol1")
     for pod in (pod_target("vol1"), pod_target("vol1", SECOND)):
         bench.call("mount", pod, options("vol1")).success()
-    bench.do("fault", command="*", times=0, error="CMMVC5786E")
+    bench.do("fault", command="*", times=0, error="CMMVC5982E")
     bench.restart(lambda: [path.unlink() for path in (directory / "state/volumes").iterdir()])
     bench.call("init").success()
     assert not bench.records()

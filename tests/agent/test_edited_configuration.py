@@ -31,7 +31,8 @@ PRELUDE = f"""
 import instorage.arrays.endpoint as endpoint
 import instorage.configuration.file as file
 file.REST_SECONDS = {REST}
-endpoint.Limits.__init__.__defaults__ = (60.0, 8, 15.0, 30.0, 40.0, 20.0, 1.0, 0.05)
+limits = vars(endpoint.Limits()) | {{"idle": 1.0, "spacing": 0.05}}
+endpoint.Limits.__init__.__defaults__ = tuple(limits.values())
 """
 OUTCOMES = {"is not in ": "missing", "refused the user name or the password": "refused"}
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow, pytest.mark.timeout(60 + 6 * EDITS)]

@@ -141,7 +141,7 @@ def array_is_lost(pair: Pair) -> None:
 def freeze_is_lost(pair: Pair) -> None:
     """The freeze ends while the -sync is under way, and the array refuses to untie again."""
     pair.bench.helper.thaw_by_hand(pair.uid)
-    pair.bench.do("fault", command=COMMAND[Step.UNTIE], error="CMMVC5786E")
+    pair.bench.do("fault", command=COMMAND[Step.UNTIE], error="CMMVC5982E")
 
 
 @pytest.mark.parametrize("trouble", [array_is_lost, freeze_is_lost])

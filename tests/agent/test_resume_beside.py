@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
+LEASE = 3.0  # seconds: a slow machine comes to the step before it runs out
 KILLED_AT = NINE[2:] if WHOLE else (Step.GROW_AUX, Step.TIE, Step.AUX_CHANGE)
 
 
@@ -168,9 +169,9 @@ def test_one_that_was_suspended_for_long_changes_nothing_after_another_has_finis
     pair: Pair, resumes: Resumes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ctrl-Z, and `fg` after the lease of its host lock."""
-    held = Held(pair, resumes, lease=1.0)
+    held = Held(pair, resumes, lease=LEASE)
     resumes.suspend(held.process)
-    time.sleep(1.2)  # the lease
+    time.sleep(LEASE + 0.2)  # until it has run out
     pair.age()
     assert "is whole" in resumes.end(resumes.start())
     pair.assert_whole()
@@ -187,9 +188,9 @@ def test_one_that_was_suspended_for_long_changes_nothing_after_another_has_finis
 def test_one_that_was_suspended_does_not_write_over_the_record_of_who_went_on(
     pair: Pair, resumes: Resumes
 ) -> None:
-    first = Held(pair, resumes, lease=1.0)
+    first = Held(pair, resumes, lease=LEASE)
     resumes.suspend(first.process)
-    time.sleep(1.2)
+    time.sleep(LEASE + 0.2)
     pair.age()
     second = Held(pair, resumes, Step.TIE)
     before = dict(pair.bench.helper.kept)

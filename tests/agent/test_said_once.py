@@ -37,17 +37,17 @@ def gone(bench: Bench) -> Bench:
     """An array that refuses every command."""
     for name in ("vol1", "vol2"):
         bench.create(name)
-    bench.do("fault", command="*", times=0, error="CMMVC5786E")
+    bench.do("fault", command="*", times=0, error="CMMVC5982E")
     return bench
 
 
 def test_a_call_that_fails_as_before_is_in_the_journal_once_and_the_answer_names_where(
     gone: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = gone.attach("vol1").failure("CMMVC5786E")
-    again = [gone.attach("vol1").failure("CMMVC5786E") for _ in range(3)]
+    first = gone.attach("vol1").failure("CMMVC5982E")
+    again = [gone.attach("vol1").failure("CMMVC5982E") for _ in range(3)]
     (line,) = lines(caplog, "waitforattach failed")
-    assert "CMMVC5786E" in line
+    assert "CMMVC5982E" in line
     request = first.rpartition("(request ")[2].rstrip(")")
     assert "INSTORAGE_OP" not in first
     assert all(f"As before: journalctl INSTORAGE_OP={request}." in one for one in again)
@@ -88,7 +88,7 @@ def test_reconciliation_of_an_array_that_is_gone_says_so_once(
     gone.do("clear")
     gone.attach("vol1").success()
     gone.stop()
-    gone.do("fault", command="*", times=0, error="CMMVC5786E")
+    gone.do("fault", command="*", times=0, error="CMMVC5982E")
     gone.rest = 0.01
     gone.reset()
     gone.start()

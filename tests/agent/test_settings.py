@@ -26,7 +26,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage().rpartition("instorage.yaml ")[2] for record in caplog.records]
+    of_the_file = [one for one in caplog.messages if "instorage.yaml" in one]
+    return [one.rpartition("instorage.yaml ")[2] for one in of_the_file]
 
 
 def test_a_caller_that_comes_back_with_an_older_one_does_not_have_it_applied_again(

@@ -62,6 +62,7 @@ NO_STEP = {
         "nodeagent/administration/barrier.py",
         "_resume",
     ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
+    ("nodeagent/expansion/guard.py", "_require_nobody_else"): "asks what is kept, and changes nothing",
     ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""
