@@ -20,6 +20,7 @@ from instorage.wire.values import VolumeUid
 from nodeagent.expansion import interrupted
 from nodeagent.operation import journal
 from nodeagent.recovery import adopting, comparison, settling
+from nodeagent.recovery.attempts import PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,5 +246,5 @@ class Reconciler:
         """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""
         failures = self._failures.get(what, 0) + 1
         self._failures[what] = failures
-        longest = LONGEST_SILENCE if fault.code is Code.ARRAY_UNREACHABLE else LONGEST_PAUSE
+        longest = LONGEST_SILENCE if fault.code in PASSING else LONGEST_PAUSE
         return min(self._rest * 2.0 ** min(failures - 1, 10), longest)
