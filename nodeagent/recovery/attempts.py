@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from nodeagent.operation.node import Operation
 
+PASSING = frozenset({
+    Code.ARRAY_UNREACHABLE, Code.ARRAY_SESSIONS, Code.ARRAY_BUSY, Code.OUTCOME_UNKNOWN, Code.TIMEOUT,
+    Code.LOCK_TIMEOUT, Code.LOCK_LOST, Code.HELPER_BUSY, Code.HELPER_UNREACHABLE,
+})  # fmt: skip
+"""What is nobody's to mend here and ends by itself: tried again soon, however often it was tried in vain."""
 _LOG = logging.getLogger(__name__)
 
 

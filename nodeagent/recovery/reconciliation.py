@@ -20,6 +20,7 @@ from instorage.wire.values import VolumeUid
 from nodeagent.expansion import interrupted
 from nodeagent.operation import journal
 from nodeagent.recovery import adopting, comparison, settling
+from nodeagent.recovery.attempts import PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
 LONGEST_PAUSE = 600.0
-_SILENT = dict.fromkeys((Code.ARRAY_UNREACHABLE, Code.ARRAY_SESSIONS), 120.0)  # as kubelet's own longest
-LONGEST = {**_SILENT, Code.VOLUME_PROTECTED: 60.0}  # which ends by itself
+LONGEST = {**dict.fromkeys(PASSING, 120.0), Code.VOLUME_PROTECTED: 60.0}  # as kubelet's own longest
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
 EXPANSIONS = "expansions"

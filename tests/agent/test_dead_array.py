@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 DEAD_SECONDS = float(os.environ.get("DEAD_SECONDS", HOUR if soak.WHOLE else 20))
 PACE = min(1.0, DEAD_SECONDS / 1200)
-EACH = 50 if PACE == 1 else 10  # volumes in use on each array
+EACH = 50 if PACE > 0.5 else 10  # volumes in use on each array
 CONVERGED = 300.0  # seconds: kubelet's and reconciliation's longest pauses are 122 and 120, and then the work
 MEMORY, GROWTH = 80.0, 8.0  # MiB
 THREADS, DESCRIPTORS = 300, 250
-LINES, ATTEMPTS = 60, 120  # a minute, from the tenth on
+LINES, ATTEMPTS = 20, 120  # a minute, from the tenth on
+PEAK = 150  # lines in one minute: what is said once in ten of them may come together
 pytestmark = [
     pytest.mark.subprocess, pytest.mark.slow, pytest.mark.timeout(60 + 3 * DEAD_SECONDS + 2 * CONVERGED),
 ]  # fmt: skip
@@ -104,8 +105,11 @@ class Pods:
 def test_an_hour_of_dead_arrays_costs_a_bounded_sum_and_ends_with_everything_in_order(
     dead: DeadArrays,
 ) -> None:
-    process = dead.service.start(rest=30.0 * PACE, WATCHDOG_USEC=str(int(90e6 * PACE)), MALLOC_ARENA_MAX="2")
+    process = dead.service.start(
+        rest=max(30.0 * PACE, 3.0), WATCHDOG_USEC=str(int(90e6 * PACE)), MALLOC_ARENA_MAX="2"
+    )
     watch = Watch(dead.service, process.pid, minute=60 * PACE)
+    watch.hear()
     pods = Pods(dead)
     pods.begin()
     watch.start()
@@ -113,6 +117,7 @@ def test_an_hour_of_dead_arrays_costs_a_bounded_sum_and_ends_with_everything_in_
     pods.move()
     time.sleep(DEAD_SECONDS)  # the measurement itself
     found = watch.stop()
+    print(found)
     dead.come_back()
     back = time.monotonic()
     until(pods.settled, CONVERGED * PACE + 20)
@@ -126,9 +131,10 @@ def test_an_hour_of_dead_arrays_costs_a_bounded_sum_and_ends_with_everything_in_
     assert end < tenth + GROWTH < MEMORY + GROWTH
     assert found.threads < THREADS
     assert found.descriptors < DESCRIPTORS
-    assert max(found.lines[10:]) < LINES
+    assert max(found.lines[10:]) < PEAK
+    assert sum(found.lines[10:]) < LINES * len(found.lines[10:])
     assert max(found.attempts[10:]) < ATTEMPTS
-    assert found.hunger < 90 * PACE + 5
+    assert found.hunger < 90 * PACE + 15
     assert "Traceback" not in dead.service.log()
     if soak.WHOLE:
         what = (

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+
+import pytest
 
 from instorage.wire.fault import Code, Fault
 from tests.agent.bench import Bench, device_target, until
 from tests.agent.helper_peer import FaultError
 from tests.agent.reconciling import clean, node
-
-if TYPE_CHECKING:
-    import pytest
 
 __all__ = ["node"]
 
@@ -138,3 +136,17 @@ def test_one_failure_is_tried_again_after_the_usual_rest_and_each_further_one_la
         reconciler._again(uid, "Volume vol1 stays", Fault(Code.DEVICE_BUSY, "Held."))
         pauses.append(round(reconciler._due[uid] - began))
     assert pauses == [30, 60, 120]
+
+
+@pytest.mark.parametrize("code", ["array-unreachable", "timeout", "lock-timeout", "helper-unreachable"])
+def test_what_ends_by_itself_is_tried_again_within_two_minutes_however_long_it_took(
+    bench: Bench, code: str
+) -> None:
+    """A call that has the volume just then must not cost ten minutes after an hour of a dead array."""
+    uid = bench.create("vol1")
+    bench.attach("vol1").success()
+    reconciler = bench.agent._reconciler
+    for _ in range(20):
+        began = time.monotonic()
+        reconciler._again(uid, "Volume vol1 stays", Fault(Code(code), "For now."))
+    assert reconciler._due[uid] - began <= 121

@@ -65,10 +65,13 @@ class Watch:
         self._fed: list[float] = []
         self._looking = threading.Thread(target=self._look, daemon=True)
 
+    def hear(self) -> None:
+        """Read what is notified from now on, as systemd does: else the agent would wait for that."""
+        threading.Thread(target=self._hear, daemon=True).start()
+
     def start(self) -> None:
         self._began = time.monotonic()
         self._looking.start()
-        threading.Thread(target=self._hear, daemon=True).start()
 
     def stop(self) -> Figures:
         """Look no more; what is notified is read on."""
