@@ -27,6 +27,7 @@ import instorage.arrays.endpoint as endpoint
 import nodeagent.calls.detach as detach
 import nodeagent.operation.trouble as trouble
 import nodeagent.recovery.reconciliation as reconciliation
+from instorage.arrays.as18000.session import hesitation
 pace, directory, connect = {pace}, {directory!r}, dial.Dial.connect
 def counted(self, *arguments):
     with open(directory + "/attempts", "a") as noted:
@@ -38,7 +39,8 @@ if pace != 1:
     shorter = dict((key, limits[key] * pace) for key in limits if key not in ("channels", "idle"))
     shorter["connect"] = max(shorter["connect"], 1.5)
     endpoint.Limits.__init__.__defaults__ = tuple((limits | shorter).values())
-    detach.SILENT_SECONDS *= pace
+    detach.SILENT_SECONDS = max(detach.SILENT_SECONDS * pace, 2)  # a login takes as long as in life
+    hesitation.LOOK_AGAIN *= pace
     for code in reconciliation.LONGEST:
         reconciliation.LONGEST[code] *= pace
     reconciliation.LONGEST_PAUSE *= pace
