@@ -1,6 +1,8 @@
 # `make demo` runs the main job, `make test` all tests; both install what they need (as root, Debian 12).
 PY := .venv/bin/python
 STAMP := .venv/.installed
+# Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
 help:
