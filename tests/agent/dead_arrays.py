@@ -27,6 +27,7 @@ import instorage.arrays.endpoint as endpoint
 import nodeagent.calls.detach as detach
 import nodeagent.operation.trouble as trouble
 import nodeagent.recovery.reconciliation as reconciliation
+import nodeagent.volume.fencing as fencing
 pace, directory, dial = {pace}, {directory!r}, login._dial
 def counted(place, deadline):
     with open(directory + "/attempts", "a") as noted:
@@ -34,10 +35,10 @@ def counted(place, deadline):
     return dial(place, deadline)
 login._dial = counted
 if pace != 1:
-    endpoint.Limits.__init__.__defaults__ = (
-        60 * pace, 8, max(15 * pace, 1.5), 30 * pace, 40 * pace, 20 * pace, 60.0, 0.55 * pace
-    )
-    detach.SILENT_SECONDS *= pace
+    waits = [max(seconds * pace, 1.5) for seconds in (15, 30, 40, 20, 8)]  # a busy machine is slow, too
+    endpoint.Limits.__init__.__defaults__ = (max(60 * pace, 6), 8, *waits[:4], 60.0, 0.55 * pace)
+    detach.SILENT_SECONDS = waits[4]
+    fencing.PAUSE_SECONDS *= pace
     reconciliation.LONGEST_SILENCE *= pace
     reconciliation.LONGEST_PAUSE *= pace
     trouble.PAUSE_SECONDS *= pace
