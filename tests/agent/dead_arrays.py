@@ -27,6 +27,7 @@ import instorage.arrays.endpoint as endpoint
 import nodeagent.calls.detach as detach
 import nodeagent.operation.trouble as trouble
 import nodeagent.recovery.reconciliation as reconciliation
+import nodeagent.volume.fencing as fencing
 from instorage.arrays.as18000.session import hesitation
 pace, directory, connect = {pace}, {directory!r}, dial.Dial.connect
 def counted(self, *arguments):
@@ -36,10 +37,11 @@ def counted(self, *arguments):
 dial.Dial.connect = counted
 if pace != 1:
     limits = vars(endpoint.Limits())
-    shorter = dict((key, limits[key] * pace) for key in limits if key not in ("channels", "idle"))
-    shorter["connect"] = max(shorter["connect"], 1.5)
-    endpoint.Limits.__init__.__defaults__ = tuple((limits | shorter).values())
-    detach.SILENT_SECONDS = max(detach.SILENT_SECONDS * pace, 2)  # a login takes as long as in life
+    shorter = dict((key, max(limits[key] * pace, 1.5)) for key in limits)  # a busy machine is slow, too
+    kept = {{"channels": 8, "idle": 5.0, "call": max(60 * pace, 6), "spacing": 0.55 * pace}}
+    endpoint.Limits.__init__.__defaults__ = tuple((limits | shorter | kept).values())
+    detach.SILENT_SECONDS = max(detach.SILENT_SECONDS * pace, 1.5)
+    fencing.PAUSE_SECONDS *= pace
     hesitation.LOOK_AGAIN *= pace
     for code in reconciliation.LONGEST:
         reconciliation.LONGEST[code] *= pace

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOUR = 3600.0
-DEAD_SECONDS = float(os.environ.get("DEAD_SECONDS", HOUR if soak.WHOLE else 20))
+DEAD_SECONDS = float(os.environ.get("DEAD_SECONDS", HOUR if soak.WHOLE else 12))
 PACE = min(1.0, DEAD_SECONDS / 1200)
 EACH = 50 if PACE > 0.5 else 10  # volumes in use on each array
 CONVERGED = 300.0  # seconds: kubelet's and reconciliation's longest pauses are 122 and 120, and then the work

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EDITS = 200 if WHOLE else 16
+EDITS = 200 if WHOLE else 10
 REST = 0.5  # seconds, instead of one
 PRELUDE = f"""
 import instorage.arrays.endpoint as endpoint
