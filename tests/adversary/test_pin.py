@@ -151,6 +151,18 @@ def test_uids_are_not_pinned_while_an_array_has_no_volume(node: Node) -> None:
     assert "allowed_uid_prefixes" not in node.file.read_text()
 
 
+def test_while_a_site_is_lost_its_portals_are_not_shut_out(node: Node) -> None:
+    array = node.add("storage-01")
+    node.pin()
+    before = node.file.read_text()
+    array.control.do("site", site=1, up=False)
+    said = node.pin(status=1)
+    assert "Node node1, node2 of array storage-01 is not online" in said
+    assert node.file.read_text() == before
+    array.control.do("site", site=1, up=True)
+    assert "as it should be" in node.pin()
+
+
 def test_an_array_out_of_reach_changes_nothing(node: Node) -> None:
     node.add("storage-01")
     node.pin()

@@ -6,21 +6,39 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import targets
 from instorage.arrays.model import SanIdentity
+from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, VolumeUid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from instorage.arrays.as18000.ip_ports import IpPorts
+    from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
 
 PREFIX = 16  # hex digits: NAA type, company and the array's own number; the rest counts its volumes
 
 
 def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
-    """Return what the array is configured for, nodes and ports that are down just now included."""
+    """Return what the array is configured for, nodes and ports that are down just now included.
+
+    ARRAY_ANSWER when it shows no address of a node that is down: with a site, half of them may be missing.
+    """
     ports, nodes = targets.ports_and_nodes(cli, ip_ports)
+    _require_shown(cli, nodes, {port.node for port in ports})
     uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.sure_rows("lsvdisk") if row["vdisk_UID"]]
     return SanIdentity(
         portals=tuple(sorted({targets.portal(port) for port in ports})),
         iqns=tuple(sorted({Iqn.parse(node["iscsi_name"]) for node in nodes if node["iscsi_name"]})),
         uid_prefixes=tuple(sorted({uid[:PREFIX] for uid in uids})),
     )
+
+
+def _require_shown(cli: Cli, nodes: Iterable[Row], shown: set[str]) -> None:
+    absent = [node["name"] for node in nodes if node["status"] != "online" and node["id"] not in shown]
+    if absent:
+        text = (
+            f"Node {', '.join(absent)} of array {cli.array} is not online, and its portals are not shown: "
+            "what the array says of itself just now may be half. Run this again when it is back."
+        )
+        raise Fault(Code.ARRAY_ANSWER, text, array=cli.array)
