@@ -15,7 +15,7 @@ $(STAMP): requirements.lock pyproject.toml tools/system-packages
 	@.venv/bin/pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-check: $(STAMP) ## lint, types, and the tests that need neither root nor the lab nor long (under 60 s)
+check: $(STAMP) ## lint, types, and the tests that need neither root nor the lab nor long (a minute and a half)
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(MAKE) --no-print-directory unit
 

@@ -66,6 +66,7 @@ def test_another_users_program_under_its_name_is_not_asked(
     assert time.monotonic() - begun < 1, "a stranger kept the helper waiting"
 
 
+@pytest.mark.slow
 def test_the_true_one_is_asked(squatter: Callable[[int], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multipath, "SOCKETS", (squatter(os.getuid()),))
     assert multipath.ask("show daemon", time.monotonic() + 10) == "pid 1 running"

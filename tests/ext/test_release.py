@@ -19,7 +19,7 @@ from simulator.array import Settings, Simulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 IQN = "iqn.1993-08.org.debian:01:abc"
 

@@ -14,7 +14,7 @@ from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes, Iqn
 from tests.ext.test_release import IQN, Site, site
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 __all__ = ["site"]
 OTHER_IQN = "iqn.1993-08.org.debian:01:other"
 

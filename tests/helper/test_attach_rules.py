@@ -163,6 +163,7 @@ def test_multipathd_is_told_of_one_map_and_never_to_look_at_all_of_them(two_path
     assert not [event for event in two_paths.events if event.startswith("multipath ")]
 
 
+@pytest.mark.slow
 def test_a_map_that_does_not_come_is_helped_by_making_its_wwid_known(
     two_paths: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_record_is_on_the_disk_before_the_freeze(frozen: tuple[Rig, Client])
     assert (rig.records / UID).read_text().startswith(f"{rig.target}\n")
 
 
+@pytest.mark.slow
 def test_asked_again_it_is_intact_and_lasts_longer(rig: Rig) -> None:
     rig.start()
     client = rig.connect()
@@ -179,6 +180,7 @@ def test_a_thaw_of_what_nobody_froze_is_not_intact(rig: Rig) -> None:
     assert not rig.began.exists()
 
 
+@pytest.mark.slow
 def test_another_connection_can_neither_freeze_nor_thaw_it_nor_work_on_the_volume(
     frozen: tuple[Rig, Client],
 ) -> None:

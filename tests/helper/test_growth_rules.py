@@ -103,6 +103,7 @@ def test_a_disk_of_another_maker_stops_growth(host: Host, mapped: str) -> None:
     assert did(host) == []
 
 
+@pytest.mark.slow
 def test_a_path_that_keeps_its_size_stops_growth_before_the_map(host: Host, mapped: str) -> None:
     host.luns[1, 0, 1] = (UID, GIB)
     fault = refused(Code.WRONG_DEVICE, wait_ms=3500)
@@ -138,6 +139,7 @@ def test_nothing_is_ever_made_smaller(host: Host, mapped: str, grown: str) -> No
     assert did(host) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_became_smaller_than_the_map_stops_growth(host: Host, mapped: str) -> None:
     host.luns[1, 0, 1] = (UID, GIB // 2)
     assert refused(Code.WRONG_DEVICE, wait_ms=3500).fields["found"] == str(GIB // 2)
@@ -150,6 +152,7 @@ def test_what_multipathd_says_is_read(host: Host, mapped: str, answer: str) -> N
     assert f"«{answer}»" in str(refused(Code.TOOL_FAILED))
 
 
+@pytest.mark.slow
 def test_an_ok_of_multipathd_is_not_believed(host: Host, mapped: str) -> None:
     host.busy_maps.add(f"3{UID}")
     assert f"it has {GIB}" in str(refused(Code.TOOL_FAILED, wait_ms=3500))

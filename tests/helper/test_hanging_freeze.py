@@ -58,6 +58,7 @@ def test_a_freeze_that_hangs_keeps_neither_the_agents_connection_nor_its_worker(
     assert client.receive() is None
 
 
+@pytest.mark.slow
 def test_the_helper_does_not_leave_while_a_guardian_lives(hanging: Rig) -> None:
     pid = hanging.start(idle=0.3)
     client = hanging.connect()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.helper.conftest import Start
 
-pytestmark = pytest.mark.subprocess
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 
 
 @pytest.fixture
