@@ -61,9 +61,12 @@ def test_everything_stops_with_the_target(name: str) -> None:
     assert name in " ".join(entries("instorage-node.target")["Wants"])
 
 
-def test_a_stop_of_the_service_alone_stops_its_sockets_and_a_start_brings_both_back() -> None:
+def test_a_start_of_the_service_brings_its_sockets_and_neither_stop_nor_restart_of_it_takes_them_away() -> (
+    None
+):
+    """Calls wait in them through a crash; systemd 252 propagates a stop at automatic restarts, too (seen)."""
     for name in SOCKETS:
-        assert entries(name)["StopPropagatedFrom"] == ["instorage-nodeagent.service"]
+        assert "StopPropagatedFrom" not in entries(name)
     assert entries("instorage-nodeagent.service")["Sockets"] == [
         " ".join(SOCKETS)
     ]  # implies Wants= and After=
