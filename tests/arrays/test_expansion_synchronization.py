@@ -73,7 +73,7 @@ def test_a_sync_that_the_array_carries_out_late_is_undone(volume: Volume) -> Non
 def test_a_growth_that_the_array_carries_out_late_is_not_added_twice(
     volume: Volume,
 ) -> None:
-    volume.host.before[Step.GROW_AUX] = lambda: volume.rig.fault("expandvdisksize", delay=1.0)
+    volume.host.before[Step.GROW_AUX] = lambda: volume.rig.fault("expandvdisksize", delay=3.0)
     quick = volume.rig.client(limits=replace(LIMITS, step=0.5, operation=5))
     with pytest.raises(Fault, match="step 3 of 9"):
         quick.expand_active_active(AA, 2 * GIB, host=volume.host_object, guard=volume.host)
