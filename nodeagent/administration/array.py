@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
+    from instorage.configuration.settings import StorageSettings
 
 USER = "instorage-agent"
 
@@ -20,9 +21,7 @@ USER = "instorage-agent"
 @contextlib.contextmanager
 def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
     """Give a client of a configured array (None: the first); root becomes the agent's user for good."""
-    from instorage.arrays.pool import array_client
     from instorage.configuration.settings import load
-    from nodeagent.host.paths import Paths
 
     found = load(configuration, need_host=False)
     entry = found.array(name)
@@ -30,11 +29,16 @@ def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
         known = ", ".join(one.name for one in found.storage)
         raise Fault(Code.BAD_REQUEST, f"There is no array {name!r} in {configuration}: known are {known}.")
     _leave_root()
-    array = array_client(entry, Paths.from_environment().state / "known_hosts")
-    try:
+    with client(entry) as array:
         yield array
-    finally:
-        array.close()
+
+
+def client(entry: StorageSettings) -> contextlib.closing[Array]:
+    """Return a client of an array; only the agent's user has the pinned host keys, so root is left before."""
+    from instorage.arrays.pool import array_client
+    from nodeagent.host.paths import Paths
+
+    return contextlib.closing(array_client(entry, Paths.from_environment().state / "known_hosts"))
 
 
 def _leave_root() -> None:

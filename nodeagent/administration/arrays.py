@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Fault
-from nodeagent.administration.array import USER
+from nodeagent.administration.array import USER, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +18,12 @@ if TYPE_CHECKING:
 
 def report(configuration: Path) -> Iterator[str]:
     """Ask every array, one after the other, and yield lines for people; one that does not answer says why."""
-    from instorage.arrays.pool import array_client
     from instorage.configuration.settings import load
-    from nodeagent.host.paths import Paths
 
     found = load(configuration, need_host=False)
     leave_root(USER)
     for entry in found.storage:
-        with contextlib.closing(array_client(entry, Paths.from_environment().state / "known_hosts")) as array:
+        with client(entry) as array:
             yield _line(array)
 
 

@@ -15,7 +15,7 @@ from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from instorage.wire.verbs import LockMode
-from nodeagent.administration.array import USER
+from nodeagent.administration.array import USER, client
 from nodeagent.expansion import barrier, barrier_text, earlier
 from nodeagent.expansion.guard import HostGuard, planned
 from nodeagent.host.helper_client import Helper
@@ -53,13 +53,11 @@ class Site:
     @contextlib.contextmanager
     def array(self, name: str) -> Iterator[Array]:
         """Give a client of a configured array; root becomes the agent's user for good."""
-        from instorage.arrays.pool import array_client
-
         entry = self.configuration.array(name)
         if entry is None:
             raise Fault(Code.BAD_CONFIGURATION, f"Array {name} is not in {self.configuration.path}: add it.")
         leave_root(USER)
-        with contextlib.closing(array_client(entry, Paths.from_environment().state / "known_hosts")) as array:
+        with client(entry) as array:
             yield array
 
 

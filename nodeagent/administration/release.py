@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
-from nodeagent.administration.array import USER
+from nodeagent.administration.array import USER, client
 from nodeagent.host import identity
 from nodeagent.volume import fencing
 
@@ -50,9 +50,7 @@ def release(
     `Fault(VOLUME_MISSING)` when no array has the volume, VOLUME_MAPPED when the node lives or two arrays map
     a volume of that name to it.
     """
-    from instorage.arrays.pool import array_client
     from instorage.configuration.settings import load
-    from nodeagent.host.paths import Paths
 
     found = load(configuration)
     assert found.host is not None  # noqa: S101  # demanded by load
@@ -66,9 +64,7 @@ def release(
     with contextlib.ExitStack() as stack:
         holdings = []
         for entry in entries:
-            array = array_client(entry, Paths.from_environment().state / "known_hosts")
-            stack.enter_context(contextlib.closing(array))
-            holdings.append(_asked(array, volume, hosts))
+            holdings.append(_asked(stack.enter_context(client(entry)), volume, hosts))
         _require_one(volume, node, holdings)
         for one in holdings:
             yield from _released(one, volume, node, hosts, logged_in=logged_in)
