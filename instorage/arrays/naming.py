@@ -31,9 +31,9 @@ def called(array: Array, name: VolumeName, uids: Iterable[VolumeUid]) -> Volume 
     return None
 
 
-def command(name: VolumeName, found: Volume) -> str:
-    """Return the array's command that gives a volume the name back that it had."""
-    return f'chvdisk -name {name} "{found.name}"'
+def command(name: str, now: str) -> str:
+    """Return the array's command that gives a volume the name back that it had; `now`: what it is called."""
+    return f'chvdisk -name {name} "{now}"'
 
 
 def _renamed(array: str, name: VolumeName, found: Volume) -> Fault:
@@ -43,7 +43,7 @@ def _renamed(array: str, name: VolumeName, found: Volume) -> Fault:
     return Fault(
         Code.VOLUME_NOT_READY,
         f"Volume {name} is called «{found.name}» on array {array} now (UID {found.uid}): it was renamed "
-        f"there. Nothing was done; give it its name back on the array: {command(name, found)}.",
+        f"there. Nothing was done; give it its name back on the array: {command(name, found.name)}.",
         volume=name,
         array=array,
         now=found.name,

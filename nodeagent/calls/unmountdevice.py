@@ -95,7 +95,7 @@ def _of_nobody(
         known = owner.find(operation, uid)
         mend = "Add its array to instorage.yaml, or"
         if known is not None:
-            back = naming.command(target.name, known.volume)
+            back = naming.command(target.name, known.volume.name)
             mend = (
                 f"Array {known.array.name} calls it «{known.volume.name}»; was it renamed there? {back}. Or"
             )

@@ -10,6 +10,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
+from instorage.arrays import naming
 from nodeagent.host import identity, sessions
 from nodeagent.recovery import vanished
 from nodeagent.recovery.attempts import attempt_all
@@ -106,6 +107,6 @@ def _compare_host(operation: Operation, array: Array, host: str) -> None:
         if before[uid] != mapped[uid]:
             _LOG.warning(
                 "Volume %s, which is attached here, is called «%s» on array %s now: it was renamed there. It "
-                "can neither grow nor be attached anew until it has its name back: chvdisk -name %s \"%s\".",
-                before[uid], mapped[uid], array.name, before[uid], mapped[uid],
+                "can neither grow nor be attached anew until it has its name back: %s.",
+                before[uid], mapped[uid], array.name, naming.command(before[uid], mapped[uid]),
             )  # fmt: skip
