@@ -9,7 +9,6 @@ import errno
 import functools
 import os
 import time
-from pathlib import Path
 
 from helper import child, mounts, multipath, scsi
 from helper.device import Volume
@@ -81,10 +80,11 @@ def _opened(volume: Volume, let_go: float) -> list[str]:
 def _programs(numbers: set[str]) -> list[str]:
     """Return the programs that have one of these devices open, as far as /proc shows them."""
     found = []
-    for at in Path(mounts.PROC).glob("[0-9]*/fd/*") if numbers else ():
-        with contextlib.suppress(OSError):  # only below /dev: to look elsewhere may hang
-            path = os.readlink(at)
-            node = os.stat(at).st_rdev if path.startswith("/dev/") else 0
-            if f"{os.major(node)}:{os.minor(node)}" in numbers:
-                found.append(f"a program that has {path} open (process {at.parts[-3]})")
+    for process in filter(str.isdigit, os.listdir(mounts.PROC) if numbers else ()):
+        for name in scsi.names(at := f"{mounts.PROC}/{process}/fd"):  # none when it ends meanwhile
+            with contextlib.suppress(OSError):  # only below /dev: to look elsewhere may hang
+                path = os.readlink(f"{at}/{name}")
+                node = os.stat(f"{at}/{name}").st_rdev if path.startswith("/dev/") else 0
+                if f"{os.major(node)}:{os.minor(node)}" in numbers:
+                    found.append(f"a program that has {path} open (process {process})")
     return found

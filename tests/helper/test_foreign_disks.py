@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +27,9 @@ from instorage.wire.verbs import (
 )
 from tests.helper.host import OTHER, UID, Host
 from tests.helper.sysfs import GIB, TARGET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.subprocess
 OP, VOLUME = RequestId("test1"), VolumeUid.parse(UID)
@@ -100,6 +105,26 @@ def test_another_volumes_disk_that_a_program_has_open_is_not_deleted(asked: Host
     assert asked.names() == ["sda"]
     assert "a program that has /dev/null open (process 77)" in said
     assert "end that first" in said
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_no_reason_to_refuse(
+    asked: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory opens and cannot be read to its end: «cannot be found out», seen on a slow machine."""
+    asked.disk("sda", "0:0:0:1", OTHER)
+    asked.luns[0, 0, 1] = (UID, GIB)
+    ended = asked.root / "proc/78/fd"
+    ended.mkdir(parents=True)
+    listed, scanned = os.listdir, os.scandir
+
+    def look(how: Callable[..., Any], *at: object) -> Any:
+        if [str(one) for one in at] == [str(ended)]:
+            raise FileNotFoundError(2, "No such file or directory", str(ended))
+        return how(*at)
+
+    monkeypatch.setattr(os, "listdir", partial(look, listed))
+    monkeypatch.setattr(os, "scandir", partial(look, scanned))
+    assert ask().found == ("sdm",)
 
 
 def test_a_stale_disk_that_udev_looks_at_for_long_is_replaced_all_the_same(asked: Host) -> None:

@@ -6,6 +6,7 @@ of the manual, and starts `instorage-node.target`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -16,6 +17,8 @@ from tools.install import PLUGIN, ROOT, STUB, as_tar
 from tools.lab.topology import MANAGEMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tools.lab.machine import Machine
 
 CONFIGURATION = f"/{PLUGIN}/config/instorage.yaml"
@@ -84,6 +87,19 @@ class Product:
         }
         self.machine.put(CONFIGURATION, json.dumps(text, indent=1) + "\n", 0o640)
         self.machine.run(f"chown root:instorage-agent {CONFIGURATION}")
+
+    @contextlib.contextmanager
+    def configured(self, **host: object) -> Iterator[None]:
+        """Have `host` settings in force for a while, for the helper too, which reads them when it starts."""
+        before = dict(self.host)
+        self.configure(**host)
+        self.machine.run("systemctl stop instorage-helper.service")
+        try:
+            yield
+        finally:
+            self.host = before
+            self.configure()
+            self.machine.run("systemctl stop instorage-helper.service")
 
     def journal(self, *fields: str, since: str | None = None) -> list[dict[str, Any]]:
         """Return journal records of the product's units, oldest first; `fields` are journalctl matches."""

@@ -133,9 +133,7 @@ def test_devices_that_went_by_themselves_are_forgotten_and_unmapped(
 def test_a_session_that_a_kill_kept_from_being_ended_ends_with_the_next_call(
     node: Machine, product: Product, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
-    product.configure(logout=True)
-    node.run("systemctl stop instorage-helper.service")  # it reads that when it starts
-    try:
+    with product.configured(logout=True):
         kubelet = Kubelet(node, make_volume())
         repeat(kubelet, "waitforattach")
         for kill, left in (
@@ -146,9 +144,6 @@ def test_a_session_that_a_kill_kept_from_being_ended_ends_with_the_next_call(
             assert node.run("iscsiadm -m session", check=False).stdout.count("tcp:") == left
         assert kubelet.call("unmountdevice").success
         becomes_clean()
-    finally:
-        product.configure()
-        node.run("systemctl stop instorage-helper.service")
 
 
 def drop_maps(node: Machine) -> None:

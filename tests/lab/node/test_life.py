@@ -109,17 +109,12 @@ def test_a_dead_portal_costs_less_than_three_seconds_and_is_said(
 def test_sessions_end_with_the_last_volume_where_that_is_asked_for(
     node: Machine, product: Product, make_volume: MakeVolume
 ) -> None:
-    product.configure(logout=True)
-    node.run("systemctl stop instorage-helper.service")  # it reads that when it starts
-    try:
+    with product.configured(logout=True):
         first, second = (Kubelet(node, make_volume()) for _ in range(2))
         succeeded([first.call("waitforattach"), second.call("waitforattach"), first.call("unmountdevice")])
         assert node.run("iscsiadm -m session").stdout.count("tcp:") == 2
         succeeded([second.call("unmountdevice")])
         assert "tcp:" not in node.run("iscsiadm -m session", check=False).stdout
-    finally:
-        product.configure()
-        node.run("systemctl stop instorage-helper.service")
 
 
 @pytest.fixture

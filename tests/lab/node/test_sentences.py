@@ -103,13 +103,9 @@ def test_iscsiadm_is_not_installed(node: Machine, make_volume: MakeVolume) -> No
 def test_a_typo_in_the_configuration_keeps_the_old_one_in_force(
     node: Machine, product: Product, make_volume: MakeVolume
 ) -> None:
-    product.configure(forceUseMultipaht=True)
-    kubelet = Kubelet(node, make_volume())
-    try:
+    with product.configured(forceUseMultipaht=True):
+        kubelet = Kubelet(node, make_volume())
         answers = [kubelet.call(call) for call in ("waitforattach", "mountdevice", "unmountdevice")]
-    finally:
-        del product.host["forceUseMultipaht"]
-        product.configure()
     assert all(answer.success for answer in answers), answers
     assert "forceUseMultipaht" in answers[0].message
     assert "forceUseMultipath" in answers[0].message
