@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.model import (
@@ -151,9 +153,10 @@ class Array(Protocol):
         cache. A refusal that took a search is given again for a minute.
         """
 
-    def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
+    def iscsi_targets(self, io_groups: Collection[str] = ()) -> tuple[IscsiTarget, ...]:
         """Return the usable portals with their targets (cached for minutes; `forget` drops the cache).
 
+        Asked anew when what is cached has none of one of these I/O groups, though not within ten seconds.
         Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
         """
 

@@ -78,12 +78,9 @@ def _connect(
 def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> list[IscsiTarget]:
     """Return the portals of the volume's I/O groups; a volume is seen behind no other, nor by another's.
 
-    What is remembered may be from while a site was down: for a group without a portal the array is asked.
+    What is remembered may be from while a site was down: each group is to have one.
     """
-    portals = array.iscsi_targets()
-    if portals and luns.keys() - {target.io_group for target in portals}:
-        array.forget()
-        portals = array.iscsi_targets()
+    portals = array.iscsi_targets(luns)
     open_here = [target for target in portals if target.open_to(host.portset)]
     targets = [target for target in open_here if target.io_group in luns]
     if targets:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.arrays.as18000 import targets
 from instorage.arrays.endpoint import Limits
 from nodeagent.host import portals
 from tests.agent.bench import ACTIVE_ACTIVE, GIB, Bench, device_target, options
@@ -69,6 +70,7 @@ def test_the_remark_goes_when_the_site_is_back_and_both_sites_are_used_again(
     sites: TwoSites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(portals, "REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(targets, "LACKING", 0.0)
     sites.restart(lambda: sites.site(1, up=False))  # it knows the portals of that time alone
     sites.use(VOLUME, AA)
     sites.do("write", volume=VOLUME, data="meanwhile")

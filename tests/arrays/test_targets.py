@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.arrays.as18000 import targets
 from simulator.model.topology import Topology
 
 if TYPE_CHECKING:
@@ -29,6 +30,25 @@ def test_portals_are_asked_for_once_until_they_are_forgotten(rig: Rig, array: As
     assert rig.commands() == {"lsportip": 1, "lsnode": 1}
     array.forget()
     array.iscsi_targets()
+    assert rig.commands() == {"lsportip": 2, "lsnode": 2}
+
+
+def test_a_group_that_never_has_a_portal_does_not_cost_two_commands_at_each_attach(rig: Rig) -> None:
+    array = rig.client()
+    seen = [array.iscsi_targets(("0", "1")) for _ in range(5)]
+    assert rig.commands() == {"lsportip": 1, "lsnode": 1}
+    assert seen == [seen[0]] * 5
+
+
+def test_a_group_that_has_none_yet_is_asked_for_before_what_is_remembered_is_given_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "LACKING", 0.0)
+    array = rig.client()
+    rig.do("portal", node=1, up=False)
+    assert len(array.iscsi_targets(("0",))) == 1
+    array.iscsi_targets(("0", "1"))
+    array.iscsi_targets(("0",))
     assert rig.commands() == {"lsportip": 2, "lsnode": 2}
 
 

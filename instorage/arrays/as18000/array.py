@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import (
@@ -14,23 +13,22 @@ from instorage.arrays.as18000 import (
     mapping,
     pools,
     protection,
-    targets,
     volumes,
 )
 from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
 from instorage.arrays.as18000.claim import Claim
-from instorage.arrays.as18000.host_objects import REMEMBERED, HostObjects
-from instorage.arrays.as18000.ip_ports import IpPorts
-from instorage.arrays.as18000.remembered import Remembered
+from instorage.arrays.as18000.host_objects import HostObjects
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.session.call import call
 from instorage.arrays.as18000.session.cli import Cli
 from instorage.arrays.as18000.session.ssh import Ssh
+from instorage.arrays.as18000.targets import Targets
 from instorage.arrays.as18000.unsettled import Unsettled
 from instorage.arrays.endpoint import Limits
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from instorage.arrays.active_active import ActiveActive
@@ -63,9 +61,7 @@ class As18000:
         self._resting = RestingLuns()
         self._unsettled = Unsettled()
         self._hosts = HostObjects(self._cli, width=self.limits.channels)
-        self._target_lock = threading.Lock()
-        self._targets: Remembered[str, tuple[IscsiTarget, ...]] = Remembered(REMEMBERED)
-        self._ports = IpPorts()
+        self._targets = Targets(self._cli)
 
     @property
     def name(self) -> str:
@@ -186,20 +182,14 @@ class As18000:
         return self._hosts.ensure(Claim(initiator, link, names, assigned, site), volume)
 
     @call
-    def iscsi_targets(self) -> tuple[IscsiTarget, ...]:
-        """See `Array`; an empty answer is not remembered."""
-        with self._target_lock:
-            found = self._targets.get(self._name)
-            if found is None:
-                found = targets.read(self._cli, self._ports)
-                if found:
-                    self._targets.put(self._name, found)
-            return found
+    def iscsi_targets(self, io_groups: Collection[str] = ()) -> tuple[IscsiTarget, ...]:
+        """See `Array`."""
+        return self._targets.get(io_groups)
 
     @call
     def san_identity(self) -> SanIdentity:
         """See `Array`."""
-        return identity.read(self._cli, self._ports)
+        return identity.read(self._cli, self._targets.ip_ports)
 
     @call
     def pool(self, name: str) -> Pool | None:
@@ -214,7 +204,7 @@ class As18000:
     def forget(self) -> None:
         """See `Array`."""
         self._hosts.forget()
-        self._targets.clear()
+        self._targets.forget()
 
     def close(self) -> None:
         """See `Array`."""

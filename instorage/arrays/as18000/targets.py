@@ -3,21 +3,60 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from instorage import operation
+from instorage.arrays.as18000.ip_ports import IpPorts
+from instorage.arrays.as18000.remembered import Remembered
 from instorage.arrays.model import IscsiTarget
 from instorage.operation import overlap
 from instorage.wire.fault import Fault
 from instorage.wire.values import Iqn, Portal
 
 if TYPE_CHECKING:
-    from instorage.arrays.as18000.ip_ports import IpPort, IpPorts
+    from collections.abc import Collection
+
+    from instorage.arrays.as18000.ip_ports import IpPort
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
 
 PORT = 3260
+REMEMBERED = 300.0  # seconds
+LACKING = 10.0  # seconds: not at each attach is it asked whether a group has a portal by now
 log = logging.getLogger("instorage.arrays")
+
+
+class Targets:
+    """The portals of an array, remembered for minutes; for several threads."""
+
+    def __init__(self, cli: Cli) -> None:
+        self._cli = cli
+        self._lock = threading.Lock()  # held over the queries: of 20 first attaches one asks
+        self._found: Remembered[None, tuple[IscsiTarget, ...]] = Remembered(REMEMBERED)
+        self._lacking: Remembered[str, str] = Remembered(LACKING)
+        self.ip_ports = IpPorts()
+
+    def get(self, io_groups: Collection[str]) -> tuple[IscsiTarget, ...]:
+        """See `Array.iscsi_targets`; an empty answer is not remembered."""
+        with self._lock:
+            found = self._found.get(None)
+            if found is not None and all(map(self._lacking.get, _lacking(found, io_groups))):
+                return found
+            found = read(self._cli, self.ip_ports)
+            if found:
+                self._found.put(None, found)
+                for group in _lacking(found, io_groups):
+                    self._lacking.put(group, group)
+            return found
+
+    def forget(self) -> None:
+        """Ask anew at the next call."""
+        self._found.clear()
+
+
+def _lacking(found: tuple[IscsiTarget, ...], io_groups: Collection[str]) -> set[str]:
+    return set(io_groups) - {target.io_group for target in found}
 
 
 def read(cli: Cli, ip_ports: IpPorts) -> tuple[IscsiTarget, ...]:
