@@ -133,7 +133,6 @@ def test_an_initiator_sees_what_is_mapped_to_it_and_nothing_else(san: San, lab: 
         logout(other)
 
 
-@IN_SOAK
 def test_an_initiator_that_is_no_host_may_not_log_in(san: San, node: Machine) -> None:
     login(node)
     logout(node)
@@ -189,10 +188,7 @@ def test_data_survive_unmap_restart_and_another_lun_number(san: San, node: Machi
     assert node.run("head -c 5 /dev/disk/by-path/ip-10.9.1.1:3260-*-lun-9").stdout == "kept\n"
 
 
-@IN_SOAK
-def test_a_restart_disturbs_no_session_and_removes_what_the_state_lacks(
-    san: San, lab: Lab, node: Machine
-) -> None:
+def test_a_restart_disturbs_no_session_and_removes_what_is_stray(san: San, lab: Lab, node: Machine) -> None:
     create(san, "v")
     san.command("mcsop mkvdiskhostmap -host a v")
     login(node)
@@ -211,7 +207,6 @@ def test_a_restart_disturbs_no_session_and_removes_what_the_state_lacks(
     node.run("dd if=/dev/sda of=/dev/null bs=1M count=1 iflag=direct")
 
 
-@IN_SOAK
 def test_a_resized_volume_has_its_new_size_after_a_rescan(san: San, node: Machine) -> None:
     create(san, "v")
     san.command("mcsop mkvdiskhostmap -host a v")
