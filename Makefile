@@ -93,6 +93,7 @@ mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for i
 soak: $(STAMP) ## kill everybody at every step, and what else is too long for every day; figures go to docs/soak.md
 	@tools/system-packages lab
 	@tools/system-packages kube
+	@tools/system-packages dist
 	@$(PY) -m tools.kube.build >/dev/null
 	@SOAK=1 $(MAKE) --no-print-directory -k test-measured; measured=$$?; \
 	  SOAK=1 $(MAKE) --no-print-directory -k -j3 soak-beside soak-dead soak-machines && exit $$measured
@@ -101,7 +102,7 @@ soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
 	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
-	  tests/agent/test_edited_configuration.py >build/soak-beside.log 2>&1; \
+	  tests/agent/test_edited_configuration.py tests/dist/test_again.py >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-dead: $(STAMP)

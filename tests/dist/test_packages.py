@@ -54,6 +54,10 @@ def test_each_package_has_its_part_and_nothing_of_the_other(top: Path) -> None:
     assert not [path for path in entries if "provisioner" in path]
     ours = ("/usr/lib/instorage-node/", "/usr/share/doc/instorage-node/", "/usr/share/lintian/overrides/")
     assert not [path for path in entries if not f"{path}/".startswith(ours)]
+    folders = {path for path, one in entries.items() if one.get("type") == "dir"}
+    assert {path.rpartition("/")[0] for path in entries if "instorage-node/" in path} <= folders, (
+        "none is left"
+    )
 
 
 def test_the_provisioners_package_has_nothing_of_a_node(top: Path) -> None:

@@ -11,6 +11,7 @@ from tools.lab.progress import Report, step
 
 # Hidden: a wheel with a library of its own must not be given ours, nor we its.
 CFLAGS: Final = "-O2 -fPIC -fvisibility=hidden"
+TOOLS: Final = {"CC": "cc", "AR": "ar", "RANLIB": "ranlib"}  # else configure takes those of the machine
 OUT: Final = PLACE / "out"
 # No engine, module or configuration of the host's; its certificates, where most distributions have them.
 OPENSSL: Final = (
@@ -49,8 +50,7 @@ def _build(folder: Path, arch: str, report: Report) -> None:
 
 
 def _zlib(workshop: Workshop) -> None:
-    flags = {"CC": "cc", "CFLAGS": CFLAGS, "CHOST": toolchain.triplet(workshop.arch)}
-    workshop.run("./configure", "--static", cwd="zlib", **flags)
+    workshop.run("./configure", "--static", cwd="zlib", CFLAGS=CFLAGS, **TOOLS)
     workshop.run("make", workshop.jobs, "libz.a", cwd="zlib")
     workshop.run("cp", "zlib.h", "zconf.h", f"{OUT}/include", cwd="zlib")
     workshop.run("cp", "libz.a", f"{OUT}/lib", cwd="zlib")
@@ -61,14 +61,14 @@ def _libffi(workshop: Workshop) -> None:
     # 3.4.4 does not compile with it: tramp.c calls what is not declared then.
     options += ("--disable-exec-static-tramp",)
     hosts = (f"--host={toolchain.triplet(workshop.arch)}", f"--build={toolchain.triplet(toolchain.native())}")
-    workshop.run("./configure", f"--prefix={OUT}", *hosts, *options, cwd="libffi", CC="cc", CFLAGS=CFLAGS)
+    workshop.run("./configure", f"--prefix={OUT}", *hosts, *options, cwd="libffi", CFLAGS=CFLAGS, **TOOLS)
     workshop.run("make", workshop.jobs, cwd="libffi")
     workshop.run("make", "install", cwd="libffi")
 
 
 def _openssl(workshop: Workshop) -> None:
     flags = ("-fvisibility=hidden", "-O2")
-    workshop.run("./Configure", f"linux-{workshop.arch}", *OPENSSL, *flags, cwd="openssl", CC="cc")
+    workshop.run("./Configure", f"linux-{workshop.arch}", *OPENSSL, *flags, cwd="openssl", **TOOLS)
     workshop.run("make", "-s", workshop.jobs, "build_libs", cwd="openssl")
     workshop.run("make", "-s", "install_dev", f"DESTDIR={PLACE}/openssl-installed", cwd="openssl")
     made = workshop.folder / "openssl-installed/usr/lib/instorage"
@@ -82,7 +82,7 @@ def _sqlite(workshop: Workshop) -> None:
     own = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "CC": "gcc"}
     workshop.run("./configure", "--disable-tcl", "--disable-readline", cwd="sqlite3", **own)
     workshop.run("make", "sqlite3.c", "sqlite3.h", cwd="sqlite3", **own)
-    options = ("-DSQLITE_OMIT_LOAD_EXTENSION", "-DSQLITE_THREADSAFE=1", "-DSQLITE_DQS=0")
+    options = ("-DSQLITE_OMIT_LOAD_EXTENSION", "-DSQLITE_THREADSAFE=1")
     workshop.run("cc", *CFLAGS.split(), *options, "-c", "sqlite3.c", cwd="sqlite3")
     workshop.run("ar", "rcs", f"{OUT}/lib/libsqlite3.a", "sqlite3.o", cwd="sqlite3")
     shutil.copy(workshop.folder / "sqlite3/sqlite3.h", workshop.folder / "out/include")

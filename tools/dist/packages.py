@@ -84,6 +84,7 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
         "platform": "linux",
         "version": release,
         "version_schema": "none",
+        "disable_globbing": True,
         "prerelease": f"dev{stage}" if stage else "",
         "section": "admin",
         "priority": "optional",
@@ -105,19 +106,23 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
 
 def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[dict[str, Any]]:
     """Return nfpm's entry for each file, folder and link of the package."""
-    home = f"/usr/lib/{package.name}"
-    for path in sorted(_of_the_archive(package, top)):
-        yield _entry(path, f"{home}/{path.relative_to(top)}", when)
-    documents = f"/usr/share/doc/{package.name}"
-    yield _entry(scratch / "copyright", f"{documents}/copyright", when)
-    yield _entry(scratch / "changelog.gz", f"{documents}/changelog.gz", when) | {"packager": "deb"}
-    overrides = f"/usr/share/lintian/overrides/{package.name}"
-    yield _entry(PACKAGING / "lintian-overrides", overrides, when) | {"packager": "deb"}
+    home, documents = Path("/usr/lib", package.name), Path("/usr/share/doc", package.name)
+    chosen = set(_of_the_archive(package, top))
+    folders = {parent for path in chosen for parent in path.parents if parent.is_relative_to(top)}
+    for path in sorted(chosen | folders):
+        yield _entry(path, home / path.relative_to(top), when)
+    yield _entry(scratch, documents, when)
+    yield _entry(scratch / "copyright", documents / "copyright", when)
+    overrides = Path("/usr/share/lintian/overrides", package.name)
+    for path, target in {
+        scratch / "changelog.gz": documents / "changelog.gz",
+        PACKAGING / "lintian-overrides": overrides,
+    }.items():
+        yield _entry(path, target, when) | {"packager": "deb"}
 
 
 def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     for folder in package.folders:
-        yield top / folder
         yield from (top / folder).rglob("*")
     for unit in (top / "systemd").rglob("*.*"):
         if unit.is_file() and PARTS[package.part].owns(unit):
@@ -125,7 +130,8 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION"))
 
 
-def _entry(path: Path, target: str, when: int) -> dict[str, Any]:
+def _entry(path: Path, place: Path, when: int) -> dict[str, Any]:
+    target = str(place)
     info = {"owner": "root", "group": "root", "mtime": _date(when)}
     if path.is_symlink():
         return {"src": str(path.readlink()), "dst": target, "type": "symlink", "file_info": info}
