@@ -45,5 +45,5 @@ class Workshop:
     def run(self, *argv: str, cwd: str = ".", **environment: str) -> None:
         """Run a builder in a folder of the workshop; raises LabFault with the end of its output."""
         given = [f"{name}={value}" for name, value in environment.items()]
-        inside = ("sh", "-euc", INSIDE, self.folder, cwd, "env", *given, *argv)
+        inside: list[str | Path] = ["sh", "-euc", INSIDE, self.folder, cwd, "env", *given, *argv]
         self._programs.run("unshare", "--mount", *inside)
