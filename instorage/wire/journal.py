@@ -5,13 +5,11 @@ Without libsystemd, which may be missing, and brings more of the host's (xz, zst
 
 import contextlib
 import socket
-import struct
 
 SOCKET = "/run/systemd/journal/socket"
-LONGEST = 48_000  # characters of a message: a datagram holds 200 kB
 NOW = socket.MSG_DONTWAIT
 _sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # now: later a process may be out of descriptors
-_sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 5, 0))  # s: it may take nothing
+_sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, (5).to_bytes(16, "little"))  # s, and no microsecond
 
 
 def send(message: str, flags: int = 0, /, **fields: str) -> None:
@@ -20,7 +18,7 @@ def send(message: str, flags: int = 0, /, **fields: str) -> None:
     A value may hold anything, line breaks too: each goes with its length, so that no field can be forged.
     """
     record = b""
-    for name, text in {"MESSAGE": message[:LONGEST], **fields}.items():
+    for name, text in {"MESSAGE": message[:48_000], **fields}.items():  # a datagram holds 200 kB
         value = text.encode(errors="replace")
         record += b"%b\n%b%b\n" % (name.encode(), len(value).to_bytes(8, "little"), value)
     with contextlib.suppress(OSError):

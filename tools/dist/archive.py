@@ -47,7 +47,8 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         for part in PARTS:
             _put_part(part, arch, top, report)
         for source, target in BESIDE.items():
-            shutil.copy(ROOT / source, top / target)
+            put = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+            put(ROOT / source, top / target)
         (top / "VERSION").write_text(f"{VERSION}\n")
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)

@@ -125,8 +125,9 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     for folder in package.folders:
         yield from (top / folder).rglob("*")
     for unit in (top / "systemd").rglob("*.*"):
-        if unit.is_file() and PARTS[package.part].owns(unit):
+        if unit.is_file() and PARTS[package.part].owns(unit) and top / "systemd/older" not in unit.parents:
             yield unit
+    yield from (top / "systemd/older").rglob("*")
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION"))
 
 
