@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -33,8 +33,10 @@ unit: $(STAMP) build/flexvolume-stub/instorage-flexvolume
 test: $(STAMP) ## every test: native, the stub's processors, a control plane; the lab's, and pods on real kubelets
 	@tools/system-packages lab
 	@tools/system-packages kube
+	@tools/system-packages dist
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(PY) -m tools.kube.build >/dev/null
+	@$(PY) -m tools.dist $(TREES) >/dev/null
 	@$(MAKE) --no-print-directory test-measured
 	@$(MAKE) --no-print-directory -j2 test-beside test-machines
 
@@ -45,11 +47,22 @@ test-measured: $(STAMP) ## what holds a time against a figure of the requirement
 
 test-beside: $(STAMP)
 	@mkdir -p build
-	@nice -n 15 $(MAKE) --no-print-directory test-native test-kube >build/test-beside.log 2>&1; \
+	@nice -n 15 $(MAKE) --no-print-directory test-native test-dist test-kube >build/test-beside.log 2>&1; \
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
 test-native: $(STAMP)
-	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not measured'
+	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not measured and not dist'
+
+# Our own Python is built once for each change of its sources (15 minutes for both processors), and then kept.
+TREES := --tree node --tree provisioner
+test-dist: $(STAMP) stub ## what users get: asks nothing of a host's libraries, starts anywhere, is the same twice
+	@tools/system-packages dist
+	@$(PY) -m tools.dist $(TREES) >/dev/null
+	@$(PY) -m pytest -q -m dist --durations=10 tests/dist
+
+dist: $(STAMP) ## archives, deb and rpm for x86_64 and aarch64, below dist/ (15 minutes from nothing, then 2)
+	@tools/system-packages dist
+	@$(PY) -m tools.dist
 
 test-machines: $(STAMP)
 	@$(MAKE) --no-print-directory test-lab
@@ -80,6 +93,7 @@ mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for i
 soak: $(STAMP) ## kill everybody at every step, and what else is too long for every day; figures go to docs/soak.md
 	@tools/system-packages lab
 	@tools/system-packages kube
+	@tools/system-packages dist
 	@$(PY) -m tools.kube.build >/dev/null
 	@SOAK=1 $(MAKE) --no-print-directory -k test-measured; measured=$$?; \
 	  SOAK=1 $(MAKE) --no-print-directory -k -j3 soak-beside soak-dead soak-machines && exit $$measured
@@ -88,7 +102,7 @@ soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
 	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
-	  tests/agent/test_edited_configuration.py >build/soak-beside.log 2>&1; \
+	  tests/agent/test_edited_configuration.py tests/dist/test_again.py >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-dead: $(STAMP)
@@ -153,5 +167,5 @@ lock: ## resolve the dependencies anew
 	  .venv/bin/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	    --no-emit-trusted-host --strip-extras -o $$lock pyproject.toml; done
 
-clean: ## remove what builds made here (not the lab's cache)
-	@rm -rf build .mypy_cache .ruff_cache
+clean: ## remove what builds made here (not the caches)
+	@rm -rf build dist .mypy_cache .ruff_cache

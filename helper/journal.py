@@ -1,27 +1,19 @@
 """What root code writes to the journal: a record a verb, and what was lost; no value looks like another."""
 
-import select
-import socket
+from instorage.wire import journal
 
-from systemd import journal
-
-SOCKET = "/run/systemd/journal/socket"
 _LONGEST = 4000  # characters
 
 
 def verb(name: str, request: object, outcome: str, seconds: float) -> None:
     """Write the record of a verb; `request` is the message, or what of it could not be understood."""
     op, uid, target = (str(getattr(request, one, None) or "-") for one in ("op", "uid", "target"))
-    text = f"{op} {name} {uid} {target}: {outcome} ({seconds * 1000:.0f} ms)"
-    journal.send(
-        "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST]),
-        PRIORITY="6" if outcome == "ok" else "4",
-        INSTORAGE_OP=op,
-        INSTORAGE_VERB=name,
-        INSTORAGE_VOLUME=uid,
-        INSTORAGE_CODE=outcome.partition(":")[0],
-        INSTORAGE_MS=f"{seconds * 1000:.0f}",
-    )
+    took = f"{seconds * 1000:.0f}"
+    text = f"{op} {name} {uid} {target}: {outcome} ({took} ms)"
+    said = "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST])
+    marks = {"OP": op, "VERB": name, "VOLUME": uid, "CODE": outcome.partition(":")[0], "MS": took}
+    fields = {f"INSTORAGE_{mark}": value for mark, value in marks.items()}
+    journal.send(said, PRIORITY="6" if outcome == "ok" else "4", **fields)
 
 
 def lost(uid: str, target: str = "") -> None:
@@ -32,11 +24,5 @@ def lost(uid: str, target: str = "") -> None:
 
 
 def warn(sentence: str) -> None:
-    """Write a warning unless journald takes none just now: sd_journal_send(3) would wait for it."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(SOCKET)
-        except OSError:
-            return
-        if select.select((), (probe,), (), 0)[1]:
-            journal.send(sentence, PRIORITY="4")
+    """Write a warning unless journald takes none just now: the supervisor waits for nobody."""
+    journal.send(sentence, journal.NOW, PRIORITY="4")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
+FIRST_DESCRIPTOR = 3
 STUCK_SECONDS = 3600.0  # every step has a shorter deadline: what is older hangs
 _LOG = logging.getLogger("nodeagent")
 
@@ -66,10 +67,14 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
 
 
 def inherited() -> list[socket.socket]:
-    """Return the listening sockets that systemd passed."""
-    from systemd import daemon
-
-    return [socket.socket(fileno=descriptor) for descriptor in daemon.listen_fds()]
+    """Return the listening sockets that systemd passed (sd_listen_fds(3)); no program inherits them."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    last = FIRST_DESCRIPTOR + int(os.environ.get("LISTEN_FDS", "0"))
+    listeners = [socket.socket(fileno=descriptor) for descriptor in range(FIRST_DESCRIPTOR, last)]
+    for listener in listeners:
+        listener.set_inheritable(False)
+    return listeners
 
 
 class Agent:

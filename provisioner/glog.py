@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage import operation
+from instorage.wire import journal
 
 if TYPE_CHECKING:
     from provisioner.flags import Flags
@@ -130,17 +131,14 @@ class Journal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record; a journal that is away is no reason to fail."""
-        from systemd import journal
-
         op = operation.current.get()
-        with contextlib.suppress(OSError):
-            journal.send(
-                record.__dict__.get("line", record.getMessage()),
-                PRIORITY=str(_PRIORITY.get(record.levelno, 6)),
-                SYSLOG_IDENTIFIER=PROGRAM,
-                LOGGER=record.name,
-                **({"INSTORAGE_OP": op} if op else {}),
-            )
+        journal.send(
+            record.__dict__.get("line", record.getMessage()),
+            PRIORITY=str(_PRIORITY.get(record.levelno, 6)),
+            SYSLOG_IDENTIFIER=PROGRAM,
+            LOGGER=record.name,
+            **({"INSTORAGE_OP": op} if op else {}),
+        )
 
 
 def _single(text: str) -> str:

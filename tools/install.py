@@ -1,9 +1,10 @@
 """The files of a part as they lie on a host, as a tar: `python -m tools.install DESTINATION|- [--part PART]`.
 
-The node's part and the provisioner's share no file, so that a host may have either or both. Third-party
-packages live in a virtual environment of the part; our packages lie beside them, compiled once
-here (a guest under emulation compiles twelve times slower). The programs are scripts of ours with a
-shebang, not `python -m`, so that SELinux can label them (security.md, systemd).
+The node's part and the provisioner's share no file, so that a host may have either or both. Of each, one
+version lies in one directory: its Python with the third-party packages (tools.dist puts our own there, in the
+lab and from a checkout it is a virtual environment), our packages, compiled here (a guest under emulation is
+twelve times slower), and its programs. A link, replaced by rename, says which version is in use. The
+programs are scripts with a shebang, not `python -m`, so that SELinux can label them (security.md, systemd).
 """
 
 from __future__ import annotations
@@ -20,16 +21,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage.version import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = "usr/lib/instorage"
 LIBEXEC = "usr/libexec/instorage"
 PLUGIN = "usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 PROVISIONER = "opt/inspur-instorage-provisioner"
 STUB = ROOT / "build/flexvolume-stub/instorage-flexvolume"
 SITE = "lib/python3.11/site-packages"
-SCRIPT = """#!/{prefix}/bin/python3 -I
+# The version's own path, not the link's: a program that runs goes on with its modules when the link changes.
+SCRIPT = f"""#!/{LIBRARY}/{VERSION}/bin/python3 -I
+import sys
+from {{module}} import main
+
+sys.exit(main())
+"""
+# The same from whatever directory it lies in: a shell reads the first lines, Python takes them for a text.
+MOVABLE_SCRIPT = """#!/bin/sh
+'''exec' "$(readlink -f "$(dirname "$(readlink -f "$0")")/python")/bin/python3" -I "$(readlink -f "$0")" "$@"
+' '''
 import sys
 from {module} import main
 
@@ -39,12 +53,17 @@ sys.exit(main())
 
 @dataclass(frozen=True)
 class Part:
-    """What is installed by itself: `prefix` is its virtual environment, `programs` maps paths to modules."""
+    """What is installed by itself: `prefix` is this version's directory, `programs` maps paths to modules.
+
+    `links` maps paths to their targets, in the order in which they are put, when everything else is there.
+    """
 
     prefix: str
     directories: tuple[str, ...]
     programs: Mapping[str, str]
     packages: tuple[str, ...]
+    links: Mapping[str, str]
+    script: str = SCRIPT
     stub: bool = False
 
     def owns(self, unit: Path) -> bool:
@@ -52,55 +71,85 @@ class Part:
         return (unit.stem == "instorage-provisioner") is (self is THE_PROVISIONER)
 
 
+_PROGRAMS = {
+    "instorage-nodeagent": "nodeagent.__main__",
+    "instorage-helper": "helper.__main__",
+    "instorage-helper-thaw": "helper.thaw",
+    "instorage-helper-shutdown": "helper.shutdown",
+    "instorage-helper-defaults": "nodeagent.administration.helper_defaults",
+    "instorage-ext": "nodeagent.administration.ext",
+}
+_CTL = "instoragectl"
 NODE = Part(
-    prefix="usr/lib/instorage",
+    prefix=f"{LIBRARY}/{VERSION}",
     directories=(PLUGIN, f"{PLUGIN}/config", f"{PLUGIN}/log", "etc/instorage", LIBEXEC),
     programs={
-        f"{LIBEXEC}/instorage-nodeagent": "nodeagent.__main__",
-        f"{LIBEXEC}/instorage-helper": "helper.__main__",
-        f"{LIBEXEC}/instorage-helper-thaw": "helper.thaw",
-        f"{LIBEXEC}/instorage-helper-shutdown": "helper.shutdown",
-        f"{LIBEXEC}/instorage-helper-defaults": "nodeagent.administration.helper_defaults",
-        f"{LIBEXEC}/instorage-ext": "nodeagent.administration.ext",
-        "usr/sbin/instoragectl": "nodeagent.administration.ctl",
+        f"{LIBRARY}/{VERSION}/libexec/{name}": module
+        for name, module in {**_PROGRAMS, _CTL: "nodeagent.administration.ctl"}.items()
     },
     packages=("instorage", "helper", "nodeagent"),
+    links={
+        f"{LIBRARY}/current": VERSION,
+        **{f"{LIBEXEC}/{name}": f"../../lib/instorage/current/libexec/{name}" for name in _PROGRAMS},
+        f"usr/sbin/{_CTL}": f"../lib/instorage/current/libexec/{_CTL}",
+    },
     stub=True,
 )
 THE_PROVISIONER = Part(
-    prefix=f"{PROVISIONER}/python",
-    directories=(PROVISIONER, f"{PROVISIONER}/config"),
+    prefix=f"{PROVISIONER}/python-{VERSION}",
+    directories=(PROVISIONER, f"{PROVISIONER}/config", f"{PROVISIONER}/log"),
     programs={
         f"{PROVISIONER}/instorage-provisioner": "provisioner.__main__",
-        f"{PROVISIONER}/instoragectl": "provisioner.ctl",
+        f"{PROVISIONER}/{_CTL}": "provisioner.ctl",
     },
     packages=("instorage", "provisioner"),
+    links={f"{PROVISIONER}/python": f"python-{VERSION}"},
+    script=MOVABLE_SCRIPT,
 )
 PARTS = {"node": NODE, "provisioner": THE_PROVISIONER}
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file, or a directory when `content` is None; `path` without a leading slash."""
+    """A file, a link when `link` is its target, or else a directory; `path` without a leading slash."""
 
     path: str
     mode: int
     content: bytes | None = None
+    link: str = ""
 
 
 def items(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> Iterator[Item]:
-    """Every file and directory of a part, parents first; `replaced` are sources of a tests' build."""
+    """Everything of a part, parents first, links last; `replaced` are sources of a tests' build."""
+    for item in files(part, replaced or {}):
+        yield item
+        if item.content is not None and item.path.endswith(".py"):
+            compiled = importlib.util.cache_from_source(item.path)
+            yield Item(compiled, 0o644, _compiled(item.content, f"/{item.path}"))
+    for path, target in part.links.items():
+        yield Item(path, 0o777, link=target)
+
+
+def files(part: Part, replaced: Mapping[str, bytes], stub: Path | None = None) -> Iterator[Item]:
+    """Directories and files of a part, nothing compiled; `stub` is another processor's."""
     for directory in part.directories:
         yield Item(directory, 0o755)
     if part.stub:
-        yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, STUB.read_bytes())
-    for path, module in part.programs.items():
-        yield Item(path, 0o755, SCRIPT.format(prefix=part.prefix, module=module).encode())
+        yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, (stub or STUB).read_bytes())
     for unit in sorted((ROOT / "systemd").rglob("*.*")):
         if unit.is_file() and part.owns(unit):
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())
     for package in part.packages:
-        yield from _package(package, f"{part.prefix}/{SITE}", replaced or {})
+        yield from _sources(package, f"{part.prefix}/{SITE}", replaced)
+    for path, module in part.programs.items():
+        yield Item(path, 0o755, part.script.format(module=module).encode())
+
+
+def _sources(package: str, site: str, replaced: Mapping[str, bytes]) -> Iterator[Item]:
+    for source in sorted((ROOT / package).rglob("*")):
+        if source.is_file() and "__pycache__" not in source.parts:
+            name = str(source.relative_to(ROOT))
+            yield Item(f"{site}/{name}", 0o644, replaced[name] if name in replaced else source.read_bytes())
 
 
 def _unit_path(unit: Path) -> str:
@@ -108,16 +157,6 @@ def _unit_path(unit: Path) -> str:
     relative = unit.relative_to(ROOT / "systemd")
     directory = relative.parts[0] if len(relative.parts) > 1 else "systemd/system"
     return f"usr/lib/{directory}/{relative.name}"
-
-
-def _package(package: str, site: str, replaced: Mapping[str, bytes]) -> Iterator[Item]:
-    for source in sorted((ROOT / package).rglob("*")):
-        path = f"{site}/{source.relative_to(ROOT)}"
-        if source.is_file() and "__pycache__" not in source.parts:
-            content = replaced.get(str(source.relative_to(ROOT)), source.read_bytes())
-            yield Item(path, 0o644, content)
-            if source.suffix == ".py":
-                yield Item(importlib.util.cache_from_source(path), 0o644, _compiled(content, f"/{path}"))
 
 
 def _compiled(content: bytes, shown: str) -> bytes:
@@ -138,7 +177,7 @@ def as_tar(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> by
             entry = tarfile.TarInfo(item.path)
             entry.mode = item.mode
             if item.content is None:
-                entry.type = tarfile.DIRTYPE
+                entry.type, entry.linkname = tarfile.SYMTYPE if item.link else tarfile.DIRTYPE, item.link
                 tar.addfile(entry)
             else:
                 entry.size = len(item.content)
@@ -147,26 +186,36 @@ def as_tar(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> by
 
 
 def put(root: Path, tree: Iterable[Item]) -> None:
-    """Put a tree below `root`, each file in the place of the one that is there, running or not.
+    """Put a tree below `root`, each file and link in the place of the one that is there, running or not.
 
     A directory that is there keeps its owner and mode: `log/` may be the agent's. A file is never written in
     place: kubelet may be executing the stub (ETXTBSY), and half a program must not be executed.
     """
     for item in tree:
         path = root / item.path
-        if item.content is None:
+        if item.content is None and not item.link:
             if not path.is_dir():
                 path.mkdir(parents=True)
                 path.chmod(item.mode)
             continue
+        if path.is_dir() and not path.is_symlink():
+            raise SystemExit(f"{path} is a directory of an earlier installation: remove it, and try again.")
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.new")  # kubelet does not look at names with a dot
-        with open(beside, "wb") as file:
-            os.fchmod(file.fileno(), item.mode)
-            file.write(item.content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(beside, item)
         beside.replace(path)
+
+
+def _write(path: Path, item: Item) -> None:
+    if item.content is None:
+        path.unlink(missing_ok=True)
+        path.symlink_to(item.link)
+        return
+    with open(path, "wb") as file:
+        os.fchmod(file.fileno(), item.mode)
+        file.write(item.content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 from instorage import operation
+from instorage.wire import journal
 from instorage.wire.fault import Code
 
 if TYPE_CHECKING:
@@ -90,19 +91,16 @@ class Journal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record; a journal that is away is no reason to fail."""
-        from systemd import journal
-
         fields = {
             f"INSTORAGE_{name.upper()}": value for name, value in marks(record, _MARKS + _TIMING).items()
         }
-        with contextlib.suppress(OSError):
-            journal.send(
-                record.msg,
-                PRIORITY=str(_PRIORITY.get(record.levelno, 6)),
-                SYSLOG_IDENTIFIER=IDENTIFIER,
-                LOGGER=record.name,
-                **fields,
-            )
+        journal.send(
+            record.msg,
+            PRIORITY=str(_PRIORITY.get(record.levelno, 6)),
+            SYSLOG_IDENTIFIER=IDENTIFIER,
+            LOGGER=record.name,
+            **fields,
+        )
 
 
 class Line(logging.Formatter):

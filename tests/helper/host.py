@@ -118,7 +118,7 @@ class Host(Sysfs):
 
         monkeypatch.setattr(os, "fsync", logged)
 
-    def _said(self, text: str, **fields: str) -> None:
+    def _said(self, text: str, *_flags: int, **fields: str) -> None:
         self.note(f"journal {fields.get('PRIORITY')} {text}")
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.lab.reachability import pings, wait_until
 from tests.soak import IN_SOAK
 from tools.lab import CommandFailed, Lab, LabFault, Machine
+from tools.lab.image import ENVIRONMENT
 from tools.lab.topology import NODES, PORTALS
 
 if TYPE_CHECKING:
@@ -71,11 +72,9 @@ def test_files_and_folders_are_put_in_and_read_back(node: Machine, tmp_path: Pat
 
 
 def test_the_products_python_has_its_libraries(node: Machine) -> None:
-    libraries = ["cryptography", "filelock", "paramiko", "pyroute2", "sdnotify", "systemd.journal", "yaml"]
-    found = node.run(
-        f"/usr/lib/instorage/bin/python3 -c 'import {', '.join(libraries)}, sys; print(sys.prefix)'"
-    )
-    assert found.stdout == "/usr/lib/instorage\n"
+    libraries = ["cryptography", "filelock", "paramiko", "pyroute2", "sdnotify", "yaml"]
+    found = node.run(f"{ENVIRONMENT}/bin/python3 -c 'import {', '.join(libraries)}, sys; print(sys.prefix)'")
+    assert found.stdout == f"{ENVIRONMENT}\n"
 
 
 def test_multipath_is_debians_own(node: Machine) -> None:

@@ -7,15 +7,14 @@ wants it; and one generated file is not in Debian's tarball, so it is made with 
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tools import debian
 from tools.lab import cache
 from tools.lab.fault import LabFault
 from tools.lab.progress import Programs, Report, step
 
-RELEASE: Final = "bookworm"
 VERSION: Final = "1.20.2"
 TREE: Final = "src/k8s.io/kubernetes"
 # kube-controller-manager waits that long before it detaches from a node that does not unmount, and the time
@@ -47,7 +46,7 @@ def go_environment(gopath: Path) -> dict[str, str]:
 
 def tree(report: Report) -> Path:
     """Return the GOPATH that holds the patched tree at `TREE`."""
-    hashed = cache.key(Path(__file__), VERSION)
+    hashed = cache.key(Path(__file__), debian.RELEASE, VERSION)
     return cache.layer("source", hashed, lambda folder: _prepare(folder, report), report, below=root())
 
 
@@ -61,36 +60,16 @@ def _prepare(folder: Path, report: Report) -> None:
 
 
 def _unpack(folder: Path, programs: Programs) -> None:
-    sources = folder / "sources.list"
-    sources.write_text("".join(f"{line}\n" for line in _mirrors(programs)))
-    lists = folder / "lists"
-    (lists / "partial").mkdir(parents=True)
-    apt = (
-        "apt-get", "-q", "-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null",
-        "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User=root", "-o", "pkgCacheFile=",
-    )  # fmt: skip
-    programs.run(*apt, "update")
-    programs.run(*apt, "source", "--download-only", "kubernetes", cwd=folder)
+    debian.download(["kubernetes"], folder, programs)
     (description,) = folder.glob("kubernetes_*.dsc")
     if f"really{VERSION}" not in description.name and f"_{VERSION}" not in description.name:
         raise LabFault(
             "kube-version", f"Debian's source package is {description.name}, not {VERSION}: change VERSION."
         )
     (folder / TREE).parent.mkdir(parents=True)
-    programs.run("dpkg-source", "-x", "--no-check", description, folder / TREE)
+    debian.unpack(description, folder / TREE, programs)
     for left in folder.glob("kubernetes_*"):
         left.unlink()
-
-
-def _mirrors(programs: Programs) -> Iterator[str]:
-    """Return deb-src lines for the mirrors that apt on this machine uses."""
-    wanted = "$(ARCHITECTURE) deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)"
-    known = programs.output(["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"])
-    lines = {line.split(" ", 1)[1] for line in known.splitlines() if " deb-src " in line}
-    mirrors = sorted(line for line in lines if line.split()[2].startswith(RELEASE))
-    if not mirrors:
-        raise LabFault("kube-no-mirror", f"apt on this machine knows no mirror of Debian {RELEASE}.")
-    yield from mirrors
 
 
 def _patch(file: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from tools.install import NODE
 from tools.lab import cache, packages
 from tools.lab.initrd import write_initrd
 from tools.lab.kernel import write_uncompressed
@@ -11,7 +12,7 @@ from tools.lab.progress import Programs, Report, step
 
 GUEST: Final = Path(__file__).with_name("guest")
 SIZE: Final = "4G"  # sparse
-ENVIRONMENT: Final = "/usr/lib/instorage"
+ENVIRONMENT: Final = f"/{NODE.prefix}"
 # Modules that no machine of the lab has a device for: half of the kernel package.
 UNUSED_MODULES: Final = (
     "sound", "arch/x86/kvm", *(f"drivers/{name}" for name in (
@@ -53,7 +54,7 @@ def image(report: Report) -> Path:
     archive, wheels = packages.root_archive(report), packages.wheels(report)
     here = Path(__file__)
     sources = (here, here.with_name("initrd.py"), here.with_name("kernel.py"), GUEST)
-    hashed = cache.key(archive.name, wheels.name, *sources)
+    hashed = cache.key(archive.name, wheels.name, ENVIRONMENT, *sources)
     return cache.layer("image", hashed, lambda folder: _Build(folder, report).make(archive, wheels), report)
 
 

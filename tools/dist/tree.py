@@ -1,0 +1,79 @@
+"""A part's own Python: interpreter, library and third-party packages, trimmed and compiled."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from tools.dist import interpreter, sources, toolchain
+from tools.dist.wheels import unpack, wheels
+from tools.install import PARTS, SITE
+from tools.lab import cache
+from tools.lab.fault import LabFault
+from tools.lab.progress import Report, step
+
+# Below lib/python3.11: what no daemon needs, or cannot have because a module for it is not in the program.
+UNUSED_LIBRARY: Final = (
+    "test", "idlelib", "tkinter", "turtle.py", "turtledemo", "ensurepip", "venv", "lib2to3", "distutils",
+    "pydoc_data", "curses", "dbm", "msilib", "wsgiref", "xmlrpc", "xml", "antigravity.py", "this.py",
+    "crypt.py", "lzma.py", "bz2.py", "__phello__", "_bootsubprocess.py", "_pydecimal.py", "*/test", "*/tests",
+)  # fmt: skip
+# Of third-party packages: what makes bindings, a runner of commands, a second client that nothing here uses.
+UNUSED_PACKAGES: Final = (
+    "cffi", "cffi-*", "pycparser", "pycparser-*", "invoke", "invoke-*", "kubernetes/aio",
+)  # fmt: skip
+COMPILE_LIMIT: Final = 600  # seconds
+
+
+def runtime(part: str, arch: str, report: Report) -> Path:
+    """Return a folder with `bin/python3`, `lib/`, `licences/`, which runs from wherever it is put; cached."""
+    python, packages = interpreter.interpreter(arch, report), wheels(part, arch, report)
+    own = interpreter.interpreter(toolchain.native(), report)
+    prefix = PARTS[part].prefix
+    hashed = cache.key(Path(__file__), python.name, packages.name, prefix)
+
+    def make(folder: Path) -> None:
+        with step(report, f"tree of the {part} for {arch}"):
+            _assemble(folder, python, packages)
+            compile_all(folder, own, f"/{prefix}", "lib")
+
+    return cache.layer(f"tree-{part}-{arch}", hashed, make, report, below=sources.root())
+
+
+def compile_all(folder: Path, own: Path, shown: str, *below: str) -> None:
+    """Compile what lies in the folders `below` one of a tree, in a process of its own; LabFault if it cannot.
+
+    What comes out depends on what else the process has loaded, so nothing else is. The files hold no time and
+    an unchecked hash; they say that they lie below `shown`. `own` is a Python of this machine.
+    """
+    options = ("-q", "--invalidation-mode=unchecked-hash", "-s", str(folder), "-p", shown)
+    places = [str(folder / one) for one in below]
+    argv = [f"{own}/bin/{interpreter.NAME}", "-S", "-m", "compileall", *options, *places]
+    environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C"}
+    done = subprocess.run(argv, env=environment, capture_output=True, timeout=COMPILE_LIMIT, check=False)
+    if done.returncode:
+        said = (done.stdout + done.stderr).decode(errors="replace")[-2000:]
+        raise LabFault("dist-not-compiled", f"compileall ended with {done.returncode}: {said}")
+
+
+def _assemble(folder: Path, python: Path, packages: Path) -> None:
+    for name in ("bin", "lib", "licences"):
+        shutil.copytree(python / name, folder / name)
+    (folder / "bin/python3").symlink_to(interpreter.NAME)
+    library, site = folder / "lib" / interpreter.NAME, folder / SITE
+    _remove(library, UNUSED_LIBRARY)
+    site.mkdir(exist_ok=True)
+    for wheel in sorted(packages.glob("*.whl")):
+        unpack(wheel, site)
+    _remove(site, UNUSED_PACKAGES)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+
+
+def _remove(folder: Path, patterns: tuple[str, ...]) -> None:
+    for path in [path for pattern in patterns for path in folder.glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
