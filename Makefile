@@ -88,7 +88,7 @@ soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
 	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
-	  tests/agent/test_edited_configuration.py >build/soak-beside.log 2>&1; \
+	  tests/agent/test_edited_configuration.py tests/packaging/test_killed_installer.py >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-dead: $(STAMP)
@@ -98,7 +98,7 @@ soak-dead: $(STAMP)
 
 soak-machines: $(STAMP)
 	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \
-	    tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py; \
+	    tests/lab/node/test_installer.py tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.

@@ -24,7 +24,7 @@ FOLDER = ROOT / "tests/mutants"
 RULES = (*range(1, 21), 22, 23, 24)
 """The rules that must be kept; 21 is tested with the arrays."""
 COPIED = (
-    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd",
+    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging",
     "pyproject.toml",
 )  # fmt: skip
 LIMIT = 240  # seconds for the tests of one mutant
