@@ -215,7 +215,7 @@ place_of() { # KEY [BEFORE]: what an earlier run wrote; what counted before one 
         return 0
     fi
     if [ -e "$file" ]; then
-        sed -n "s/^$1=//p" "$file" | tail -n 1
+        sed -n "s/^$1=//p" "$file" | tail -n 1 | tr -d "\"'"
     fi
 }
 
@@ -367,7 +367,7 @@ version_of() { # PACKAGE, by its own word; nothing when it is not there
         # «2.0-873» is 2.0.873, and Red Hat's 6.2.0.873 too
         open-iscsi) iscsiadm --version 2>&1 | tr - . | digits 'iscsiadm version ' | sed 's/^6\.2\./2./' ;;
         multipath-tools) multipath -h 2>&1 | digits 'multipath-tools v' ;;
-        e2fsprogs) mke2fs -V 2>&1 | digits 'mke2fs ' ;;
+        e2fsprogs) mkfs.ext4 -V 2>&1 | digits 'mke2fs ' ;;
         systemd) systemctl --version 2>&1 | digits 'systemd ' ;;
         kernel) uname -r | digits '' ;;
     esac
@@ -401,7 +401,7 @@ look_at_host() { # TREE: what each part needs of the host; TREE has the interpre
 
 look_at_space() { # TREE DIRECTORY: the version of before stays until the new one works
     local wanted free directory="$2"
-    while [ ! -d "$ROOT$directory" ]; do
+    while [ ! -d "$ROOT$directory/" ]; do
         directory=${directory%/*}
     done
     wanted=$(du -skL "$1" | cut -f1)
@@ -429,16 +429,26 @@ look_at_kubelet() { # it must look where this puts the stub, and its directories
         plugins=$(sed -n 's/^volumePluginDir: *//p' "$config" | tr -d "\"'")
     fi
     if [ -n "$plugins" ] && [ -z "$ASKED_PLUGINS" ] && ! same_place "${plugins%/}/$DRIVER" "$PLUGIN"; then
-        refuse "kubelet on this host looks for plugins in $plugins, and this one would go to ${PLUGIN%/*}:" \
+        unless_said INSTORAGE_PLUGIN "kubelet on this host looks for plugins in $plugins, this goes to ${PLUGIN%/*}:" \
             "give --plugin-dir ${plugins%/} (or, if you know better, --plugin-dir ${PLUGIN%/*})."
     fi
     root=$(kubelet_says root-dir)
     if [ -n "$root" ] && [ -z "$ASKED_ROOTS" ]; then
         case ,$ROOTS, in
             *,"${root%/}",*) ;;
-            *) refuse "kubelet on this host has its directories in $root, not in $ROOTS:" \
+            *) unless_said INSTORAGE_KUBELET_ROOTS "kubelet on this host has its directories in $root, not in $ROOTS:" \
                 "give --kubelet-root ${root%/}." ;;
         esac
+    fi
+}
+
+unless_said() { # KEY SENTENCE: it is in the way, but for who has said before where it is to go
+    if [ -n "$(place_of "$1")" ]; then
+        shift
+        complain "$*"
+    else
+        shift
+        refuse "$*"
     fi
 }
 
@@ -517,17 +527,18 @@ look_at_tools() { # of the SAN
 # ---- what both parts put ----
 
 create_user() { # NAME PART
+    local said='systemd-sysusers is not here'
     write "/usr/lib/sysusers.d/instorage-$2.conf" 0644 <"$HERE/systemd/sysusers.d/instorage-$2.conf"
     if [ "$(id -u)" != 0 ] || [ -n "$(number_of passwd "$1")" ]; then
         return 0
     fi
     if command -v systemd-sysusers >/dev/null; then
-        systemd-sysusers ${ROOT:+--root="$ROOT"} "instorage-$2.conf" || :
+        said=$(systemd-sysusers ${ROOT:+--root="$ROOT"} "instorage-$2.conf" 2>&1) || :
     fi
     if [ -n "$(number_of passwd "$1")" ]; then
         return 0
     fi
-    live || die 1 "the user $1 cannot be made in $ROOT: run this where systemd-sysusers is, or make it there first."
+    live || die 1 "the user $1 cannot be made in $ROOT ($said): make it there, then run this again."
     [ -n "$(number_of group "$1")" ] || groupadd --system "$1"
     useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
 }
@@ -630,6 +641,8 @@ install_node() {
     labelled "$LIBRARY" "$LIBEXEC" "$PLUGIN" /usr/sbin/instoragectl /etc/instorage
     ! first_node || fresh=yes
     start_node "$fresh"
+    UNDO='' # it works: what is taken away from now on does not come back, and what follows can be done by the next run
+    leave_plugin
     finish
     sweep_node
     say "InStorage $VERSION is installed on this node: plugin $PLUGIN, kubelet's directories $ROOTS."
@@ -682,15 +695,15 @@ restart_node() { # in one go: the agent answers the calls that it has and ends, 
 }
 
 node_trouble() { # TREE: why the agent that runs from there does not answer; nothing when it does. No TREE: any agent
-    local stub="$PLUGIN/instorage-flexvolume" until said state='' process socket
+    local stub="$PLUGIN/instorage-flexvolume" deadline said state='' process socket
     said=$("$stub" init 2>&1) || :
     case $said in
         *'"status":"Success"'*) ;;
         *) say "$stub init says: $said" && return 0 ;;
     esac
-    until=$(($(seconds) + ANSWER_SECONDS))
+    deadline=$(($(seconds) + ANSWER_SECONDS))
     while state=$(systemctl is-active instorage-nodeagent.service || :) && [ "$state" != active ]; do
-        case $state:$(($(seconds) >= until)) in
+        case $state:$(($(seconds) >= deadline)) in
             failed:* | inactive:* | *:1)
                 say "instorage-nodeagent.service is $state: journalctl -u instorage-nodeagent says why." && return 0 ;;
         esac
@@ -716,7 +729,7 @@ node_trouble() { # TREE: why the agent that runs from there does not answer; not
     fi
 }
 
-sweep_node() { # versions of before, a checkout's environment, the stub of another place: once nothing runs from them
+sweep_node() { # versions of before and a checkout's environment, once nothing runs from them
     local tree
     for tree in "$ROOT$LIBRARY"/*; do
         case ${tree##*/} in
@@ -733,6 +746,9 @@ sweep_node() { # versions of before, a checkout's environment, the stub of anoth
             rm -f "$tree"
         fi
     done
+}
+
+leave_plugin() { # kubelet must not find two of them
     if [ "$PLUGIN" != "$OLD_PLUGIN" ] && ! same_place "$ROOT$PLUGIN" "$ROOT$OLD_PLUGIN"; then
         rm -f "$ROOT$OLD_PLUGIN/instorage-flexvolume"
         [ ! -d "$ROOT$OLD_PLUGIN/config" ] || say "The configuration is a copy of that in $OLD_PLUGIN."
@@ -765,13 +781,19 @@ install_provisioner() {
     labelled "$FOLDER" /etc/instorage
     ! first_provisioner || fresh=yes
     start_provisioner "$fresh"
+    UNDO=''
+    if [ "$FOLDER" != "$OLD_FOLDER" ] && [ -d "$ROOT$OLD_FOLDER" ]; then
+        remove_programs "$OLD_FOLDER"
+        say "The configuration is a copy of that in $OLD_FOLDER."
+    fi
     finish
     sweep_provisioner
     say "InStorage $VERSION is installed as provisioner in $FOLDER."
 }
 
 first_provisioner() { # none of ours was here before, nor in another folder
-    [ -e "$BEFORE/absent$FOLDER/instorage-provisioner" ] && [ ! -e "$ROOT$OLD_FOLDER/instorage-provisioner" ]
+    [ -e "$BEFORE/absent$FOLDER/instorage-provisioner" ] &&
+        { [ "$OLD_FOLDER" = "$FOLDER" ] || [ ! -e "$ROOT$OLD_FOLDER/instorage-provisioner" ]; }
 }
 
 provisioner_drop_in() { # the unit's own command line, with the folder of this host in it
@@ -809,9 +831,9 @@ Then: systemctl enable --now instorage-provisioner.
 }
 
 provisioner_trouble() { # TREE: why the provisioner that runs from there does not work; nothing when it does
-    local until state process=0
-    until=$(($(seconds) + PROVISIONER_SECONDS + 90)) # of which 90 for the one of before to end what it has begun
-    while [ "$(seconds)" -lt "$until" ]; do
+    local deadline state='' process=0
+    deadline=$(($(seconds) + PROVISIONER_SECONDS + 90)) # of which 90 for the one of before to end what it has begun
+    while [ "$(seconds)" -lt "$deadline" ]; do
         state=$(systemctl is-active instorage-provisioner.service || :)
         process=$(systemctl show -p MainPID instorage-provisioner.service | sed 's/^MainPID=//')
         case $state:$(readlink "/proc/$process/exe" 2>/dev/null || :) in
@@ -833,10 +855,6 @@ sweep_provisioner() {
             rm -rf "$tree"
         fi
     done
-    if [ "$FOLDER" != "$OLD_FOLDER" ] && [ -d "$ROOT$OLD_FOLDER" ]; then
-        remove_programs "$OLD_FOLDER"
-        say "The configuration is a copy of that in $OLD_FOLDER."
-    fi
 }
 
 # ---- going back ----
@@ -904,9 +922,10 @@ revive_provisioner() {
 put_back() { # each file by a rename, as it came
     local file place
     if [ -d "$BEFORE/files" ]; then
-        find "$BEFORE/files" ! -type d >"$BEFORE/list" || return 1
+        find "$BEFORE/files" ! -type d ! -name '*.new' >"$BEFORE/list" || return 1
         while read -r file; do
             place=$ROOT${file#"$BEFORE/files"}
+            mkdir -p "${place%/*}" || return 1
             cp -pP "$file" "${place%/*}/.${place##*/}.new" || return 1
             mv -fT "${place%/*}/.${place##*/}.new" "$place" || return 1
         done <"$BEFORE/list"
@@ -995,13 +1014,14 @@ remove_user() { # NAME
         for file in passwd group shadow gshadow; do
             [ ! -e "$ROOT/etc/$file" ] || sed -i "/^$1:/d" "$ROOT/etc/$file"
         done
-    elif [ -n "$(number_of passwd "$1")" ]; then
-        userdel "$1" || complain "the user $1 could not be removed: userdel $1."
+        return 0
     fi
+    [ -z "$(number_of passwd "$1")" ] || userdel "$1" || complain "the user $1 could not be removed: userdel $1."
+    [ -z "$(number_of group "$1")" ] || groupdel "$1" || complain "the group $1 could not be removed: groupdel $1."
 }
 
 empty_or_said() { # DIRECTORY: goes if nothing is in it
-    find "$ROOT$1" -type d -empty -delete 2>/dev/null || :
+    find "$ROOT$1" -depth -type d -exec rmdir {} \; 2>/dev/null || :
     [ ! -d "$ROOT$1" ] || LEFT="$LEFT $1"
 }
 
@@ -1067,7 +1087,7 @@ read_arguments() {
             --check | --uninstall) ACTION=${1#--} ;;
             --purge) PURGE=yes ;;
             --plugin-dir | --kubelet-root | --prefix | --root)
-                [ $# -gt 1 ] && [ -n "$2" ] || wrong "$1 needs a directory"
+                case ${2:--} in -*) wrong "$1 needs a directory" ;; esac
                 take "$1" "$2"
                 shift
                 ;;
@@ -1112,6 +1132,9 @@ main() {
     HERE=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
     whole
     VERSION=$(head -n 1 "$HERE/VERSION")
+    case $VERSION in
+        '' | *[!A-Za-z0-9.+~_-]*) die 1 "$HERE/VERSION has no version in it: unpack the archive again." ;;
+    esac
     read_arguments "$@"
     find_places
     if [ "$ACTION" != uninstall ]; then

@@ -26,7 +26,10 @@ TEMPLATE = "storage: []  # of an archive\n"
 
 AGENT = """\
 echo $$ >/run/agent.pid
-[ ! -e "/run/broken-$version" ] || exit 1
+if [ -e "/run/broken-$version" ]; then
+    : >/run/agent.broken
+    exit 1
+fi
 : >/run/agent.ready
 read -r word </run/rest
 """

@@ -36,10 +36,11 @@ exec chroot . /usr/bin/dash -c ': >/run/begun; while :; do sleep 1; done'  # and
 TOOLS = {
     "iscsiadm": "iscsiadm version $(cat /run/versions/iscsi)",
     "multipath": "multipath-tools v$(cat /run/versions/multipath) (12/19, 2022)",
-    "mke2fs": "mke2fs $(cat /run/versions/e2fsprogs) (5-Feb-2023)",
+    "mkfs.ext4": "mke2fs $(cat /run/versions/e2fsprogs) (5-Feb-2023)",
 }
 VERSIONS = {"systemd": "252", "iscsi": "2.1.8", "multipath": "0.9.4", "e2fsprogs": "1.47.0"}
 RUNNING = ("iscsid.socket", "multipathd.service")
+UNITS = "usr/lib/systemd/system"
 QUESTIONS = ("is-", "show", "--version")
 
 
@@ -48,7 +49,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in ("dev", "proc", "tmp", "run/systemd/system", "run/instorage", "etc", "usr/sbin"):
+        for name in ("dev", "proc", "tmp", "run/systemd/system", "run/instorage", "etc", "usr/sbin", UNITS):
             (root / name).mkdir(parents=True)
         for name in ("bin", "sbin", "lib", "lib64"):
             (root / name).symlink_to(f"usr/{name}")
@@ -94,7 +95,7 @@ class Host:
         return self._run(*SHELLS[shell], f"/archives/{archive.name}/install.sh", *arguments)
 
     def _run(self, *argv: str) -> Done:
-        inside = ["nsenter", f"--target={self._first}", "--mount", "--pid", "--root", "--wd=/"]
+        inside = ["nsenter", f"--target={self._first}", "--mount", "--pid", "--root", "--wdns=/"]
         return subprocess.run(
             [*inside, *argv], capture_output=True, text=True, timeout=50, check=False,
             stdin=subprocess.DEVNULL, env={"PATH": "/usr/local/bin:/usr/sbin:/mnt/sbin:/usr/bin:/sbin:/bin"},

@@ -50,7 +50,7 @@ start() {
     case $1 in
         instorage-node.target)
             for unit in instorage-nodeagent.socket instorage-nodeagent-plugin.socket instorage-nodeagent.service; do
-                start "$unit"
+                [ -e "/run/units/$unit" ] || start "$unit"
             done
             ;;
         instorage-nodeagent.service) start_agent ;;

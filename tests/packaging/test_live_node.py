@@ -50,7 +50,7 @@ def test_the_first_one_runs_at_once_and_at_every_boot(host: Host, old: Path, she
     plugin = f"/{PLUGIN}"
     assert host.sh(f"stat -c '%U:%G %a' {plugin}/config/instorage.yaml") == "root:instorage-agent 640"
     assert host.sh(f"stat -c %U {plugin}/log") == "instorage-agent"
-    assert host.sh("find /usr/lib/instorage /usr/libexec /usr/lib/systemd ! -user root") == ""
+    assert host.sh("find /usr/lib /usr/libexec -xdev ! -user root") == f"{plugin}/log"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
