@@ -97,7 +97,7 @@ def check_configuration(arguments: Sequence[str]) -> None:
         print(f"warning: {warning}")
     arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
     other = "" if unit.reads(path) else f" The node agent does not read it, but {unit.configuration}."
-    print(f"The configuration {path} is correct.{other} Arrays: {arrays}.")
+    print(f"The configuration {path} is correct. Arrays: {arrays}.{other}")
 
 
 def encrypt_password(arguments: Sequence[str]) -> None:

@@ -129,7 +129,8 @@ def test_a_plugin_folder_that_the_agent_does_not_use_is_named_with_the_one_that_
     draft.chmod(0o640)
     assert node.check(text, str(draft)) == ""
     other = "/opt/plugins/inspur~instorage-flexvolume/config/instorage.yaml"
-    assert f"{draft} is correct. The node agent does not read it, but {other}. Arrays: s1" in node.said
+    assert f"{draft} is correct. Arrays: s1" in node.said
+    assert f"The node agent does not read it, but {other}.\n" in node.said
 
 
 def test_the_file_of_this_hosts_places_is_the_agents(node: Node) -> None:
