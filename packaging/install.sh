@@ -4,13 +4,13 @@
 #
 #   ./install.sh --node                 what a node needs, or a host on which kube-controller-manager runs
 #   ./install.sh --provisioner          the provisioner, on a host from which the API server is reached
-#   ./install.sh --check [--node] [--provisioner]     only says what is in the way
+#   ./install.sh --check [--node] [--provisioner]     only says what is in the way (without a part: of a node)
 #   ./install.sh --uninstall [--purge] [--node] [--provisioner]    removes (without a part: both); configuration and
 #                                       keys stay, with --purge nothing does
 #   --plugin-dir DIR      kubelet's --volume-plugin-dir, where it is another than Kubernetes' default
 #   --kubelet-root DIR    kubelet's --root-dir, where it is not /var/lib/kubelet; several separated by commas
 #   --prefix DIR          where the provisioner's folder goes (/opt)
-#   --root DIR            everything below DIR, nothing is started: for who builds images
+#   --root DIR            everything below DIR, nothing is started or looked for: for who builds images («/»: in one)
 #
 # What was said once holds for later runs too: it is written to /etc/instorage/places. The same command upgrades, and
 # puts an older version back; it can be broken off at any moment, and given again.
@@ -82,7 +82,7 @@ at_least() { # FOUND WANTED, as dotted numbers
     [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
-live() { [ -z "$ROOT" ]; }
+live() { [ -n "$LIVE" ]; } # a host that runs, no image
 
 number_of() { # passwd|group NAME: its number, nothing when there is none
     if live; then
@@ -411,14 +411,19 @@ look_at_space() { # TREE DIRECTORY: the version of before stays until the new on
     [ -w "$ROOT$directory/" ] || refuse "${directory:-/} cannot be written: mount it read-write for the installation."
 }
 
-kubelet_says() { # FLAG: what the kubelet that runs on this host was started with; nothing when none does
+kubelet() { # the arguments of the kubelet that runs on this host, one a line; nothing when none does
     local process name
     for process in /proc/[0-9]*; do
         { read -r name <"$process/comm"; } 2>/dev/null || continue
-        [ "$name" = kubelet ] || continue
-        tr '\0' '\n' <"$process/cmdline" 2>/dev/null | sed -n "s/^--\{0,1\}$1=//p;/^--\{0,1\}$1\$/{n;p;}" | tail -n 1
-        return 0
+        if [ "$name" = kubelet ]; then
+            tr '\0' '\n' <"$process/cmdline" 2>/dev/null
+            return 0
+        fi
     done
+}
+
+kubelet_says() { # FLAG: what kubelet was started with
+    kubelet | sed -n "s/^--\{0,1\}$1=//p;/^--\{0,1\}$1\$/{n;p;}" | tail -n 1
 }
 
 look_at_kubelet() { # it must look where this puts the stub, and its directories must be known to the helper
@@ -495,6 +500,10 @@ whole() { # FILE...: of the archive
 }
 
 look() { # everything that is in the way of the parts that are wanted
+    whole
+    case $VERSION in
+        '' | *[!A-Za-z0-9.+~_-]*) die 1 "$HERE/VERSION has no version in it: unpack the archive again." ;;
+    esac
     case $PARTS in
         *node*)
             whole node/bin/python3 node/RECORDS "$DRIVER/instorage-flexvolume" systemd/instorage-node.target
@@ -557,6 +566,9 @@ put_units() { # PART
     done
     if [ -e "$HERE/systemd/tmpfiles.d/instorage-$1.conf" ]; then
         write "/usr/lib/tmpfiles.d/instorage-$1.conf" 0644 <"$HERE/systemd/tmpfiles.d/instorage-$1.conf"
+    fi
+    if live && [ -e "$HERE/systemd/older/put.sh" ]; then # what the systemd of this host needs besides
+        sh "$HERE/systemd/older/put.sh" "$UNITS"
     fi
 }
 
@@ -990,7 +1002,8 @@ remove_units() { # PART
     for directory in $UNIT_DIRECTORIES; do
         for unit in "$ROOT$directory"/instorage-*; do
             if [ -f "$unit" ] && belongs "${unit##*/}" "$1"; then
-                rm -f "$unit"
+                rm -f "$unit" "$unit".d/older-*.conf
+                rmdir "$unit.d" 2>/dev/null || :
             fi
         done
     done
@@ -1041,11 +1054,22 @@ remove_node() {
     if [ -n "$PURGE" ]; then
         rm -rf "$ROOT$PLUGIN" "$ROOT$STATE" "$ROOT$HELPER_STATE"
         remove_user instorage-agent
+        remove_plugins
     fi
     empty_or_said "$PLUGIN"
     empty_or_said "$STATE"
     empty_or_said "$HELPER_STATE"
     say 'The node part is removed. Sessions to the arrays and host objects on them stay: iscsiadm -m session, lshost.'
+}
+
+remove_plugins() { # kubelet's default directory, if nobody else is in it; a kubelet that runs watches it, and keeps it
+    local directory=/usr/libexec/kubernetes/kubelet-plugins/volume/exec
+    if live && [ -n "$(kubelet)" ]; then
+        return 0
+    fi
+    while [ "$directory" != /usr/libexec ] && rmdir "$ROOT$directory" 2>/dev/null; do
+        directory=${directory%/*}
+    done
 }
 
 remove_programs() { # FOLDER
@@ -1102,6 +1126,8 @@ read_arguments() {
         wrong '--purge belongs to --uninstall'
     elif [ "$ACTION" = uninstall ]; then
         PARTS=${PARTS:-' node provisioner'}
+    elif [ "$ACTION" = check ]; then
+        PARTS=${PARTS:-' node'}
     elif [ -z "$PARTS" ]; then
         wrong 'say what is wanted here: --node, --provisioner or both'
     fi
@@ -1114,7 +1140,7 @@ take() { # OPTION DIRECTORY
         --prefix) ASKED_PREFIX=$2 ;;
         --root)
             ROOT=$(cd "$2" && pwd) || wrong "--root $2 is no directory"
-            ROOT=${ROOT%/}
+            ROOT=${ROOT%/} LIVE=''
             ;;
     esac
 }
@@ -1128,13 +1154,9 @@ one_at_a_time() { # the lock goes with the process, however that ends
 main() {
     local part
     PARTS='' ACTION=install PURGE='' ROOT='' ASKED_PLUGINS='' ASKED_ROOTS='' ASKED_PREFIX='' # what was asked for
-    UNDO='' NEXT='' LEFT=''
+    LIVE=yes UNDO='' NEXT='' LEFT=''
     HERE=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-    whole
-    VERSION=$(head -n 1 "$HERE/VERSION")
-    case $VERSION in
-        '' | *[!A-Za-z0-9.+~_-]*) die 1 "$HERE/VERSION has no version in it: unpack the archive again." ;;
-    esac
+    VERSION=$(head -n 1 "$HERE/VERSION" 2>/dev/null) || VERSION=''
     read_arguments "$@"
     find_places
     if [ "$ACTION" != uninstall ]; then

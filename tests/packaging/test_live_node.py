@@ -131,6 +131,15 @@ def test_the_drop_in_of_a_checkout_says_where_the_plugin_is(host: Host, old: Pat
     assert (host.root / "srv/plugins" / DRIVER / "instorage-flexvolume").exists()
 
 
+def test_in_an_image_nothing_is_started_or_asked_for(host: Host, old: Path) -> None:
+    host.sh("rm -r /run/systemd /usr/local/bin")
+    done = host.install(old, "--node", "--root", "/")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.sh("readlink -f /usr/sbin/instoragectl") == "/usr/lib/instorage/3.0.0/libexec/instoragectl"
+    assert host.sh("ls /etc/systemd/system/multi-user.target.wants") == "instorage-node.target"
+    assert host.sh(f"stat -c %G /{PLUGIN}/config/instorage.yaml") == "instorage-agent"
+
+
 def test_two_installers_do_not_meet(host: Host, old: Path) -> None:
     host.sh("exec 9</etc; flock 9; { read x </run/rest; } >/dev/null 2>&1 &")
     done = host.install(old, "--node")
@@ -150,4 +159,5 @@ def test_mounted_volumes_are_not_left_without_their_agent(running: Host, old: Pa
     assert (done.returncode, done.stderr) == (0, "")
     assert running.version == ""
     assert running.sh("find / -xdev -name '*instorage*' ! -path '/archives/*'") == ""
+    assert not (running.root / "usr/libexec/kubernetes").exists()
     assert running.sh("grep -c instorage /etc/passwd /etc/group || :") == "/etc/passwd:0\n/etc/group:0"

@@ -157,6 +157,7 @@ def test_half_an_archive_is_refused(root: Path, tmp_path: Path, missing: str) ->
     ("arguments", "said"),
     [
         ((), "say what is wanted here: --node, --provisioner or both"),
+        (("--purge", "--check"), "--purge belongs to --uninstall"),
         (("--nodes",), "--nodes is not known"),
         (("--node", "--purge"), "--purge belongs to --uninstall"),
         (("--node", "--prefix"), "--prefix needs a directory"),

@@ -91,6 +91,7 @@ def test_purge_leaves_no_file_and_no_user(root: Path, old: Path, shell: str) -> 
     assert "Kept" not in said
     assert (files(root), (root / "etc/passwd").read_text()) == before
     assert not list(root.rglob("*instorage*"))
+    assert not (root / "usr/libexec").exists() or not list((root / "usr/libexec").iterdir())
 
 
 def test_one_part_goes_and_the_other_stays(root: Path, old: Path) -> None:
@@ -105,6 +106,16 @@ def test_one_part_goes_and_the_other_stays(root: Path, old: Path) -> None:
 def test_the_installed_copy_removes_without_the_archive(node: Path) -> None:
     uninstall(node / "usr/lib/instorage/current", node, "--purge")
     assert not (node / "usr/lib/instorage").exists()
+
+
+def test_a_package_manager_that_has_taken_the_archive_away_can_still_purge(
+    root: Path, old: Path, tmp_path: Path
+) -> None:
+    """dpkg runs its own copy of install.sh when the package's files are gone."""
+    assert run(old, "--node", "--root", str(root)).returncode == 0
+    (tmp_path / "install.sh").write_bytes((old / "install.sh").read_bytes())
+    uninstall(tmp_path, root, "--purge")
+    assert not list(root.rglob("*instorage*"))
 
 
 def test_what_was_never_installed_is_removed_all_the_same(root: Path, old: Path) -> None:
