@@ -11,6 +11,11 @@ for word; do
         *) if [ -z "$verb" ]; then verb=$word; else units="$units $word"; fi ;;
     esac
 done
+if [ -e "/run/kill.$verb" ]; then # the installer, at this of its steps
+    rm "/run/kill.$verb"
+    kill -9 $PPID
+    exit 1
+fi
 
 agent() { readlink "/proc/$(cat /run/agent.pid 2>/dev/null)/exe" >/dev/null 2>&1; }
 
