@@ -24,20 +24,21 @@ PROGRAMS = tuple(Path(path).name for path in NODE.programs)
 SHELLS = {"dash": ("/usr/bin/dash",), "busybox": ("/usr/bin/busybox", "sh")}
 TEMPLATE = "storage: []  # of an archive\n"
 
-AGENT = """\
-echo $$ >/run/agent.pid
+SERVICE = """\
+echo $$ >"$1"
 if [ -e "/run/broken-$version" ]; then
-    : >/run/agent.broken
+    : >"$1.broken"
     exit 1
 fi
-: >/run/agent.ready
+: >"$1.ready"
 read -r word </run/rest
 """
 STUB = """\
 case $1 in
     init) echo '{"status":"Success"}' ;;
     *)
-        if [ -S "$INSTORAGE_AGENT_SOCKET" ] && kill -0 "$(cat /run/agent.pid)" 2>/dev/null; then
+        agent=$(cat /run/process/instorage-nodeagent.service)
+        if [ -S "$INSTORAGE_AGENT_SOCKET" ] && [ -d "/proc/$agent" ]; then
             echo '{"status":"Not supported"}'
         else
             echo '{"status":"Failure","message":"no agent"}'
@@ -59,9 +60,12 @@ def archive(directory: Path, version: str, *, build: str = "1", records: int = 1
     put(top, text, 0o644)
     script = f"#!/usr/lib/instorage/current/bin/python3 -I\nversion={version}\n"
     programs = {f"node/libexec/{name}": script for name in PROGRAMS}
-    programs["node/libexec/instorage-nodeagent"] += AGENT
+    programs["node/libexec/instorage-nodeagent"] += SERVICE
+    beside = '$(readlink -f "${0%/*}/python")/bin/python3'
+    started = f'#!/bin/sh\n# {version}\nexec "{beside}" -c \'version={version}\n{SERVICE}\' "$0" "$@"\n'
     programs |= {
-        f"{FOLDER}/{name}": f"#!/bin/sh\n# {version}\n" for name in ("instorage-provisioner", "instoragectl")
+        f"{FOLDER}/instorage-provisioner": started,
+        f"{FOLDER}/instoragectl": f"#!/bin/sh\n# {version}\n",
     }
     programs[f"{DRIVER}/instorage-flexvolume"] = f"#!/bin/sh\n# {version}\n{STUB}"
     put(top, programs, 0o755)

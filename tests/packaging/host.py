@@ -49,7 +49,17 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in ("dev", "proc", "tmp", "run/systemd/system", "run/instorage", "etc", "usr/sbin", UNITS):
+        for name in (
+            "dev",
+            "proc",
+            "tmp",
+            "run/systemd/system",
+            "run/process",
+            "run/instorage",
+            "etc",
+            "usr/sbin",
+            UNITS,
+        ):
             (root / name).mkdir(parents=True)
         for name in ("bin", "sbin", "lib", "lib64"):
             (root / name).symlink_to(f"usr/{name}")
@@ -109,8 +119,11 @@ class Host:
         log.write_text("")
         return [line for line in lines if not line.removeprefix("--quiet ").startswith(QUESTIONS)]
 
+    def program(self, unit: str) -> str:
+        """The interpreter of a service; empty when it does not run."""
+        return self.sh(f"readlink /proc/$(cat /run/process/{unit}.service)/exe || :")
+
     @property
     def version(self) -> str:
         """The version whose agent runs; empty when none does."""
-        program = self.sh("readlink /proc/$(cat /run/agent.pid)/exe || :")
-        return program.removeprefix("/usr/lib/instorage/").partition("/")[0]
+        return self.program("instorage-nodeagent").removeprefix("/usr/lib/instorage/").partition("/")[0]

@@ -1,13 +1,12 @@
 #!/bin/sh
-# A systemd for tests/packaging/host.py: keeps units' states below /run/units, starts and ends the agent of an archive,
+# A systemd for tests/packaging/host.py: keeps units' states below /run/units, starts and ends agent and provisioner,
 # makes the sockets that units and drop-ins name, and writes down how it was called.
 echo "$*" >>/run/systemctl.log
 verb='' units=''
 for word; do
     case $word in
         --version) verb=version ;;
-        -p) ;;
-        --*) ;;
+        -*) ;;
         *) if [ -z "$verb" ]; then verb=$word; else units="$units $word"; fi ;;
     esac
 done
@@ -17,35 +16,43 @@ if [ -e "/run/kill.$verb" ]; then # the installer, at this of its steps
     exit 1
 fi
 
-agent() { readlink "/proc/$(cat /run/agent.pid 2>/dev/null)/exe" >/dev/null 2>&1; }
-
-end_agent() {
-    ! agent || kill "$(cat /run/agent.pid)"
-    while agent; do sleep 0.02; done
-    rm -f /run/agent.pid
+settings() { # UNIT KEY: the values that unit and drop-in say, one a line
+    cat "/usr/lib/systemd/system/$1" "/etc/systemd/system/$1.d/places.conf" 2>/dev/null |
+        sed -n "s/^$2=\([^ ]\)/\1/p"
 }
 
-start_agent() {
-    ! agent || return 0
-    rm -f /run/agent.ready /run/agent.broken
-    setsid /usr/libexec/instorage/instorage-nodeagent </dev/null >/dev/null 2>&1 9<&- &
-    while [ ! -e /run/agent.ready ]; do
-        [ ! -e /run/agent.broken ] || return 1
+process() { cat "/run/process/$1" 2>/dev/null || echo 0; }
+
+lives() { readlink "/proc/$(process "$1")/exe" >/dev/null 2>&1; }
+
+start_service() {
+    ! lives "$1" || return 0
+    rm -f "/run/process/$1".*
+    program=$(settings "$1" ExecStart | tail -n 1)
+    program=${program%% *}
+    setsid "$program" "/run/process/$1" </dev/null >/dev/null 2>&1 9<&- &
+    while [ ! -e "/run/process/$1.ready" ]; do
+        [ ! -e "/run/process/$1.broken" ] || return 1
         sleep 0.02
     done
 }
 
+stop_service() {
+    ! lives "$1" || kill "$(process "$1")"
+    while lives "$1"; do sleep 0.02; done
+    rm -f "/run/process/$1"
+}
+
 listen() { # SOCKET: where unit and drop-ins say
-    path=$(cat "/usr/lib/systemd/system/$1" "/etc/systemd/system/$1.d/places.conf" 2>/dev/null |
-        sed -n 's/^ListenStream=\(.\)/\1/p' | tail -n 1)
     python3 -c 'import os, socket, sys
-if not os.path.exists(sys.argv[1]): socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$path"
+if not os.path.exists(sys.argv[1]): socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$(settings "$1" ListenStream | tail -n 1)"
 }
 
 state() {
     case $1 in
-        instorage-nodeagent.service)
-            if agent; then echo active; elif [ -e /run/agent.broken ]; then echo failed; else echo inactive; fi ;;
+        instorage-helper.service) echo inactive ;; # it leaves when it is idle
+        instorage-*.service)
+            if lives "$1"; then echo active; elif [ -e "/run/process/$1.broken" ]; then echo failed; else echo inactive; fi ;;
         *) if [ -e "/run/units/$1" ]; then echo active; else echo inactive; fi ;;
     esac
 }
@@ -55,17 +62,17 @@ start() {
     case $1 in
         instorage-node.target)
             for unit in instorage-nodeagent.socket instorage-nodeagent-plugin.socket instorage-nodeagent.service; do
-                [ -e "/run/units/$unit" ] || start "$unit"
+                [ -e "/run/units/$unit" ] || start "$unit" || return 1
             done
             ;;
-        instorage-nodeagent.service) start_agent ;;
+        instorage-nodeagent.service | instorage-provisioner.service) start_service "$1" ;;
         *.socket) listen "$1" ;;
     esac
 }
 
 stop() {
     rm -f "/run/units/$1"
-    [ "$1" != instorage-nodeagent.service ] || end_agent
+    case $1 in instorage-nodeagent.service | instorage-provisioner.service) stop_service "$1" ;; esac
 }
 
 case $verb in
@@ -81,7 +88,7 @@ case $verb in
     is-failed) exit 1 ;;
     show)
         case $units in
-            *MainPID*) echo "MainPID=$(cat /run/agent.pid 2>/dev/null || echo 0)" ;;
+            *MainPID*) echo "MainPID=$(process "${units##* }")" ;;
             *UnitPath*) echo 'UnitPath=/etc/systemd/system /usr/lib/systemd/system' ;;
             *Environment*) cat /run/environment 2>/dev/null ;;
         esac
