@@ -700,10 +700,14 @@ start_node() { # FRESH: the first one is enabled; one that an administrator has 
     [ -z "$trouble" ] || die 4 "$trouble"
 }
 
-restart_node() { # in one go: the agent answers the calls that it has and ends, then the helper, then both come anew
-    local moved=''
-    [ -S "$PLUGIN/.agent.sock" ] || moved=instorage-nodeagent-plugin.socket # else sockets stay, with the calls in them
-    systemctl restart instorage-nodeagent.service instorage-helper.service $moved || :
+restart_node() { # the agent answers the calls that it has, and ends; those that come wait in the sockets, which stay
+    systemctl stop instorage-nodeagent.service 2>/dev/null || :
+    # Who waits has started the next agent already; it answers nobody before it has settled with the next helper.
+    systemctl stop instorage-helper.service 2>/dev/null || :
+    systemctl start instorage-nodeagent.service || :
+    if [ ! -S "$PLUGIN/.agent.sock" ]; then # the plugin directory is another than before
+        systemctl restart instorage-nodeagent.service instorage-nodeagent-plugin.socket || :
+    fi
 }
 
 node_trouble() { # TREE: why the agent that runs from there does not answer; nothing when it does. No TREE: any agent

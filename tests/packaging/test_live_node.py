@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.root
-RESTART = "restart instorage-nodeagent.service instorage-helper.service"
+AGENT = "instorage-nodeagent.service"
+RESTART = [f"stop {AGENT}", "stop instorage-helper.service", f"start {AGENT}"]
 OWN = ("etc", "usr/lib/instorage", "usr/lib/systemd", "usr/libexec", "usr/sbin", "opt", "var")
 
 
@@ -58,7 +59,7 @@ def test_an_upgrade_restarts_services_and_never_a_socket(running: Host, new: Pat
     done = running.install(new, "--node", shell=shell)
     assert (done.returncode, done.stderr) == (0, "")
     assert running.version == "3.1.0"
-    assert running.calls == ["daemon-reload", "start instorage-node.target", RESTART]
+    assert running.calls == ["daemon-reload", "start instorage-node.target", *RESTART]
     assert running.install(new, "--node", shell=shell).returncode == 0
     assert running.calls == [], "nothing changed: nothing is restarted"
 
@@ -87,7 +88,7 @@ def test_a_first_version_that_does_not_run_is_finished_by_the_next_run(host: Hos
     assert host.version == "3.0.0"
 
 
-@pytest.mark.parametrize("step", ["daemon-reload", "start", "restart"])
+@pytest.mark.parametrize("step", ["daemon-reload", "start", "stop"])
 def test_services_that_were_switched_but_not_restarted_are_restarted_by_the_next_run(
     running: Host, new: Path, step: str
 ) -> None:
@@ -97,7 +98,7 @@ def test_services_that_were_switched_but_not_restarted_are_restarted_by_the_next
     assert running.version == "3.0.0"
     assert running.install(new, "--node").returncode == 0
     assert running.version == "3.1.0"
-    assert RESTART in running.calls
+    assert running.calls[-3:] == RESTART
 
 
 def test_what_an_administrator_has_stopped_stays_stopped(running: Host, new: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_program_that_still_runs_keeps_its_version_until_it_has_ended(running:
 def test_a_plugin_directory_that_moves_gets_its_socket(running: Host, old: Path) -> None:
     done = running.install(old, "--node", "--plugin-dir", "/srv/plugins")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{RESTART} instorage-nodeagent-plugin.socket" in running.calls
+    assert running.calls[-1] == f"restart {AGENT} instorage-nodeagent-plugin.socket"
     assert (running.root / "srv/plugins" / DRIVER / ".agent.sock").is_socket()
     assert f"INSTORAGE_PLUGIN=/srv/plugins/{DRIVER}" in running.sh("cat /etc/instorage/places")
 
