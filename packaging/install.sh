@@ -51,7 +51,7 @@ SAID=''
 say() { printf '%s\n' "$*"; }
 complain() {
     SAID=yes
-    printf 'install.sh: %s\n' "$*" >&2
+    printf 'install.sh: %s\n' "$*" | tr -cd '\11\12\40-\176' >&2 # names of files may be anybody's
 }
 die() { # STATUS SENTENCE
     local status="$1"

@@ -44,6 +44,17 @@ def test_it_is_refused_while_a_volume_is_attached_and_names_it(node: Path, old: 
         assert snapshot(node) == before
 
 
+def test_a_record_of_a_broken_into_agent_does_nothing_to_the_terminal(node: Path, old: Path) -> None:
+    record = node / "var/lib/instorage/volumes/\033[2Jx"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"schema": 9, "name": "\033]0;title\007"}')
+    for arguments in (("--uninstall",), ("--node",)):
+        done = run(old, *arguments, "--root", str(node))
+        assert done.returncode == 1
+        assert "[2Jx" in done.stderr
+        assert done.stderr.replace("\n", "").isprintable()
+
+
 def test_a_broken_off_expansion_outlives_it_and_is_not_purged(node: Path, old: Path) -> None:
     record = node / "var/lib/instorage-helper/aa/6005076400c8000000000000000000a1"
     record.parent.mkdir(parents=True)
