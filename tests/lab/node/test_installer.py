@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import platform
 import shutil
 import subprocess
+import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.version import VERSION
 from tests.soak import WHOLE
 from tools.install import PLUGIN, ROOT
 from tools.lab.kubelet import END, START, Kubelet
@@ -36,9 +39,10 @@ IN_FORCE = (
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive as `make dist` packs it, unpacked."""
-    subprocess.run(["make", "-s", "dist"], cwd=ROOT, check=True, timeout=1200)
-    (packed,) = (ROOT / "dist").glob("instorage-k8s_*_x86_64.tar.gz")
+    """The archive for this processor, as `make dist` packs it, unpacked."""
+    argv = [sys.executable, "-m", "tools.dist", "--arch", platform.machine(), "--into", "build/dist"]
+    subprocess.run(argv, cwd=ROOT, check=True, timeout=1200)
+    packed = ROOT / f"build/dist/instorage-k8s_{VERSION}_{platform.machine()}.tar.gz"
     directory = tmp_path_factory.mktemp("archive")
     with tarfile.open(packed) as tar:
         tar.extractall(directory, filter="tar")
