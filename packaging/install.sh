@@ -710,6 +710,10 @@ restart_node() { # the agent answers the calls that it has, and ends; those that
     fi
 }
 
+property() { # NAME UNIT: as systemd says it
+    systemctl show -p "$1" "$2" | sed "s/^$1=//"
+}
+
 node_trouble() { # TREE: why the agent that runs from there does not answer; nothing when it does. No TREE: any agent
     local stub="$PLUGIN/instorage-flexvolume" deadline said state='' process socket
     said=$("$stub" init 2>&1) || :
@@ -718,14 +722,16 @@ node_trouble() { # TREE: why the agent that runs from there does not answer; not
         *) say "$stub init says: $said" && return 0 ;;
     esac
     deadline=$(($(seconds) + ANSWER_SECONDS))
-    while state=$(systemctl is-active instorage-nodeagent.service || :) && [ "$state" != active ]; do
+    while state=$(property SubState instorage-nodeagent.service) && [ "$state" != running ]; do
         case $state:$(($(seconds) >= deadline)) in
-            failed:* | inactive:* | *:1)
-                say "instorage-nodeagent.service is $state: journalctl -u instorage-nodeagent says why." && return 0 ;;
+            failed:* | dead:* | auto-restart*:* | *:1) # it has ended, for good or to be tried again and again
+                say "instorage-nodeagent.service is '$state': journalctl -u instorage-nodeagent says why."
+                return 0
+                ;;
         esac
         sleep 0.2
     done
-    process=$(systemctl show -p MainPID instorage-nodeagent.service | sed 's/^MainPID=//')
+    process=$(property MainPID instorage-nodeagent.service)
     case $(readlink "/proc/$process/exe" || :) in
         "$1"/*) ;;
         *)
@@ -850,17 +856,17 @@ provisioner_trouble() { # TREE: why the provisioner that runs from there does no
     local deadline state='' process=0
     deadline=$(($(seconds) + PROVISIONER_SECONDS + 90)) # of which 90 for the one of before to end what it has begun
     while [ "$(seconds)" -lt "$deadline" ]; do
-        state=$(systemctl is-active instorage-provisioner.service || :)
-        process=$(systemctl show -p MainPID instorage-provisioner.service | sed 's/^MainPID=//')
+        state=$(property SubState instorage-provisioner.service)
+        process=$(property MainPID instorage-provisioner.service)
         case $state:$(readlink "/proc/$process/exe" 2>/dev/null || :) in
-            active:"$1"/*) return 0 ;;
-            failed:*) break ;;
+            running:"$1"/*) return 0 ;;
+            failed:* | auto-restart*:*) break ;;
         esac
         sleep 0.2
     done
     case $state:$(readlink "/proc/$process/exe" 2>/dev/null || :) in
-        activating:"$1"/*) complain 'the provisioner waits for the API server: journalctl -u instorage-provisioner.' ;;
-        *) say "instorage-provisioner.service is $state: journalctl -u instorage-provisioner says why." ;;
+        start:"$1"/*) complain 'the provisioner waits for the API server: journalctl -u instorage-provisioner.' ;;
+        *) say "instorage-provisioner.service is '$state': journalctl -u instorage-provisioner says why." ;;
     esac
 }
 

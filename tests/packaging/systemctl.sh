@@ -88,6 +88,13 @@ case $verb in
     is-failed) exit 1 ;;
     show)
         case $units in
+            *SubState*)
+                case $(state "${units##* }") in
+                    active) echo SubState=running ;;
+                    failed) echo SubState=auto-restart ;; # as Restart=on-failure has it
+                    *) echo SubState=dead ;;
+                esac
+                ;;
             *MainPID*) echo "MainPID=$(process "${units##* }")" ;;
             *UnitPath*) echo 'UnitPath=/etc/systemd/system /usr/lib/systemd/system' ;;
             *Environment*) cat /run/environment 2>/dev/null ;;

@@ -69,7 +69,10 @@ def test_a_version_that_does_not_run_here_is_taken_back(running: Host, new: Path
     running.sh(": >/run/broken-3.1.0")
     done = running.install(new, "--node")
     assert done.returncode == 3
-    assert "instorage-nodeagent.service is failed: journalctl -u instorage-nodeagent says why" in done.stderr
+    assert (
+        "instorage-nodeagent.service is 'auto-restart': journalctl -u instorage-nodeagent says why"
+        in done.stderr
+    )
     assert "the one of before is in force again" in done.stderr
     assert running.version == "3.0.0"
     assert differences(before, files(running)) == []

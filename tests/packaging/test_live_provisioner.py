@@ -50,7 +50,7 @@ def test_a_version_that_does_not_run_here_is_taken_back(running: Host, new: Path
     running.sh(": >/run/broken-3.1.0")
     done = running.install(new, "--provisioner")
     assert done.returncode == 3
-    assert f"{UNIT}.service is failed: journalctl -u {UNIT} says why" in done.stderr
+    assert f"{UNIT}.service is 'auto-restart': journalctl -u {UNIT} says why" in done.stderr
     assert running.program(UNIT) == f"/opt/{FOLDER}/python-3.0.0/bin/python3"
     after = [snapshot(running.root / place) for place in places]
     assert [differences(one, other) for one, other in zip(before, after, strict=True)] == [[], [], []]
