@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.pool import ArrayPool, array_client
 from instorage.tenancy.adopted import AdoptedFile
+from instorage.wire.fault import Fault
 from nodeagent.host.paths import Paths
 from nodeagent.host.portals import Portals
 from nodeagent.operation.attached import Attachments
@@ -161,7 +162,12 @@ def main() -> int:
     if not listeners:
         print("instorage-nodeagent: no socket was passed: start instorage-node.target", file=sys.stderr)
         return 1
-    agent = Agent(build(Paths.from_environment(), log.apply), listeners)
+    try:
+        paths = Paths.from_environment()
+    except Fault as fault:
+        print(f"instorage-nodeagent: {fault.sentence}", file=sys.stderr)
+        return 1
+    agent = Agent(build(paths, log.apply), listeners)
     signal.set_wakeup_fd(agent.server.wake_descriptor)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())

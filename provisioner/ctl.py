@@ -34,9 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         "vendor's, hand-made ones). Put them into config/adopted beside instorage.yaml on every node.",
     )
     adopt.add_argument(
-        "--kubeconfig", type=Path, help=f"default: {places.KUBECONFIG}, without it the pod's account"
+        "--kubeconfig", type=Path, help=f"default: {places.kubeconfig()}, without it the pod's account"
     )
-    adopt.add_argument("--config", type=Path, default=places.CONFIGURATION, help="instorage.yaml")
+    adopt.add_argument("--config", type=Path, default=places.configuration(), help="instorage.yaml")
     adopt.add_argument("--key", type=Path, default=places.key_file(), help="the private key that signs")
     adopt.add_argument("--driver", default="inspur/instorage-flexvolume", help="the driver's name in a PV")
     adopt.add_argument("--insecure", action="store_true", help="do not check the API server's certificate")
@@ -86,14 +86,14 @@ def _print(volumes: Iterable[Object], arrays: Arrays, key: SigningKey) -> int:
 def _kubeconfig(named: Path | None) -> Path | None:
     if named is not None:
         return named
-    return places.KUBECONFIG if places.KUBECONFIG.exists() else None
+    usual = places.kubeconfig()
+    return usual if usual.exists() else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    given = _parser().parse_args(argv)
     try:
-        return adopt(given)
+        return adopt(_parser().parse_args(argv))
     except Fault as fault:
         print(f"instoragectl: {fault.sentence}", file=sys.stderr)
         return 1

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-DIRECTORY = Path("/opt/inspur-instorage-provisioner")
-CONFIGURATION = DIRECTORY / "config" / "instorage.yaml"
-KUBECONFIG = DIRECTORY / "config" / "kubeconfig"
+from instorage import places
+
 STATE = Path("/var/lib/instorage-provisioner")
 USER = "instorage-provisioner"
+
+
+def directory() -> Path:
+    """Return the provisioner's directory: the running program's, if a configuration lies there too."""
+    beside = Path(sys.argv[0]).absolute().parent
+    return beside if (beside / "config").is_dir() else places.provisioner()
+
+
+def configuration() -> Path:
+    """Return the configuration of the arrays."""
+    return directory() / "config" / "instorage.yaml"
+
+
+def kubeconfig() -> Path:
+    """Return the access to Kubernetes as an administrator puts it."""
+    return directory() / "config" / "kubeconfig"
 
 
 def state() -> Path:

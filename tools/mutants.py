@@ -21,10 +21,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests/mutants"
-RULES = (*range(1, 21), 22, 23, 24)
+RULES = (*range(1, 21), *range(22, 26))
 """The rules that must be kept; 21 is tested with the arrays."""
 COPIED = (
-    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd",
+    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging",
     "pyproject.toml",
 )  # fmt: skip
 LIMIT = 240  # seconds for the tests of one mutant

@@ -10,8 +10,9 @@ import os
 import stat
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from instorage import places
 from instorage.configuration import document, shadow
 from instorage.configuration.document import Mapping, Problem, Sequence
 from instorage.configuration.host_section import (
@@ -25,8 +26,8 @@ from instorage.configuration.host_section import (
 from instorage.configuration.section import Section, bad, plugin_directory
 from instorage.configuration.storage_section import StorageSettings, read_storage
 
-PLUGIN_DIRECTORY = Path("/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume")
-DEFAULT_PATH = PLUGIN_DIRECTORY / "config" / "instorage.yaml"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "Configuration",
@@ -55,7 +56,7 @@ class LogSettings:
     """Section `log`: files beside the journal, which is always written."""
 
     enabled: bool = False
-    directory: Path = PLUGIN_DIRECTORY / "log"
+    directory: Path = places.PLUGIN / "log"
     level: Level = Level.INFO
     rotate_at: int = 0  # bytes; 0: never
 

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage import places
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from nodeagent.administration import arrays, barrier, pin, release
@@ -23,8 +24,6 @@ from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-PROVISIONERS = Path("/opt/inspur-instorage-provisioner/instoragectl")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,8 +90,9 @@ def _add_barrier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         )
 
 
-def adopt(arguments: Sequence[str], program: Path = PROVISIONERS) -> int:
+def adopt(arguments: Sequence[str]) -> int:
     """Become the provisioner's `instoragectl`; say where to run it when there is none here."""
+    program = places.provisioner() / "instoragectl"
     if not os.access(program, os.X_OK):
         print(
             f"instoragectl: {program} is not on this host: run adopt on the host of a provisioner, which has "
@@ -131,11 +131,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     os.umask(0o022)
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if arguments[:1] == ["adopt"]:
-        return adopt(arguments[1:])
-    given = _parser().parse_args(arguments)
     try:
-        for line in _lines(given):
+        if arguments[:1] == ["adopt"]:
+            return adopt(arguments[1:])
+        for line in _lines(_parser().parse_args(arguments)):
             print(line, flush=True)
     except Fault as fault:
         print(f"instoragectl: {fault.sentence}", file=sys.stderr)

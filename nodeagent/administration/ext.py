@@ -44,16 +44,16 @@ class UsageError(Exception):
 
 
 def configuration_path() -> Path:
-    """Return where the configuration is: $INSTORAGE_CONFIG, else beside the stub that ran this."""
+    """Return where it is: $INSTORAGE_CONFIG, else beside the stub that ran this, else the agent's."""
     given = os.environ.get("INSTORAGE_CONFIG")
     if given:
         return Path(given)
     directory = os.environ.get("INSTORAGE_PLUGIN_DIRECTORY")
     if directory:
         return Path(directory) / "config" / "instorage.yaml"
-    from instorage.configuration.settings import DEFAULT_PATH
+    from instorage import places
 
-    return DEFAULT_PATH
+    return places.plugin() / "config" / "instorage.yaml"
 
 
 def show_help(arguments: Sequence[str]) -> None:
@@ -91,11 +91,13 @@ def check_configuration(arguments: Sequence[str]) -> None:
 
     path = Path(arguments[0]) if arguments else configuration_path()
     found = load(path, key_file=_key_file())
+    unit = host_check.installed()
     draft = bool(arguments) and not path.absolute().parent.parent.name.endswith("~instorage-flexvolume")
-    for warning in (*found.warnings, *host_check.remarks(found, host_check.installed(), draft=draft)):
+    for warning in (*found.warnings, *host_check.remarks(found, unit, draft=draft)):
         print(f"warning: {warning}")
     arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
-    print(f"The configuration {path} is correct. Arrays: {arrays}.")
+    other = "" if unit.reads(path) else f" The node agent does not read it, but {unit.configuration}."
+    print(f"The configuration {path} is correct. Arrays: {arrays}.{other}")
 
 
 def encrypt_password(arguments: Sequence[str]) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage import places
 from instorage.privilege import leave_root
 from nodeagent.administration import multipath_conf
 from nodeagent.administration.array import USER
-from nodeagent.host.paths import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,8 @@ _SECONDS = 5.0
 class Unit:
     """What systemd says of the agent's service. `writable`: the only places that it may write, None: any."""
 
-    configuration: Path = PLUGIN / "config" / "instorage.yaml"
-    writable: tuple[Path, ...] | None = field(default=None)
+    configuration: Path = field(default_factory=lambda: places.plugin({}) / "config" / "instorage.yaml")
+    writable: tuple[Path, ...] | None = None
 
     @classmethod
     def read(cls, text: str) -> Unit:
@@ -43,14 +43,18 @@ class Unit:
         if shown.get("LoadState") != "loaded":
             return cls()
         settings = dict(word.partition("=")[::2] for word in shown.get("Environment", "").split())
-        plugin = Path(settings.get("INSTORAGE_PLUGIN", PLUGIN))
-        places = [Path(word.lstrip("-+")) for word in shown.get("ReadWritePaths", "").split()]
-        places += [Path("/var/log") / word for word in shown.get("LogsDirectory", "").split()]
-        places += [Path("/var/lib") / word for word in shown.get("StateDirectory", "").split()]
+        plugin = places.plugin(settings)
+        open_ones = [Path(word.lstrip("-+")) for word in shown.get("ReadWritePaths", "").split()]
+        open_ones += [Path("/var/log") / word for word in shown.get("LogsDirectory", "").split()]
+        open_ones += [Path("/var/lib") / word for word in shown.get("StateDirectory", "").split()]
         return cls(
             configuration=Path(settings.get("INSTORAGE_CONFIG", plugin / "config" / "instorage.yaml")),
-            writable=tuple(places) if shown.get("ProtectSystem") == "strict" else None,
+            writable=tuple(open_ones) if shown.get("ProtectSystem") == "strict" else None,
         )
+
+    def reads(self, file: Path) -> bool:
+        """Say whether that is the file that the agent reads."""
+        return _same(file, self.configuration)
 
 
 def installed() -> Unit:
@@ -65,10 +69,11 @@ def installed() -> Unit:
 
 def remarks(found: Configuration, unit: Unit, *, draft: bool = False) -> Iterator[str]:
     """Yield a sentence, with the mend, for each thing. `draft`: a file that nobody said the agent reads."""
-    if not draft and not _same(found.path, unit.configuration):
+    if not draft and not unit.reads(found.path):
         yield (
             f"{found.path} is not the file that the node agent reads, which is {unit.configuration}: correct "
-            "that one, or have this directory read (deploy/README.md, The driver)."
+            "that one, or have this directory used: install.sh --node --plugin-dir "
+            f"{found.plugin_directory.parent}."
         )
     if found.host is not None and found.host.unusable:
         yield found.host.unusable

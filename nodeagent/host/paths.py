@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from instorage import places
+
 HELPER_SOCKET = "/run/instorage/helper.sock"
-PLUGIN = Path("/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume")
 STATE = Path("/var/lib/instorage")
 
 
@@ -43,8 +44,8 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> Paths:
-        """Take INSTORAGE_PLUGIN, INSTORAGE_CONFIG, STATE_DIRECTORY (systemd's), INSTORAGE_HELPER_SOCKET."""
-        plugin = Path(os.environ.get("INSTORAGE_PLUGIN", PLUGIN))
+        """Take `places`, and INSTORAGE_CONFIG, STATE_DIRECTORY (systemd's), INSTORAGE_HELPER_SOCKET."""
+        plugin = places.plugin()
         return cls(
             plugin=plugin,
             configuration=Path(os.environ.get("INSTORAGE_CONFIG", plugin / "config/instorage.yaml")),

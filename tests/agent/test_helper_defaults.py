@@ -15,6 +15,7 @@ from nodeagent.administration.helper_defaults import refresh
 if TYPE_CHECKING:
     from pathlib import Path
 
+ROOTS = ("/var/lib/kubelet", "/srv/kubelet")
 CONFIGURATION = """\
 host:
   link: iscsi
@@ -41,10 +42,11 @@ def source(tmp_path: Path) -> Path:
 
 def test_the_manuals_keys_reach_the_helper(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "defaults.conf"
-    assert refresh(source, made, os.getuid()) == ""
+    assert refresh(source, made, ROOTS, os.getuid()) == ""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(made)
     assert dict(parser["helper"]) == {
+        "kubelet_roots": "/var/lib/kubelet, /srv/kubelet",
         "plugin_directory": str(tmp_path / "plugin"),
         "lock_path": str(tmp_path / "plugin/lock"),
         "logout": "false",
@@ -56,40 +58,76 @@ def test_the_manuals_keys_reach_the_helper(source: Path, tmp_path: Path) -> None
 
 def test_an_unchanged_file_is_not_written_again_and_a_changed_one_is(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "defaults.conf"
-    refresh(source, made, os.getuid())
+    refresh(source, made, ROOTS, os.getuid())
     before = made.stat().st_ino
-    refresh(source, made, os.getuid())
+    refresh(source, made, ROOTS, os.getuid())
     assert made.stat().st_ino == before
     source.write_text(CONFIGURATION.replace("true", "false"))
-    refresh(source, made, os.getuid())
+    refresh(source, made, ROOTS, os.getuid())
     assert "multipath = preferred" in made.read_text()
 
 
 def test_a_file_that_others_can_change_is_not_taken(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "defaults.conf"
     source.chmod(0o660)
-    assert "not taken" in refresh(source, made, os.getuid())
+    assert "not taken" in refresh(source, made, ROOTS, os.getuid())
     source.chmod(0o600)
-    assert "not taken" in refresh(source, made, os.getuid() + 1)
-    assert not made.exists()
+    assert "not taken" in refresh(source, made, ROOTS, os.getuid() + 1)
+    assert "multipath" not in made.read_text()
 
 
 def test_a_broken_file_leaves_the_old_settings(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "defaults.conf"
-    refresh(source, made, os.getuid())
+    refresh(source, made, ROOTS, os.getuid())
     source.write_text("host: [")
-    assert "keeps its settings" in refresh(source, made, os.getuid())
+    assert "keeps its settings" in refresh(source, made, ROOTS, os.getuid())
     assert "multipath = required" in made.read_text()
+
+
+@pytest.mark.parametrize("trouble", ["missing", "broken", "writable"])
+def test_where_things_lie_is_known_without_a_configuration(
+    source: Path, tmp_path: Path, trouble: str
+) -> None:
+    made, plugin = tmp_path / "defaults.conf", tmp_path / "plugin"
+    if trouble == "missing":
+        source.unlink()
+    elif trouble == "broken":
+        source.write_text("host: [")
+    else:
+        source.chmod(0o666)
+    assert "The helper keeps its settings" in refresh(source, made, ROOTS, os.getuid())
+    lines = made.read_text().splitlines()[1:]
+    assert lines == [
+        "[helper]",
+        "kubelet_roots = /var/lib/kubelet, /srv/kubelet",
+        f"plugin_directory = {plugin}",
+    ]
+    source.write_text(CONFIGURATION)
+    source.chmod(0o600)
+    assert refresh(source, made, ROOTS, os.getuid()) == ""
+    assert "multipath = required" in made.read_text()
+
+
+def test_a_change_of_places_reaches_the_helper_with_an_unchanged_configuration(
+    source: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "defaults.conf"
+    refresh(source, made, ROOTS, os.getuid())
+    refresh(source, made, ("/data/kubelet",), os.getuid())
+    assert "kubelet_roots = /data/kubelet\n" in made.read_text()
+    moved = (tmp_path / "plugin").rename(tmp_path / "elsewhere")  # the same inode
+    refresh(moved / "config/instorage.yaml", made, ("/data/kubelet",), os.getuid())
+    assert f"plugin_directory = {moved}\n" in made.read_text()
 
 
 @pytest.mark.subprocess
 def test_nothing_heavy_is_imported_when_nothing_changed(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "defaults.conf"
-    refresh(source, made, os.getuid())
+    refresh(source, made, ROOTS, os.getuid())
     program = (
         "import os, sys; from pathlib import Path;"
         "from nodeagent.administration.helper_defaults import refresh;"
-        f"assert refresh(Path({str(source)!r}), Path({str(made)!r}), os.getuid()) == '';"
+        f"assert refresh(Path({str(source)!r}), Path({str(made)!r}), {ROOTS!r}, os.getuid()) == '';"
         "print([name for name in ('yaml', 'cryptography', 'paramiko') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -22,9 +22,11 @@ AGENT = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 PROGRAM = """
 import sys
 from pathlib import Path
+from instorage import places
 from nodeagent.administration import ext, host_check, multipath_conf
 host_check.USER, host_check.SHOW, multipath_conf.PLACES = sys.argv[1], ("/bin/cat", sys.argv[2]), ()
-sys.argv[1:] = sys.argv[3:]
+places.FILE = Path(sys.argv[3])
+sys.argv[1:] = sys.argv[4:]
 sys.exit(ext.main())
 """
 STORAGE = "storage:\n- name: s1\n  type: AS18000\n  host: 10.0.0.1:22\n  username: u\n  password: p\n"
@@ -39,19 +41,26 @@ class Node:
         (self.plugin / "config").mkdir(parents=True)
         self.path = self.plugin / "config/instorage.yaml"
         directory.chmod(0o755)
+        self.places = directory / "no-places"
+        self.said = ""
         self.unit = f"LoadState=loaded\nProtectSystem=no\nEnvironment=A=b INSTORAGE_PLUGIN={self.plugin}\n"
 
     def check(self, text: str, *arguments: str, storage: str = STORAGE) -> str:
+        """Return the warnings."""
         self.path.write_text(f"{text}{storage}")
         self.path.chmod(0o640)
         (self.directory / "unit").write_text(self.unit)
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, AGENT, str(self.directory / "unit"), "ext-check-cfg", *arguments],
+            [
+                *(sys.executable, "-c", PROGRAM, AGENT, str(self.directory / "unit"), str(self.places)),
+                *("ext-check-cfg", *arguments),
+            ],
             env={"INSTORAGE_PLUGIN_DIRECTORY": str(self.plugin), "PYTHONPATH": os.getcwd()},
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"The configuration {arguments[0] if arguments else self.path} is correct" in done.stdout
+        assert f"The configuration {arguments[0] if arguments else self.path} is correct." in done.stdout
+        self.said = done.stdout
         return "\n".join(line for line in done.stdout.splitlines() if line.startswith("warning: "))
 
 
@@ -114,10 +123,24 @@ def test_a_plugin_folder_that_the_agent_does_not_use_is_named_with_the_one_that_
     for arguments in ((), (str(node.path),)):
         said = node.check(text, *arguments)
         assert "which is /opt/plugins/inspur~instorage-flexvolume/config/instorage.yaml" in said
+        assert f"install.sh --node --plugin-dir {node.directory}." in said
     draft = node.directory / "draft.yaml"
     draft.write_text(f"{text}{STORAGE}")
     draft.chmod(0o640)
     assert node.check(text, str(draft)) == ""
+    other = "/opt/plugins/inspur~instorage-flexvolume/config/instorage.yaml"
+    assert f"{draft} is correct. Arrays: s1" in node.said
+    assert f"The node agent does not read it, but {other}.\n" in node.said
+
+
+def test_the_file_of_this_hosts_places_is_the_agents(node: Node) -> None:
+    places = node.directory / "places"
+    places.write_text("INSTORAGE_PLUGIN=/srv/inspur~instorage-flexvolume\n")
+    node.places, node.unit = places, "LoadState=loaded\n"
+    assert "which is /srv/inspur~instorage-flexvolume/config" in node.check("host: {link: iscsi}\n")
+    places.write_text(f"INSTORAGE_PLUGIN={node.plugin}\n")
+    assert node.check("host: {link: iscsi}\n") == ""
+    assert "does not read it" not in node.said
 
 
 MANUAL = 'blacklist {\n    devnode "%s"\n}\ndevices {\n  device {\n    vendor "INSPUR"\n  }\n}\n'

@@ -1,0 +1,185 @@
+"""What install.sh says before it does anything: everything that is in the way, with what mends it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packaging.archive import DRIVER, archive, run, snapshot
+from tests.packaging.host import Host
+from tools.install import PLUGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.subprocess
+UID = "6005076400c8000000000000000000a1"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with Host(tmp_path / "host") as host:
+        yield host
+
+
+@pytest.mark.root
+def test_everything_that_is_in_the_way_is_said_at_once(host: Host, old: Path) -> None:
+    host.sh("cd /run/versions; echo 236 >systemd; echo 2.0-872 >iscsi; echo 0.4.9 >multipath; rm e2fsprogs")
+    host.sh("rm /run/units/*")
+    before = snapshot(host.root / "etc"), snapshot(host.root / "usr/lib/systemd")
+    for arguments in (("--check", "--node"), ("--node",)):
+        done = host.install(old, *arguments)
+        assert done.returncode == 1
+        assert "systemd 236 is installed, version 237 or newer is wanted" in done.stderr
+        assert (
+            "open-iscsi 2.0.872 is installed, version 2.0.873 or newer is wanted: apt-get install open-iscsi"
+            in (done.stderr)
+        )
+        assert "multipath-tools 0.4.9 is installed, version 0.6 or newer" in done.stderr
+        assert "e2fsprogs is not installed, version 1.42 or newer is wanted" in done.stderr
+        assert (
+            "none of iscsid.socket and iscsid.service runs: systemctl enable --now iscsid.socket"
+            in done.stderr
+        )
+        assert "none of multipathd.service and multipathd.socket runs" in done.stderr
+        assert "nothing was changed: 6 of what this host has" in done.stderr
+    assert (snapshot(host.root / "etc"), snapshot(host.root / "usr/lib/systemd")) == before
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("version", ["2.0-873", "2.0-874", "6.2.0.873-35", "6.2.1.4-1", "2.1.8"])
+def test_every_spelling_of_an_open_iscsi_that_will_do_is_understood(
+    host: Host, old: Path, version: str
+) -> None:
+    host.sh(f"echo {version} >/run/versions/iscsi")
+    done = host.install(old, "--check", "--node")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Nothing is in the way" in done.stdout
+
+
+KUBELET = (
+    "cp /usr/bin/dash /usr/local/bin/kubelet; "
+    "/usr/local/bin/kubelet -c 'read x </run/rest; :' {} </dev/null >/dev/null 2>&1 &"
+)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("form", ["--volume-plugin-dir={}", "--volume-plugin-dir {}", "config"])
+def test_a_kubelet_that_looks_elsewhere_is_named_with_the_option(host: Host, old: Path, form: str) -> None:
+    if form == "config":
+        host.sh("echo 'volumePluginDir: \"/srv/plugins/\"' >/etc/kubelet.yaml")
+        form = "--config=/etc/kubelet.yaml"
+    host.sh(KUBELET.format(form.format("/srv/plugins/") + " --root-dir=/srv/kubelet"))
+    done = host.install(old, "--check", "--node")
+    assert done.returncode == 1
+    assert "give --plugin-dir /srv/plugins (or, if you know better" in done.stderr
+    assert "in /srv/kubelet, not in /var/lib/kubelet: give --kubelet-root /srv/kubelet." in done.stderr
+    asked = ("--plugin-dir", "/srv/plugins", "--kubelet-root", "/srv/kubelet")
+    assert host.install(old, "--check", "--node", *asked).returncode == 0
+    host.sh(f"mkdir -p /srv/plugins/{DRIVER} /{PLUGIN} && mount --bind /{PLUGIN} /srv/plugins/{DRIVER}")
+    assert "--plugin-dir" not in host.install(old, "--check", "--node").stderr, "a bind mount of it is it"
+
+
+@pytest.mark.root
+def test_an_archive_for_another_processor_is_refused(host: Host, tmp_path: Path) -> None:
+    top = archive(tmp_path, "3.0.0")
+    (top / "node/bin/python3").write_bytes(b"\x7fELF of another processor")
+    done = host.install(top, "--node")
+    assert done.returncode == 1
+    assert "node/bin/python3 does not start" in done.stderr
+    assert "take the archive for x86_64" in done.stderr
+
+
+@pytest.mark.root
+def test_the_vendors_unit_is_not_left_beside_ours(host: Host, old: Path) -> None:
+    unit = "/etc/systemd/system/inspur-instorage-provisioner.service"
+    host.sh(f"mkdir -p /etc/systemd/system && echo '[Service]' >{unit}")
+    done = host.install(old, "--provisioner")
+    assert done.returncode == 1
+    assert f"systemctl disable --now inspur-instorage-provisioner; rm {unit}" in done.stderr
+    host.sh(f"rm {unit}")
+    done = host.install(old, "--provisioner")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Then: systemctl enable --now instorage-provisioner" in done.stdout
+
+
+def record(root: Path, kind: str, facts: object) -> Path:
+    path = root / "var/lib" / kind / UID
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(facts if isinstance(facts, str) else json.dumps(facts))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["instorage/volumes", "instorage-helper/format", "instorage-helper/aa"])
+def test_a_version_that_cannot_read_a_record_is_not_installed(
+    node: Path, old: Path, tmp_path: Path, kind: str
+) -> None:
+    newer = archive(tmp_path, "4.0.0", records=2)
+    assert run(newer, "--node", "--root", str(node)).returncode == 0
+    path = record(node, kind, {"uid": UID, "schema": 2, "name": "pvc-1"})
+    before = snapshot(node)
+    done = run(old, "--node", "--root", str(node))
+    assert done.returncode == 1
+    assert f"{path} was written by a newer version (form 2, this one reads up to 1)" in done.stderr
+    assert snapshot(node) == before
+    record(node, kind, {"uid": UID, "schema": 1, "name": "pvc-1"})
+    assert run(old, "--node", "--root", str(node)).returncode == 0
+
+
+def test_a_record_that_says_nothing_of_itself_holds_up_a_downgrade_and_no_upgrade(
+    node: Path, old: Path, new: Path, tmp_path: Path
+) -> None:
+    path = record(node, "instorage/volumes", "\0\0\0")
+    assert run(new, "--node", "--root", str(node)).returncode == 0
+    assert run(old, "--node", "--root", str(node)).returncode == 0, "it writes the same"
+    assert run(archive(tmp_path, "4.0.0", records=2), "--node", "--root", str(node)).returncode == 0
+    done = run(old, "--node", "--root", str(node))
+    assert done.returncode == 1
+    assert f"{path} does not say which form it has" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "missing", ["VERSION", "node/RECORDS", f"{DRIVER}/instorage-flexvolume", "node/bin/python3"]
+)
+def test_half_an_archive_is_refused(root: Path, tmp_path: Path, missing: str) -> None:
+    top = archive(tmp_path, "3.0.0")
+    (top / missing).unlink()
+    done = run(top, "--node", "--root", str(root))
+    assert done.returncode == 1
+    assert f"{top}/{missing} is missing: unpack the whole archive" in done.stderr
+    assert not snapshot(root / "etc")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "say what is wanted here: --node, --provisioner or both"),
+        (("--purge", "--check"), "--purge belongs to --uninstall"),
+        (("--nodes",), "--nodes is not known"),
+        (("--node", "--purge"), "--purge belongs to --uninstall"),
+        (("--node", "--prefix"), "--prefix needs a directory"),
+        (("--node", "--plugin-dir", "plugins"), "does not begin with /"),
+        (("--node", "--plugin-dir", "/a b"), "only letters, digits"),
+        (("--node", "--plugin-dir", "/a%b"), "only letters, digits"),
+        (("--node", "--plugin-dir", "/a/../b"), "only letters, digits"),
+        (("--node", "--kubelet-root", "/a,b"), "does not begin with /"),
+        (("--node", "--plugin-dir", f"/{'a' * 80}"), "too long for the agent's socket"),
+        (("--provisioner", "--prefix", "/home/me"), "hidden from services"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_is_explained(
+    root: Path, old: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run(old, *arguments, "--root", str(root))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not snapshot(root / "etc")
+
+
+def test_help_needs_no_root_and_no_host(old: Path) -> None:
+    done = run(old, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--uninstall [--purge]" in done.stdout

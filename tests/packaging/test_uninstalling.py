@@ -1,0 +1,135 @@
+"""`install.sh --uninstall`: not while volumes are in use; configuration stays, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packaging.archive import FOLDER, SHELLS, differences, run, snapshot
+from tools.install import PLUGIN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.subprocess
+PROVISIONER = f"opt/{FOLDER}"
+ACCOUNTS = re.compile(r"(passwd|group|g?shadow)-?$|\.pwd\.lock$")
+
+
+def uninstall(top: Path, root: Path, *arguments: str, shell: str = "dash") -> str:
+    done = run(top, "--uninstall", *arguments, "--root", str(root), shell=shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def files(root: Path) -> set[str]:
+    """What lies there, but for the host's accounts and their older copies."""
+    found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {str(path.relative_to(root)) for path in found if not ACCOUNTS.match(path.name)}
+
+
+def test_it_is_refused_while_a_volume_is_attached_and_names_it(node: Path, old: Path) -> None:
+    record = node / "var/lib/instorage/volumes/6005076400c8000000000000000000a1"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"schema": 1, "name": "pvc-1"}, indent=1))
+    before = snapshot(node)
+    for more in ((), ("--purge",)):
+        done = run(old, "--uninstall", *more, "--root", str(node))
+        assert done.returncode == 1
+        assert f"attached: pvc-1 (record /{record.relative_to(node)})" in done.stderr
+        assert "nothing was removed" in done.stderr
+        assert snapshot(node) == before
+
+
+def test_a_record_of_a_broken_into_agent_does_nothing_to_the_terminal(node: Path, old: Path) -> None:
+    record = node / "var/lib/instorage/volumes/\033[2Jx"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"schema": 9, "name": "\033]0;title\007"}')
+    for arguments in (("--uninstall",), ("--node",)):
+        done = run(old, *arguments, "--root", str(node))
+        assert done.returncode == 1
+        assert "[2Jx" in done.stderr
+        assert done.stderr.replace("\n", "").isprintable()
+
+
+def test_a_broken_off_expansion_outlives_it_and_is_not_purged(node: Path, old: Path) -> None:
+    record = node / "var/lib/instorage-helper/aa/6005076400c8000000000000000000a1"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"schema": 1, "volume": "pvc-2", "array": "storage-01"}))
+    done = run(old, "--uninstall", "--purge", "--root", str(node))
+    assert done.returncode == 1
+    assert "expansion that was broken off: pvc-2" in done.stderr
+    assert "/var/lib/instorage-helper" in uninstall(old, node)
+    assert record.exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_configuration_and_keys_stay_and_nothing_else(root: Path, old: Path, shell: str) -> None:
+    assert run(old, "--node", "--provisioner", "--root", str(root)).returncode == 0
+    kept = {
+        f"{PLUGIN}/config/instorage.yaml", f"{PLUGIN}/.attach", "etc/instorage/helper.conf",
+        "etc/instorage/places", "var/lib/instorage/known_hosts", f"{PROVISIONER}/config/kubeconfig",
+        f"{PROVISIONER}/config/instorage.yaml", "var/lib/instorage-provisioner/volume.key",
+        "etc/systemd/system/instorage-nodeagent.service.d/mine.conf",
+    }  # fmt: skip
+    gone = {f"{PLUGIN}/log/x.log", "var/log/instorage/x.log", f"{PLUGIN}/config/instorage.yaml.sample"}
+    (root / "var/lib/instorage/volumes").mkdir(parents=True)
+    for name in kept | gone:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    said = uninstall(old, root, shell=shell)
+    assert files(root) == kept
+    assert not (root / "var/lib/instorage/volumes").exists()
+    assert f"Kept, as configuration, keys or records: /{PLUGIN}" in said
+    left = snapshot(root)
+    uninstall(old, root, shell=shell)
+    assert snapshot(root) == left
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_purge_leaves_no_file_and_no_user(root: Path, old: Path, shell: str) -> None:
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    before = files(root), (root / "etc/passwd").read_text()
+    elsewhere = ("--plugin-dir", "/var/lib/kubelet/plugins", "--prefix", "/srv")
+    assert run(old, "--node", "--provisioner", *elsewhere, "--root", str(root)).returncode == 0
+    for name in ("var/lib/instorage/known_hosts", "var/lib/instorage-provisioner/volume.key"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).touch()
+    said = uninstall(old, root, "--purge", shell=shell)
+    assert "Kept" not in said
+    assert (files(root), (root / "etc/passwd").read_text()) == before
+    assert not list(root.rglob("*instorage*"))
+    assert not (root / "usr/libexec").exists() or not list((root / "usr/libexec").iterdir())
+
+
+def test_one_part_goes_and_the_other_stays(root: Path, old: Path) -> None:
+    assert run(old, "--provisioner", "--root", str(root)).returncode == 0
+    before = snapshot(root)
+    assert run(old, "--node", "--root", str(root)).returncode == 0
+    uninstall(old, root, "--node", "--purge")
+    changed = differences(before, {name: facts for name, facts in snapshot(root).items() if name in before})
+    assert set(changed) <= {"etc/instorage/places", "etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"}
+
+
+def test_the_installed_copy_removes_without_the_archive(node: Path) -> None:
+    uninstall(node / "usr/lib/instorage/current", node, "--purge")
+    assert not (node / "usr/lib/instorage").exists()
+
+
+def test_a_package_manager_that_has_taken_the_archive_away_can_still_purge(
+    root: Path, old: Path, tmp_path: Path
+) -> None:
+    """dpkg runs its own copy of install.sh when the package's files are gone."""
+    assert run(old, "--node", "--root", str(root)).returncode == 0
+    (tmp_path / "install.sh").write_bytes((old / "install.sh").read_bytes())
+    uninstall(tmp_path, root, "--purge")
+    assert not list(root.rglob("*instorage*"))
+
+
+def test_what_was_never_installed_is_removed_all_the_same(root: Path, old: Path) -> None:
+    before = snapshot(root)
+    uninstall(old, root, "--purge")
+    assert snapshot(root) == before
