@@ -29,10 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(about(flags))
         return 0
     try:
-        glog.start(flags)
+        log = glog.Log(flags)
         from provisioner.assembly import build  # slow to import: not for -h
 
-        service = build(flags, flags.configuration(program))
+        service = build(flags, flags.configuration(program), log.apply)
     except (Fault, OSError) as error:
         print(f"instorage-provisioner: {error}", file=sys.stderr)
         return 1
