@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from instorage import places
-from instorage.configuration import document, shadow
+from instorage.configuration import cipher_key, document
 from instorage.configuration.document import Mapping, Problem, Sequence
 from instorage.configuration.host_section import (
     Fence,
@@ -84,7 +84,7 @@ class Configuration:
         return plugin_directory(self.path)
 
 
-def load(path: Path, *, need_host: bool = True, key_file: Path = shadow.KEY_FILE) -> Configuration:
+def load(path: Path, *, need_host: bool = True, key_file: Path = cipher_key.KEY_FILE) -> Configuration:
     """Read `path`; raise `Fault(BAD_CONFIGURATION)` (AS13000: `NOT_SUPPORTED`) naming file, key and mend.
 
     `key_file` opens `storage[].shadow`. A password may also lie in `$CREDENTIALS_DIRECTORY/<name>.password`,

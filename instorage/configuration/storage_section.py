@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage.configuration import shadow
+from instorage.configuration import cipher_key, shadow
 from instorage.configuration.document import Mapping, Sequence
 from instorage.configuration.secret import SealedSecret, Secret
 from instorage.configuration.section import Section, bad, plugin_directory
@@ -144,7 +144,7 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
     if cipher is None:
         section.fail("password", f"is missing: {_mend(name)}")
     try:
-        return shadow.decrypt("".join(cipher.split()), shadow.read_key(key_file)), False
+        return shadow.decrypt("".join(cipher.split()), cipher_key.read_key(key_file)), False
     except Fault as fault:  # the rest of the file is good, and another array's login may be (manual, 4.4)
         said = f"cannot be used: {fault.sentence.rstrip('.')}"
         section.warn("shadow", said)
