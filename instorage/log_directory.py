@@ -53,7 +53,7 @@ def _allow(unit: str, directory: Path) -> str:
     With a dash before the path, else the service would not start any more once the directory is gone.
     """
     folder = f"/etc/systemd/system/{unit}.d"
-    lines = f"[Service] {shlex.quote(f'ReadWritePaths={_setting(directory)}')}"
+    lines = f"'[Service]' {shlex.quote(f'ReadWritePaths={_setting(directory)}')}"
     return (
         f"{_give(directory)} && mkdir -p {folder} && printf '%s\\n' {lines} >{folder}/logdir.conf && "
         f"systemctl daemon-reload && systemctl restart {unit}"

@@ -125,6 +125,12 @@ def test_a_directory_that_its_user_may_not_write_is_given_to_both_services(node:
     assert (facts.st_uid, facts.st_gid, facts.st_mode & 0o7777) == (0, int(GROUP), 0o1770)
 
 
+def test_the_documents_command_is_the_sentences() -> None:
+    said = log_directory.mend(errno.EROFS, Path("/srv/logs"), journal.UNIT)
+    text = (ROOT / "docs/configuration.md").read_text()
+    assert f"    {said.partition('As root: ')[2]}\n" in text
+
+
 def test_nobody_is_told_to_give_away_a_directory_that_others_use() -> None:
     for error in (errno.EACCES, errno.EROFS):
         said = log_directory.mend(error, Path("/var/log"), journal.UNIT)

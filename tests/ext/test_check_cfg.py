@@ -103,7 +103,7 @@ def test_a_log_directory_that_the_agent_may_not_write_is_named_with_the_mend(nod
     assert said.endswith(f"As root: install -d -m 1770 -g instorage {closed}")
     closed.chmod(0o777)
     node.unit += "ProtectSystem=strict\nReadWritePaths=-/other\nLogsDirectory=instorage\n"
-    assert f"[Service] ReadWritePaths=-{closed} >/etc/systemd/system/instorage-nodeagent" in node.check(text)
+    assert f"'[Service]' ReadWritePaths=-{closed} >/etc/systemd/system/" in node.check(text)
     node.unit += f"ReadWritePaths=-/other -{node.directory}\n"
     assert node.check(text) == ""
     assert node.check(text.replace("true", "false")) == ""
