@@ -12,8 +12,13 @@ import shlex
 from pathlib import Path
 
 GROUP = "instorage"  # of both services' users (systemd/sysusers.d)
+SHARED = Path("/var/log/inspurlog")  # as in the manual; systemd/tmpfiles.d makes it
 _UNSEEN = tuple(map(Path, ("/home", "/root", "/run/user")))  # ProtectHome= of both units
 _OURS = ("instorage", "inspur")
+_OF_ONE = {  # LogsDirectory= of the units: systemd gives it back to its user at each start
+    "instorage-nodeagent.service": Path("/var/log/instorage"),
+    "instorage-provisioner.service": Path("/var/log/instorage-provisioner"),
+}
 _PLAIN = re.compile(r"[\w/.,:=@+~^-]+", re.ASCII)
 
 
@@ -26,8 +31,11 @@ def mend(number: int, directory: Path, unit: str) -> str:
         return f"make room in {directory}."
     if any(directory.is_relative_to(one) for one in _UNSEEN):
         return "services do not see /home, /root and /run/user: choose another directory."
-    if _is_for_others(directory):
-        return f"it is not for these files alone: choose one of its own, as {directory / 'instorage'}."
+    for owner, place in _OF_ONE.items():
+        if owner != unit and directory.is_relative_to(place):
+            return f"it is for {owner} alone: choose {SHARED}, which is for both."
+    if directory != SHARED and _is_for_others(directory):
+        return f"it is not for these files alone: choose one of its own, as {directory / SHARED.name}."
     if number == errno.EROFS:
         return f"{unit} may write nowhere else than it was told to. As root: {_allow(unit, directory)}"
     if number in (errno.EACCES, errno.EPERM):

@@ -204,7 +204,7 @@ def _node_log(top: Section) -> LogSettings:
         top.warn(
             "log.logdir",
             "lies in the plugin directory, where each new file makes kubelet look at the driver again: "
-            "choose one outside, for example /var/log/instorage",
+            "choose one outside, for example /var/log/inspurlog",
         )
     return found
 

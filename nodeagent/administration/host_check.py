@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import pwd
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,7 @@ class Unit:
             return cls()
         settings = dict(word.partition("=")[::2] for word in shown.get("Environment", "").split())
         plugin = places.plugin(settings)
-        open_ones = [Path(word.lstrip("-+")) for word in shown.get("ReadWritePaths", "").split()]
+        open_ones = [Path(word.lstrip("-+")) for word in shlex.split(shown.get("ReadWritePaths", ""))]
         open_ones += [Path("/var/log") / word for word in shown.get("LogsDirectory", "").split()]
         open_ones += [Path("/var/lib") / word for word in shown.get("StateDirectory", "").split()]
         return cls(

@@ -134,5 +134,7 @@ def test_the_documents_command_is_the_sentences() -> None:
 def test_nobody_is_told_to_give_away_a_directory_that_others_use() -> None:
     for error in (errno.EACCES, errno.EROFS):
         said = log_directory.mend(error, Path("/var/log"), journal.UNIT)
-        assert said == "it is not for these files alone: choose one of its own, as /var/log/instorage."
+        assert said == "it is not for these files alone: choose one of its own, as /var/log/inspurlog."
         assert "choose another" in log_directory.mend(error, Path("/home/logs"), journal.UNIT)
+        said = log_directory.mend(error, Path("/var/log/instorage"), log_files.UNIT)
+        assert said == f"it is for {journal.UNIT} alone: choose /var/log/inspurlog, which is for both."

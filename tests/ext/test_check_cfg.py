@@ -104,7 +104,7 @@ def test_a_log_directory_that_the_agent_may_not_write_is_named_with_the_mend(nod
     closed.chmod(0o777)
     node.unit += "ProtectSystem=strict\nReadWritePaths=-/other\nLogsDirectory=instorage\n"
     assert f"'[Service]' ReadWritePaths=-{closed} >/etc/systemd/system/" in node.check(text)
-    node.unit += f"ReadWritePaths=-/other -{node.directory}\n"
+    node.unit += f"ReadWritePaths=-/other\\ one -{node.directory}\n"
     assert node.check(text) == ""
     assert node.check(text.replace("true", "false")) == ""
 
@@ -115,7 +115,7 @@ def test_a_directory_that_is_not_for_log_files_is_left_to_who_has_it(node: Node)
     (shared / "of others").mkdir(parents=True)
     shared.chmod(0o755)
     said = node.check(f"log: {{enabled: true, logdir: {shared}}}\nhost: {{link: iscsi}}\n")
-    assert f"choose one of its own, as {shared}/instorage." in said
+    assert f"choose one of its own, as {shared}/inspurlog." in said
     assert "install" not in said
 
 
