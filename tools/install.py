@@ -69,7 +69,7 @@ NODE = Part(
 )
 THE_PROVISIONER = Part(
     prefix=f"{PROVISIONER}/python",
-    directories=(PROVISIONER, f"{PROVISIONER}/config", f"{PROVISIONER}/log", "etc/instorage"),
+    directories=(PROVISIONER, f"{PROVISIONER}/config", f"{PROVISIONER}/log"),
     programs={
         f"{PROVISIONER}/instorage-provisioner": "provisioner.__main__",
         f"{PROVISIONER}/instoragectl": "provisioner.ctl",
