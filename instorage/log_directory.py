@@ -46,7 +46,7 @@ def mend(number: int, directory: Path, unit: str) -> str:
 def _is_for_others(directory: Path) -> bool:
     """Say whether something lies there that is none of our log files: its modes are not ours to change."""
     try:
-        return not all(path.name.startswith(_OURS) for path in directory.iterdir())
+        return not all(path.is_file() and path.name.startswith(_OURS) for path in directory.iterdir())
     except OSError:
         return False
 

@@ -131,7 +131,9 @@ def test_the_documents_command_is_the_sentences() -> None:
     assert f"    {said.partition('As root: ')[2]}\n" in text
 
 
-def test_nobody_is_told_to_give_away_a_directory_that_others_use() -> None:
+def test_nobody_is_told_to_give_away_a_directory_that_others_use(tmp_path: Path) -> None:
+    (tmp_path / "inspur-instorage-provisioner").mkdir()
+    assert "choose one of its own" in log_directory.mend(errno.EACCES, tmp_path, journal.UNIT)
     for error in (errno.EACCES, errno.EROFS):
         said = log_directory.mend(error, Path("/var/log"), journal.UNIT)
         assert said == "it is not for these files alone: choose one of its own, as /var/log/inspurlog."
