@@ -38,6 +38,8 @@ PLACES=/etc/instorage/places
 STATE=/var/lib/instorage
 HELPER_STATE=/var/lib/instorage-helper
 PROVISIONER_STATE=/var/lib/instorage-provisioner
+SHARED=instorage                 # the group of both services: the key of the shadows, and
+SHARED_LOGS=/var/log/inspurlog   # the manual's log directory
 UNIT_DIRECTORIES='/usr/lib/systemd/system /lib/systemd/system /etc/systemd/system'
 ENABLED=/etc/systemd/system/multi-user.target.wants/instorage-node.target # as systemctl enable has it
 LONGEST_SOCKET=107 # bytes of a path that the kernel takes for one
@@ -90,6 +92,19 @@ number_of() { # passwd|group NAME: its number, nothing when there is none
     elif [ -e "$ROOT/etc/$1" ]; then
         sed -n "s/^$2:[^:]*:\([0-9]*\).*/\1/p" "$ROOT/etc/$1"
     fi
+}
+
+in_group() { # USER GROUP: says whether it is a member
+    local members=''
+    if live; then
+        members=$(getent group "$2" 2>/dev/null | cut -d: -f4)
+    elif [ -e "$ROOT/etc/group" ]; then
+        members=$(sed -n "s/^$2:.*:\(.*\)/\1/p" "$ROOT/etc/group")
+    fi
+    case ,$members, in
+        *,"$1",*) return 0 ;;
+    esac
+    return 1
 }
 
 own() { # USER:GROUP FILE: gives it away, if the user is there and this is root
@@ -535,21 +550,25 @@ look_at_tools() { # of the SAN
 
 # ---- what both parts put ----
 
-create_user() { # NAME PART
-    local said='systemd-sysusers is not here'
+create_user() { # NAME PART: a member of the group of both services
+    local said='systemd-sysusers is not here' group
     write "/usr/lib/sysusers.d/instorage-$2.conf" 0644 <"$HERE/systemd/sysusers.d/instorage-$2.conf"
-    if [ "$(id -u)" != 0 ] || [ -n "$(number_of passwd "$1")" ]; then
+    if [ "$(id -u)" != 0 ] || in_group "$1" "$SHARED"; then
         return 0
     fi
-    if command -v systemd-sysusers >/dev/null; then
+    if command -v systemd-sysusers >/dev/null; then # also for the user of a version that had no group of both
         said=$(systemd-sysusers ${ROOT:+--root="$ROOT"} "instorage-$2.conf" 2>&1) || :
     fi
-    if [ -n "$(number_of passwd "$1")" ]; then
+    if in_group "$1" "$SHARED"; then
         return 0
     fi
-    live || die 1 "the user $1 cannot be made in $ROOT ($said): make it there, then run this again."
-    [ -n "$(number_of group "$1")" ] || groupadd --system "$1"
-    useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
+    live || die 1 "the user $1, in group $SHARED, cannot be made in $ROOT ($said): make it there, then run this again."
+    for group in "$1" "$SHARED"; do
+        [ -n "$(number_of group "$group")" ] || groupadd --system "$group"
+    done
+    [ -n "$(number_of passwd "$1")" ] \
+        || useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$1"
+    usermod -a -G "$SHARED" "$1"
 }
 
 put_units() { # PART
@@ -823,6 +842,7 @@ provisioner_drop_in() { # the unit's own command line, with the folder of this h
         drop_in instorage-provisioner.service ''
     else
         drop_in instorage-provisioner.service "[Service]
+ReadWritePaths=-$FOLDER/log
 ExecStart=
 $(sed -n '/^ExecStart=/,/[^\\]$/p' "$HERE/systemd/instorage-provisioner.service" | sed "s|$DEFAULT_FOLDER|$FOLDER|g")"
     fi
@@ -833,6 +853,7 @@ start_provisioner() { # FRESH: not before it has been given access to Kubernetes
     live || return 0
     [ -d "$BEFORE" ] || return 0
     systemctl daemon-reload
+    systemd-tmpfiles --create instorage-provisioner.conf 2>/dev/null || :
     if [ -n "$1" ]; then
         NEXT="${NEXT}Put the access to Kubernetes into $FOLDER/config/kubeconfig, readable for the group
 instorage-provisioner.
@@ -1031,16 +1052,39 @@ remove_units() { # PART
     fi
 }
 
-remove_user() { # NAME
+remove_user() { # NAME: with the last one goes the group of both
     local file
     if ! live; then
         for file in passwd group shadow gshadow; do
             [ ! -e "$ROOT/etc/$file" ] || sed -i "/^$1:/d" "$ROOT/etc/$file"
         done
-        return 0
+        for file in group gshadow; do
+            [ ! -e "$ROOT/etc/$file" ] \
+                || sed -i "/^$SHARED:/{s/\([:,]\)$1,/\1/;s/,$1\$//;s/:$1\$/:/;}" "$ROOT/etc/$file"
+        done
+    else
+        [ -z "$(number_of passwd "$1")" ] || userdel "$1" || complain "the user $1 could not be removed: userdel $1."
+        remove_group "$1"
     fi
-    [ -z "$(number_of passwd "$1")" ] || userdel "$1" || complain "the user $1 could not be removed: userdel $1."
-    [ -z "$(number_of group "$1")" ] || groupdel "$1" || complain "the group $1 could not be removed: groupdel $1."
+    if ! in_group instorage-agent "$SHARED" && ! in_group instorage-provisioner "$SHARED"; then
+        remove_group "$SHARED"
+    fi
+}
+
+remove_group() { # NAME
+    local file
+    if ! live; then
+        for file in group gshadow; do
+            [ ! -e "$ROOT/etc/$file" ] || sed -i "/^$1:/d" "$ROOT/etc/$file"
+        done
+    elif [ -n "$(number_of group "$1")" ]; then
+        groupdel "$1" || complain "the group $1 could not be removed: groupdel $1."
+    fi
+}
+
+remove_logs() { # FILE: of the directory of both, which goes with its last file
+    rm -f "$ROOT$SHARED_LOGS/$1" "$ROOT$SHARED_LOGS/$1".[1-5]
+    rmdir "$ROOT$SHARED_LOGS" 2>/dev/null || :
 }
 
 empty_or_said() { # DIRECTORY: goes if nothing is in it
@@ -1059,6 +1103,7 @@ remove_node() {
     rm -f "$ROOT$ENABLED"
     rm -f "$ROOT$PLUGIN/instorage-flexvolume" "$ROOT$PLUGIN/.agent.sock" "$ROOT$PLUGIN/config/instorage.yaml.sample"
     rm -rf "$ROOT$PLUGIN/log" "$ROOT/var/log/instorage" "$ROOT$LIBEXEC" "$ROOT/usr/sbin/instoragectl" "$ROOT$LIBRARY"
+    remove_logs instorage-nodeagent.log
     ! live || rm -rf /run/instorage
     remove_units node
     if [ -n "$PURGE" ]; then
@@ -1092,6 +1137,7 @@ remove_provisioner() {
     remove_programs "$FOLDER"
     rm -f "$ROOT$FOLDER/config/instorage.yaml.sample"
     rm -rf "$ROOT$FOLDER/log" "$ROOT/var/log/instorage-provisioner"
+    remove_logs instorage-provisioner.log
     remove_units provisioner
     if [ -n "$PURGE" ]; then
         rm -rf "$ROOT$FOLDER" "$ROOT$PROVISIONER_STATE"

@@ -1,4 +1,7 @@
-"""The program `instorage-provisioner` (manual 4.5)."""
+"""The program `instorage-provisioner` (manual 4.5).
+
+As on a node (4.4), `ext-encrypt-password` makes the shadow of a password.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from instorage.configuration import shadow_command
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
 from instorage.wire.fault import Fault
@@ -16,9 +20,11 @@ from provisioner.flags import Flags, Stop, parse
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM; return the exit status."""
-    program = Path(sys.argv[0])
+    program, arguments = Path(sys.argv[0]), sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == [shadow_command.ENCRYPT]:
+        return encrypt(arguments[1:])
     try:
-        flags = parse(sys.argv[0], sys.argv[1:] if arguments is None else arguments)
+        flags = parse(sys.argv[0], arguments)
     except Stop as stop:
         sys.stderr.write(str(stop))
         return stop.status
@@ -29,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(about(flags))
         return 0
     try:
-        glog.start(flags)
+        log = glog.Log(flags)
         from provisioner.assembly import build  # slow to import: not for -h
 
-        service = build(flags, flags.configuration(program))
+        service = build(flags, flags.configuration(program), log.apply)
     except (Fault, OSError) as error:
         print(f"instorage-provisioner: {error}", file=sys.stderr)
         return 1
@@ -40,6 +46,19 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: service.stop())
     threading.excepthook = service.broken
     return 0 if service.run() else 1
+
+
+def encrypt(arguments: list[str]) -> int:
+    """Print the shadow of a password, as the command of a node does; return the exit status."""
+    try:
+        print(shadow_command.encrypted(arguments))
+    except shadow_command.UsageError as usage:
+        print(f"usage: instorage-provisioner {usage}", file=sys.stderr)
+        return 2
+    except Fault as fault:
+        print(f"instorage-provisioner: {fault}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def about(flags: Flags) -> str:

@@ -10,10 +10,11 @@ from instorage.arrays.pool import ArrayPool, array_client
 from instorage.configuration.file import ConfigurationFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration.settings import Configuration
+    from instorage.configuration.settings import Configuration, LogSettings
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,9 +22,12 @@ _LOG = logging.getLogger(__name__)
 class Arrays:
     """Thread-safe. A changed file is used from the next call on; a broken one leaves the old in force."""
 
-    def __init__(self, configuration: Path, known_hosts: Path) -> None:
+    def __init__(
+        self, configuration: Path, known_hosts: Path, apply: Callable[[LogSettings], None] = lambda _: None
+    ) -> None:
         self._file = ConfigurationFile(configuration, need_host=False)
         self._pool = ArrayPool(lambda entry: array_client(entry, known_hosts))
+        self._apply = apply
         self._guard = threading.Lock()
         self._said: set[str] = set()
 
@@ -34,6 +38,7 @@ class Arrays:
         finally:
             if self._file.trouble is not None:
                 self._say(self._file.trouble.sentence)
+        self._apply(found.log)
         for warning in found.warnings:
             self._say(warning)
         return found

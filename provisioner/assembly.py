@@ -30,6 +30,9 @@ from provisioner.wanting import Wanting
 from provisioner.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instorage.configuration.settings import LogSettings
     from provisioner.flags import Flags
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -38,11 +41,14 @@ OTHER_CONNECTIONS = 8  # watches, events, the lease
 _LOG = logging.getLogger(__name__)
 
 
-def build(flags: Flags, configuration: Path) -> Service:
-    """Return the service; nothing is connected yet. `Fault`: configuration, kubeconfig, key."""
+def build(flags: Flags, configuration: Path, apply: Callable[[LogSettings], None]) -> Service:
+    """Return the service; nothing is connected yet. `Fault`: configuration, kubeconfig, key.
+
+    `apply` takes log settings that came into force.
+    """
     names = Names(flags.provisioner, flags.driver)
     key = SigningKey.load(places.key_file())
-    arrays = Arrays(configuration, places.known_hosts())
+    arrays = Arrays(configuration, places.known_hosts(), apply)
     cluster = Cluster(flags.access, insecure=flags.insecure, connections=flags.threads + OTHER_CONNECTIONS)
     events = Events(cluster, "instorage-provisioner", socket.gethostname())
     wanting = Wanting(Registrar(cluster), arrays, events, key.public_line)

@@ -1,5 +1,6 @@
-"""`instoragectl` of a provisioner's host: `instoragectl adopt` signs the PVs that carry no signature.
+"""`instoragectl` of a provisioner's host: `adopt` signs the PVs that carry no signature.
 
+`shadow-key` carries the key of the encrypted passwords to other hosts, as a node's does.
 Lines go to standard output, remarks to standard error. Exit status 0, 1 when a PV was left out or nothing
 could be done, 2 for wrong usage.
 """
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage import places as of_host
+from instorage.configuration import shadow_command
 from instorage.privilege import leave_root
 from instorage.tenancy.adopted import adopted_line
 from instorage.wire.fault import Fault
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     adopt.add_argument("--key", type=Path, default=places.key_file(), help="the private key that signs")
     adopt.add_argument("--driver", default="inspur/instorage-flexvolume", help="the driver's name in a PV")
     adopt.add_argument("--insecure", action="store_true", help="do not check the API server's certificate")
+    shadow_command.add_to(commands)
     return parser
 
 
@@ -93,7 +97,13 @@ def _kubeconfig(named: Path | None) -> Path | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     try:
-        return adopt(_parser().parse_args(argv))
+        given = _parser().parse_args(argv)
+        if given.command == "adopt":
+            return adopt(given)
+        nodes = of_host.plugin() / "config/instorage.yaml"
+        for line in shadow_command.run(given, (places.configuration(), nodes)):
+            print(line, flush=True)
+        return 0
     except Fault as fault:
         print(f"instoragectl: {fault.sentence}", file=sys.stderr)
         return 1

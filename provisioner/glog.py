@@ -1,78 +1,100 @@
 """Logging as the manual's log flags ask for it: what Go's glog does, and journald under systemd.
 
 With no log flag everything goes to standard error. With `-log_dir` there is a file for each severity, and
-standard error has what `-stderrthreshold` lets through; `-alsologtostderr` gives both everything.
+standard error has what `-stderrthreshold` lets through; `-alsologtostderr` gives both everything. Without
+`-log_dir` and `-logtostderr` section `log` of the configuration counts: a file besides.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import getpass
 import logging
 import os
-import socket
 import sys
 import threading
 import traceback
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.wire import journal
+from instorage.wire.fault import Code, Fault
+from provisioner.log_files import LEVELS, PROGRAM, SIZE, SeverityFile, configured
 
 if TYPE_CHECKING:
+    from instorage.configuration.settings import LogSettings
+    from instorage.log_file import LogFile
     from provisioner.flags import Flags
 
-PROGRAM = "instorage-provisioner"
-_LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
-_NAMES = ("INFO", "WARNING", "ERROR", "FATAL")
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _DETAIL = {"provisioner": 1, "instorage": 2}  # the -v from which a package's debug lines show
 _LIBRARIES = 4  # ... and what libraries say below a warning; our own sentences say the same better
 _LOUD = ("paramiko", "urllib3")  # libraries that call it an error when a peer is away
+_LOG = logging.getLogger(__name__)
 
 
-def start(flags: Flags) -> None:
-    """Set the handlers of this process; `OSError` names a log directory that cannot be written."""
-    root = logging.getLogger()
-    root.setLevel(logging.DEBUG)
-    sift = Sift(flags)
-    for handler in _handlers(flags):
-        handler.addFilter(sift)
-        root.addHandler(handler)
+class Log:
+    """The handlers of this process: what the flags ask for, and the file that a configuration does.
+
+    `Fault(BAD_CONFIGURATION)` names a `-log_dir` that cannot be written. Thread-safe.
+    """
+
+    def __init__(self, flags: Flags) -> None:
+        self._flags = flags
+        self._root = logging.getLogger()
+        self._root.setLevel(logging.DEBUG)
+        self._guard = threading.Lock()
+        self._settings: LogSettings | None = None
+        self._file: LogFile | None = None
+        files = bool(flags.log_dir) and not flags.to_stderr
+        self._severities = [SeverityFile(Path(flags.log_dir), one) for one in range(3)] if files else []
+        for handler in (_main(flags, files=files), *self._severities):
+            self._add(handler, flags)
+        for file in self._severities:
+            if trouble := file.look():
+                raise Fault(Code.BAD_CONFIGURATION, trouble)
+
+    def apply(self, settings: LogSettings) -> None:
+        """Use section `log` of a configuration, which a flag that says where the log goes overrules.
+
+        A file that cannot be had is said, with the mend, and looked for again with each line.
+        """
+        with self._guard:
+            if settings == self._settings:
+                return
+            self._settings = settings
+            for file in self._severities:
+                file.maxBytes = settings.rotate_at or SIZE
+            trouble = "" if self._severities or self._flags.to_stderr else self._replaced(settings)
+        if trouble:
+            _LOG.warning("%s", trouble)
+
+    def _replaced(self, settings: LogSettings) -> str:
+        """Have the file that the settings ask for, and no other; return what is wrong with it."""
+        if self._file is not None:
+            self._root.removeHandler(self._file)
+            self._file.close()
+            self._file = None
+        if not settings.enabled:
+            return ""
+        self._file = configured(settings)
+        loud = max(self._flags.verbosity, _DETAIL["provisioner"] if settings.level == "debug" else 0)
+        self._add(self._file, replace(self._flags, verbosity=loud))
+        return self._file.look()
+
+    def _add(self, handler: logging.Handler, flags: Flags) -> None:
+        handler.setFormatter(Header())
+        handler.addFilter(Sift(flags))
+        self._root.addHandler(handler)
 
 
-def _handlers(flags: Flags) -> list[logging.Handler]:
-    files = bool(flags.log_dir) and not flags.to_stderr
+def _main(flags: Flags, *, files: bool) -> logging.Handler:
     main: logging.Handler = Journal() if "JOURNAL_STREAM" in os.environ else logging.StreamHandler(sys.stderr)
-    main.setFormatter(Header())
     if files and not flags.also_stderr:
-        main.setLevel(_LEVELS[flags.stderr_threshold])
-    return [main, *(_file(Path(flags.log_dir), severity) for severity in range(3))] if files else [main]
-
-
-def _file(directory: Path, severity: int) -> logging.Handler:
-    """Open the file of a severity and those above it, and point PROGRAM.SEVERITY at it, as glog does."""
-    now = datetime.datetime.now().astimezone()
-    host, user = socket.gethostname().partition(".")[0], _user()
-    name = f"{PROGRAM}.{host}.{user}.log.{_NAMES[severity]}.{now:%Y%m%d-%H%M%S}.{os.getpid()}"
-    handler = logging.FileHandler(directory / name)
-    handler.setLevel(_LEVELS[severity] if severity else logging.DEBUG)
-    handler.setFormatter(Header())
-    link = directory / f"{PROGRAM}.{_NAMES[severity]}"
-    with contextlib.suppress(OSError):
-        link.unlink(missing_ok=True)
-        link.symlink_to(name)
-    return handler
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+        main.setLevel(LEVELS[flags.stderr_threshold])
+    return main
 
 
 class Sift(logging.Filter):

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from instorage.configuration import shadow
+from instorage.configuration import cipher_key
 from instorage.configuration.settings import Configuration, load
 from instorage.file_stamp import Stamp, marks, rested, stamp
 from instorage.wire.fault import Code, Fault
@@ -30,7 +30,7 @@ class ConfigurationFile:
     Thread-safe. `trouble` is why the file as it is now cannot be used, None when it can.
     """
 
-    def __init__(self, path: Path, *, need_host: bool = True, key_file: Path = shadow.KEY_FILE) -> None:
+    def __init__(self, path: Path, *, need_host: bool = True, key_file: Path = cipher_key.KEY_FILE) -> None:
         self._path = path
         self._need_host = need_host
         self._key_file = key_file

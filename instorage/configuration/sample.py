@@ -5,7 +5,7 @@ from __future__ import annotations
 _COMMON = """\
 log:
   enabled: false
-  logdir: /var/log/instorage
+  logdir: /var/log/inspurlog
   level: info
   logrotatemaxsize: 0
 host:

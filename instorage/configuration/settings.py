@@ -1,7 +1,8 @@
 """The configuration file `config/instorage.yaml`: typed records, and `load`, which makes or refuses them.
 
 Keys, meanings and defaults are those of the vendor's manual (V2.1.0, table 3-1) and a few more. One file
-serves both parts; the provisioner reads `storage` and `host.volumeKey` alone (`need_host=False`).
+serves both parts; the provisioner asks for `storage` alone (`need_host=False`), and takes `host.volumeKey`
+and `log` where they can be read.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from instorage import places
-from instorage.configuration import document, shadow
+from instorage.configuration import cipher_key, document
 from instorage.configuration.document import Mapping, Problem, Sequence
 from instorage.configuration.host_section import (
     Fence,
@@ -25,6 +26,7 @@ from instorage.configuration.host_section import (
 )
 from instorage.configuration.section import Section, bad, plugin_directory
 from instorage.configuration.storage_section import StorageSettings, read_storage
+from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +84,7 @@ class Configuration:
         return plugin_directory(self.path)
 
 
-def load(path: Path, *, need_host: bool = True, key_file: Path = shadow.KEY_FILE) -> Configuration:
+def load(path: Path, *, need_host: bool = True, key_file: Path = cipher_key.KEY_FILE) -> Configuration:
     """Read `path`; raise `Fault(BAD_CONFIGURATION)` (AS13000: `NOT_SUPPORTED`) naming file, key and mend.
 
     `key_file` opens `storage[].shadow`. A password may also lie in `$CREDENTIALS_DIRECTORY/<name>.password`,
@@ -109,7 +111,7 @@ def load(path: Path, *, need_host: bool = True, key_file: Path = shadow.KEY_FILE
         )
     return Configuration(
         path=path,
-        log=_log(top) if need_host else LogSettings(directory=plugin_directory(path) / "log"),
+        log=_node_log(top) if need_host else _log_if_readable(top),
         host=read_host(top, host) if need_host else None,
         storage=storage,
         volume_keys=read_volume_keys(host) if host else (),
@@ -184,23 +186,36 @@ def _gathered(path: Path, root: Mapping, warnings: list[str]) -> Mapping:
 
 def _log(top: Section) -> LogSettings:
     log = top.section("log")
-    plugin = plugin_directory(top.file)
+    folder = plugin_directory(top.file)
     if log is None:
-        return LogSettings(directory=plugin / "log")
+        return LogSettings(directory=folder / "log")
     log.refuse_unknown(("enabled", "logdir", "level", "logrotatemaxsize"))
-    found = LogSettings(
+    return LogSettings(
         enabled=log.flag("enabled", default=False),
-        directory=plugin / (log.concrete("logdir") or "log"),
+        directory=folder / (log.concrete("logdir") or "log"),
         level=_level(log),
         rotate_at=log.size("logrotatemaxsize", 0),
     )
-    if found.enabled and found.directory.is_relative_to(plugin):
-        log.warn(
-            "logdir",
+
+
+def _node_log(top: Section) -> LogSettings:
+    found = _log(top)
+    if found.enabled and found.directory.is_relative_to(plugin_directory(top.file)):
+        top.warn(
+            "log.logdir",
             "lies in the plugin directory, where each new file makes kubelet look at the driver again: "
-            "choose one outside, for example /var/log/instorage",
+            "choose one outside, for example /var/log/inspurlog",
         )
     return found
+
+
+def _log_if_readable(top: Section) -> LogSettings:
+    """Return the section; the provisioner works as well without (manual 3.3: it reads `storage` alone)."""
+    try:
+        return _log(top)
+    except Fault as fault:
+        top.warnings.append(f"{fault.sentence} Until then there is no log file.")
+        return LogSettings()
 
 
 def _level(log: Section) -> Level:

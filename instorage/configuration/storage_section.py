@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage.configuration import shadow
+from instorage.configuration import cipher_key, shadow
 from instorage.configuration.document import Mapping, Sequence
 from instorage.configuration.secret import SealedSecret, Secret
 from instorage.configuration.section import Section, bad, plugin_directory
@@ -155,7 +155,7 @@ def _opened(section: Section, cipher: str, key_file: Path) -> Secret:
         section.warn("shadow", what)
         return password
     try:
-        return shadow.decrypt(cipher, shadow.read_key(key_file))
+        return shadow.decrypt(cipher, cipher_key.read_key(key_file))
     except Fault as fault:  # the rest of the file is good, and another array's login may be (manual, 4.4)
         said = f"cannot be used: {fault.sentence.rstrip('.')}"
         section.warn("shadow", said)

@@ -1,7 +1,8 @@
 """`instoragectl`: the administrator's program.
 
 `pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone, `barrier`
-explains and finishes an active-active expansion that was broken off, `arrays` says how the arrays are set up.
+explains and finishes an active-active expansion that was broken off, `arrays` says how the arrays are set up,
+`shadow-key` carries the key of the encrypted passwords to other hosts.
 `instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
 executed from there, if a provisioner is installed on this host too.
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage import places
+from instorage.configuration import shadow_command
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from nodeagent.administration import arrays, barrier, pin, release
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     to_ask.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
+    shadow_command.add_to(commands)
     commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
 
@@ -110,6 +113,9 @@ def _lines(given: argparse.Namespace) -> Iterator[str]:
         return arrays.report(given.config)
     if given.command == "barrier":
         return _barrier(given)
+    if given.command == "shadow-key":
+        provisioners = places.provisioner() / "config/instorage.yaml"
+        return shadow_command.run(given, (Paths.from_environment().configuration, provisioners))
     volume = VolumeName.parse(given.volume)
     return release.release(
         given.config, volume, given.node, logged_in=given.although_logged_in, storage=given.storage

@@ -7,12 +7,13 @@ errors too, as with every command of the stub. Exit status 0, 1 for a failure, 2
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instorage.configuration import cipher_key, shadow_command
+from instorage.configuration.shadow_command import UsageError
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ create [volume name] [size in GB] [options as JSON]
 delete [volume name] [options as JSON]
     Delete a volume on the array; a volume that is mapped to a host is refused.
 """
-
-
-class UsageError(Exception):
-    """A command line that does not fit its command; the text says how it is written."""
 
 
 def configuration_path() -> Path:
@@ -90,10 +87,11 @@ def check_configuration(arguments: Sequence[str]) -> None:
     from nodeagent.administration import host_check
 
     path = Path(arguments[0]) if arguments else configuration_path()
-    found = load(path, key_file=_key_file())
+    key = cipher_key.key_file()
+    found = load(path, key_file=key)
     unit = host_check.installed()
     draft = bool(arguments) and not path.absolute().parent.parent.name.endswith("~instorage-flexvolume")
-    for warning in (*found.warnings, *host_check.remarks(found, unit, draft=draft)):
+    for warning in (*found.warnings, *host_check.remarks(found, unit, key, draft=draft)):
         print(f"warning: {warning}")
     arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
     other = "" if unit.reads(path) else f" The node agent does not read it, but {unit.configuration}."
@@ -102,30 +100,7 @@ def check_configuration(arguments: Sequence[str]) -> None:
 
 def encrypt_password(arguments: Sequence[str]) -> None:
     """Print the shadow of a password: the argument, or typed on a terminal, or a line of standard input."""
-    if len(arguments) > 1:
-        raise UsageError("ext-encrypt-password [plain password]; quote a password with spaces")
-    from instorage.configuration import shadow
-
-    plain = arguments[0] if arguments else _ask()
-    if not plain or not plain.isprintable():
-        raise UsageError("ext-encrypt-password [plain password]; it was empty or had control characters")
-    print(shadow.encrypt(plain, shadow.ensure_key(_key_file())))
-
-
-def _key_file() -> Path:
-    from instorage.configuration.shadow import KEY_FILE
-
-    return Path(os.environ.get("INSTORAGE_SHADOW_KEY") or KEY_FILE)
-
-
-def _ask() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    # A stream of its own for the prompt: standard error must stay empty.
-    first, second = (getpass.getpass(prompt, stream=sys.stdout) for prompt in ("Password: ", "Once more: "))
-    if first != second:
-        raise UsageError("ext-encrypt-password: the two passwords differ, nothing was encrypted")
-    return first
+    print(shadow_command.encrypted(arguments))
 
 
 def create_volume(arguments: Sequence[str]) -> None:

@@ -6,24 +6,27 @@ Root asks as the agent's user, whom it becomes for good; who is neither cannot t
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage import places
+from instorage import log_directory, places
+from instorage.configuration import cipher_key
 from instorage.privilege import leave_root
 from nodeagent.administration import multipath_conf
 from nodeagent.administration.array import USER
+from nodeagent.operation.journal import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from instorage.configuration.settings import Configuration
 
-UNIT = "instorage-nodeagent.service"
 _ASKED = "LoadState,ProtectSystem,ReadWritePaths,StateDirectory,LogsDirectory,Environment"
 SHOW = ("/usr/bin/systemctl", "show", UNIT, f"--property={_ASKED}")
 _SECONDS = 5.0
@@ -44,7 +47,7 @@ class Unit:
             return cls()
         settings = dict(word.partition("=")[::2] for word in shown.get("Environment", "").split())
         plugin = places.plugin(settings)
-        open_ones = [Path(word.lstrip("-+")) for word in shown.get("ReadWritePaths", "").split()]
+        open_ones = [Path(word.lstrip("-+")) for word in shlex.split(shown.get("ReadWritePaths", ""))]
         open_ones += [Path("/var/log") / word for word in shown.get("LogsDirectory", "").split()]
         open_ones += [Path("/var/lib") / word for word in shown.get("StateDirectory", "").split()]
         return cls(
@@ -67,8 +70,11 @@ def installed() -> Unit:
     return Unit()
 
 
-def remarks(found: Configuration, unit: Unit, *, draft: bool = False) -> Iterator[str]:
-    """Yield a sentence, with the mend, for each thing. `draft`: a file that nobody said the agent reads."""
+def remarks(found: Configuration, unit: Unit, key: Path, *, draft: bool = False) -> Iterator[str]:
+    """Yield a sentence, with the mend, for each thing that is wrong.
+
+    `key` is the key file of the shadows; `draft`: a file that nobody said the agent reads.
+    """
     if not draft and not unit.reads(found.path):
         yield (
             f"{found.path} is not the file that the node agent reads, which is {unit.configuration}: correct "
@@ -85,14 +91,17 @@ def remarks(found: Configuration, unit: Unit, *, draft: bool = False) -> Iterato
     yield from multipath_conf.remarks(multipath_conf.PLACES)
     if not _became_agent():
         return
-    if found.log.enabled and (why := _unwritable(found.log.directory, unit, made=True)):
-        yield f"{found.log.directory} (log.logdir) gets no log files: {why}. The journal has everything."
+    if key.exists() and not os.access(key, os.R_OK):
+        yield f"The user {USER} cannot read {key}, which opens shadows: {cipher_key.readable(key)}, as root."
+    if found.log.enabled and (error := _unwritable(found.log.directory, unit, made=True)):
+        mend = log_directory.mend(error, found.log.directory, UNIT)
+        yield f"{found.log.directory} (log.logdir) gets no log files, the journal alone has all: {mend}"
     for one in found.storage:
         own = not _same(one.barrier_directory, found.plugin_directory)  # there the helper writes
-        if own and (why := _unwritable(one.barrier_directory, unit, made=False)):
+        if own and (error := _unwritable(one.barrier_directory, unit, made=False)):
             yield (
                 f"{one.barrier_directory} (barrierPath of {one.name}) gets no barrier file, and without it "
-                f"no active-active volume grows: {why}."
+                f"no active-active volume grows: {_given(error, one.barrier_directory)}."
             )
 
 
@@ -111,15 +120,22 @@ def _became_agent() -> bool:
     return os.geteuid() == uid
 
 
-def _unwritable(directory: Path, unit: Unit, *, made: bool) -> str:
-    """Return why the agent cannot write in a directory, with the mend; `made`: it makes it if it can."""
+def _unwritable(directory: Path, unit: Unit, *, made: bool) -> int:
+    """Return the error (errno) that the agent gets there, 0 for none; `made`: it makes it if it can."""
     place = directory.absolute()
     if unit.writable is not None and not any(place.is_relative_to(one) for one in unit.writable):
-        return f"{UNIT} may not write there: name it in a drop-in, [Service] ReadWritePaths={place}"
+        return errno.EROFS
     while made and not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir():
+        return errno.ENOTDIR
+    return 0 if os.access(place, os.W_OK | os.X_OK) else errno.EACCES
+
+
+def _given(error: int, place: Path) -> str:
+    """Return how the agent's user gets a place for barrier files."""
+    if error == errno.EROFS:
+        return f"{UNIT} may not write there: name it in a drop-in, [Service] ReadWritePaths=-{place}"
+    if error == errno.ENOTDIR:
         return f"it is no directory: make it, and give it to the user {USER}"
-    if not os.access(place, os.W_OK | os.X_OK):
-        return f"the user {USER} may not write in {place}: give it to that user"
-    return ""
+    return f"the user {USER} may not write in {place}: give it to that user"

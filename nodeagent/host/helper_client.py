@@ -14,6 +14,7 @@ from instorage.wire import growth, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
+from nodeagent.host.helper_record import kept
 from nodeagent.host.helper_socket import LOOK, connect, unreachable
 
 if TYPE_CHECKING:
@@ -174,25 +175,23 @@ class Helper:
     ) -> Iterator[T]:
         """Exchange messages; a helper that serves all that it may has done nothing, and is asked again."""
         until = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                yield from self._exchange(request, reply, seconds, more=more)
-                return
-            except Fault as fault:
-                if fault.code is not Code.HELPER_BUSY or time.monotonic() > until:
-                    raise
-            self.close()
-            time.sleep(random.uniform(0.1, 0.3))
+        with kept(_VERB_OF[type(request)], request):
+            while True:
+                try:
+                    yield from self._exchange(request, reply, seconds, more=more)
+                    return
+                except Fault as fault:
+                    if fault.code is not Code.HELPER_BUSY or time.monotonic() > until:
+                        raise
+                self.close()
+                time.sleep(random.uniform(0.1, 0.3))
 
     def _exchange(
         self, request: DataclassInstance, reply: type[T], seconds: float, *, more: bool
     ) -> Iterator[T]:
         verb = _VERB_OF[type(request)]
         deadline = time.monotonic() + seconds
-        message: dict[str, object] = {
-            "method": f"{INTERFACE}.{verb}",
-            "parameters": record.to_json(request),
-        }
+        message: dict[str, object] = {"method": f"{INTERFACE}.{verb}", "parameters": record.to_json(request)}
         if more:
             message["more"] = True
         try:

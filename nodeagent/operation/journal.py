@@ -8,12 +8,13 @@ import os
 import sys
 import traceback
 from contextvars import ContextVar
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
-from instorage import operation
+from instorage import log_directory, operation
+from instorage.log_file import LogFile
 from instorage.wire import journal
 from instorage.wire.fault import Code
+from nodeagent.host import helper_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from instorage.wire.fault import Fault
 
 IDENTIFIER = "instorage-nodeagent"
-KEPT_FILES = 5
-OURS = ("nodeagent", "instorage")
+UNIT = f"{IDENTIFIER}.service"
+OURS = ("nodeagent", "instorage", helper_record.LOGGER.name)
 LOUD = "paramiko"  # calls it an error, with a traceback of a dozen lines, when an array does not answer
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _MARKS = ("op", "volume", "code")
@@ -117,7 +118,7 @@ class Log:
 
     def __init__(self) -> None:
         self._root = logging.getLogger()
-        self._file: logging.Handler | None = None
+        self._file: LogFile | None = None
         self._settings: LogSettings | None = None
         main = Journal() if "JOURNAL_STREAM" in os.environ else logging.StreamHandler(sys.stderr)
         self._root.setLevel(logging.WARNING)  # libraries; at debug pyroute2 alone writes pages
@@ -126,27 +127,25 @@ class Log:
         self._add(main)
 
     def apply(self, settings: LogSettings) -> None:
-        """Use level and files of a configuration that came into force; a file that cannot be had is said."""
+        """Use level and file of a configuration that came into force.
+
+        A file that cannot be had is said, with the mend, and looked for again with each line.
+        """
         if settings == self._settings:
             return
         self._settings = settings
         self._level(settings.level.value.upper())
         if self._file is not None:
             self._root.removeHandler(self._file)
+            helper_record.LOGGER.removeHandler(self._file)
             self._file.close()
             self._file = None
         if settings.enabled:
-            path = settings.directory / f"{IDENTIFIER}.log"
-            try:
-                settings.directory.mkdir(parents=True, exist_ok=True)
-                self._file = RotatingFileHandler(path, maxBytes=settings.rotate_at, backupCount=KEPT_FILES)
-            except OSError as error:
-                _LOG.warning(
-                    "The log file %s cannot be written (%s): let the user of this service write there, or "
-                    "choose another log.logdir. The journal has everything.", path, error.strerror,
-                )  # fmt: skip
-                return
+            self._file = _file(settings)
             self._add(self._file)
+            helper_record.LOGGER.addHandler(self._file)
+            if trouble := self._file.look():
+                _LOG.warning("%s", trouble)
 
     @staticmethod
     def _level(name: str) -> None:
@@ -157,3 +156,10 @@ class Log:
         handler.addFilter(Fields())
         handler.setFormatter(Line())
         self._root.addHandler(handler)
+
+
+def _file(settings: LogSettings) -> LogFile:
+    path = settings.directory / f"{IDENTIFIER}.log"
+    return LogFile(
+        path, settings.rotate_at, lambda error: log_directory.mend(error, settings.directory, UNIT)
+    )

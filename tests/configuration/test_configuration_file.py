@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.configuration import shadow
+from instorage.configuration import cipher_key, shadow
 from instorage.configuration.file import ConfigurationFile
 from instorage.wire.fault import Fault
 from tests.configuration.conftest import SMALL, written
@@ -71,7 +71,7 @@ def test_without_a_good_one_the_fault_is_raised_until_there_is_one(file: Path) -
 def test_a_new_key_file_opens_the_shadow_without_a_restart(file: Path, tmp_path: Path) -> None:
     key = tmp_path / "shadow.key"
     key.write_text("right")
-    cipher = shadow.encrypt("opened", shadow.read_key(key))
+    cipher = shadow.encrypt("opened", cipher_key.read_key(key))
     key.write_text("wrong")
     written(file, SMALL.replace("password: marker-8d1f", f"shadow: {cipher}"))
     held = ConfigurationFile(file, key_file=key)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instorage.configuration import sample, shadow
+from instorage.configuration import cipher_key, sample, shadow
 from instorage.configuration.secret import Secret
 from instorage.configuration.settings import Level, Link, Patience, load
 from instorage.wire.fault import Code, Fault
@@ -75,7 +75,7 @@ def test_the_manuals_second_sample_opens_where_its_cipher_key_is(file: Path, tmp
     key = tmp_path / "shadow.key"
     key.write_text("cipher key\n")
     printed = text.splitlines()[-1]
-    ours = shadow.encrypt("password", shadow.read_key(key))
+    ours = shadow.encrypt("password", cipher_key.read_key(key))
     assert len(ours) == len(printed)
     found = load(written(file, text.replace(printed, ours)), key_file=key)
     assert found.storage[0].password == Secret("password")

@@ -1,10 +1,8 @@
-"""The encrypted password: the vendor's format, a key of the installation, and clear words when it fails."""
+"""The encrypted password: the vendor's format, and clear words when it fails."""
 
 from __future__ import annotations
 
 import hashlib
-import stat
-from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,9 +12,6 @@ from hypothesis import strategies as st
 from instorage.configuration import shadow
 from instorage.configuration.secret import Secret
 from instorage.wire.fault import Fault
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = Secret("cipher key")
 
@@ -43,23 +38,3 @@ def test_what_was_encrypted_is_opened_with_the_same_key_only(plain: str) -> None
 def test_anything_else_is_a_fault(text: str) -> None:
     with pytest.raises(Fault, match="ext-encrypt-password"):
         shadow.decrypt(text, KEY)
-
-
-def test_a_missing_or_unusable_key_file_is_named(tmp_path: Path) -> None:
-    key = tmp_path / "shadow.key"
-    for content, said in [(None, "does not exist"), (b"", "is empty"), (b"\xff", "not UTF-8")]:
-        if content is not None:
-            key.write_bytes(content)
-        with pytest.raises(Fault, match=said) as caught:
-            shadow.read_key(key)
-        assert str(key) in caught.value.sentence
-
-
-@pytest.mark.root
-def test_root_makes_the_key_file_once_and_for_its_group_only(tmp_path: Path) -> None:
-    key = tmp_path / "etc" / "shadow.key"
-    made = shadow.ensure_key(key)
-    assert len(made.reveal()) == 64
-    assert stat.S_IMODE(key.stat().st_mode) == 0o640
-    assert shadow.ensure_key(key) == made
-    assert [path.name for path in key.parent.iterdir()] == ["shadow.key"]

@@ -109,6 +109,11 @@ class TrueWorld:
     def close(self) -> None:
         self._host.close()
 
+    @property
+    def journal(self) -> list[str]:
+        """What the helper gave to the journal."""
+        return [line.split(" ", 2)[2] for line in self._host.events if line.startswith("journal ")]
+
     def connect(self) -> Caller:
         return Caller(str(self._socket))
 

@@ -45,7 +45,9 @@ class Node:
         self.said = ""
         self.unit = f"LoadState=loaded\nProtectSystem=no\nEnvironment=A=b INSTORAGE_PLUGIN={self.plugin}\n"
 
-    def check(self, text: str, *arguments: str, storage: str = STORAGE) -> str:
+    def check(
+        self, text: str, *arguments: str, storage: str = STORAGE, key: Path = Path("/nowhere/key")
+    ) -> str:
         """Return the warnings."""
         self.path.write_text(f"{text}{storage}")
         self.path.chmod(0o640)
@@ -55,7 +57,10 @@ class Node:
                 *(sys.executable, "-c", PROGRAM, AGENT, str(self.directory / "unit"), str(self.places)),
                 *("ext-check-cfg", *arguments),
             ],
-            env={"INSTORAGE_PLUGIN_DIRECTORY": str(self.plugin), "PYTHONPATH": os.getcwd()},
+            env={
+                "INSTORAGE_PLUGIN_DIRECTORY": str(self.plugin), "PYTHONPATH": os.getcwd(),
+                "INSTORAGE_SHADOW_KEY": str(key),
+            },
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
@@ -93,13 +98,36 @@ def test_a_log_directory_that_the_agent_may_not_write_is_named_with_the_mend(nod
     closed = node.directory / "closed"
     closed.mkdir(mode=0o500)
     text = f"log: {{enabled: true, logdir: {closed}}}\nhost: {{link: iscsi}}\n"
-    assert f"{closed} (log.logdir) gets no log files: the user {AGENT} may not write" in node.check(text)
+    said = node.check(text)
+    assert f"{closed} (log.logdir) gets no log files, the journal alone has all: its user may not" in said
+    assert said.endswith(f"As root: install -d -m 1770 -g instorage {closed}")
     closed.chmod(0o777)
     node.unit += "ProtectSystem=strict\nReadWritePaths=-/other\nLogsDirectory=instorage\n"
-    assert f"drop-in, [Service] ReadWritePaths={closed}" in node.check(text)
-    node.unit += f"ReadWritePaths=-/other -{node.directory}\n"
+    assert f"'[Service]' ReadWritePaths=-{closed} >/etc/systemd/system/" in node.check(text)
+    node.unit += f"ReadWritePaths=-/other\\ one -{node.directory}\n"
     assert node.check(text) == ""
     assert node.check(text.replace("true", "false")) == ""
+
+
+def test_a_directory_that_is_not_for_log_files_is_left_to_who_has_it(node: Node) -> None:
+    """Its modes are not ours to change: the mend is another directory."""
+    shared = node.directory / "shared"
+    (shared / "of others").mkdir(parents=True)
+    shared.chmod(0o755)
+    said = node.check(f"log: {{enabled: true, logdir: {shared}}}\nhost: {{link: iscsi}}\n")
+    assert f"choose one of its own, as {shared}/inspurlog." in said
+    assert "install" not in said
+
+
+def test_a_key_of_the_shadows_that_the_agent_cannot_read_is_named_with_the_mend(node: Node) -> None:
+    key = node.directory / "shadow.key"
+    key.write_text("key")
+    key.chmod(0o600)
+    said = node.check("host: {link: iscsi}\n", key=key)
+    if os.geteuid() == 0:
+        assert f"The user {AGENT} cannot read {key}, which opens shadows: chgrp instorage {key} && " in said
+    key.chmod(0o644)
+    assert node.check("host: {link: iscsi}\n", key=key) == ""
 
 
 @pytest.mark.parametrize("there", [False, True])

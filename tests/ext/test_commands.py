@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from instorage.configuration import sample, shadow
+from instorage.configuration import cipher_key, sample, shadow
 
 pytestmark = pytest.mark.subprocess
 ROOT = Path(__file__).parents[2]
@@ -114,7 +114,7 @@ def test_the_version_is_the_distributions() -> None:
 
 
 def test_a_password_is_encrypted_from_the_argument_or_standard_input(key: dict[str, str]) -> None:
-    cipher = shadow.read_key(Path(key["INSTORAGE_SHADOW_KEY"]))
+    cipher = cipher_key.read_key(Path(key["INSTORAGE_SHADOW_KEY"]))
     for plain in ("password", "with space", "größe卷"):
         for done in (
             ext("ext-encrypt-password", plain, env=key),
@@ -147,7 +147,7 @@ def test_a_password_is_asked_for_twice_on_a_terminal_and_not_echoed(key: dict[st
         os.close(theirs)
     assert (child.returncode, errors) == (0, b"")
     assert b"typed-marker" not in seen
-    cipher = shadow.read_key(Path(key["INSTORAGE_SHADOW_KEY"]))
+    cipher = cipher_key.read_key(Path(key["INSTORAGE_SHADOW_KEY"]))
     assert shadow.decrypt(seen.decode().split()[-1], cipher).reveal() == "typed-marker"
 
 

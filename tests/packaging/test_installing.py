@@ -215,7 +215,8 @@ def test_a_provisioner_lies_where_the_administrator_wants_it(root: Path, old: Pa
     unit = (ROOT / "systemd/instorage-provisioner.service").read_text()
     (command,) = re.findall(r"^ExecStart=(?:.*\\\n)*.*\n", unit, re.MULTILINE)
     drop_in = text(root, "etc/systemd/system/instorage-provisioner.service.d/places.conf")
-    assert drop_in.endswith("[Service]\nExecStart=\n" + command.replace("/opt/", "/srv/"))
+    writes = f"[Service]\nReadWritePaths=-/srv/{FOLDER}/log\n"
+    assert drop_in.endswith(f"{writes}ExecStart=\n" + command.replace("/opt/", "/srv/"))
     assert text(root, "etc/instorage/places").endswith(f"\nINSTORAGE_PROVISIONER=/srv/{FOLDER}\n")
 
 

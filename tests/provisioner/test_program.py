@@ -11,10 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from instorage.configuration.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "systemd/instorage-provisioner.service"
@@ -81,7 +85,7 @@ class Elsewhere:
         user = {"users": [{"name": "u", "user": {"token": "secret-token"}}]}
         (directory / "kubeconfig").write_text(json.dumps({"apiVersion": "v1"} | cluster | context | user))
 
-    def until(self, name: str, text: str, *flags: str) -> str:
+    def until(self, name: str, text: str, *flags: str, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Run until the file `name` (a pattern) holds `text`; return what standard error had."""
         with (self.directory / "stderr").open("wb") as out:
             process = subprocess.Popen(
@@ -95,6 +99,7 @@ class Elsewhere:
         while not any(text in path.read_text() for path in self.directory.glob(name)):
             assert process.poll() is None, (self.directory / "stderr").read_text()
             assert time.monotonic() < deadline, (self.directory / "stderr").read_text()
+            meanwhile()
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
