@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
-from nodeagent.administration import multipath_conf
+from nodeagent.administration import multipath_conf, versions
 from nodeagent.administration.array import USER
 from nodeagent.host.paths import PLUGIN
 
@@ -78,6 +78,7 @@ def remarks(found: Configuration, unit: Unit, *, draft: bool = False) -> Iterato
             "are not kept out by a lock of it: make the file, or remove the key."
         )
     yield from multipath_conf.remarks(multipath_conf.PLACES)
+    yield from (sentence for _, sentence in versions.judged(versions.TABLE))
     if not _became_agent():
         return
     if found.log.enabled and (why := _unwritable(found.log.directory, unit, made=True)):
