@@ -1,8 +1,8 @@
 #!/bin/sh
 # Puts beside the units what the systemd of this host needs, and takes away what it does not need any more:
 #     sh put.sh [DIRECTORY]      # of the units; /usr/lib/systemd/system by default
-# A folder here is called after the last version that needs it; a file comes by a rename, so a kill at any moment and
-# a second run end as one run does. Of a unit that is not in DIRECTORY nothing is put. `systemctl daemon-reload` is the caller's.
+# A folder here is called after the last version that needs what it holds. Each file comes by a rename, and a second
+# run ends as one run does. Of a unit that is not there nothing is put. `systemctl daemon-reload` is the caller's.
 set -eu
 
 here=$(dirname -- "$0")

@@ -116,4 +116,7 @@ def test_what_is_for_an_older_systemd_forbids_and_does_not_allow(service: str) -
 def test_every_drop_in_belongs_to_a_unit() -> None:
     folders = {path.name for path in OLDER.glob("*/*")}
     assert folders == {f"{service}.d" for service in SERVICES}
-    assert all(FIRST <= int(path.name) <= LAST for path in OLDER.iterdir() if path.is_dir())
+    for path in OLDER.glob("*/*/*"):
+        version = path.parts[-3]
+        assert FIRST <= int(version) <= LAST
+        assert path.name == f"older-{version}.conf", "put.sh would take one for the other's"

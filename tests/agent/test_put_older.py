@@ -51,7 +51,7 @@ def machine(tmp_path: Path, shell: list[str]) -> Machine:
     return Machine(tmp_path, shell)
 
 
-WITH = sorted([*UNITS, *(f"{unit}.d/older.conf" for unit in UNITS)])
+WITH = sorted([*UNITS, *(f"{unit}.d/older-238.conf" for unit in UNITS)])
 
 
 @pytest.mark.parametrize("said", ["systemd 237", "systemd 238 (238-1)"])
@@ -78,7 +78,7 @@ def test_a_newer_one_gets_none(machine: Machine, said: str) -> None:
 def test_after_an_upgrade_of_systemd_ours_goes_and_the_administrators_stays(machine: Machine) -> None:
     machine.put("systemd 237")
     (machine.units / f"{UNITS[0]}.d/mine.conf").write_text(OTHERS)
-    (machine.units / f"{UNITS[1]}.d/older.conf.new").touch()  # of a run that was killed
+    (machine.units / f"{UNITS[1]}.d/older-238.conf.new").touch()  # of a run that was killed
     ran = machine.put("systemd 245 (245.4-4ubuntu3.24)")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert machine.there() == sorted([*UNITS, f"{UNITS[0]}.d/mine.conf"])
