@@ -98,6 +98,13 @@ def test_no_systemd_has_a_hole_in_its_list_of_allowed_calls(service: str) -> Non
         assert not unknown, f"systemd {version} passes over {unknown}"
 
 
+def test_landlock_is_allowed_to_what_reads_a_tenants_file_system() -> None:
+    """Where it is refused the helper goes on without: nothing fails."""
+    for version in range(239, LAST + 1):
+        words = {word for value in filters(version, "instorage-helper.service") for word in value.split()}
+        assert words >= BY_NAME
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_is_for_an_older_systemd_forbids_and_does_not_allow(service: str) -> None:
     oldest = files(FIRST, service)[1:]
