@@ -45,7 +45,7 @@ test-measured: $(STAMP) ## what holds a time against a figure of the requirement
 
 test-beside: $(STAMP)
 	@mkdir -p build
-	@nice -n 10 $(MAKE) --no-print-directory test-native test-kube >build/test-beside.log 2>&1; \
+	@nice -n 15 $(MAKE) --no-print-directory test-native test-kube >build/test-beside.log 2>&1; \
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
 test-native: $(STAMP)
@@ -101,8 +101,9 @@ soak-dead: $(STAMP)
 	  ended=$$?; cat build/soak-dead.log; exit $$ended  # an hour, most of it asleep
 
 soak-machines: $(STAMP)
-	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \
-	    tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py; \
+	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py tests/lab/node/test_sentences.py \
+	    tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py tests/lab/test_helper_devices.py \
+	    tests/lab/test_lab.py; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.

@@ -119,7 +119,8 @@ def unmount(parent: int, name: str) -> bool:
     Changes the working directory: for a child only.
     """
     synced = -1
-    with contextlib.suppress(OSError):  # an xfs that was shut down does not open: nothing is to be saved
+    # an xfs that was shut down cannot even be opened: nothing is to be saved
+    with contextlib.suppress(OSError):
         synced = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
     lost = synced < 0 or _libc.syncfs(synced) != 0  # so that a fence that comes later loses nothing
     if synced >= 0:

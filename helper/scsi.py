@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from helper.child import until
+from instorage.wire.values import Portal
 
 SYS = "/sys"
 DEV = "/dev"
@@ -79,8 +80,8 @@ def sessions(*, all_states: bool = False) -> list[Session]:
         host = place(at).partition("/host")[2].partition("/")[0]
         if host.isdigit() and (all_states or read(f"{at}/state") == "LOGGED_IN"):
             peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
-            address, port, target_id = read(f"{peer}address"), read(f"{peer}port"), read(f"{at}/target_id")
-            portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            portal = Portal.spelled(read(f"{peer}address"), read(f"{peer}port"))
+            target_id = read(f"{at}/target_id")
             number = int(target_id) if target_id.isdigit() else 0
             found.append(Session(name[7:], int(host), number, read(f"{at}/targetname"), portal))
     return found

@@ -54,6 +54,11 @@ class Undertakings:
         with self._guard:
             return self._begun.get(claim)
 
+    def claims(self) -> tuple[str, ...]:
+        """Return the UIDs of the claims for which something was begun."""
+        with self._guard:
+            return tuple(self._begun)
+
     def begin(self, wanted: Wanted) -> Begun:
         """Decide on which array the volume is made, or goes on; `Fault` while that cannot be known."""
         target = self._arrays.get(wanted.kind.storage_name).name

@@ -83,6 +83,8 @@ class Controller:
         self._copies.start()
         for array in self._work.orphans.arrays():
             self._queue.add((ARRAY, array))
+        for claim in self._work.creation.unfinished():  # of an earlier term: those gone since come in no list
+            self._queue.add((CLAIM, claim))
         for worker in self._workers:
             worker.start()
 
@@ -143,14 +145,14 @@ class Controller:
             while not reflection.listed.wait(LOOK_SECONDS / 4):
                 if self._queue.closed:
                     return
-                self._look_alive()
+                self.look_alive()
         while not self._queue.closed:
             key = self._queue.take(LOOK_SECONDS)
             if key is not None:
                 self._handle(key)
-            self._look_alive()
+            self.look_alive()
 
-    def _look_alive(self) -> None:
+    def look_alive(self) -> None:
         """Feed the watchdog, while every thread of this program gets on."""
         if self._queue.oldest() < STUCK_SECONDS and self._copies.alive and self._work.events.alive:
             self._alive()

@@ -71,6 +71,10 @@ class Creation:
         begun = self._undertakings.get(uid)
         return begun.wanted if begun else None
 
+    def unfinished(self) -> tuple[str, ...]:
+        """Return the UIDs of all claims for which something was begun and not finished."""
+        return self._undertakings.claims()
+
     def undo(self, wanted: Wanted) -> None:
         """Remove what was begun for a claim that is gone, or bound to another volume."""
         begun = self._undertakings.get(wanted.uid)

@@ -138,6 +138,7 @@ class Service:
         renewed = time.monotonic()
         due = renewed + RENEW_SECONDS
         while not self._wait_until(due, controller):
+            controller.look_alive()  # a single worker may be busy for longer than the watchdog waits
             asked = time.monotonic()  # who waits for the lease counts from then on at the latest
             if asked >= renewed + RENEW_DEADLINE:
                 return True

@@ -7,8 +7,11 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = bool(os.environ.get("SOAK"))
+IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak; every day another kind, or natively")
 _HEAD = "|---|---|---|---|"  # of the first table
 
 

@@ -141,5 +141,13 @@ class Portal:
                 return cls(str(ipaddress.ip_address(match[1] or match[2])), int(match[3]))
         raise Fault(Code.BAD_REQUEST, f"{_shown(text)} is not a portal (address:port).", value=_shown(text))
 
+    @classmethod
+    def spelled(cls, address: str, port: str) -> str:
+        """Return the text of a portal that others may spell otherwise; what is none stays as it is."""
+        text = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        with contextlib.suppress(Fault):
+            return str(cls.parse(text))
+        return text
+
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"

@@ -118,9 +118,8 @@ def sessions(sysfs: Path) -> Iterator[Portal]:
             state = (sysfs / f"class/iscsi_session/session{number}/state").read_text().strip()
             address = (connection / "persistent_address").read_text().strip()
             port = (connection / "persistent_port").read_text().strip()
-            shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             if state == "LOGGED_IN":
-                yield Portal.parse(shown)
+                yield Portal.parse(Portal.spelled(address, port))
         except (OSError, Fault):
             continue  # a session on its way out
 

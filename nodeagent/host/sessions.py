@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from instorage.wire.values import Portal
+
 SYS = Path("/sys")
 
 
@@ -26,8 +28,8 @@ def sessions() -> list[Session]:
         peer = SYS / f"class/iscsi_connection/connection{sid}:0"
         try:
             address, port = (_read(peer / f"persistent_{what}") for what in ("address", "port"))
-            portal = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-            found.append(Session(sid, _read(at / "targetname"), portal, _read(at / "state")))
+            target, state = _read(at / "targetname"), _read(at / "state")
+            found.append(Session(sid, target, Portal.spelled(address, port), state))
         except OSError:
             continue
     return found

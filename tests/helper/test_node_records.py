@@ -172,6 +172,17 @@ def test_a_portal_that_failed_in_the_future_is_tried(host: Host) -> None:
     assert not isinstance(session, Fault)
 
 
+@pytest.mark.parametrize("spelled", ["FD00:0:0:0:0:0:0:1", "fd00::0001"])
+def test_a_session_that_others_made_by_another_spelling_of_the_address_is_used(
+    host: Host, spelled: str
+) -> None:
+    """iscsiadm keeps an IPv6 address as whoever made the session had typed it; a second login is refused."""
+    host.session(0, f"{spelled}:3260")
+    (session,) = connect("[fd00::1]:3260")
+    assert not isinstance(session, Fault)
+    assert host.events == []
+
+
 @pytest.mark.parametrize("used", [True, False])
 def test_a_session_to_a_portal_that_is_no_more_is_ended_if_it_was_ours(host: Host, used: bool) -> None:
     """iscsid would try it every 3 s, for ever."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.growing import HERE, WRITER
-from tests.soak import WHOLE
+from tests.soak import IN_SOAK, WHOLE
 from tools.install import PLUGIN
 from tools.lab.kubelet import Kubelet
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak; every day under a kubelet, or at another step")
 RECORDS = "/var/lib/instorage-helper/aa"
 GIB = 1 << 30
 BARRIER = f"/{PLUGIN}/aa-extend-failure.barrier"
@@ -171,11 +170,11 @@ def test_an_active_active_volume_grows_under_a_writer(pair: Pod) -> None:
     [
         pytest.param("rmrcrelationship", 0, refused, id="step 1 refused"),
         pytest.param("expandvdisksize", 1, killed("nodeagent"), id="agent killed in step 3", marks=IN_SOAK),
-        pytest.param("expandvdisksize", 2, lost, id="array lost in step 4"),
+        pytest.param("expandvdisksize", 2, lost, id="array lost in step 4", marks=IN_SOAK),
         pytest.param("expandvdisksize", 3, killed("helper"), id="helper killed in step 5"),
-        pytest.param("mkrcrelationship", 0, killed("nodeagent"), id="agent killed in step 6"),
+        pytest.param("mkrcrelationship", 0, killed("nodeagent"), id="agent killed in step 6", marks=IN_SOAK),
         pytest.param("addvdiskaccess", 0, lost, id="array lost in step 7"),
-        pytest.param("chrcrelationship", 1, refused, id="step 9 refused"),
+        pytest.param("chrcrelationship", 1, refused, id="step 9 refused", marks=IN_SOAK),
     ],
 )
 def test_a_broken_off_expansion_is_thawed_explained_and_finished(

@@ -23,7 +23,7 @@ from tests.lab.growing import (
     wait,
 )
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
-from tests.soak import WHOLE
+from tests.soak import IN_SOAK
 from tools.install import PLUGIN
 from tools.lab.topology import PORTALS
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.lab
-IN_SOAK = pytest.mark.skipif(
-    not WHOLE, reason="in make soak; every day xfs grows under a kubelet, as a mirror"
-)
 
 
 @pytest.fixture(scope="module")

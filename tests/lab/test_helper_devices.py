@@ -7,11 +7,13 @@ import time
 import pytest
 
 from tests.lab.helper_rig import GIB, TARGETS, HelperFault, Rig, Volume
+from tests.soak import IN_SOAK
 from tools.lab.topology import PORTALS
 
 pytestmark = pytest.mark.lab
 
 
+@IN_SOAK  # every day in tests/lab/node
 def test_a_dead_portal_is_left_out_and_not_waited_for(rig: Rig, volume: Volume) -> None:
     rig.sh(f"iscsiadm -m node -T {TARGETS[1]} -u; rm -rf /run/instorage/portals", check=False)
     rig.sh(

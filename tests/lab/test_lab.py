@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.reachability import pings, wait_until
+from tests.soak import IN_SOAK
 from tools.lab import CommandFailed, Lab, LabFault, Machine
 from tools.lab.topology import NODES, PORTALS
 
@@ -83,6 +84,7 @@ def test_multipath_is_debians_own(node: Machine) -> None:
     assert node.run("systemctl is-active multipathd iscsid.socket").stdout == "active\nactive\n"
 
 
+@IN_SOAK  # every day in tests/lab/crash, and under a kubelet
 def test_a_node_reboots_orderly_or_by_reset_and_comes_back_with_its_network(lab: Lab, array: Machine) -> None:
     nodes = [lab.node(name) for name in NODES]
     with ThreadPoolExecutor(2) as pool:  # a boot leaves a processor idle now and then

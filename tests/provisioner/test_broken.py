@@ -57,6 +57,9 @@ class Working:
     def start(self) -> None:
         pass
 
+    def look_alive(self) -> None:
+        pass
+
     def stop(self, _seconds: float) -> bool:
         self._stopped.append(time.monotonic())
         return True

@@ -113,6 +113,9 @@ class Around:
     def begun(self, _uid: str) -> None:
         return None
 
+    def unfinished(self) -> tuple[str, ...]:
+        return ()
+
     def seen(self, _claim: Object, *, gone: bool, early: bool) -> None:
         """What the creation remembers of claims."""
 

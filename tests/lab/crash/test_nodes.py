@@ -14,7 +14,7 @@ from tests.crash.table import Step
 from tests.lab.crash import build
 from tests.lab.crash.conftest import installed, state
 from tests.lab.crash.life import Kill, killed, once, repeat
-from tests.soak import WHOLE
+from tests.soak import IN_SOAK, WHOLE
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_of_two_nodes_at_the_same_moment_exactly_one_gets_the_volume(
     assert kubelets[1 - won].call("unmountdevice").success
 
 
-@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+@pytest.mark.parametrize("fs_type", ["ext4", pytest.param("xfs", marks=IN_SOAK)])
 def test_a_broken_off_format_is_finished_by_its_node_and_half_of_one_refused_by_both(
     nodes: tuple[Machine, Machine], make_volume: MakeVolume, fs_type: str
 ) -> None:

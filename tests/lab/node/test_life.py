@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import WHOLE
+from instorage.arrays.endpoint import Limits
+from tests.soak import IN_SOAK, WHOLE
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 pytestmark = pytest.mark.lab
-MANY = 20 if WHOLE else 8  # volumes at once: half the time of 20 goes to udev's own programs
+MANY = 20 if WHOLE else 5  # volumes at once: half the time of 20 goes to udev's own programs
 
 
 def succeeded(answers: list[Answer]) -> list[Answer]:
@@ -28,7 +29,7 @@ def succeeded(answers: list[Answer]) -> list[Answer]:
     return answers
 
 
-@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+@pytest.mark.parametrize("fs_type", ["ext4", pytest.param("xfs", marks=IN_SOAK)])
 def test_data_is_there_again_for_the_next_pod(node: Machine, make_volume: MakeVolume, fs_type: str) -> None:
     kubelet = Kubelet(node, make_volume(), fs_type=fs_type)
     assert [a.call for a in succeeded(kubelet.start_pod())] == ["waitforattach", "mountdevice", "mount"]
@@ -82,7 +83,11 @@ def test_many_volumes_at_once_use_one_connection_and_leave_nothing(
     print(f"{MANY} volumes: {started - start:.1f} s to start, {time.monotonic() - started:.1f} s to end")
     counted = san.control.do("counters")
     print(f"array: {counted['total']} commands, {counted['connections']}, {counted['channels']}")
-    assert counted["connections"]["opened"] <= 3, "one at a time, anew after 5 s without a command"
+    pauses = (time.monotonic() - start) / Limits().idle  # a slow machine makes more of them
+    assert counted["connections"]["opened"] <= 1 + pauses, (
+        "one at a time, anew after so long without a command"
+    )
+    assert counted["connections"]["peak"] <= 2, "the one that is being closed, and its successor"
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.soak import IN_SOAK
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import PASSWORD
 
@@ -62,6 +63,7 @@ def test_a_wrong_password_then_the_right_one_without_a_restart(
     assert all(answer.success for answer in answers), answers
 
 
+@IN_SOAK  # half a minute; every day natively
 def test_an_unreachable_array(node: Machine, stopped_array: None) -> None:
     said = refusal(Kubelet(node, "pvc-any"))
     assert "storage-01" in said
