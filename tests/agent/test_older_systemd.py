@@ -7,6 +7,9 @@ that is missing: what is left of it would not let a file be opened. The versions
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +121,40 @@ def test_what_is_for_an_older_systemd_forbids_and_does_not_allow(service: str) -
             service not in ("instorage-helper.service", "instorage-volumes.service")
         )
     assert files(239, service)[1:] == []
+
+
+def groups() -> dict[str, set[str]]:
+    """The groups of system calls as the systemd of this machine has them, with what each holds."""
+    tool = shutil.which("systemd-analyze")
+    assert tool, "tools/system-packages lab installs systemd"
+    argv = [tool, "syscall-filter", "--no-pager"]
+    listed = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout
+    blocks = (block.split("\n") for block in re.split(r"^(?=@)", listed, flags=re.MULTILINE)[1:])
+    return {
+        name: {line.strip() for line in held if line[:1] == " " and "#" not in line} for name, *held in blocks
+    }
+
+
+def calls(value: str, known: dict[str, set[str]]) -> set[str]:
+    """The system calls that a value of SystemCallFilter= names, by itself or by groups."""
+    named = (calls(" ".join(known[word]), known) if word in known else {word} for word in value.split())
+    return set[str]().union(*named)
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_forbidden_under_an_older_systemd_no_newer_one_allows(service: str) -> None:
+    """So that a drop-in breaks nothing that works with the unit alone."""
+    known = groups()
+    allowed = calls("@default", known)
+    for value in filters(LAST, service):
+        named = calls(value.removeprefix("~"), known)
+        allowed = allowed - named if value.startswith("~") else allowed | named
+    assert {"openat", "read", "execve"} <= allowed
+    (value,) = filters(FIRST, service)
+    forbidden = calls(value.removeprefix("~"), known)
+    assert {"reboot", "init_module", "ptrace"} <= forbidden
+    assert not allowed & forbidden
 
 
 def test_every_drop_in_belongs_to_a_unit() -> None:
