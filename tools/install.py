@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = "usr/lib/instorage"
+OLDER = ROOT / "systemd/older"  # the archive brings it, and install.sh picks what a host needs
 LIBEXEC = "usr/libexec/instorage"
 PLUGIN = "usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 PROVISIONER = "opt/inspur-instorage-provisioner"
@@ -137,7 +138,7 @@ def files(part: Part, replaced: Mapping[str, bytes], stub: Path | None = None) -
     if part.stub:
         yield Item(f"{PLUGIN}/instorage-flexvolume", 0o755, (stub or STUB).read_bytes())
     for unit in sorted((ROOT / "systemd").rglob("*.*")):
-        if unit.is_file() and part.owns(unit):
+        if unit.is_file() and part.owns(unit) and OLDER not in unit.parents:
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())
     for package in part.packages:
         yield from _sources(package, f"{part.prefix}/{SITE}", replaced)

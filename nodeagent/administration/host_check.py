@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from instorage import log_directory, places
 from instorage.configuration import cipher_key
 from instorage.privilege import leave_root
-from nodeagent.administration import multipath_conf
+from nodeagent.administration import multipath_conf, versions
 from nodeagent.administration.array import USER
 from nodeagent.operation.journal import UNIT
 
@@ -89,6 +89,8 @@ def remarks(found: Configuration, unit: Unit, key: Path, *, draft: bool = False)
             "are not kept out by a lock of it: make the file, or remove the key."
         )
     yield from multipath_conf.remarks(multipath_conf.PLACES)
+    if not draft:
+        yield from (sentence for _, sentence in versions.judged(versions.TABLE))
     if not _became_agent():
         return
     if key.exists() and not os.access(key, os.R_OK):

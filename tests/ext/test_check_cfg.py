@@ -23,10 +23,11 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from instorage import places
-from nodeagent.administration import ext, host_check, multipath_conf
+from nodeagent.administration import ext, host_check, multipath_conf, versions
 host_check.USER, host_check.SHOW, multipath_conf.PLACES = sys.argv[1], ("/bin/cat", sys.argv[2]), ()
 places.FILE = Path(sys.argv[3])
-sys.argv[1:] = sys.argv[4:]
+versions.DIRECTORIES, versions.TABLE = (sys.argv[4],), versions.TABLE if sys.argv[4] else ()
+sys.argv[1:] = sys.argv[5:]
 sys.exit(ext.main())
 """
 STORAGE = "storage:\n- name: s1\n  type: AS18000\n  host: 10.0.0.1:22\n  username: u\n  password: p\n"
@@ -42,7 +43,7 @@ class Node:
         self.path = self.plugin / "config/instorage.yaml"
         directory.chmod(0o755)
         self.places = directory / "no-places"
-        self.said = ""
+        self.said = self.tools = ""
         self.unit = f"LoadState=loaded\nProtectSystem=no\nEnvironment=A=b INSTORAGE_PLUGIN={self.plugin}\n"
 
     def check(
@@ -51,10 +52,11 @@ class Node:
         """Return the warnings."""
         self.path.write_text(f"{text}{storage}")
         self.path.chmod(0o640)
-        (self.directory / "unit").write_text(self.unit)
+        unit = str(self.directory / "unit")
+        Path(unit).write_text(self.unit)
         done = subprocess.run(
             [
-                *(sys.executable, "-c", PROGRAM, AGENT, str(self.directory / "unit"), str(self.places)),
+                *(sys.executable, "-c", PROGRAM, AGENT, unit, str(self.places), self.tools),
                 *("ext-check-cfg", *arguments),
             ],
             env={
@@ -169,6 +171,15 @@ def test_the_file_of_this_hosts_places_is_the_agents(node: Node) -> None:
     places.write_text(f"INSTORAGE_PLUGIN={node.plugin}\n")
     assert node.check("host: {link: iscsi}\n") == ""
     assert "does not read it" not in node.said
+
+
+def test_a_tool_that_is_too_old_or_not_there_is_named(node: Node) -> None:
+    (node.directory / "multipath").write_text("#!/bin/sh\necho 'multipath-tools v0.5.0 (02/27, 2013)' >&2\n")
+    (node.directory / "multipath").chmod(0o755)
+    node.tools = str(node.directory)
+    said = node.check("host: {link: iscsi}\n")
+    assert "warning: multipath-tools 0.5.0 is here, and 0.6 or later is wanted" in said
+    assert "warning: open-iscsi is not installed, and without it no volume is attached over iSCSI" in said
 
 
 MANUAL = 'blacklist {\n    devnode "%s"\n}\ndevices {\n  device {\n    vendor "INSPUR"\n  }\n}\n'
