@@ -99,7 +99,7 @@ soak-dead: $(STAMP)
 soak-machines: $(STAMP)
 	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py \
 	    tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py tests/lab/test_helper_devices.py \
-	    tests/lab/test_lab.py; \
+	    tests/lab/test_lab.py tests/lab/releases; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
@@ -144,9 +144,9 @@ demo-aa: $(STAMP) ## an active-active volume whose site dies under a running pod
 	@tools/system-packages lab
 	@$(PY) -m tools.demo.sites
 
-lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b"
+lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b", or make lab RELEASE=bullseye
 	@tools/system-packages lab
-	@$(PY) -m tools.lab shell $(or $(NODES),a)
+	@$(PY) -m tools.lab $(if $(RELEASE),--release $(RELEASE)) shell $(or $(NODES),a)
 
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools
