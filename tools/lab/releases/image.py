@@ -7,6 +7,7 @@ from typing import Final
 from tools.lab import cache
 from tools.lab.image import ENVIRONMENT, GUEST, _Build  # not renamed: an input of the ordinary image's key
 from tools.lab.progress import Report
+from tools.lab.releases import kernel
 from tools.lab.releases.packages import root_archive
 from tools.lab.releases.release import Release
 
@@ -23,7 +24,8 @@ def image(release: Release, report: Report) -> Path:
     """Return a folder with `disk.ext4`, `vmlinux` and `initrd.gz`."""
     archive = root_archive(release, report)
     lab = GUEST.parent
-    sources = (Path(__file__), lab / "image.py", lab / "initrd.py", lab / "kernel.py", GUEST)
+    own = (Path(__file__), Path(kernel.__file__))
+    sources = (*own, *(lab / name for name in ("image.py", "initrd.py", "kernel.py")), GUEST)
     hashed = cache.key(archive.name, *sources)
 
     def make(folder: Path) -> None:
@@ -34,6 +36,11 @@ def image(release: Release, report: Report) -> Path:
 
 class _ReleaseBuild(_Build):
     """The ordinary image's build without wheels, a Python environment and SELinux."""
+
+    def _add_kernel(self, package: Path) -> Path:
+        modules = kernel.unpack(package, self._folder, self._root, self._programs)
+        self._chroot("depmod", modules.name)
+        return modules
 
     def _configure(self) -> None:
         super()._configure()

@@ -17,14 +17,6 @@ PACKAGES: Final = (
     *("open-iscsi", "multipath-tools", "sg3-utils", "lsscsi", "e2fsprogs", "xfsprogs", "python3"),
     *("iproute2", "nftables", "iputils-ping", "strace", "less", "usrmerge"),
 )
-# As the ordinary image takes it: modules below /lib, unpacked (trixie has them below /usr/lib, in xz).
-PLAIN_KERNEL: Final = """
-cd "$0" && dpkg-deb --raw-extract kernel.deb tree
-[ ! -d tree/usr/lib/modules ] || { mkdir -p tree/lib; mv tree/usr/lib/modules tree/lib; }
-find tree/lib/modules -name '*.ko.xz' -exec xz -d '{}' +
-dpkg-deb --nocheck -Zgzip -z1 --build tree kernel.deb
-rm -r tree
-"""
 
 
 def root_archive(release: Release, report: Report) -> Path:
@@ -50,7 +42,6 @@ def _bootstrap(release: Release, folder: Path, report: Report) -> None:
             *("--dpkgopt=force-unsafe-io", f"--customize-hook={fetch_kernel}"),
             *(release.name, folder / "root.tar", *_mirrors_of(release, programs)),
         )
-        programs.run("sh", "-ec", PLAIN_KERNEL, folder)
 
 
 def _mirrors_of(release: Release, programs: Programs) -> list[str]:
