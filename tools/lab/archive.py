@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import platform
 import subprocess
+import sys
 import tarfile
 import threading
 import tomllib
@@ -74,11 +75,13 @@ class Archive:
 
 
 def built() -> Archive:
-    """Return this checkout's archive for this processor; `make dist` makes it if need be."""
+    """Make this checkout's archive for this processor, as `make dist` does, and return it."""
+    into, arch = ROOT / "build/dist", platform.machine()
     with _BUILD:
-        subprocess.run(["make", "-s", "dist"], cwd=ROOT, check=True, timeout=BUILD_LIMIT)
+        argv = [sys.executable, "-m", "tools.dist", "--arch", arch, "--into", str(into)]
+        subprocess.run(argv, cwd=ROOT, check=True, timeout=BUILD_LIMIT)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    path = ROOT / "dist" / f"instorage-k8s_{version}_{platform.machine()}.tar.gz"
+    path = into / f"instorage-k8s_{version}_{arch}.tar.gz"
     if not path.exists():
         raise FileNotFoundError(path)
     return Archive(path)

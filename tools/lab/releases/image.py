@@ -17,7 +17,7 @@ PYTHON: Final = f"{HOME}/bin/python3"
 PURGE: Final = "dpkg --purge --force-depends $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*')"
 # The ordinary snapshots' warm-up starts the product's Python, and snapshots.py must stay as it is (its text
 # is an input of its key): here the warm-up starts this, and nothing is left of it.
-WARM_UP: Final = f"#!/bin/sh\nexec rm -r {ENVIRONMENT}\n"
+WARM_UP: Final = "#!/bin/sh\nexec rm -r /usr/lib/instorage\n"
 
 
 def image(release: Release, report: Report) -> Path:
@@ -26,7 +26,7 @@ def image(release: Release, report: Report) -> Path:
     lab = GUEST.parent
     own = (Path(__file__), Path(kernel.__file__))
     sources = (*own, *(lab / name for name in ("image.py", "initrd.py", "kernel.py")), GUEST)
-    hashed = cache.key(archive.name, *sources)
+    hashed = cache.key(archive.name, ENVIRONMENT, *sources)
 
     def make(folder: Path) -> None:
         _ReleaseBuild(folder, report).make(archive, archive)
