@@ -12,6 +12,7 @@ import pytest
 from tests.lab.conftest import LAB
 from tests.lab.releases.footprint import footprint
 from tests.soak import WHOLE
+from tools.install import PLUGIN
 from tools.lab import Lab, LabFault
 from tools.lab.archive import Archive, built
 from tools.lab.product import Product
@@ -87,6 +88,7 @@ class Installed:
 @pytest.fixture(scope="module")
 def installed(machine: Machine, san: San, archive: Archive) -> Installed:
     """The product from its archive, configured and started."""
+    machine.run(f"mkdir -p $(dirname /{PLUGIN})")  # as kubelet does
     before = footprint(machine)
     product = Product(machine)
     return Installed(product, archive, before, product.install_from(archive))

@@ -13,9 +13,12 @@ CHANGING = (
     *("/etc/iscsi", "/var/lib/iscsi", "/etc/multipath/wwids", "/etc/multipath/bindings"),
 )
 """Directories and files of others: open-iscsi's and multipathd's records, kubelet's directories."""
-BACKUP = re.compile(r"/etc/(\.pwd\.lock|(passwd|group|shadow|gshadow)-)")
-KEPT = re.compile(r"/etc/instorage(/|$)|.*/inspur~instorage-flexvolume(/config(/|$)|$)")
-"""The configuration, which stays unless the installer is told otherwise."""
+BACKUP = re.compile(r"/etc/(\.pwd\.lock|(passwd|group|shadow|gshadow|subuid|subgid)-)")
+KEPT = re.compile(
+    r"/etc/instorage(/.*)?|.*/inspur~instorage-flexvolume(/config(/instorage\.yaml)?)?"
+    r"|/var/lib/instorage(-helper)?(/.*)?|instorage-agent:.*"
+)
+"""Configuration, keys that were pinned, and their owner, which stay unless the installer is told otherwise."""
 
 
 def footprint(machine: Machine) -> frozenset[str]:

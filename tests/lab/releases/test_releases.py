@@ -143,7 +143,7 @@ def test_it_is_not_removed_under_a_volume_and_then_leaves_the_configuration_or_n
     succeeded(kubelet.end_pod())
     archive.run(machine, "--uninstall")
     left = footprint(machine) - installed.before
-    assert not [path for path in left if not KEPT.match(path)]
+    assert not [path for path in left if not KEPT.fullmatch(path)]
     assert [path for path in left if path.endswith("/config/instorage.yaml")]
     archive.run(machine, "--uninstall", "--purge")
     assert footprint(machine) == installed.before
