@@ -18,7 +18,7 @@ KEPT = re.compile(
     r"/etc/instorage(/.*)?|.*/inspur~instorage-flexvolume(/config(/instorage\.yaml)?)?"
     r"|/var/lib/instorage(-helper)?(/.*)?|instorage-agent:.*"
 )
-"""Configuration, keys that were pinned, and their owner, which stay unless the installer is told otherwise."""
+"""Configuration, keys that were pinned, and their owner: with --purge they go, too."""
 
 
 def footprint(machine: Machine) -> frozenset[str]:
