@@ -161,9 +161,9 @@ demo-aa: $(STAMP) ## an active-active volume whose site dies under a running pod
 	@tools/system-packages lab
 	@$(PY) -m tools.demo.sites
 
-lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b"
+lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b", or make lab RELEASE=bullseye
 	@tools/system-packages lab
-	@$(PY) -m tools.lab shell $(or $(NODES),a)
+	@$(PY) -m tools.lab $(if $(RELEASE),--release $(RELEASE)) shell $(or $(NODES),a)
 
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools

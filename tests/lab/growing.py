@@ -40,7 +40,7 @@ class Writer:
     def __enter__(self) -> Writer:
         self.rig.sh(
             f"rm -f /run/writer.stop /run/writer.out; systemd-run -q --collect --unit={self.unit} "
-            f"sh -c 'python3 {WRITER} {self.file} /run/writer.stop > /run/writer.out 2>&1'"
+            f"sh -c '{self.rig.node.python} {WRITER} {self.file} /run/writer.stop > /run/writer.out 2>&1'"
         )
         self.goes_on()
         return self
@@ -76,7 +76,7 @@ class Holder:
     def __enter__(self) -> Holder:
         calls = json.dumps([(verb, {"op": "test1", **parameters}) for verb, parameters in self.calls])
         run = f"systemd-run -q --collect --unit={self.name} --uid=instorage-agent"
-        argv = [*run.split(), "-p", f"RuntimeDirectory={self.name}", "/usr/bin/python3", "-SEs", HOLDER]
+        argv = [*run.split(), "-p", f"RuntimeDirectory={self.name}", self.rig.node.python, "-SEs", HOLDER]
         self.rig.node.run([*argv, self.path, calls])
         return self
 

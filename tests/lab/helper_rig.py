@@ -92,7 +92,7 @@ class Rig:
                 raise ConnectionError(said["error"])
             answers = said["answers"]
         else:
-            argv = [*user, "/usr/bin/python3", "-SEs", CLIENT, json.dumps(meant)]
+            argv = [*user, self.node.python, "-SEs", CLIENT, json.dumps(meant)]
             answers = json.loads(self.node.run(argv, timeout=CALL_LIMIT).stdout)
         self.milliseconds += [(verb, answer["ms"]) for (verb, _), answer in zip(calls, answers, strict=True)]
         return [answer.get("reply") or HelperFault(answer["parameters"]) for answer in answers]
@@ -216,7 +216,7 @@ def stand(node: Machine) -> Channel:
     port = f"/dev/virtio-ports/{PORT}"
     node.run(
         f"until test -c {port}; do sleep 0.05; done; systemd-run -q --unit=helper-client -p Restart=always "
-        f"sh -c 'exec {' '.join(AS_AGENT)} /usr/bin/python3 -SEs {CLIENT} <>{port}'"
+        f"sh -c 'exec {' '.join(AS_AGENT)} {node.python} -SEs {CLIENT} <>{port}'"
     )
     channel.wait_answer(CALL_LIMIT)
     return channel

@@ -3,17 +3,22 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable, Mapping
 
 from tools.lab.fault import LabFault
-from tools.lab.lab import Lab
-from tools.lab.progress import to_stderr
+from tools.lab.lab import Lab, Saved, ordinary
+from tools.lab.progress import Report, to_stderr
+from tools.lab.releases import RELEASES, of
 from tools.lab.shell import interact
-from tools.lab.snapshots import snapshots
 from tools.lab.topology import ARRAY, NODES
+
+Machines = Callable[[Report], Mapping[str, Saved]]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.lab", description=__doc__)
+    text = "node a has this release of Debian, and no Python of its own"
+    parser.add_argument("--release", choices=RELEASES, help=text)
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("build", help="build what the cache lacks")
     shell = actions.add_parser("shell", help="a fresh array and nodes, and a shell on the first node")
@@ -24,15 +29,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _build() -> int:
+def _build(machines: Machines) -> int:
     start = time.monotonic()
-    folder, _ = snapshots(to_stderr)
-    to_stderr(f"lab: {folder} ready after {time.monotonic() - start:.1f} s")
+    for saved in machines(to_stderr).values():
+        to_stderr(f"lab: {saved.disk} ready after {time.monotonic() - start:.1f} s")
     return 0
 
 
-def _shell(nodes: list[str]) -> int:
-    with Lab(nodes) as lab:
+def _shell(nodes: list[str], machines: Machines) -> int:
+    with Lab(nodes, machines=machines) as lab:
         start = time.monotonic()
         lab.start()
         to_stderr(f"lab: array and node {', '.join(nodes)} loaded in {time.monotonic() - start:.1f} s")
@@ -40,8 +45,8 @@ def _shell(nodes: list[str]) -> int:
     return 0
 
 
-def _run(machine: str, command: list[str]) -> int:
-    with Lab([machine] if machine in NODES else []) as lab:
+def _run(machine: str, command: list[str], machines: Machines) -> int:
+    with Lab([machine] if machine in NODES else [], machines=machines) as lab:
         lab.start()
         result = lab.machine(machine).run(" ".join(command), timeout=600, check=False)
     sys.stdout.write(result.stdout)
@@ -52,14 +57,15 @@ def _run(machine: str, command: list[str]) -> int:
 def main() -> int:
     """Run the command line and return the exit status."""
     arguments = _arguments()
+    machines = of(RELEASES[arguments.release]) if arguments.release else ordinary
     try:
         match arguments.action:
             case "build":
-                return _build()
+                return _build(machines)
             case "shell":
-                return _shell(arguments.nodes)
+                return _shell(arguments.nodes, machines)
             case _:
-                return _run(arguments.machine, arguments.command)
+                return _run(arguments.machine, arguments.command, machines)
     except LabFault as fault:
         sys.stderr.write(f"lab: {fault}\n")
         return 1

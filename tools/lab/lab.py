@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.lab.machine import Machine
+from tools.lab.machine import PYTHON, Machine
 from tools.lab.progress import Report, to_stderr
 from tools.lab.qemu import Boot
 from tools.lab.snapshots import snapshots
@@ -19,11 +19,15 @@ from tools.lab.topology import ARRAY, MANAGEMENT, ROLES, Role
 
 @dataclass(frozen=True)
 class Saved:
-    """What a machine is loaded from: its role, its disk with the snapshot, the image's kernel."""
+    """What a machine is loaded from: its role, its disk with the snapshot, the image's kernel.
+
+    `python` runs the lab's own programs in it.
+    """
 
     role: Role
     disk: Path
     boot: Boot
+    python: str = PYTHON
 
 
 def ordinary(report: Report) -> dict[str, Saved]:
@@ -47,7 +51,8 @@ class Lab:
     ) -> None:
         """Prepare a lab; builds images and snapshots if the cache lacks them (minutes, once).
 
-        `machines` gives another kind of machines, as `tools.kube.machines.with_kubelet` does.
+        `machines` gives another kind of machines, as `tools.kube.machines.with_kubelet` does, or
+        `tools.lab.releases.of(BULLSEYE)`.
         """
         self.nodes = tuple(nodes)
         saved = machines(report)
@@ -57,7 +62,9 @@ class Lab:
         for name in (ARRAY, *self.nodes):
             own = self.directory / name
             litter = self.directory if self._temporary else own
-            self._machines[name] = Machine(saved[name].role, own, saved[name].disk, saved[name].boot, litter)
+            machine = Machine(saved[name].role, own, saved[name].disk, saved[name].boot, litter)
+            machine.python = saved[name].python
+            self._machines[name] = machine
 
     def __enter__(self) -> Self:
         return self

@@ -6,14 +6,20 @@ import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from tools.lab.channel import GRACE, CommandFailed, Result, decode, encode
 from tools.lab.fault import LabFault
 from tools.lab.virtual_machine import BOOT_LIMIT, MONITOR_LIMIT, VirtualMachine
 
+PYTHON: Final = "/usr/bin/python3"
+
 
 class Machine(VirtualMachine):
     """A virtual machine. Commands may be run from several threads at once."""
+
+    python = PYTHON
+    """What runs the lab's own programs in it, and is never the product's."""
 
     def run(
         self,

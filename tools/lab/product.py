@@ -19,6 +19,7 @@ from tools.lab.topology import MANAGEMENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tools.lab.archive import Archive
     from tools.lab.machine import Machine
 
 CONFIGURATION = f"/{PLUGIN}/config/instorage.yaml"
@@ -66,6 +67,13 @@ class Product:
         self.machine.run("systemd-sysusers")  # the configuration's group
         self.configure()
         self.machine.run(ACTIVATE, timeout=120)
+
+    def install_from(self, archive: Archive) -> float:
+        """Install and configure as the archive's README says; return the installer's seconds."""
+        archive.put_on(self.machine)
+        took = archive.run(self.machine, "--node").seconds
+        self.configure()
+        return took
 
     def configure(self, **host: object) -> None:
         """Write `instorage.yaml` (JSON is YAML); `host` settings are added to those in force."""

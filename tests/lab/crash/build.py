@@ -59,7 +59,7 @@ def watch(machine: Machine) -> None:
     machine.put(WATCHER, Path(__file__).with_name("watcher.py").read_bytes())
     machine.run(
         f"mkdir -p {ARMED}; systemctl stop crash-watcher 2>/dev/null; rm -f {SOCKET} {HITS}; "
-        f"systemd-run -q --collect --unit=crash-watcher /usr/bin/python3 -SEs {WATCHER}; "
+        f"systemd-run -q --collect --unit=crash-watcher {machine.python} -SEs {WATCHER}; "
         f"for i in $(seq 200); do test -S {SOCKET} && exit 0; sleep 0.1; done; exit 1"
     )
 

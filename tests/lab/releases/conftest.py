@@ -1,0 +1,101 @@
+"""One node after the other: Debian 11, 12 and 13, without any Python, the product from its archive."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.conftest import LAB
+from tests.lab.releases.footprint import footprint
+from tests.soak import WHOLE
+from tools.install import PLUGIN
+from tools.lab import Lab, LabFault
+from tools.lab.archive import Archive, built
+from tools.lab.product import Product
+from tools.lab.releases import BULLSEYE, RELEASES, Release, of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tools.lab import Machine
+    from tools.lab.san import San
+
+DAILY = BULLSEYE
+"""The oldest in everything; Debian 12 is the ordinary lab's, and the newest is looked at every day, too."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the cache lacks before the first test, whose time limit is too short for it."""
+    here = Path(__file__).parent
+    items = [item for item in session.items if item.path.parent == here and isinstance(item, pytest.Function)]
+    if items and not session.config.option.collectonly:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        say: Callable[[str], None] = reporter.write_line if reporter else print
+        for release in {item.callspec.params["release"]: None for item in items}:
+            with contextlib.suppress(LabFault):  # the fixture meets it again and each test reports it
+                of(release)(say)
+        built()
+
+
+@pytest.fixture(scope="module", params=RELEASES.values(), ids=RELEASES.keys())
+def release(request: pytest.FixtureRequest) -> Release:
+    """The node's release of Debian."""
+    found: Release = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def lab(release: Release, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The array and a node of the release; the ordinary machines end, and the next module has fresh ones."""
+    ordinary = request.config.stash.get(LAB, None)
+    for machine in ordinary.machines if ordinary else ():
+        machine.kill()
+    with Lab(["a"], machines=of(release)) as lab:
+        request.config.stash[LAB] = lab
+        yield lab
+    del request.config.stash[LAB]
+    if ordinary:
+        request.config.stash[LAB] = ordinary
+
+
+@pytest.fixture(scope="module")
+def machine(lab: Lab) -> Machine:
+    """The node."""
+    lab.start()
+    return lab.node("a")
+
+
+@pytest.fixture(scope="session")
+def archive() -> Archive:
+    """What a user of this version gets."""
+    return built()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The product on the node; `before` is what was there without it, `seconds` what its installer took."""
+
+    product: Product
+    archive: Archive
+    before: frozenset[str]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def installed(machine: Machine, san: San, archive: Archive) -> Installed:
+    """The product from its archive, configured and started."""
+    machine.run(f"mkdir -p $(dirname /{PLUGIN})")  # as kubelet does
+    before = footprint(machine)
+    product = Product(machine)
+    return Installed(product, archive, before, product.install_from(archive))
+
+
+@pytest.fixture
+def whole(release: Release) -> None:
+    """Leave a test to one release a day."""
+    if not (WHOLE or release == DAILY):
+        pytest.skip(f"every day on Debian {DAILY.number}; on {release.number} in make soak")
