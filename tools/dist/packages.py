@@ -173,7 +173,7 @@ def _run(described: Path, kind: str, target: Path, when: int) -> Path:
     program = Path(sys.executable).with_name("nfpm")
     if not program.exists():
         raise LabFault("dist-no-nfpm", "nfpm is not installed: run make .venv/.installed.")
-    argv = [program, "package", "--config", described, "--packager", kind, "--target", target]
+    argv = [str(program), "package", "--config", str(described), "--packager", kind, "--target", str(target)]
     environment = {"SOURCE_DATE_EPOCH": str(when), "PATH": "/usr/bin:/bin", "HOME": str(described.parent)}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
     if done.returncode:

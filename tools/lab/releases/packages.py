@@ -40,7 +40,7 @@ def _bootstrap(release: Release, folder: Path, report: Report) -> None:
             *('--aptopt=APT::Install-Recommends "false"', *_apt_settings(programs)),
             *("--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*"),
             *("--dpkgopt=force-unsafe-io", f"--customize-hook={fetch_kernel}"),
-            *(release.name, folder / "root.tar", *_mirrors_of(release, programs)),
+            *(release.name, str(folder / "root.tar"), *_mirrors_of(release, programs)),
         )
 
 
