@@ -128,7 +128,7 @@ class LogFile(RotatingFileHandler):
         return (facts.st_dev, facts.st_ino) == self._identity
 
     def _let_go(self) -> None:
-        stream, self.stream = self.stream, None  # type: ignore[assignment]  # as the library does it
+        stream, self.stream = self.stream, None  # as the library does it
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
