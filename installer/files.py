@@ -1,0 +1,130 @@
+"""Files of the host: each comes by a rename, and what was there before is kept until the new version works."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer import users
+from installer.host import is_root, there
+from installer.journal import copy, sync
+from installer.saying import Ending
+
+if TYPE_CHECKING:
+    from installer.host import Host
+    from installer.journal import Journal
+
+
+class Files:
+    """Puts files of one part; places are the host's, from «/» on."""
+
+    def __init__(self, host: Host, journal: Journal) -> None:
+        self.host = host
+        self.journal = journal
+
+    def write(self, place: str, mode: int, content: bytes | Path, owner: str = "") -> None:
+        """Make that a file's content; one that is there just so is left alone. Ending(1): it cannot be."""
+        target = self.host.path(place)
+        beside = _beside(target)
+        wanted = content.read_bytes() if isinstance(content, Path) else content
+        try:
+            self._new(beside, wanted, mode)
+        except OSError as error:
+            raise Ending(1, f"{target} cannot be written: {error.strerror or error}") from None
+        if owner:
+            own(self.host, owner, beside)
+        if _is_so(target, wanted, mode):
+            beside.unlink()
+            return
+        self._put(beside, place)
+
+    def _new(self, beside: Path, content: bytes, mode: int) -> None:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        beside.chmod(mode)
+
+    def _put(self, beside: Path, place: str) -> None:
+        self.journal.keep(place)
+        target = self.host.path(place)
+        os.replace(beside, target)
+        sync(target.parent)
+
+    def link(self, target: str, place: str) -> None:
+        """Make a link; one that is there just so is left alone."""
+        path = self.host.path(place)
+        if path.is_symlink() and str(path.readlink()) == target:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = _beside(path)
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(target)
+        self._put(beside, place)
+
+    def discard(self, place: str) -> None:
+        """Take away a file or link that is wanted no more."""
+        if there(self.host.path(place)):
+            self.journal.keep(place)
+            self.host.path(place).unlink()
+
+    def make_directory(self, place: str, mode: int, owner: str = "") -> None:
+        """Make a directory; one that is there keeps its mode and owner."""
+        path = self.host.path(place)
+        if path.is_dir():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = _beside(path)
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        beside.chmod(mode)
+        if owner:
+            own(self.host, owner, beside)
+        os.replace(beside, path)
+        sync(path.parent)
+
+    def carry(self, source: Path, place: str) -> None:
+        """Copy a file there with owner and mode, if there is none."""
+        if source.is_file() and not self.host.path(place).exists():
+            self.journal.keep(place)
+            copy(source, self.host.path(place))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")  # kubelet does not look at names with a dot
+
+
+def _is_so(path: Path, content: bytes, mode: int) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    return path.stat().st_mode & 0o7777 == mode and path.read_bytes() == content
+
+
+def own(host: Host, owner: str, path: Path) -> None:
+    """Give a file away to USER:GROUP, if they are there and this is root."""
+    name, _, group_name = owner.partition(":")
+    user, group = users.number_of(host, "passwd", name), users.number_of(host, "group", group_name)
+    if is_root() and user and group:
+        os.chown(path, int(user), int(group), follow_symlinks=False)
+
+
+def remove(path: Path) -> None:
+    """Take away whatever is there: a file, a link, a whole directory, nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_empty(path: Path) -> bool:
+    """Take away a directory if nothing is in it; say whether it went."""
+    try:
+        path.rmdir()
+    except OSError:
+        return False
+    return True

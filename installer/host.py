@@ -1,0 +1,124 @@
+"""The host: its root directory, whether it runs, and its programs, each with a deadline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROGRAMS: Final = f"{os.environ.get('PATH') or '/usr/bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
+LIMIT: Final = 60  # seconds for a program
+NOT_FOUND, TOO_LATE, NOT_STARTED = 127, 124, 126
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program ended: its status, what it wrote to its standard output, and to both."""
+
+    status: int
+    said: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said, line by line."""
+        return self.said.splitlines()
+
+
+def find(name: str) -> str | None:
+    """Return where a program lies, by the administrator's PATH and the usual places."""
+    return name if name.startswith("/") else shutil.which(name, path=PROGRAMS)
+
+
+def run(
+    *argv: str, errors: bool = False, limit: float = LIMIT, more: Mapping[str, str] | None = None
+) -> Done:
+    """Run a program to its end, at most `limit` seconds; `errors`: its standard error is part of what it said."""
+    program = find(argv[0])
+    if program is None:
+        return Done(NOT_FOUND, f"{argv[0]} is not here" if errors else "")
+    try:
+        done = subprocess.run(
+            [program, *argv[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if errors else subprocess.DEVNULL, timeout=limit, check=False,
+            env={"PATH": PROGRAMS, "LC_ALL": "C", **(more or {})},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Done(TOO_LATE, f"no answer within {limit:.0f} s" if errors else "")
+    except OSError as error:
+        return Done(NOT_STARTED, (error.strerror or "") if errors else "")
+    return Done(done.returncode, done.stdout.decode(errors="replace").rstrip("\n"))
+
+
+def is_root() -> bool:
+    """Whether this process may do everything."""
+    return os.geteuid() == 0
+
+
+def there(path: Path) -> bool:
+    """Whether something has that name: a link that leads nowhere, too."""
+    return os.path.lexists(path)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host that runs (`live`), or an image whose root directory is `root` (empty: «/»)."""
+
+    root: str = ""
+    live: bool = True
+
+    def path(self, place: str) -> Path:
+        """Return where a place of the host is found from here."""
+        return Path(self.root + place)
+
+    @property
+    def boots(self) -> bool:
+        """Whether systemd runs here, and is to be told."""
+        return self.live and Path("/run/systemd/system").is_dir()
+
+    def in_use(self, place: str) -> bool:
+        """Whether a program still runs from that tree: what it has not imported yet must not go."""
+        return self.live and any(target.startswith(f"{place}/") for target in executables())
+
+
+def processes() -> list[Path]:
+    """Return the directory of each process in /proc."""
+    return [path for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def executable(process: int | str) -> str:
+    """Return the file that a process runs; nothing when there is no such process."""
+    try:
+        return str(Path(f"/proc/{process}/exe").readlink())
+    except OSError:
+        return ""
+
+
+def executables() -> list[str]:
+    """Return the files that run, of all processes that let themselves be looked at."""
+    return [executable(path.name) for path in processes()]
+
+
+def command_line(process: Path) -> list[str]:
+    """Return a process' arguments; none when it has ended."""
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+    except OSError:
+        return []
+
+
+def named(name: str) -> list[str]:
+    """Return the arguments of the first process of a name; none when there is none."""
+    for process in processes():
+        try:
+            found = (process / "comm").read_text(errors="replace").rstrip("\n")
+        except OSError:
+            continue
+        if found == name:
+            return command_line(process)
+    return []

@@ -1,0 +1,111 @@
+"""What was in the place of each file that a run changes: kept in `.before` until the new version has answered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer.host import there
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from installer.host import Host
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make `target` a copy of a file or link, by a rename: with owner, mode and times."""
+    beside = target.with_name(f".{target.name}.new")
+    beside.unlink(missing_ok=True)
+    shutil.copy2(source, beside, follow_symlinks=False)
+    facts = source.lstat()
+    if os.geteuid() == 0:
+        os.chown(beside, facts.st_uid, facts.st_gid, follow_symlinks=False)
+    if not beside.is_symlink():
+        beside.chmod(facts.st_mode & 0o7777)
+        sync(beside)
+    os.replace(beside, target)
+    sync(target.parent)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Give a file another content by a rename; owner and mode stay."""
+    facts, beside = path.stat(), path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fchown(descriptor, facts.st_uid, facts.st_gid)
+        os.fchmod(descriptor, facts.st_mode & 0o7777)
+        os.fsync(descriptor)
+    os.replace(beside, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the kernel write down a file, or a directory's names."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Journal:
+    """Of one part; `home` is the directory of the host in which `.before` lies."""
+
+    def __init__(self, host: Host, home: str) -> None:
+        self.host = host
+        self.before = host.path(f"{home}/.before")
+        self._gone = host.path(f"{home}/.gone")
+
+    def begin(self) -> None:
+        """Take away what an earlier run had finished with."""
+        shutil.rmtree(self._gone, ignore_errors=True)
+
+    def had_none(self, place: str) -> bool:
+        """Whether nothing was there before."""
+        return there(self.before / f"absent{place}")
+
+    def keep(self, place: str) -> None:
+        """Remember what is there now, for it is about to change; what is remembered first counts."""
+        kept = self.before / f"files{place}"
+        if there(kept) or self.had_none(place):
+            return
+        now = self.host.path(place)
+        if there(now):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            copy(now, kept)
+        else:
+            mark = self.before / f"absent{place}"
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+            sync(mark.parent)
+
+    def put_back(self) -> None:
+        """Put each file back by a rename, as it came; raise OSError when that cannot be."""
+        for kept in _below(self.before / "files"):
+            place = self.host.path(f"/{kept.relative_to(self.before / 'files')}")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            copy(kept, place)
+        for mark in _below(self.before / "absent"):
+            self.host.path(f"/{mark.relative_to(self.before / 'absent')}").unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Forget it: by a rename first, so that half of it never counts."""
+        if self.before.is_dir():
+            shutil.rmtree(self._gone, ignore_errors=True)
+            os.replace(self.before, self._gone)
+            sync(self._gone.parent)
+        if self._gone.is_dir():
+            shutil.rmtree(self._gone)
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    for path in sorted(directory.rglob("*")):
+        half = path.name.startswith(".") and path.name.endswith(".new")
+        if (path.is_symlink() or not path.is_dir()) and not half:
+            yield path
