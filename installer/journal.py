@@ -106,6 +106,6 @@ class Journal:
 
 def _below(directory: Path) -> Iterator[Path]:
     for path in sorted(directory.rglob("*")):
-        half = path.name.startswith(".") and path.name.endswith(".new")
+        half = path.name.endswith(".new")
         if (path.is_symlink() or not path.is_dir()) and not half:
             yield path

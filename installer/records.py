@@ -1,0 +1,59 @@
+"""Records of volumes: an older version must be able to read them, and volumes that they name are in use."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from installer.places import LIBRARY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from installer.host import Host
+    from installer.saying import Refusals
+
+
+def newest(file: Path) -> dict[str, int]:
+    """Return the newest form that a version reads, by directory of the host (its RECORDS)."""
+    try:
+        text = file.read_text()
+    except OSError:
+        return {}
+    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    return {directory: int(number) for directory, number in lines}
+
+
+def _below(host: Host, directory: str) -> Iterator[tuple[Path, str]]:
+    for path in sorted(host.path(directory).glob("[!.]*")):
+        if path.is_file():
+            yield path, path.read_text(errors="replace")
+
+
+def look(refusals: Refusals, host: Host, file: Path) -> None:
+    """An older version must not meet what a newer one has written, and must be able to read it."""
+    had = newest(host.path(f"{LIBRARY}/current/RECORDS"))
+    for directory, number in newest(file).items():
+        for record, text in _below(host, directory):
+            schema = re.search(r'"schema": *([0-9]+)', text)
+            if schema and int(schema[1]) > number:
+                refusals.add(
+                    f"{record} was written by a newer version (form {schema[1]}, this one reads up to {number}): "
+                    "install that version or a newer one, or end the pods that use the volume on this host first."
+                )
+            elif not schema and had.get(directory, 0) > number:
+                refusals.add(
+                    f"{record} does not say which form it has, and the version that is installed writes newer "
+                    f"ones (form {had[directory]}) than this one reads (up to {number}): end the pods that use "
+                    "the volume here first."
+                )
+
+
+def volumes(host: Host, directory: str) -> list[str]:
+    """Return the volume of each record in a directory, with the record's place."""
+    found = []
+    for record, text in _below(host, directory):
+        name = re.search(r'"(?:name|volume)": *"([^"]*)"', text)
+        found.append(f"{name[1] if name else ''} (record {str(record).removeprefix(host.root)})")
+    return found

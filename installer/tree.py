@@ -1,0 +1,78 @@
+"""The directory of a version: it appears as a whole, and none that is there is changed, for programs run from it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from installer.host import run, there
+from installer.journal import replace, sync
+
+if TYPE_CHECKING:
+    from installer.host import Host
+
+NAMED: Final = re.compile(rb"^#!/usr/lib/instorage/[^ \n]*/bin/")
+COMPILED: Final = "__pycache__"
+
+
+def put(host: Host, source: Path, directory: str, name: str, beside: tuple[Path, ...] = ()) -> str:
+    """Copy `source` and what lies `beside` it as directory/name, and return the place.
+
+    Where another build has that name, the copy gets one of its own.
+    """
+    new = host.path(f"{directory}/.new")
+    new.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(new, ignore_errors=True)
+    _copy(source, new)
+    for path in beside:
+        _copy(path, new / path.name)
+    number, place = 1, f"{directory}/{name}"
+    while True:
+        _name_programs(new, place)
+        if not there(host.path(place)):
+            break
+        if _same(new, host.path(place)):
+            shutil.rmtree(new)
+            return place
+        number += 1
+        place = f"{directory}/{name}.{number}"
+    run("sync", "-f", str(new))  # before coreutils 8.24 there is none; the next run would see what a power cut tore
+    os.replace(new, host.path(place))
+    sync(new.parent)
+    return place
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy without owners and times: whoever unpacked the archive must not own root's programs."""
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
+        target.mkdir()
+        for path in sorted(source.iterdir()):
+            if path.name != COMPILED or path.parent.name != "installer":
+                _copy(path, target / path.name)
+    else:
+        shutil.copyfile(source, target)
+        target.chmod(source.stat().st_mode & 0o755)
+
+
+def _same(new: Path, old: Path) -> bool:
+    """Whether all of `new` is in `old`; what Python compiled there besides is no difference."""
+    if new.is_symlink() or old.is_symlink():
+        return new.is_symlink() and old.is_symlink() and new.readlink() == old.readlink()
+    if new.is_dir():
+        return old.is_dir() and all(_same(path, old / path.name) for path in new.iterdir())
+    return old.is_file() and new.read_bytes() == old.read_bytes()
+
+
+def _name_programs(copy: Path, place: str) -> None:
+    """Have programs name the interpreter beside them, so that one process is of one version."""
+    for program in sorted((copy / "libexec").glob("*")):
+        if program.is_file():
+            text = program.read_bytes()
+            named = NAMED.sub(f"#!{place}/bin/".encode(), text)
+            if named != text:
+                replace(program, named)

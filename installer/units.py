@@ -1,0 +1,80 @@
+"""Units, drop-ins, sysusers.d and tmpfiles.d: where they go, and whose they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from installer import places, services
+from installer.files import remove, remove_empty
+from installer.host import run
+
+if TYPE_CHECKING:
+    from installer.files import Files
+    from installer.host import Host
+
+DIRECTORIES: Final = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
+ENABLED: Final = "/etc/systemd/system/multi-user.target.wants/instorage-node.target"  # as systemctl enable has it
+DROP_INS: Final = "/etc/systemd/system"
+
+
+def directory(host: Host) -> str:
+    """Return where units of ours lie, else the first usual one that systemd reads and root can write."""
+    for place in DIRECTORIES:
+        ours = ("instorage-node.target", "instorage-provisioner.service")
+        if any(host.path(f"{place}/{name}").exists() for name in ours):
+            return place
+    if not host.live:
+        return DIRECTORIES[0]
+    read = services.shown("UnitPath").split()
+    return next((place for place in DIRECTORIES if place in read and os.access(place, os.W_OK)), "")
+
+
+def belongs(unit: str, part: str) -> bool:
+    """Whether a unit is of that part: all are the node's but the provisioner's."""
+    return (part == "provisioner") is unit.startswith("instorage-provisioner.")
+
+
+def put(files: Files, source: Path, place: str, part: str) -> None:
+    """Put a part's units from the archive's folder; those that a former version had more go."""
+    for unit in sorted(source.glob("instorage-*")):
+        if belongs(unit.name, part):
+            files.write(f"{place}/{unit.name}", 0o644, unit)
+    for unit in sorted(files.host.path(place).glob("instorage-*")):
+        if unit.is_file() and belongs(unit.name, part) and not (source / unit.name).exists():
+            files.discard(f"{place}/{unit.name}")
+    temporary = source / f"tmpfiles.d/instorage-{part}.conf"
+    if temporary.exists():
+        files.write(f"/usr/lib/tmpfiles.d/{temporary.name}", 0o644, temporary)
+    older = source / "older/put.sh"
+    if files.host.live and older.exists():  # what the systemd of this host needs besides
+        run("/bin/sh", str(older), place)
+
+
+def drop_in(files: Files, unit: str, text: str) -> None:
+    """Write what the unit cannot take from a variable; no text: it stays as it is delivered."""
+    place = f"{DROP_INS}/{unit}.d/places.conf"
+    if text:
+        files.write(place, 0o644, f"# Written by install.sh: see {places.FILE}.\n{text}\n".encode())
+    else:
+        files.discard(place)
+        remove_empty(files.host.path(place).parent)
+
+
+def remove_all(host: Host, part: str, *, purge: bool) -> None:
+    """Take a part's units away; an administrator's own drop-ins go with `purge` only."""
+    for place in DIRECTORIES:
+        for unit in host.path(place).glob("instorage-*"):
+            if unit.is_file() and belongs(unit.name, part):
+                remove(unit)
+                for older in Path(f"{unit}.d").glob("older-*.conf"):
+                    remove(older)
+                remove_empty(Path(f"{unit}.d"))
+    for folder in host.path(DROP_INS).glob("instorage-*.d"):
+        if folder.is_dir() and belongs(folder.name.removesuffix(".d"), part):
+            remove(folder if purge else folder / "places.conf")
+            remove_empty(folder)
+    for kind in ("sysusers.d", "tmpfiles.d"):
+        remove(host.path(f"/usr/lib/{kind}/instorage-{part}.conf"))
+    services.reload(host)
