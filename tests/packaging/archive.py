@@ -1,7 +1,8 @@
-"""A small archive as `make dist` packs it, around the true install.sh, units and RECORDS; no true programs.
+"""A small archive as `make dist` packs it, around the true install.sh, installer, units, RECORDS; no true programs.
 
-The interpreter is a copy of dash, so that a program that runs shows in /proc whose version it is; programs
-are shell scripts.
+The interpreter `python3` is a copy of dash, so that a program that runs shows in /proc whose version it is;
+programs are shell scripts. `python3.11`, which runs the installer, is this machine's: COUNT, KILL_AT and FAIL_AT in
+its environment have it count its changes of files, and end or fail at one of them.
 """
 
 from __future__ import annotations
@@ -47,6 +48,32 @@ case $1 in
         ;;
 esac
 """
+INSTALLERS = """\
+#!/usr/bin/python3.11 -IBS
+import os, sys
+
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.chmod", "os.chown")
+count = 0
+
+def changes(event, values):
+    global count
+    written = event == "open" and isinstance(values[2], int) and values[2] & (os.O_WRONLY | os.O_RDWR)
+    if (event not in CHANGES and not written) or values[0] == os.environ["COUNT"]:
+        return
+    count += 1
+    with open(os.environ["COUNT"], "w") as file:
+        file.write(str(count))
+    if str(count) == os.environ["KILL_AT"]:
+        os.kill(0, 9)
+    if str(count) == os.environ["FAIL_AT"]:
+        raise OSError(28, "No space left on device")
+
+if "COUNT" in os.environ:
+    sys.addaudithook(changes)
+at = sys.argv.index("-c")
+code, sys.argv = sys.argv[at + 1], ["-c", *sys.argv[at + 2:]]
+exec(code)
+"""
 
 
 def archive(directory: Path, version: str, *, build: str = "1", records: int = 1) -> Path:
@@ -73,6 +100,8 @@ def archive(directory: Path, version: str, *, build: str = "1", records: int = 1
     for interpreter in ("node/bin/python3", f"{FOLDER}/python/bin/python3"):
         (top / interpreter).parent.mkdir(parents=True)
         shutil.copy("/usr/bin/dash", top / interpreter)
+        put(top, {f"{interpreter}.11": INSTALLERS}, 0o755)
+    shutil.copytree(ROOT / "installer", top / "installer", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "systemd", top / "systemd")
     shutil.copy(ROOT / "packaging/install.sh", top / "install.sh")
     return top

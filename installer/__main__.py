@@ -1,0 +1,160 @@
+"""`install.sh`: the parts that are wanted, one after the other.
+
+Exit status: 0 done; 1 refused, and nothing was changed; 2 the command line is wrong; 3 the new version did not
+work, and the one of before is in force again; 4 it is not known to work: see what was said, mend that, run this
+again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer import arguments, kubelet, places, records, removal, requirements, undo
+from installer.host import is_root
+from installer.node import Node
+from installer.part import Run
+from installer.provisioner import Provisioner
+from installer.saying import Ending, Refusals, complain, say
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from installer.arguments import Asked
+
+ROOT_WANTED = "this must be run as root: sudo ./install.sh ..."
+
+
+def look(run: Run, asked: Asked) -> None:
+    """Look at everything that is in the way of the parts that are wanted; Ending(1)."""
+    refusals = Refusals()
+    run.whole()
+    if "node" in asked.parts:
+        _look_at_node(run, asked, refusals)
+    if "provisioner" in asked.parts:
+        _look_at_provisioner(run, asked, refusals)
+    if refusals.number:
+        raise Ending(1, f"nothing was changed: {refusals.number} of what this host has are in the way.")
+
+
+def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
+    tree = run.archive / "node"
+    stub = f"{places.DRIVER}/instorage-flexvolume"
+    run.whole("node/bin/python3", "node/RECORDS", stub, "systemd/instorage-node.target")
+    if run.host.live:
+        requirements.look_at_host(refusals, run.host, tree)
+    requirements.look_at_space(refusals, run.host, tree, places.LIBRARY)
+    records.look(refusals, run.host, tree / "RECORDS")
+    if run.host.live:
+        requirements.look_at_tools(refusals)
+        kubelet.look(refusals, run.host, run.places, asked.directories)
+
+
+def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
+    tree = run.archive / "inspur-instorage-provisioner/python"
+    run.whole("inspur-instorage-provisioner/python", "systemd/instorage-provisioner.service")
+    requirements.look_at_space(refusals, run.host, tree, run.places.folder)
+    if run.host.live:
+        _look_at_vendor(refusals)
+        if "node" not in asked.parts:
+            requirements.look_at_host(refusals, run.host, tree)
+
+
+def _look_at_vendor(refusals: Refusals) -> None:
+    """The vendor's unit of the manual has the name that is an alias of ours."""
+    for directory in ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"):
+        unit = Path(directory, "inspur-instorage-provisioner.service")
+        if unit.is_file() and not unit.is_symlink():
+            refusals.add(
+                f"{unit}, of the vendor's plugin, would run beside ours, which has that name too: "
+                f"systemctl disable --now inspur-instorage-provisioner; rm {unit}; systemctl daemon-reload."
+            )
+            return
+
+
+def _lock(run: Run) -> int:
+    """Keep other installers away: the lock goes with the process, however that ends."""
+    directory = run.host.path("/etc")
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Ending(1, "another install.sh is at work on this host: wait until it has ended.") from None
+    return descriptor
+
+
+def _broken_off(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise SystemExit(130)
+
+
+def act(run: Run, asked: Asked) -> None:
+    """Do what is wanted, part by part."""
+    for part in asked.parts:
+        if asked.action == "install":
+            undo.install(Node(run) if part == "node" else Provisioner(run))
+        elif part == "node":
+            removal.remove_node(run, purge=asked.purge)
+        else:
+            removal.remove_provisioner(run, purge=asked.purge)
+    if asked.action == "uninstall":
+        removal.forget_places(run, purge=asked.purge)
+        if run.left:
+            say(f"Kept, as configuration, keys or records: {' '.join(run.left)} (--purge removes that too).")
+    if run.next:
+        say("\n".join(["Next:", *run.next]))
+
+
+def _version(archive: Path) -> str:
+    try:
+        return (archive / "VERSION").read_text().split("\n")[0]
+    except OSError:
+        return ""
+
+
+def perform(archive: Path, words: list[str]) -> None:
+    """Do what the command line says, with the archive unpacked in `archive`; Ending when that is not done."""
+    asked = arguments.read(words)
+    version = _version(archive)
+    if asked.action in ("help", "version"):
+        print(arguments.USAGE if asked.action == "help" else f"{version}\n", end="")
+        return
+    run = Run(asked.host, archive, version, places.find(asked.host, asked.directories))
+    if asked.action != "uninstall":
+        look(run, asked)
+    if asked.action == "check":
+        say(f"Nothing is in the way of InStorage {version} on this host.")
+        return
+    if run.host.live and not is_root():
+        raise Ending(1, ROOT_WANTED)
+    lock = _lock(run)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _broken_off)
+    act(run, asked)
+    os.close(lock)
+
+
+def main(archive: Path, words: list[str]) -> int:
+    """Run the installer and return its exit status."""
+    os.umask(0o022)
+    try:
+        perform(archive, words)
+    except Ending as ending:
+        complain(ending.sentence)
+        return ending.status
+    except SystemExit as ending:
+        complain(undo.sentence(ending))
+        return 130
+    except OSError as error:
+        complain(undo.sentence(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).resolve().parent.parent, sys.argv[1:]))

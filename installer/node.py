@@ -1,0 +1,137 @@
+"""A node's part: agent, helper, stub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from installer import agent, places, services, units, users
+from installer.files import remove
+from installer.host import command_line, processes, run
+from installer.part import Part
+from installer.places import LIBEXEC, LIBRARY, PLUGIN
+from installer.saying import Ending, say
+from installer.tree import put as put_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from installer.part import Run
+
+CHECKOUT: Final = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")  # of an environment of a checkout
+BESIDE: Final = ("install.sh", "installer", "VERSION")  # to remove it without the archive
+
+
+class Node(Part):
+    """What a node needs."""
+
+    name = "node"
+    user = users.AGENT
+    current = f"{LIBRARY}/current"
+
+    def __init__(self, run_: Run) -> None:
+        super().__init__(run_, LIBRARY)
+        self.plugin = run_.places.plugin
+
+    def first(self) -> bool:
+        """Whether no version of ours was here before."""
+        return self.journal.had_none(f"{LIBEXEC}/instorage-nodeagent")
+
+    def put(self) -> None:
+        """Put every file; the link to the version before any name of a program leads to it."""
+        where = self.run.places
+        self.put_user()
+        self.files.make_directory("/etc/instorage", 0o755)
+        self.files.make_directory(self.plugin, 0o755)
+        self.files.make_directory(f"{self.plugin}/log", 0o755, f"{self.user}:{self.user}")
+        self.put_configuration(self.plugin, where.old_plugin)
+        places.put(self.files, {"INSTORAGE_PLUGIN": self.plugin, "INSTORAGE_KUBELET_ROOTS": where.roots})
+        self._put_version()
+        self.put_units()
+        self._put_drop_ins()
+        stub = self.run.archive / places.DRIVER / "instorage-flexvolume"
+        self.files.write(f"{self.plugin}/instorage-flexvolume", 0o755, stub)
+        self.label(LIBRARY, LIBEXEC, self.plugin, "/usr/sbin/instoragectl", "/etc/instorage")
+
+    def _put_version(self) -> None:
+        beside = tuple(self.run.archive / name for name in BESIDE)
+        self.tree = put_tree(self.host, self.run.archive / "node", LIBRARY, self.run.version, beside)
+        self.files.link(self.tree.rpartition("/")[2], self.current)
+        for program in sorted(self.host.path(f"{self.tree}/libexec").iterdir()):
+            target = f"../lib/instorage/current/libexec/{program.name}"
+            if program.name == "instoragectl":
+                self.files.link(target, f"/usr/sbin/{program.name}")
+            else:
+                self.files.link(f"../{target}", f"{LIBEXEC}/{program.name}")
+
+    def _put_drop_ins(self) -> None:
+        service = f"[Service]\nReadWritePaths=-{self.plugin}/log"
+        socket = f"[Socket]\nListenStream=\nListenStream={self.plugin}/.agent.sock"
+        usual = self.plugin == PLUGIN
+        units.drop_in(self.files, agent.AGENT, "" if usual else service)
+        units.drop_in(self.files, agent.SOCKET, "" if usual else socket)
+
+    def start(self) -> None:
+        """Start: the first one is enabled; one that an administrator has stopped or disabled stays so."""
+        first = self.first()
+        if not self.host.live:
+            if first:
+                self.files.link(f"{units.directory(self.host)}/{agent.TARGET}", units.ENABLED)
+            return
+        if not self.journal.before.is_dir() and not agent.trouble(self.plugin, self.tree):
+            return
+        services.systemctl("daemon-reload")
+        if run("systemd-tmpfiles", "--create", "instorage-node.conf").status:
+            self.host.path("/run/instorage").mkdir(exist_ok=True)
+        if first:
+            services.systemctl("--quiet", "enable", agent.TARGET)
+        elif not services.is_active(agent.TARGET):
+            say(f"{agent.TARGET} is stopped, and stays so: systemctl start {agent.TARGET}.")
+            return
+        self._switch(first=first)
+
+    def _switch(self, *, first: bool) -> None:
+        services.systemctl("start", agent.TARGET)
+        if not first or agent.trouble(self.plugin, self.tree):
+            agent.restart(self.plugin)
+        trouble = agent.trouble(self.plugin, self.tree)
+        if trouble:
+            raise Ending(4, trouble)
+
+    def put_back(self) -> None:
+        """Put back what was there before."""
+        self.journal.put_back()
+
+    def revive(self) -> str:
+        """Have the version of before work; return why it does not, nothing when it does."""
+        if not services.is_active(agent.TARGET):
+            return ""
+        agent.restart(self.run.places.old_plugin)
+        return agent.trouble(self.run.places.old_plugin, "")
+
+    def leave(self) -> None:
+        """Leave the former plugin directory: kubelet must not find two of them."""
+        old = self.run.places.old_plugin
+        if self.moved(self.plugin, old):
+            remove(self.host.path(f"{old}/instorage-flexvolume"))
+            if self.host.path(f"{old}/config").is_dir():
+                say(f"The configuration is a copy of that in {old}.")
+
+    def sweep(self) -> None:
+        """Take away versions of before and a checkout's environment, once nothing runs from them."""
+        for path in self.host.path(LIBRARY).glob("[!.]*"):
+            if path.name not in ("current", self.tree.rpartition("/")[2]) and not self._needed(path):
+                remove(path)
+        for path in self.host.path(LIBEXEC).glob("[!.]*"):
+            if path.is_symlink() and not path.exists():  # a program that this version has no more
+                remove(path)
+        say(
+            f"InStorage {self.run.version} is installed on this node: plugin {self.plugin}, kubelet's "
+            f"directories {self.run.places.roots}."
+        )
+
+    def _needed(self, path: Path) -> bool:
+        if path.name not in CHECKOUT:
+            return self.host.in_use(f"{LIBRARY}/{path.name}")
+        # Its python is the host's, so only the command line of a process tells
+        started = (command_line(process)[:1] for process in processes()) if self.host.live else iter(())
+        return any(word.startswith(f"{LIBRARY}/bin/python3") for words in started for word in words)

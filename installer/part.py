@@ -1,0 +1,133 @@
+"""What both parts have in common: the run that installs them, what they put, and their way back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from installer import places, units, users
+from installer.files import Files
+from installer.host import Host, find, run, there
+from installer.journal import Journal
+from installer.places import Places
+from installer.saying import Ending
+
+SAMPLE: Final = "config/instorage.yaml"
+
+
+@dataclass
+class Run:
+    """One run: the host, the unpacked archive, where things go, what is left to say at its end."""
+
+    host: Host
+    archive: Path
+    version: str
+    places: Places
+    next: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def whole(self, *names: str) -> None:
+        """These files of the archive must be there; Ending(1)."""
+        for name in ("VERSION", *names):
+            if not (self.archive / name).exists():
+                raise Ending(
+                    1,
+                    f"{self.archive}/{name} is missing: unpack the whole archive, and run install.sh in it.",
+                )
+        if not re.fullmatch(r"[A-Za-z0-9.+~_-]+", self.version):
+            raise Ending(1, f"{self.archive}/VERSION has no version in it: unpack the archive again.")
+
+
+class Part(ABC):
+    """One of the two parts: «node» or «provisioner»."""
+
+    name: str
+    user: str
+    home: str  # where its versions lie, and .before
+
+    def __init__(self, run_: Run, home: str) -> None:
+        self.run = run_
+        self.host = run_.host
+        self.home = home
+        self.journal = Journal(run_.host, home)
+        self.files = Files(run_.host, self.journal)
+        self.tree = ""  # where this version was put
+
+    @abstractmethod
+    def first(self) -> bool:
+        """Whether no version of ours was here before."""
+
+    @abstractmethod
+    def put(self) -> None:
+        """Put every file."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Have the new version work; Ending(4) when it does not."""
+
+    @abstractmethod
+    def revive(self) -> str:
+        """Have the version of before work; return why it does not, nothing when it does."""
+
+    @abstractmethod
+    def put_back(self) -> None:
+        """Put back what was there before."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """Take away what lies at a former place, now that the new version works."""
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Take away what nobody runs from any more."""
+
+    @property
+    @abstractmethod
+    def current(self) -> str:
+        """The place of the link that says which version is in force."""
+
+    def put_user(self) -> None:
+        """Make the part's user."""
+        described = f"instorage-{self.name}.conf"
+        source = self.run.archive / "systemd/sysusers.d" / described
+        self.files.write(f"/usr/lib/sysusers.d/{described}", 0o644, source)
+        users.create(self.host, self.user, described)
+
+    def put_units(self) -> None:
+        """Put the part's units where units of ours lie."""
+        units.put(self.files, self.run.archive / "systemd", units.directory(self.host), self.name)
+
+    def put_configuration(self, place: str, old: str) -> None:
+        """Put the template: what an administrator has there is never touched, or comes from the `old` place."""
+        template = self.run.archive / Path(place).name / SAMPLE
+        owner = f"root:{self.user}"
+        self.files.make_directory(f"{place}/config", 0o755)
+        if place != old and self.host.path(f"{old}/config").is_dir():
+            for file in (*self.host.path(f"{old}/config").glob("[!.]*"), self.host.path(f"{old}/.attach")):
+                self.files.carry(file, f"{place}/{file.relative_to(self.host.path(old))}")
+        there_now = self.host.path(f"{place}/{SAMPLE}")
+        if not there(there_now):
+            self.files.write(f"{place}/{SAMPLE}", 0o640, template, owner)
+            self.run.next.append(f"Write your arrays into {place}/{SAMPLE}.")
+        elif not there_now.exists() or template.read_bytes() != there_now.read_bytes():
+            self.files.write(f"{place}/{SAMPLE}.sample", 0o640, template, owner)
+
+    def label(self, *names: str) -> None:
+        """Where SELinux is, files get the labels of their places."""
+        if self.host.live and find("restorecon"):
+            run("restorecon", "-R", *names)
+
+    def forget(self) -> None:
+        """Take away the version that did not work."""
+        current = self.host.path(self.current)
+        named = str(current.readlink()) if current.is_symlink() else ""
+        if self.tree and Path(self.tree).name != named and not self.host.in_use(self.tree):
+            shutil.rmtree(self.host.path(self.tree), ignore_errors=True)
+
+    def moved(self, place: str, old: str) -> bool:
+        """Whether the part lay elsewhere before."""
+        return place != old and not places.same(self.host.path(place), self.host.path(old))

@@ -1,0 +1,65 @@
+"""One part is installed; when that ends otherwise, the version of before is in force again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from installer import services
+from installer.saying import Ending, complain
+
+if TYPE_CHECKING:
+    from installer.part import Part
+
+
+def install(part: Part) -> None:
+    """Install a part; Ending when that was undone, or could not be."""
+    part.journal.begin()
+    try:
+        part.put()
+        part.start()
+    except BaseException as error:
+        if not part.journal.before.is_dir():
+            raise
+        complain(sentence(error))
+        raise _back(part) from error
+    # It works: what is taken away from now on does not come back, and what follows can be done by the next run.
+    part.leave()
+    part.journal.finish()
+    part.sweep()
+
+
+def sentence(error: BaseException) -> str:
+    """Return what is to be said of an error that ends a run."""
+    if isinstance(error, Ending):
+        return error.sentence
+    if isinstance(error, SystemExit):
+        return f"it was broken off (status {error.code})."
+    return f"it was broken off ({error or type(error).__name__})."
+
+
+def _back(part: Part) -> Ending:
+    """Go back to the version of before, if there was one; return the end of this run."""
+    if part.first():
+        return Ending(
+            4, "it is not known to work, and no version was here before: mend that, and run this again."
+        )
+    complain("going back to the version of before.")
+    try:
+        part.put_back()
+    except OSError as error:
+        return Ending(
+            4,
+            f"what was there before could not be put back ({error}): mend that ({part.journal.before} has it), "
+            "and run this again.",
+        )
+    trouble = ""
+    if part.host.live:
+        services.systemctl("daemon-reload")
+        trouble = part.revive()
+    if trouble:
+        return Ending(4, f"the version of before is back, and does not answer either: {trouble}")
+    part.journal.finish()
+    part.forget()
+    return Ending(
+        3, "the new version did not work on this host; the one of before is in force again, and pods went on."
+    )
