@@ -102,7 +102,12 @@ def _beside(path: Path) -> Path:
 def _is_so(path: Path, content: bytes, mode: int) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
-    return path.stat().st_mode & 0o7777 == mode and path.read_bytes() == content
+    return path.stat().st_mode & 0o7777 == mode and holds(path, content)
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether a file has that content; one of another size is not read, so its access time stays."""
+    return path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def own(host: Host, owner: str, path: Path) -> None:

@@ -66,7 +66,6 @@ def look(refusals: Refusals, host: Host, where: Places, asked: Mapping[str, str]
         )  # fmt: skip
 
 
-
 def _unless_said(refusals: Refusals, known: str, sentence: str) -> None:
     """It is in the way, but for who has said before where it is to go."""
     if known:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from installer import places, units, users
-from installer.files import Files
+from installer.files import Files, holds
 from installer.host import Host, find, run, there
 from installer.journal import Journal
 from installer.places import Places
@@ -113,7 +113,7 @@ class Part(ABC):
         if not there(there_now):
             self.files.write(f"{place}/{SAMPLE}", 0o640, template, owner)
             self.run.next.append(f"Write your arrays into {place}/{SAMPLE}.")
-        elif not there_now.exists() or template.read_bytes() != there_now.read_bytes():
+        elif not there_now.exists() or not holds(there_now, template.read_bytes()):
             self.files.write(f"{place}/{SAMPLE}.sample", 0o640, template, owner)
 
     def label(self, *names: str) -> None:

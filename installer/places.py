@@ -90,7 +90,9 @@ def _check(plugin: str, folder: str, roots: str) -> None:
     for option, path in (("--plugin-dir", plugin), ("--prefix", folder)):
         _plain(option, path)
         if f"{path}/".startswith(HIDDEN):
-            raise wrong(f"{option} {path} is hidden from services, or gone after a boot: choose another place")
+            raise wrong(
+                f"{option} {path} is hidden from services, or gone after a boot: choose another place"
+            )
     for root in roots.split(","):
         _plain("--kubelet-root", root)
     if len(plugin) > LONGEST_SOCKET - len("/.agent.sock"):

@@ -78,7 +78,9 @@ def remove_node(run: Run, *, purge: bool) -> None:
         users.remove(host, users.AGENT)
         _remove_plugins(host)
     _say_what_stays(run, plugin, STATE, HELPER_STATE)
-    say("The node part is removed. Sessions to the arrays and host objects on them stay: iscsiadm -m session, lshost.")
+    say(
+        "The node part is removed. Sessions to the arrays and host objects on them stay: iscsiadm -m session, lshost."
+    )
 
 
 def _remove_files(host: Host, plugin: str) -> None:
@@ -113,7 +115,11 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     host, folder = run.host, run.places.folder
     services.stop(host, provisioner.SERVICE)
     provisioner.remove_programs(host, folder)
-    for place in (f"{folder}/config/instorage.yaml.sample", f"{folder}/log", "/var/log/instorage-provisioner"):
+    for place in (
+        f"{folder}/config/instorage.yaml.sample",
+        f"{folder}/log",
+        "/var/log/instorage-provisioner",
+    ):
         remove(host.path(place))
     _remove_logs(host, "instorage-provisioner.log")
     units.remove_all(host, "provisioner", purge=purge)
@@ -122,7 +128,9 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
         remove(host.path(PROVISIONER_STATE))
         users.remove(host, users.PROVISIONER)
     _say_what_stays(run, folder, PROVISIONER_STATE)
-    say("The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until one runs again.")
+    say(
+        "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until one runs again."
+    )
 
 
 def _say_what_stays(run: Run, *directories: str) -> None:

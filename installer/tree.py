@@ -39,7 +39,9 @@ def put(host: Host, source: Path, directory: str, name: str, beside: tuple[Path,
             return place
         number += 1
         place = f"{directory}/{name}.{number}"
-    run("sync", "-f", str(new))  # before coreutils 8.24 there is none; the next run would see what a power cut tore
+    run(
+        "sync", "-f", str(new)
+    )  # before coreutils 8.24 there is none; the next run would see what a power cut tore
     os.replace(new, host.path(place))
     sync(new.parent)
     return place

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from installer.host import Host
 
 DIRECTORIES: Final = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
-ENABLED: Final = "/etc/systemd/system/multi-user.target.wants/instorage-node.target"  # as systemctl enable has it
+ENABLED: Final = (
+    "/etc/systemd/system/multi-user.target.wants/instorage-node.target"  # as systemctl enable has it
+)
 DROP_INS: Final = "/etc/systemd/system"
 
 

@@ -12,7 +12,9 @@ from installer.saying import Ending, complain
 if TYPE_CHECKING:
     from installer.host import Host
 
-SHARED: Final = "instorage"  # the group of both services: the key of the shadows, and the manual's log directory
+SHARED: Final = (
+    "instorage"  # the group of both services: the key of the shadows, and the manual's log directory
+)
 AGENT, PROVISIONER = "instorage-agent", "instorage-provisioner"
 
 

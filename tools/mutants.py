@@ -24,7 +24,7 @@ FOLDER = ROOT / "tests/mutants"
 RULES = (*range(1, 21), *range(22, 26))
 """The rules that must be kept; 21 is tested with the arrays."""
 COPIED = (
-    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging",
+    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging", "installer",
     "pyproject.toml",
 )  # fmt: skip
 LIMIT = 240  # seconds for the tests of one mutant

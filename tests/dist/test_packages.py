@@ -21,7 +21,8 @@ FILES = (
     "node/bin/python3.11", "node/libexec/instorage-helper",
     "inspur-instorage-provisioner/instorage-provisioner", "systemd/instorage-helper.service",
     "systemd/instorage-provisioner.service", "systemd/sysusers.d/instorage-node.conf",
-    "systemd/sysusers.d/instorage-provisioner.conf", "install.sh", "README.md", "LICENSE", "VERSION",
+    "systemd/sysusers.d/instorage-provisioner.conf", "install.sh", "installer/__main__.py", "README.md",
+    "LICENSE", "VERSION",
 )  # fmt: skip
 NODE, PROVISIONER = packages.PACKAGES
 
@@ -51,6 +52,7 @@ def test_each_package_has_its_part_and_nothing_of_the_other(top: Path) -> None:
     assert entries["/usr/lib/instorage-node/install.sh"]["file_info"]["mode"] == 0o644
     assert entries["/usr/lib/instorage-node/node/bin/python3"]["src"] == "python3.11"
     assert "/usr/lib/instorage-node/systemd/instorage-helper.service" in entries
+    assert "/usr/lib/instorage-node/installer/__main__.py" in entries
     assert not [path for path in entries if "provisioner" in path]
     ours = ("/usr/lib/instorage-node/", "/usr/share/doc/instorage-node/", "/usr/share/lintian/overrides/")
     assert not [path for path in entries if not f"{path}/".startswith(ours)]
@@ -96,7 +98,7 @@ def run(script: str, shell: str, tmp_path: Path, *arguments: str, systemd: bool 
     text = (packages.PACKAGING / script).read_text().replace("@PART@", "node")
     text = text.replace("/usr/lib/instorage-node", str(home))
     text = text.replace("/run/systemd/system", str(running if systemd else tmp_path / "none"))
-    (tmp_path / script).write_text(text + ((home / "install.sh").read_text() if script == "purge" else ""))
+    (tmp_path / script).write_text(text)
     argv = [*SHELLS[shell], str(tmp_path / script), *arguments]
     return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
 
@@ -116,7 +118,6 @@ def run(script: str, shell: str, tmp_path: Path, *arguments: str, systemd: bool 
         ("before-remove", ("0",), "--uninstall --node"),
         ("before-remove", ("upgrade", "3.0.1"), ""),
         ("before-remove", ("1",), ""),
-        ("purge", ("purge",), "--uninstall --purge --node"),
         ("purge", ("remove",), ""),
         ("purge", ("upgrade", "3.0.1"), ""),
     ],

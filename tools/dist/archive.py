@@ -29,6 +29,7 @@ PLACES: Final = {
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
+    "installer": "installer",
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
 }
@@ -47,12 +48,18 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         for part in PARTS:
             _put_part(part, arch, top, report)
         for source, target in BESIDE.items():
-            put = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
-            put(ROOT / source, top / target)
+            _put_beside(ROOT / source, top / target)
         (top / "VERSION").write_text(f"{VERSION}\n")
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
     return top
+
+
+def _put_beside(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
 
 
 def _put_part(part: str, arch: str, top: Path, report: Report) -> None:

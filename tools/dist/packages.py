@@ -128,6 +128,7 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
         if unit.is_file() and PARTS[package.part].owns(unit) and top / "systemd/older" not in unit.parents:
             yield unit
     yield from (top / "systemd/older").rglob("*")
+    yield from (top / "installer").glob("*.py")
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION"))
 
 
@@ -145,8 +146,6 @@ def _entry(path: Path, place: Path, when: int) -> dict[str, Any]:
 def _write_texts(package: Package, scratch: Path, when: int) -> None:
     for script in ("after-install", "before-remove", "purge"):
         text = (PACKAGING / script).read_text().replace("@PART@", package.part)
-        if script == "purge":
-            text += (PACKAGING / "install.sh").read_text()
         (scratch / script).write_text(text)
     copyright_ = (PACKAGING / "copyright").read_text().replace("@PACKAGE@", package.name)
     (scratch / "copyright").write_text(copyright_)
