@@ -1,8 +1,8 @@
 """`install.sh`: the parts that are wanted, one after the other.
 
-Exit status: 0 done; 1 refused, and nothing was changed; 2 the command line is wrong; 3 the new version did not
-work, and the one of before is in force again; 4 it is not known to work: see what was said, mend that, run this
-again.
+Exit status: 0 done; 1 refused, and nothing was changed; 2 the command line is wrong; 3 the new version did
+not work, and the one of before is in force again; 4 it is not known to work: see what was said, mend that, run
+this again.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
 
 
 def _look_at_vendor(refusals: Refusals) -> None:
-    """The vendor's unit of the manual has the name that is an alias of ours."""
+    """Refuse the vendor's unit of the manual, whose name is an alias of ours."""
     for directory in ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"):
         unit = Path(directory, "inspur-instorage-provisioner.service")
         if unit.is_file() and not unit.is_symlink():

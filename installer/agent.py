@@ -18,9 +18,9 @@ ENDED: Final = ("failed", "dead")
 
 
 def restart(plugin: str) -> None:
-    """Restart: the agent answers the calls that it has, and ends; those that come wait in the sockets, which stay."""
+    """Restart: the agent answers the calls that it has, and ends; others wait in the sockets, which stay."""
     systemctl("stop", AGENT)
-    # Who waits has started the next agent already; it answers nobody before it has settled with the next helper.
+    # Who waits has started the next agent already; it answers nobody before it has settled with the helper.
     systemctl("stop", HELPER)
     systemctl("start", AGENT)
     if not Path(f"{plugin}/.agent.sock").is_socket():  # the plugin directory is another than before

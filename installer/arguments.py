@@ -9,6 +9,8 @@ from typing import Final
 from installer.host import Host
 from installer.saying import wrong
 
+# As it is printed, whatever the length of its lines.
+# ruff: noqa: E501
 USAGE: Final = """\
 Installs, upgrades, checks and removes InStorage for Kubernetes on this host, from the unpacked archive in which
 this file lies. It needs no network, no compiler and no Python. Run it as root:

@@ -1,4 +1,4 @@
-"""Files of the host: each comes by a rename, and what was there before is kept until the new version works."""
+"""Files of the host: each comes by a rename, and what was there is kept until the new version works."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Files:
     def _put(self, beside: Path, place: str) -> None:
         self.journal.keep(place)
         target = self.host.path(place)
-        os.replace(beside, target)
+        beside.replace(target)
         sync(target.parent)
 
     def link(self, target: str, place: str) -> None:
@@ -85,7 +85,7 @@ class Files:
         beside.chmod(mode)
         if owner:
             own(self.host, owner, beside)
-        os.replace(beside, path)
+        beside.replace(path)
         sync(path.parent)
 
     def carry(self, source: Path, place: str) -> None:

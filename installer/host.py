@@ -38,7 +38,7 @@ def find(name: str) -> str | None:
 def run(
     *argv: str, errors: bool = False, limit: float = LIMIT, more: Mapping[str, str] | None = None
 ) -> Done:
-    """Run a program to its end, at most `limit` seconds; `errors`: its standard error is part of what it said."""
+    """Run a program to its end, at most `limit` seconds; `errors`: what it said has its errors, too."""
     program = find(argv[0])
     if program is None:
         return Done(NOT_FOUND, f"{argv[0]} is not here" if errors else "")

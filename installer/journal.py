@@ -1,16 +1,16 @@
-"""What was in the place of each file that a run changes: kept in `.before` until the new version has answered."""
+"""What was in the place of each file that a run changes: in `.before` until the new version answers."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from installer.host import there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from installer.host import Host
 
@@ -26,7 +26,7 @@ def copy(source: Path, target: Path) -> None:
     if not beside.is_symlink():
         beside.chmod(facts.st_mode & 0o7777)
         sync(beside)
-    os.replace(beside, target)
+    beside.replace(target)
     sync(target.parent)
 
 
@@ -41,7 +41,7 @@ def replace(path: Path, content: bytes) -> None:
         os.fchown(descriptor, facts.st_uid, facts.st_gid)
         os.fchmod(descriptor, facts.st_mode & 0o7777)
         os.fsync(descriptor)
-    os.replace(beside, path)
+    beside.replace(path)
     sync(path.parent)
 
 
@@ -98,7 +98,7 @@ class Journal:
         """Forget it: by a rename first, so that half of it never counts."""
         if self.before.is_dir():
             shutil.rmtree(self._gone, ignore_errors=True)
-            os.replace(self.before, self._gone)
+            self.before.replace(self._gone)
             sync(self._gone.parent)
         if self._gone.is_dir():
             shutil.rmtree(self._gone)

@@ -1,4 +1,4 @@
-"""The kubelet of this host: it must look where the stub is put, and its directories must be known to the helper."""
+"""The kubelet of this host: it must look where the stub is put, and the helper know its directories."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def look(refusals: Refusals, host: Host, where: Places, asked: Mapping[str, str]
 
 
 def _unless_said(refusals: Refusals, known: str, sentence: str) -> None:
-    """It is in the way, but for who has said before where it is to go."""
+    """Refuse, but for who has said before where it is to go."""
     if known:
         complain(sentence)
     else:

@@ -7,14 +7,16 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from installer import places, units, users
 from installer.files import Files, holds
 from installer.host import Host, find, run, there
 from installer.journal import Journal
-from installer.places import Places
 from installer.saying import Ending
+
+if TYPE_CHECKING:
+    from installer.places import Places
 
 SAMPLE: Final = "config/instorage.yaml"
 
@@ -31,7 +33,7 @@ class Run:
     left: list[str] = field(default_factory=list)
 
     def whole(self, *names: str) -> None:
-        """These files of the archive must be there; Ending(1)."""
+        """Want these files in the archive; Ending(1)."""
         for name in ("VERSION", *names):
             if not (self.archive / name).exists():
                 raise Ending(
@@ -102,7 +104,7 @@ class Part(ABC):
         units.put(self.files, self.run.archive / "systemd", units.directory(self.host), self.name)
 
     def put_configuration(self, place: str, old: str) -> None:
-        """Put the template: what an administrator has there is never touched, or comes from the `old` place."""
+        """Put the template: an administrator's is never touched, or comes from the `old` place."""
         template = self.run.archive / Path(place).name / SAMPLE
         owner = f"root:{self.user}"
         self.files.make_directory(f"{place}/config", 0o755)

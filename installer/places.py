@@ -26,7 +26,8 @@ FILE: Final = "/etc/instorage/places"
 LONGEST_SOCKET: Final = 107  # bytes of a path that the kernel takes for one
 KEYS: Final = ("INSTORAGE_PLUGIN", "INSTORAGE_KUBELET_ROOTS", "INSTORAGE_PROVISIONER")
 HEAD: Final = (
-    "# Where InStorage lies on this host: written by install.sh, which keeps what is said here. To change it:\n"
+    "# Where InStorage lies on this host: written by install.sh, which keeps what is said here. "
+    "To change it:\n"
     "# install.sh --node --plugin-dir DIR --kubelet-root DIR, install.sh --provisioner --prefix DIR.\n"
 )
 HIDDEN: Final = ("/home/", "/root/", "/run/", "/tmp/", "/var/tmp/")  # noqa: S108

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Final
@@ -67,7 +66,7 @@ class Provisioner(Part):
         former = self.host.path(self.current)
         if former.is_dir() and not former.is_symlink():  # a checkout's environment
             shutil.rmtree(self._aside, ignore_errors=True)
-            os.replace(former, self._aside)
+            former.replace(self._aside)
         self.files.link(self.tree.rpartition("/")[2], self.current)
         for program in PROGRAMS:
             self.files.write(f"{self.folder}/{program}", 0o755, source / program)
@@ -82,7 +81,7 @@ class Provisioner(Part):
         return f"[Service]\nReadWritePaths=-{self.folder}/log\nExecStart=\n{command}"
 
     def start(self) -> None:
-        """Restart; not before it has been given access to Kubernetes, which is the administrator's to make."""
+        """Restart; not before it has access to Kubernetes, which is the administrator's to make."""
         if not self.host.live or not self.journal.before.is_dir():
             return
         services.systemctl("daemon-reload")
@@ -105,7 +104,7 @@ class Provisioner(Part):
             link = self.host.path(self.current)
             if link.is_symlink():
                 link.unlink()
-            os.replace(self._aside, link)
+            self._aside.replace(link)
 
     def revive(self) -> str:
         """Have the version of before work; return why it does not, nothing when it does."""

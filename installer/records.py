@@ -32,21 +32,24 @@ def _below(host: Host, directory: str) -> Iterator[tuple[Path, str]]:
 
 
 def look(refusals: Refusals, host: Host, file: Path) -> None:
-    """An older version must not meet what a newer one has written, and must be able to read it."""
+    """Refuse an older version where a newer one has written what it cannot read."""
     had = newest(host.path(f"{LIBRARY}/current/RECORDS"))
     for directory, number in newest(file).items():
         for record, text in _below(host, directory):
             schema = re.search(r'"schema": *([0-9]+)', text)
             if schema and int(schema[1]) > number:
                 refusals.add(
-                    f"{record} was written by a newer version (form {schema[1]}, this one reads up to {number}): "
-                    "install that version or a newer one, or end the pods that use the volume on this host first."
+                    f"{record} was written by a newer version (form {schema[1]}, this one reads "
+                    f"up to {number}): "
+                    "install that version or a newer one, or end the pods that use the volume on this "
+                    "host first."
                 )
             elif not schema and had.get(directory, 0) > number:
                 refusals.add(
-                    f"{record} does not say which form it has, and the version that is installed writes newer "
-                    f"ones (form {had[directory]}) than this one reads (up to {number}): end the pods that use "
-                    "the volume here first."
+                    f"{record} does not say which form it has, and the version that is installed "
+                    "writes newer "
+                    f"ones (form {had[directory]}) than this one reads (up to {number}): end the "
+                    "pods that use the volume here first."
                 )
 
 

@@ -102,7 +102,7 @@ def _remove_logs(host: Host, name: str) -> None:
 
 
 def _remove_plugins(host: Host) -> None:
-    """Take kubelet's default directory, if nobody else is in it; a kubelet that runs watches it, and keeps it."""
+    """Take kubelet's default directory, if it is empty; a kubelet that runs watches it, and keeps it."""
     if host.live and kubelet.runs():
         return
     directory = Path(PLUGINS)

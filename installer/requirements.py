@@ -61,7 +61,7 @@ def mend(package: str) -> str:
 
 
 def want(refusals: Refusals, package: str) -> None:
-    """A version that will do must be there."""
+    """Want a version that will do."""
     found, oldest = version_of(package), OLDEST[package]
     if not found:
         refusals.add(f"{package} is not installed, version {oldest} or newer is wanted: {mend(package)}.")

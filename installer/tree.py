@@ -1,17 +1,17 @@
-"""The directory of a version: it appears as a whole, and none that is there is changed, for programs run from it."""
+"""The directory of a version: it appears as a whole, and is never changed, for programs run from it."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from installer.host import run, there
 from installer.journal import replace, sync
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from installer.host import Host
 
 NAMED: Final = re.compile(rb"^#!/usr/lib/instorage/[^ \n]*/bin/")
@@ -39,10 +39,9 @@ def put(host: Host, source: Path, directory: str, name: str, beside: tuple[Path,
             return place
         number += 1
         place = f"{directory}/{name}.{number}"
-    run(
-        "sync", "-f", str(new)
-    )  # before coreutils 8.24 there is none; the next run would see what a power cut tore
-    os.replace(new, host.path(place))
+    # Before coreutils 8.24 there is no -f; the next run would see what a power cut tore.
+    run("sync", "-f", str(new))
+    new.replace(host.path(place))
     sync(new.parent)
     return place
 

@@ -22,7 +22,7 @@ def install(part: Part) -> None:
             raise
         complain(sentence(error))
         raise _back(part) from error
-    # It works: what is taken away from now on does not come back, and what follows can be done by the next run.
+    # It works: what goes from now on does not come back, and what follows can be done by the next run.
     part.leave()
     part.journal.finish()
     part.sweep()
@@ -49,8 +49,8 @@ def _back(part: Part) -> Ending:
     except OSError as error:
         return Ending(
             4,
-            f"what was there before could not be put back ({error}): mend that ({part.journal.before} has it), "
-            "and run this again.",
+            f"what was there before could not be put back ({error}): mend that "
+            f"({part.journal.before} has it), and run this again.",
         )
     trouble = ""
     if part.host.live:

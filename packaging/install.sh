@@ -21,7 +21,6 @@ machine() { # FILE: the processor that it is for, as its ELF header has it
 }
 
 why() { # PYTHON: why it does not start
-    local wanted='' has='' said=''
     said=$("$1" -I -S -B -c '' 2>&1) && return 0
     wanted=$(machine "$1") has=$(uname -m)
     if [ -n "$wanted" ] && [ "$wanted" != "$has" ]; then
@@ -44,6 +43,7 @@ for python in "$here"/node/bin/python3.?? "$here"/inspur-instorage-provisioner/p
     trouble=$(why "$python")
     [ -z "$trouble" ] || refuse "$trouble"
     [ -d "$here/installer" ] || break
+    # shellcheck disable=SC2093  # what follows the loop is said when there is none
     exec "$python" -I -S -B -c 'import runpy, sys
 sys.path.append(sys.argv[1])
 sys.argv[1:] = sys.argv[2:]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HOUSES = ("helper", "nodeagent", "instorage", "provisioner", "simulator", "tools", "tests")
+HOUSES = ("helper", "nodeagent", "instorage", "provisioner", "simulator", "installer", "tools", "tests")
 MOST = 250  # lines
 
 

@@ -24,8 +24,8 @@ FOLDER = ROOT / "tests/mutants"
 RULES = (*range(1, 21), *range(22, 26))
 """The rules that must be kept; 21 is tested with the arrays."""
 COPIED = (
-    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging", "installer",
-    "pyproject.toml",
+    "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging",
+    "installer", "pyproject.toml",
 )  # fmt: skip
 LIMIT = 240  # seconds for the tests of one mutant
 LIMIT_OF_ALL = 1200  # seconds for the tests of all of them, without any mutant

@@ -1,8 +1,8 @@
-"""A small archive as `make dist` packs it, around the true install.sh, installer, units, RECORDS; no true programs.
+"""A small archive as `make dist` packs it, around the true installer, units and RECORDS; no true programs.
 
 The interpreter `python3` is a copy of dash, so that a program that runs shows in /proc whose version it is;
-programs are shell scripts. `python3.11`, which runs the installer, is this machine's: COUNT, KILL_AT and FAIL_AT in
-its environment have it count its changes of files, and end or fail at one of them.
+programs are shell scripts. `python3.11`, which runs the installer, is this machine's: COUNT, KILL_AT and
+FAIL_AT in its environment have it count its changes of files, and end or fail at one of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """install.sh ended at whatever command: the next run finishes it; one that fails leaves the old version.
 
-Each change of a file is counted; at the number that was asked for the whole installer is killed before it (a power
-cut), or it fails (a full disk).
+Each change of a file is counted; at the number that was asked for the whole installer is killed before it (a
+power cut), or it fails (a full disk).
 """
 
 from __future__ import annotations
