@@ -1,8 +1,8 @@
 """`install.sh`: the parts that are wanted, one after the other.
 
 Exit status: 0 done; 1 refused, and nothing was changed; 2 the command line is wrong; 3 the new version did
-not work, and the one of before is in force again; 4 it is not known to work: see what was said, mend that, run
-this again.
+not work, and the one of before is in force again; 4 it is not known to work: see what was said, mend that,
+run this again.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ def remove_node(run: Run, *, purge: bool) -> None:
         _remove_plugins(host)
     _say_what_stays(run, plugin, STATE, HELPER_STATE)
     say(
-        "The node part is removed. Sessions to the arrays and host objects on them stay: iscsiadm -m session, lshost."
+        "The node part is removed. Sessions to the arrays and host objects on them stay: "
+        "iscsiadm -m session, lshost."
     )
 
 
@@ -129,7 +130,8 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
         users.remove(host, users.PROVISIONER)
     _say_what_stays(run, folder, PROVISIONER_STATE)
     say(
-        "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until one runs again."
+        "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until "
+        "one runs again."
     )
 
 
