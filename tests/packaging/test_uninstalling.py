@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.packaging.archive import FOLDER, SHELLS, differences, run, snapshot
+from tests.packaging.archive import FOLDER, ROOT, SHELLS, differences, run, snapshot
+from tests.packaging.host import Host
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
@@ -119,14 +120,36 @@ def test_the_installed_copy_removes_without_the_archive(node: Path) -> None:
     assert not (node / "usr/lib/instorage").exists()
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("parts", [("node",), ("provisioner",), ("node", "provisioner")])
 def test_a_package_manager_that_has_taken_the_archive_away_can_still_purge(
-    root: Path, old: Path, tmp_path: Path
+    tmp_path: Path, old: Path, parts: tuple[str, ...]
 ) -> None:
-    """dpkg runs its own copy of install.sh when the package's files are gone."""
-    assert run(old, "--node", "--root", str(root)).returncode == 0
-    (tmp_path / "install.sh").write_bytes((old / "install.sh").read_bytes())
-    uninstall(tmp_path, root, "--purge")
-    assert not list(root.rglob("*instorage*"))
+    """Of dpkg's purge everything is gone already that could run the installer."""
+    with Host(tmp_path / "host") as host:
+        for part in parts:
+            assert host.install(old, f"--{part}").returncode == 0
+        for part in parts:
+            assert host.install(old, "--uninstall", f"--{part}").returncode == 0
+        assert host.sh("find /etc/instorage -name places")
+        for part in parts:
+            script = (ROOT / "packaging/purge").read_text().replace("@PART@", part)
+            (host.root / "tmp/purge").write_text(script)
+            assert host.sh("sh /tmp/purge remove; find /etc/instorage -name places"), "it is not that yet"
+            host.sh("sh /tmp/purge purge")
+        left = host.sh("find / -xdev -name '*instorage*' ! -path '/archives/*' ! -path '/run/*'")
+        assert left == ""
+        assert host.sh("grep -c instorage /etc/passwd /etc/group || :") == "/etc/passwd:0\n/etc/group:0"
+
+
+@pytest.mark.root
+def test_a_purge_of_packages_spares_what_an_expansion_needs(tmp_path: Path) -> None:
+    with Host(tmp_path / "host") as host:
+        record = "/var/lib/instorage-helper/aa/6005076400c8000000000000000000a1"
+        host.sh(f"mkdir -p {record.rpartition('/')[0]}; echo x >{record}")
+        (host.root / "tmp/purge").write_text((ROOT / "packaging/purge").read_text().replace("@PART@", "node"))
+        said = host.sh("sh /tmp/purge purge 2>&1 || echo refused")
+        assert said == f"{record}: a volume needs it still, nothing was removed.\nrefused"
 
 
 def test_what_was_never_installed_is_removed_all_the_same(root: Path, old: Path) -> None:
