@@ -124,6 +124,9 @@ class Node(Part):
         for path in self.host.path(LIBEXEC).glob("[!.]*"):
             if path.is_symlink() and not path.exists():  # a program that this version has no more
                 remove(path)
+
+    def tell(self) -> None:
+        """Say what was installed."""
         say(
             f"InStorage {self.run.version} is installed on this node: plugin {self.plugin}, kubelet's "
             f"directories {self.run.places.roots}."

@@ -87,6 +87,10 @@ class Part(ABC):
     def sweep(self) -> None:
         """Take away what nobody runs from any more."""
 
+    @abstractmethod
+    def tell(self) -> None:
+        """Say what was installed."""
+
     @property
     @abstractmethod
     def current(self) -> str:

@@ -125,6 +125,9 @@ class Provisioner(Part):
             place = f"{self.folder}/{path.name}"
             if path.is_dir() and place != self.tree and not self.host.in_use(place):
                 remove(path)
+
+    def tell(self) -> None:
+        """Say what was installed."""
         say(f"InStorage {self.run.version} is installed as provisioner in {self.folder}.")
 
 

@@ -23,9 +23,15 @@ def install(part: Part) -> None:
         complain(sentence(error))
         raise _back(part) from error
     # It works: what goes from now on does not come back, and what follows can be done by the next run.
-    part.leave()
-    part.journal.finish()
-    part.sweep()
+    try:
+        part.leave()
+        part.journal.finish()
+        part.sweep()
+    except OSError as error:
+        complain(
+            f"what was there before could not all be taken away ({error}): mend that, and run this again."
+        )
+    part.tell()
 
 
 def sentence(error: BaseException) -> str:
