@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.subprocess, pytest.mark.slow, pytest.mark.timeout(3600 if soak.WHOLE else 120)]
-STRIDE = 1 if soak.WHOLE else 37  # every step in `make soak`
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow, pytest.mark.timeout(3600 if soak.WHOLE else 60)]
+STRIDE = 1 if soak.WHOLE else 23  # every step in `make soak`
 
 
 class Interrupted:
