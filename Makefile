@@ -101,9 +101,7 @@ soak-dead: $(STAMP)
 	  ended=$$?; cat build/soak-dead.log; exit $$ended  # an hour, most of it asleep
 
 soak-machines: $(STAMP)
-	@$(PY) -m pytest -q --timeout 3600 tests/lab/crash tests/lab/adversary tests/lab/node/test_life.py tests/lab/node/test_sentences.py \
-	    tests/lab/test_growth.py tests/lab/test_expandfs.py tests/lab/test_lost_site.py tests/lab/test_helper_devices.py \
-	    tests/lab/test_lab.py; \
+	@$(PY) -m pytest -q -m 'lab and not kube' --timeout 3600 tests/lab; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.

@@ -127,9 +127,9 @@ def _step(at: int, part: str, target: Target, *, must: bool) -> int:
             raise
         link = isinstance(error, NotADirectoryError)
         why = "is a link or no directory" if link else f"cannot be opened ({error.strerror})"
-        mend = f": put a bind mount there instead of a link (only {target.root} itself may be one)"
-        text = f"{part} in {target.text} {why}{mend if link else ''}."
-        raise Fault(Code.NOT_ALLOWED, text, target=target.text) from None
+        bind = f": put a bind mount there (bind,private,shared), no link; {target.root} alone may be one"
+        mend = "" if not link else bind if part in target.parts[:-1] else ": remove it"
+        raise Fault(Code.NOT_ALLOWED, f"{part} in {target.text} {why}{mend}.", target=target.text) from None
 
 
 def _mount_id(descriptor: int) -> int:

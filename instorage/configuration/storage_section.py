@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -143,13 +144,23 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
     cipher = section.concrete("shadow")
     if cipher is None:
         section.fail("password", f"is missing: {_mend(name)}")
+    return _opened(section, "".join(cipher.split()), key_file), False
+
+
+def _opened(section: Section, cipher: str, key_file: Path) -> Secret:
+    """Open a shadow; what cannot be opened says why when it is used."""
+    with contextlib.suppress(Fault):
+        password = shadow.decrypt(cipher, Secret(""))
+        what = "is of a vendor's build without a cipher key, so anybody can open it: make a new one"
+        section.warn("shadow", what)
+        return password
     try:
-        return shadow.decrypt("".join(cipher.split()), shadow.read_key(key_file)), False
+        return shadow.decrypt(cipher, shadow.read_key(key_file))
     except Fault as fault:  # the rest of the file is good, and another array's login may be (manual, 4.4)
         said = f"cannot be used: {fault.sentence.rstrip('.')}"
         section.warn("shadow", said)
         sentence = f"{section.file}: {section.label('shadow')} {said}."
-        return SealedSecret(Fault(fault.code, sentence, file=str(section.file))), False
+        return SealedSecret(Fault(fault.code, sentence, file=str(section.file)))
 
 
 def _mend(name: str) -> str:

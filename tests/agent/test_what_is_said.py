@@ -67,6 +67,19 @@ def test_lost_writes_are_said_and_the_volume_goes(
     assert bench.maps("vol1") == (["iscsi-node1"] if call == "unmount" else [])
 
 
+def test_writes_that_are_lost_when_the_device_goes_are_said_as_well(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing was mounted, so that no unmount has said it."""
+    uid = bench.create("vol1")
+    bench.attach("vol1").success()
+    bench.helper.losing.add(uid)
+    message = bench.call("unmountdevice", device_target("vol1")).success().message
+    assert "Writes of volume vol1 were lost" in message
+    assert logged(caplog, logging.ERROR, "vol1", "were lost")
+    assert bench.maps("vol1") == []
+
+
 def test_a_session_to_a_portal_that_the_array_dropped_is_said_at_the_start(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -156,6 +157,18 @@ def test_a_creation_that_is_lost_twice_says_that_its_outcome_is_unknown(rig: Rig
     with pytest.raises(Fault) as caught:
         array.create_volume(spec("v1"))
     assert caught.value.code is Code.OUTCOME_UNKNOWN
+
+
+def test_what_hinders_the_look_at_a_new_volume_is_said_before_what_was_done(rig: Rig, array: As18000) -> None:
+    """Events and journals cut a long sentence off, and at its end the cause was not seen."""
+    rig.fault("lsvdisk", skip=1, error="CMMVC5999E", text="The view is being rebuilt.")
+    with pytest.raises(Fault) as caught:
+        array.create_volume(spec("v1"))
+    assert caught.value.code is Code.OUTCOME_UNKNOWN
+    cause, _, done = caught.value.sentence.partition("The view is being rebuilt.")
+    assert re.match("Array storage-01 refused «mcsinq lsvdisk [^»]*»: CMMVC5999E $", cause)
+    assert "«mcsop mkvdisk -name v1 " in done
+    assert "may have been done or not" in done
 
 
 @pytest.mark.parametrize("warning_status", [0, 1])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MESSAGES = 20_000
+DAILY = MESSAGES // 3  # a million for a release: make fuzz
 SEED = 20260801
 KUBELET = "/var/lib/kubelet"
 
@@ -35,9 +36,9 @@ KUBELET = "/var/lib/kubelet"
 def test_nothing_crashes_leaks_or_begins_what_is_not_valid(
     part: Callable[[Random, int, Path], Result], share: float, tmp_path: Path
 ) -> None:
-    result = part(Random(SEED), int(MESSAGES * share), tmp_path)
+    result = part(Random(SEED), int(DAILY * share), tmp_path)
     print(result)
-    assert result.messages == int(MESSAGES * share)
+    assert result.messages == int(DAILY * share)
     assert result.begun, "no valid input came: nothing was compared"
     assert sum(result.codes.values()) > result.begun, "hardly any invalid input came"
 

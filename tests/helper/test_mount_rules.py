@@ -13,10 +13,11 @@ from helper import child, device, mounts
 from helper import mount as mounting
 from helper.unmount import unmount
 from instorage.wire.fault import Code
-from instorage.wire.values import FsType
+from instorage.wire.values import Bytes, FsType
 from instorage.wire.verbs import UnmountRequest
 from tests.helper.host import UID
 from tests.helper.mounting import MOUNTED, Rig, rig
+from tests.helper.sysfs import GIB
 
 __all__ = ["rig"]
 pytestmark = pytest.mark.subprocess
@@ -42,6 +43,22 @@ def test_what_fsck_could_not_correct_is_an_error(rig: Rig, status: int, works: b
     else:
         assert "damaged" in rig.refused(Code.FILE_SYSTEM)
         assert not rig.did("mount")
+
+
+@pytest.mark.parametrize(("size", "seconds", "works"), [(16 << 40, 1, True), (GIB, 20, False)])
+def test_the_check_of_a_large_file_system_is_not_ended_at_the_time_of_a_small_one(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, size: int, seconds: int, works: bool
+) -> None:
+    """Else kubelet has it begun anew for ever; an end it has all the same, a second later for each GiB."""
+    monkeypatch.setattr(mounting, "_FSCK", 0.1)
+    for block in (rig.host.root / "sys/block").iterdir():
+        (block / "size").write_text(str(size // 512))
+    rig.host.script("fsck.ext4", f"exec sleep {seconds}")
+    if works:
+        rig.ask(size=Bytes.parse(size))
+    else:
+        assert "fsck.ext4 did not end in time" in rig.refused(Code.TIMEOUT, size=Bytes.parse(size))
+    assert bool(rig.did("mount")) == works
 
 
 def test_a_read_only_mount_is_not_repaired_first(rig: Rig) -> None:

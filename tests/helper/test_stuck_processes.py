@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import time
@@ -14,7 +16,7 @@ from helper import abandoned, child, program, volume
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import InitiatorReply
-from tests.helper.conftest import wait_for_end
+from tests.helper.conftest import HELPER, is_locked, wait_for_end
 from tests.helper.host import OTHER, UID
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     Connect = Callable[[], Client]
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.usefixtures("run_directory")]
+
+WAITED = {"op": "test1", "mode": "shared", "lease_ms": 1000, "wait_ms": 600_000}
+LOCK = json.dumps({"method": f"{HELPER}.Lock", "parameters": WAITED}).encode() + b"\0"
 
 
 def soon(seconds: float) -> float:
@@ -164,6 +169,23 @@ def test_a_stop_waits_a_moment_for_a_verb(start: Start, connect: Connect, long_v
     answer = client.receive()
     assert answer is not None
     wait_for_end(pid)
+
+
+def test_a_stop_does_not_wait_for_a_call_that_waits_for_the_host_lock(
+    start: Start, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has changed nothing yet, and whoever has the lock may keep it for minutes."""
+    monkeypatch.setattr(supervisor, "PATIENCE", 60.0)
+    (tmp_path / "instorage.yaml").touch()
+    with (tmp_path / "instorage.yaml").open("rb") as another_program:
+        fcntl.flock(another_program, fcntl.LOCK_EX)
+        pid, client = start(), connect()
+        client.send(LOCK)
+        turn = tmp_path / "host.lock.turn"
+        assert child.until(lambda: turn.exists() and is_locked(turn), soon(20)), "it does not wait yet"
+        os.kill(pid, signal.SIGTERM)
+        wait_for_end(pid)
+        assert client.receive() is None
 
 
 def test_a_worker_ends_with_a_helper_that_was_killed(start: Start, connect: Connect) -> None:

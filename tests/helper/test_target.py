@@ -20,6 +20,8 @@ ROOT = "/var/lib/kubelet"
 DEVICE = f"{ROOT}/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/pvc-1"
 POD = f"{ROOT}/pods/431a7251-1df7-43a7-b81a-9e1d775a898e/volumes/inspur~instorage-flexvolume/pvc-1"
 
+BOUND = "bind,private,shared"  # what takes the place of a link; in deploy/README.md as well
+
 
 def test_the_two_shapes_are_taken() -> None:
     device, pod = parse(DEVICE, Settings()), parse(POD, Settings())
@@ -110,6 +112,26 @@ def test_a_link_on_the_way_is_refused(kubelet: Settings, part: str, tmp_path: Pa
     swapped.symlink_to(tmp_path / "moved" if part != "pvc-1" else "/etc")
     with pytest.raises(Fault, match="is a link or no directory"), walk(target, create=True):
         pass
+
+
+def test_the_refusal_of_a_link_says_what_may_be_there_instead(kubelet: Settings, tmp_path: Path) -> None:
+    root = Path(kubelet.roots[0])
+    (root / "pods").symlink_to(tmp_path)
+    with pytest.raises(Fault) as refused, walk(parse(POD.replace(ROOT, str(root)), kubelet)):
+        pass
+    assert f"put a bind mount there ({BOUND}), no link" in refused.value.sentence
+    assert f"{root} alone may be one." in refused.value.sentence
+
+
+def test_a_link_in_the_place_of_the_target_itself_is_to_be_removed(kubelet: Settings, tmp_path: Path) -> None:
+    """A bind mount there would be another's mount; the directory is made where there is none."""
+    target = parse(DEVICE.replace(ROOT, kubelet.roots[0]), kubelet)
+    Path(target.text).symlink_to(tmp_path)
+    with pytest.raises(Fault, match=r"^pvc-1 in .* is a link or no directory: remove it\.$"), walk(target):
+        pass
+    Path(target.text).unlink()
+    with walk(target, create=True) as place:
+        assert place.row() is None
 
 
 def test_a_racer_that_swaps_directories_for_links_never_wins(kubelet: Settings, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.dataplane.remote import RemoteDataPlane
+from tests.soak import IN_SOAK
 from tools.lab.san import San
 from tools.lab.topology import PORTALS
 
@@ -107,6 +108,7 @@ def test_a_mapped_volume_has_two_paths_of_the_arrays_make_and_uid(san: San, node
     assert [first in path for group, path in groups.items() if "prio=10" in group] == [False]
 
 
+@IN_SOAK
 def test_an_initiator_sees_what_is_mapped_to_it_and_nothing_else(san: San, lab: Lab, node: Machine) -> None:
     other = lab.node("b")
     uid = create(san, "v")
@@ -141,6 +143,7 @@ def test_an_initiator_that_is_no_host_may_not_log_in(san: San, node: Machine) ->
     assert "authorization failure" in refused.stderr
 
 
+@IN_SOAK
 def test_the_array_tells_the_truth_about_logins(san: San, node: Machine) -> None:
     create(san, "v")
     san.command("mcsop mkvdiskhostmap -host a v")
@@ -158,6 +161,7 @@ def test_the_array_tells_the_truth_about_logins(san: San, node: Machine) -> None
     assert host_word(san) == ("offline", "0", "offline")
 
 
+@IN_SOAK
 def test_a_path_goes_and_comes_while_data_flows(san: San, node: Machine) -> None:
     uid = create(san, "v")
     san.command("mcsop mkvdiskhostmap -host a v")
@@ -184,9 +188,7 @@ def test_data_survive_unmap_restart_and_another_lun_number(san: San, node: Machi
     assert node.run("head -c 5 /dev/disk/by-path/ip-10.9.1.1:3260-*-lun-9").stdout == "kept\n"
 
 
-def test_a_restart_disturbs_no_session_and_removes_what_the_state_lacks(
-    san: San, lab: Lab, node: Machine
-) -> None:
+def test_a_restart_disturbs_no_session_and_removes_what_is_stray(san: San, lab: Lab, node: Machine) -> None:
     create(san, "v")
     san.command("mcsop mkvdiskhostmap -host a v")
     login(node)

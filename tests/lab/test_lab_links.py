@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.reachability import pings, wait_until
+from tests.soak import IN_SOAK
 from tools.lab import Lab, LabFault, Machine
 from tools.lab.topology import PORTALS
 
@@ -35,6 +36,7 @@ def test_the_portals_answer_on_both_links(lab: Lab, array: Machine, node: Machin
         assert pings(array, second.role.address(link))
 
 
+@IN_SOAK
 def test_a_pulled_cable_stops_one_link_and_plugged_in_it_works_again(array: Machine, node: Machine) -> None:
     node.set_link("iscsi0", up=False)
     assert not pings(node, PORTALS[0])
@@ -47,6 +49,7 @@ def test_a_pulled_cable_stops_one_link_and_plugged_in_it_works_again(array: Mach
     wait_until(lambda: pings(node, PORTALS[1]))
 
 
+@IN_SOAK
 def test_a_paused_machine_is_silent_until_it_goes_on(array: Machine, node: Machine) -> None:
     node.pause()
     assert not pings(array, node.role.address(0))
@@ -56,6 +59,7 @@ def test_a_paused_machine_is_silent_until_it_goes_on(array: Machine, node: Machi
     wait_until(lambda: pings(array, node.role.address(0)))
 
 
+@IN_SOAK
 def test_a_node_logs_in_over_both_links_and_sees_a_disk_of_the_array(array: Machine, node: Machine) -> None:
     """Real LIO, iscsid and multipathd; Debian's multipathd makes no map of a WWID it was not told of."""
     targets = [f"iqn.2004-12.com.inspur:mcs.node{n}" for n in (1, 2)]
@@ -140,6 +144,7 @@ def test_a_node_reaches_the_arrays_management_address(node: Machine) -> None:
         assert list(pool.map(ask, ["one", "two", "three"])) == ["ONE\n", "TWO\n", "THREE\n"]
 
 
+@IN_SOAK
 def test_a_management_address_with_nobody_behind_it_fails_at_once(node: Machine) -> None:
     result = node.run(["python3", "-c", ASK_MANAGEMENT, "10.0.2.101", "anyone"], check=False)
     assert result.stdout == ""
@@ -157,6 +162,7 @@ def test_a_node_reaches_nothing_but_the_lab(node: Machine) -> None:
         node.run("ip route del default")
 
 
+@IN_SOAK
 def test_the_data_plane_port_talks_to_the_array(array: Machine) -> None:
     port = "/dev/virtio-ports/instorage.dataplane"
     with socket.socket(socket.AF_UNIX) as connection, ThreadPoolExecutor(1) as pool:

@@ -113,8 +113,8 @@ class Around:
     def begun(self, _uid: str) -> None:
         return None
 
-    def unfinished(self) -> tuple[str, ...]:
-        return ()
+    def unfinished(self) -> list[str]:
+        return []
 
     def seen(self, _claim: Object, *, gone: bool, early: bool) -> None:
         """What the creation remembers of claims."""
@@ -140,13 +140,8 @@ def served(found: Controller) -> bool:
     uid, parameters = f"uid-{next(NUMBERS)}", {"volPoolName": "Pool0"}
     plain = {"name": "plain", "uid": "uid-plain", "resourceVersion": uid}
     classes._put("uid-plain", {"metadata": plain, "provisioner": OURS, "parameters": parameters})
-    metadata = {
-        "name": "p",
-        "namespace": "d",
-        "uid": uid,
-        "resourceVersion": "1",
-        "annotations": {NOTE: OURS},
-    }
+    names = {"name": "p", "namespace": "d", "uid": uid, "resourceVersion": "1"}
+    metadata = {**names, "annotations": {NOTE: OURS}}
     spec = {"storageClassName": "plain", "resources": {"requests": {"storage": "1Gi"}}}
     claims._put(uid, {"metadata": metadata, "spec": spec})
     keys = set()

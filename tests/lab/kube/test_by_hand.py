@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.lab.kube.world import KEEP_RUNNING, until
+from tests.soak import IN_SOAK
 from tools.kube import api
 from tools.kube.container_images import BUSYBOX
 
@@ -80,6 +81,7 @@ def test_the_manuals_deployment_of_two_replicas_shares_a_volume_of_the_array_on_
     until(lambda: not world.mapped_volume(volume), "the volume is mapped nowhere")
 
 
+@IN_SOAK
 def test_a_pv_by_hand_keeps_its_volume_and_is_then_read_by_two_nodes_at_once(world: World) -> None:
     volume = world.array_volume("reference-data")
     documents = by_hand(volume, "ReadWriteOnce", {})

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.lab.kube.world import until
+from tests.soak import IN_SOAK
 from tools.install import PLUGIN, STUB
 from tools.kube import api
 from tools.kube.container_images import BUSYBOX, PAUSE
@@ -43,6 +44,7 @@ def node_b_by_its_daemonset(world: World) -> Iterator[None]:
         node.put(PLACE, STUB.read_bytes(), 0o755)
 
 
+@IN_SOAK
 def test_by_the_daemonsets_stub_two_pods_of_a_node_share_a_claim_as_their_group_and_the_last_takes_it_down(
     world: World, node_b_by_its_daemonset: None
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.kube.world import until
+from tests.soak import IN_SOAK
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def acknowledged(lab: Lab) -> Callable[[], int]:
     return last
 
 
+@IN_SOAK
 def test_what_was_acknowledged_before_an_orderly_reboot_is_there_after_it(
     world: World, acknowledged: Callable[[], int]
 ) -> None:

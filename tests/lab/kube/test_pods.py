@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.kube.world import until
+from tests.soak import IN_SOAK
 from tools.kube import api
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def test_a_pod_on_another_node_waits_and_its_event_names_the_first(world: World)
     assert "nodeb" not in str(world.mapped(claim))
 
 
+@IN_SOAK
 def test_a_volume_named_in_two_pods_serves_one_node_and_the_other_pod_says_which(world: World) -> None:
     volume = world.array_volume("instorage-120-test04")
     first = world.inline_pod(volume, "a")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.kube.world import until
-from tests.soak import WHOLE
+from tests.soak import IN_SOAK
 from tools.lab import LabFault
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_restarted_services_leave_the_pod_alone_and_the_volume_goes_with_the_pod
     world.unmapped(claim)
 
 
-@pytest.mark.skipif(not WHOLE, reason="in make soak: test_orderly_reboot.py reboots every day")
+@IN_SOAK  # every day without a kubelet, in tests/lab/crash
 def test_after_a_reset_the_pod_has_its_data(world: World) -> None:
     machine = world.products["a"].machine
     pod = world.running(world.claim(), "a")
