@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
+.PHONY: help check lint types unit test test-measured test-beside test-native test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -74,6 +74,10 @@ test-kube-node: $(STAMP) ## pods on real kubelets in the lab's machines, with th
 	@$(PY) -m tools.kube.build >/dev/null
 	@$(PY) -m pytest -q -m 'kube and lab' --durations=10 tests/lab/kube
 
+test-old-kernel: $(STAMP) ## root code's tests on kernels that lack what is younger than 4.4, 4.18 and 5.4
+	@for kernel in 4.4 4.18 5.4; do \
+	  $(PY) -m tests.old_kernel $$kernel -- -m pytest -q tests/helper || exit 1; done
+
 mutants: $(STAMP) ## each safety rule taken out of a copy: the tests named for it must fail (LAB=1: the lab's too)
 	@$(PY) -m tools.mutants
 
@@ -88,7 +92,7 @@ soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
 	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
-	  tests/agent/test_edited_configuration.py >build/soak-beside.log 2>&1; \
+	  tests/agent/test_edited_configuration.py tests/old_kernel >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-dead: $(STAMP)

@@ -21,7 +21,8 @@ RECORDS = "/var/lib/instorage-helper/format"
 _READS = 90  # seconds for all reads of the proof, with other volumes' beside them
 _MKFS = 900
 _EDGE, _EDGE_AGAIN = 4 << 20, 256 << 10  # bytes of both ends for the proof, and for its repetition
-_EXT = ("-q", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")
+# -F: not asked of a bare disk whether it is meant (e2fsprogs before 1.43); in use, it is refused all the same
+_EXT = ("-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", "-U")
 _MAKE = {"ext4": ("mkfs.ext4", *_EXT), "ext3": ("mkfs.ext3", *_EXT), "xfs": ("mkfs.xfs", "-q", "-K", "-m")}
 
 

@@ -22,21 +22,18 @@ def inspect(request: InspectRequest, settings: Settings, *, more: bool) -> list[
         raise Fault(Code.BAD_REQUEST, "Inspect without a uid gives several replies: call it with «more».")
     begun = formatting.recorded()
     found = device.every(begun) if request.uid is None else [device.find(request.uid)]
-    rows, sessions = mounts.table(), {str(one.host): one for one in scsi.sessions()}
+    rows, ways = mounts.table(), {str(one.host): one for one in scsi.sessions()}
     numbers = {number for volume in found for number in volume.numbers}
     here = _states([row for row in rows if row.number in numbers], settings)
-    return [_reply(volume, here, sessions, begun) for volume in found] or [InspectReply()]
+    return [_reply(volume, here, ways, begun) for volume in found] or [InspectReply()]
 
 
 def _reply(
-    volume: device.Volume,
-    here: list[tuple[str, MountState]],
-    sessions: dict[str, scsi.Session],
-    begun: list[str],
+    volume: device.Volume, here: list[tuple[str, MountState]], ways: dict[str, scsi.Session], begun: list[str]
 ) -> InspectReply:
     paths = []
     for disk in volume.disks:
-        way = sessions.get(disk.hctl.partition(":")[0])
+        way = ways.get(disk.hctl.partition(":")[0])
         seen = (way.portal, way.target) if way else ()
         paths.append(PathState(disk.name, disk.hctl, disk.state, disk.size, *seen))
     numbers = volume.numbers

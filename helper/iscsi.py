@@ -33,6 +33,7 @@ _SETTINGS = {
 _UPDATE = ("-o", "update", *(word for pair in _SETTINGS.items() for word in ("-n", pair[0], "-v", pair[1])))
 # His session, which comes at each boot.
 _ADMINISTRATORS = ("node.startup = automatic", "node.startup = onboot")
+_TOO_OLD = "{} brings all LUNs at login: install open-iscsi 2.0.875, or log in yourself ({})"
 NODES = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")  # Debian's and SUSE's, Red Hat's
 _RECORDS_BROKEN = ("6", "7")  # as the fields of a fault come out of a child
 _ANY = tuple(range(256))
@@ -103,19 +104,30 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     if found.status != 0:
         run("iscsiadm", *node, "-o", "new", deadline=deadline)
     if not any(line.strip() in _ADMINISTRATORS for line in found.out.splitlines()):
-        run("iscsiadm", *node, *_UPDATE, deadline=deadline)
+        _set_up(node, deadline, made=found.status != 0)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
 
 
+def _set_up(node: tuple[str, ...], deadline: float, *, made: bool) -> None:
+    """Have logins through a record bring no device; the fault's mend names an open-iscsi that cannot."""
+    try:
+        run("iscsiadm", *node, *_UPDATE, deadline=deadline)
+    except Fault as fault:
+        if "node.session.scan" in fault.sentence:
+            found = run("iscsiadm", "--version", deadline=deadline, accept=_ANY).out.strip()
+            fault.fields["mend"] = _TOO_OLD.format(found, _ADMINISTRATORS[0])
+        if made:  # by iscsid.conf it may look like the administrator's
+            run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY)
+        raise
+
+
 def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float) -> None:
     """Remove a record that this open-iscsi cannot read, as another version wrote it."""
-    if run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY).status == 0:
-        return
-    for folder in NODES:
-        for record in Path(folder, path.target).glob(
-            f"{glob.escape(path.portal.address)},{path.portal.port},*"
-        ):
+    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY).status != 0
+    mine = f"{glob.escape(path.portal.address)},{path.portal.port},*"
+    for folder in NODES if stays else ():
+        for record in Path(folder, path.target).glob(mine):
             shutil.rmtree(record) if record.is_dir() else record.unlink()
 
 
@@ -161,9 +173,9 @@ def _fresh(mark: Path) -> bool:
 
 
 def _refused(path: IscsiPath, answer: object) -> Fault:
+    fields = answer.fields if isinstance(answer, Fault) else {}
+    broken = fields.get("status") in _RECORDS_BROKEN
+    mend = f"see the records in {' or '.join(NODES)}, also of other targets" if broken else "see the network"
     why = answer or f"it failed less than {_AGAIN} s ago"
-    records = isinstance(answer, Fault) and answer.fields.get("status") in _RECORDS_BROKEN
-    mend = f"see the records below {' or '.join(NODES)}, also of other targets" if records else (
-        "see the network to the array")  # fmt: skip
-    text = f"Portal {path.portal} of {path.target} is not reached ({why}): {mend}."
+    text = f"Portal {path.portal} of {path.target} is not reached ({why}): {fields.get('mend', mend)}."
     return Fault(Code.PORTAL_UNREACHABLE, text, portal=str(path.portal))

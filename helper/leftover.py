@@ -30,9 +30,7 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
 
 
 def _said(volume: device.Volume, settings: Settings) -> list[str]:
-    return [
-        f"a mount on {row.target} (seen by process {process})" for process, row in holders(volume, settings)
-    ]
+    return [f"a mount on {row.target} (seen by process {pid})" for pid, row in holders(volume, settings)]
 
 
 def holders(volume: device.Volume, settings: Settings) -> list[tuple[str, mounts.Row]]:

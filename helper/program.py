@@ -49,8 +49,8 @@ def run(
     with process.stdout as out, process.stderr as error:
         pipes = (out.fileno(), error.fileno())
         said, _ = child.collect(pipes, deadline, most=MAX_OUTPUT)
-    ended = functools.partial(_ended, process)  # its output may have ended before it has
-    if not child.until(ended, max(deadline, time.monotonic() + _LAST), 0.001):
+    # its output may have ended before it has
+    if not child.until(lambda: process.poll() is not None, max(deadline, time.monotonic() + _LAST), 0.001):
         _kill(process, program)
         text = f"{program} did not end in time and was killed; see the journal of its service."
         raise Fault(Code.TIMEOUT, text, program=program)
@@ -78,10 +78,6 @@ def _started(argv: tuple[str, ...], before: Callable[[], None] | None) -> subpro
     except subprocess.SubprocessError as error:
         text = f"{argv[0]} cannot be confined on this kernel, and was not started: {error}"
         raise Fault(Code.TOOL_FAILED, text, program=argv[0]) from None
-
-
-def _ended(process: subprocess.Popen[bytes]) -> bool:
-    return process.poll() is not None
 
 
 def _kill(process: subprocess.Popen[bytes], program: str) -> None:

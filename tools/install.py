@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
+OLDER = ROOT / "systemd/older"  # for systemds that a host with Python 3.11 has not
 LIBEXEC = "usr/libexec/instorage"
 PLUGIN = "usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 PROVISIONER = "opt/inspur-instorage-provisioner"
@@ -97,7 +98,7 @@ def items(replaced: Mapping[str, bytes] | None = None, part: Part = NODE) -> Ite
     for path, module in part.programs.items():
         yield Item(path, 0o755, SCRIPT.format(prefix=part.prefix, module=module).encode())
     for unit in sorted((ROOT / "systemd").rglob("*.*")):
-        if unit.is_file() and part.owns(unit):
+        if unit.is_file() and part.owns(unit) and OLDER not in unit.parents:
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())
     for package in part.packages:
         yield from _package(package, f"{part.prefix}/{SITE}", replaced or {})

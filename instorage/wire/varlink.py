@@ -37,9 +37,8 @@ def decode(data: bytes) -> dict[str, Any]:
     if _depth(data) > MAX_DEPTH:
         raise Fault(Code.PROTOCOL, f"A message is nested deeper than {MAX_DEPTH} levels.")
     try:
-        message = json.loads(
-            str(data, "utf-8"), object_pairs_hook=_unique, parse_int=_integer, parse_constant=_no_constant
-        )
+        text = str(data, "utf-8")
+        message = json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Fault(Code.PROTOCOL, f"A message is not valid JSON: {str(error)[:100]}") from None
     if not isinstance(message, dict):

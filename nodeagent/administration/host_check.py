@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
-from nodeagent.administration import multipath_conf
+from nodeagent.administration import multipath_conf, versions
 from nodeagent.administration.array import USER
 from nodeagent.host.paths import PLUGIN
 
@@ -64,7 +64,7 @@ def installed() -> Unit:
 
 
 def remarks(found: Configuration, unit: Unit, *, draft: bool = False) -> Iterator[str]:
-    """Yield a sentence, with the mend, for each thing. `draft`: a file that nobody said the agent reads."""
+    """Yield a sentence, with the mend, for each thing. `draft`: a file that is for this host only perhaps."""
     if not draft and not _same(found.path, unit.configuration):
         yield (
             f"{found.path} is not the file that the node agent reads, which is {unit.configuration}: correct "
@@ -78,6 +78,8 @@ def remarks(found: Configuration, unit: Unit, *, draft: bool = False) -> Iterato
             "are not kept out by a lock of it: make the file, or remove the key."
         )
     yield from multipath_conf.remarks(multipath_conf.PLACES)
+    if not draft:
+        yield from (sentence for _, sentence in versions.judged(versions.TABLE))
     if not _became_agent():
         return
     if found.log.enabled and (why := _unwritable(found.log.directory, unit, made=True)):

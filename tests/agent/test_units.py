@@ -76,10 +76,10 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     """As they lie on a host; the programs that they name are stood in for."""
     tool = shutil.which("systemd-analyze")
     assert tool
-    for unit in UNITS.glob("instorage-node*.*"):
+    for unit in UNITS.glob("instorage-*.*"):
         text = re.sub(r"^(Exec\w+=-?)/\S+", r"\1/bin/true", unit.read_text(), flags=re.MULTILINE)
         (tmp_path / unit.name).write_text(text)
-    names = [str(tmp_path / name) for name in (*SOCKETS, "instorage-nodeagent.service")]
+    names = [str(tmp_path / name) for name in (*SOCKETS, *(path.name for path in UNITS.glob("*.service")))]
     done = subprocess.run(
         [tool, "verify", "--man=no", "--recursive-errors=no", *names],
         capture_output=True, text=True, timeout=60, check=False,

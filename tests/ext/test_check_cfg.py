@@ -22,9 +22,10 @@ AGENT = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 PROGRAM = """
 import sys
 from pathlib import Path
-from nodeagent.administration import ext, host_check, multipath_conf
+from nodeagent.administration import ext, host_check, multipath_conf, versions
 host_check.USER, host_check.SHOW, multipath_conf.PLACES = sys.argv[1], ("/bin/cat", sys.argv[2]), ()
-sys.argv[1:] = sys.argv[3:]
+versions.DIRECTORIES, versions.TABLE = (sys.argv[3],), versions.TABLE if sys.argv[3] else ()
+sys.argv[1:] = sys.argv[4:]
 sys.exit(ext.main())
 """
 STORAGE = "storage:\n- name: s1\n  type: AS18000\n  host: 10.0.0.1:22\n  username: u\n  password: p\n"
@@ -39,14 +40,16 @@ class Node:
         (self.plugin / "config").mkdir(parents=True)
         self.path = self.plugin / "config/instorage.yaml"
         directory.chmod(0o755)
+        self.tools = ""
         self.unit = f"LoadState=loaded\nProtectSystem=no\nEnvironment=A=b INSTORAGE_PLUGIN={self.plugin}\n"
 
     def check(self, text: str, *arguments: str, storage: str = STORAGE) -> str:
         self.path.write_text(f"{text}{storage}")
         self.path.chmod(0o640)
-        (self.directory / "unit").write_text(self.unit)
+        unit = str(self.directory / "unit")
+        Path(unit).write_text(self.unit)
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, AGENT, str(self.directory / "unit"), "ext-check-cfg", *arguments],
+            [sys.executable, "-c", PROGRAM, AGENT, unit, self.tools, "ext-check-cfg", *arguments],
             env={"INSTORAGE_PLUGIN_DIRECTORY": str(self.plugin), "PYTHONPATH": os.getcwd()},
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
@@ -118,6 +121,15 @@ def test_a_plugin_folder_that_the_agent_does_not_use_is_named_with_the_one_that_
     draft.write_text(f"{text}{STORAGE}")
     draft.chmod(0o640)
     assert node.check(text, str(draft)) == ""
+
+
+def test_a_tool_that_is_too_old_or_not_there_is_named(node: Node) -> None:
+    (node.directory / "multipath").write_text("#!/bin/sh\necho 'multipath-tools v0.5.0 (02/27, 2013)' >&2\n")
+    (node.directory / "multipath").chmod(0o755)
+    node.tools = str(node.directory)
+    said = node.check("host: {link: iscsi}\n")
+    assert "warning: multipath-tools 0.5.0 is here, and 0.6 or later is wanted" in said
+    assert "warning: open-iscsi is not installed, and without it no volume is attached over iSCSI" in said
 
 
 MANUAL = 'blacklist {\n    devnode "%s"\n}\ndevices {\n  device {\n    vendor "INSPUR"\n  }\n}\n'

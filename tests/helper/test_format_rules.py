@@ -125,6 +125,17 @@ def test_mkfs_discards_nothing_and_initialises_lazily(volume: Path, said: Callab
 
 
 @pytest.mark.parametrize("kind", ["ext3", "ext4"])
+def test_an_older_mke2fs_does_not_ask_whether_a_whole_disk_is_meant(
+    volume: Path, said: Callable[..., list[str]], kind: str
+) -> None:
+    """Before e2fsprogs 1.43 it asks, and no answer is a no; given twice, -F takes a mounted one."""
+    lines = said(f"mkfs.{kind}")
+    prepare(replace(REQUEST, fs_type=FsType.parse(kind)), str(volume))
+    (line,) = lines()  # type: ignore[operator]
+    assert line.split().count("-F") == 1
+
+
+@pytest.mark.parametrize("kind", ["ext3", "ext4"])
 def test_no_part_of_a_volume_is_kept_back_for_root(volume: Path, kind: str) -> None:
     """Pods see «no space left» at 95 % otherwise."""
     prepare(replace(REQUEST, fs_type=FsType.parse(kind)), str(volume))

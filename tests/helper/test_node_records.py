@@ -117,6 +117,45 @@ def test_a_record_of_ours_is_brought_up_to_date(host: Host) -> None:
     assert asked(host) == ["", "update", "--login"]
 
 
+TOO_OLD = """case "$*" in
+--version) echo "iscsiadm version 2.0-874"; exit 0;;
+*update*) echo "iscsiadm: Cannot modify node.session.scan. Invalid param name." >&2; exit 7;;
+esac"""  # as 2.0.873 and 2.0.874 say it
+
+
+@pytest.mark.parametrize("conf", ["manual", "automatic"])
+def test_an_open_iscsi_that_brings_every_lun_at_login_is_refused_by_its_version(
+    host: Host, conf: str
+) -> None:
+    """Also at the second try, and where iscsid.conf makes what is new look like an administrator's."""
+    record = host.root / "record"
+    show = f'*new*) echo "node.startup = {conf}" > {record};; *delete*) rm {record};;'
+    host.script(
+        "iscsiadm", f'{TOO_OLD}\ncase "$*" in {show} *login*) exit 8;; *) cat {record} || exit 21;; esac'
+    )
+    for _ in range(2):
+        (fault,) = connect()
+        assert isinstance(fault, Fault)
+        assert (
+            "iscsiadm version 2.0-874 brings all LUNs at login: install open-iscsi 2.0.875" in fault.sentence
+        )
+        assert "log in yourself (node.startup = automatic)" in fault.sentence
+        assert "see the" not in fault.sentence
+    assert "--login" not in asked(host)
+
+
+def test_a_record_of_somebody_is_left_to_him_by_an_open_iscsi_that_is_too_old(host: Host) -> None:
+    host.script("iscsiadm", f'{TOO_OLD}\necho "node.startup = manual"')
+    connect()
+    assert asked(host) == ["", "update"]
+
+
+def test_on_an_older_open_iscsi_the_administrators_own_record_is_the_way(host: Host) -> None:
+    host.script("iscsiadm", f'{TOO_OLD}\ncase "$*" in *{PORTAL}) echo "node.startup = automatic";; esac')
+    connect(seconds=0.7)
+    assert asked(host) == ["", "--login"]
+
+
 def test_a_portal_that_failed_in_the_future_is_tried(host: Host) -> None:
     """A clock set back after the boot: else it would be left out until that hour comes again."""
     host.session(0, OTHER_PORTAL)

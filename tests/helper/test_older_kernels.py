@@ -36,6 +36,8 @@ def test_a_pod_gets_its_directory_with_all_restrictions_though_a_call_is_missing
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int, error: int, read_only: bool
 ) -> None:
     true_call, settings = mounts._libc.syscall, Settings(roots=(str(tmp_path),))
+    true_call(mounts._CALLS, -1, b"", 0)
+    has_none = ctypes.get_errno() == errno.ENOSYS  # of the three: this kernel itself is that old
     refused = tmp_path / "refused"
 
     def syscall(number: int, *arguments: Any) -> int:
@@ -59,7 +61,7 @@ def test_a_pod_gets_its_directory_with_all_restrictions_though_a_call_is_missing
         return [row.options for row in mounts.table() if row.target == str(tmp_path / POD)]
 
     ((*options,),) = apart(job)
-    assert refused.exists(), "the call was not tried"
+    assert refused.exists() or has_none, "the call was not tried"
     assert {"nosuid", "nodev", "noatime", "ro" if read_only else "rw"} <= set(options)
 
 
