@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +15,7 @@ from provisioner import reflection as reflection_module
 from provisioner.cluster import CLAIMS, CLASSES
 from provisioner.patience import LONGEST_ASKED, Patience
 from provisioner.reflection import Reflection
+from tests.provisioner.program import until
 from tests.provisioner.scripted_api import Answer, ScriptedApi, listed, named, status
 
 if TYPE_CHECKING:
@@ -42,13 +43,6 @@ def followed(api: ScriptedApi, directory: Path, path: str = CLASSES) -> Iterator
         yield reflection
     finally:
         reflection.stop()
-
-
-def until(condition: Any, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("refused", [429, 500, 503, 403])

@@ -13,6 +13,7 @@ from provisioner import service as service_module
 from provisioner.controller import Controller, Work
 from provisioner.persistent_volume import Names
 from provisioner.service import Service, Systemd
+from tests.provisioner.program import until
 from tests.provisioner.scripted_api import Answer, ScriptedApi, listed
 
 if TYPE_CHECKING:
@@ -93,13 +94,6 @@ def make(begun: Begun, tmp_path: Path) -> Iterator[Callable[[Callable[[], None]]
         begun.may_end.set()
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
 def test_what_was_begun_for_a_claim_that_went_while_another_one_led_is_taken_back(
     make: Callable[[Callable[[], None]], Controller], begun: Begun
 ) -> None:
@@ -107,7 +101,7 @@ def test_what_was_begun_for_a_claim_that_went_while_another_one_led_is_taken_bac
     controller = make(lambda: None)
     controller.start()
     try:
-        until(lambda: begun.undone)
+        until(lambda: begun.undone, 10)
     finally:
         controller.stop(5)
     assert begun.undone == [GONE]
@@ -125,8 +119,8 @@ def test_the_only_worker_may_be_busy_for_longer_than_the_watchdog_waits_but_not_
     running = threading.Thread(target=service.run)
     running.start()
     try:
-        until(lambda: len(fed) > 5)
-        until(lambda: time.monotonic() - fed[-1] > 1)  # stuck by now, and so not fed any more
+        until(lambda: len(fed) > 5, 10)
+        until(lambda: time.monotonic() - fed[-1] > 1, 10)  # stuck by now, and so not fed any more
     finally:
         begun.may_end.set()
         service.stop()
