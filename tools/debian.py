@@ -22,23 +22,30 @@ def mirrors(programs: Programs, kind: str) -> list[str]:
 
 
 def download(wanted: Sequence[str], folder: Path, programs: Programs) -> None:
-    """Put source packages, each `NAME` or `NAME=VERSION`, into `folder`, whose digests apt has compared."""
-    apt = _apt("deb-src", folder, programs)
-    programs.run(*apt, "source", "--download-only", *wanted, cwd=folder)
+    """Put source packages, each `NAME` or `NAME=VERSION`, into `folder`, whose digests apt has compared.
+
+    First from the release alone: a mirror of updates may list what it does not hand out, and apt takes that.
+    """
+    released = [line for line in mirrors(programs, "deb-src") if line.split()[2] == RELEASE]
+    command = ("source", "--download-only", *wanted)
+    try:
+        programs.run(*_apt(released, folder, programs), *command, cwd=folder)
+    except LabFault:
+        programs.run(*_apt(mirrors(programs, "deb-src"), folder, programs), *command, cwd=folder)
 
 
 def download_binaries(wanted: Sequence[str], architecture: str, folder: Path, programs: Programs) -> None:
     """Put packages of a processor, as Debian calls it, into `folder`: files to unpack, not to install."""
     foreign = f"APT::Architecture={architecture}", f"APT::Architectures={architecture}"
-    apt = _apt("deb", folder, programs, *foreign, "Dir::State::status=/dev/null")
+    apt = _apt(mirrors(programs, "deb"), folder, programs, *foreign, "Dir::State::status=/dev/null")
     programs.run(*apt, "download", *wanted, cwd=folder)
 
 
-def _apt(kind: str, folder: Path, programs: Programs, *settings: str) -> list[str]:
+def _apt(lines: Sequence[str], folder: Path, programs: Programs, *settings: str) -> list[str]:
     """Return apt-get with lists of its own, fetched now: the machine's may be old, or have no sources."""
     listed, lists = folder / "sources.list", folder / "lists"
-    listed.write_text("".join(f"{line}\n" for line in mirrors(programs, kind)))
-    (lists / "partial").mkdir(parents=True)
+    listed.write_text("".join(f"{line}\n" for line in lines))
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
     given = (
         f"Dir::Etc::SourceList={listed}", "Dir::Etc::SourceParts=/dev/null", f"Dir::State::Lists={lists}",
         "APT::Sandbox::User=root", "Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=", *settings,

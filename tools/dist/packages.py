@@ -134,8 +134,9 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
 
 def _entry(path: Path, place: Path, when: int) -> dict[str, Any]:
     target = str(place)
-    info = {"owner": "root", "group": "root", "mtime": _date(when)}
+    info: dict[str, Any] = {"owner": "root", "group": "root", "mtime": _date(when)}
     if path.is_symlink():
+        info |= {"mode": 0o777}
         return {"src": str(path.readlink()), "dst": target, "type": "symlink", "file_info": info}
     if path.is_dir():
         return {"dst": target, "type": "dir", "file_info": info | {"mode": 0o755}}

@@ -15,8 +15,8 @@ from tools.lab.progress import Programs, Report, step
 
 VERSIONS: Final = {
     "libffi": "3.4.4-1",
-    "openssl": "3.0.22-1~deb12u2",
-    "python3.11": "3.11.2-6+deb12u9",
+    "openssl": "3.0.20-1~deb12u2",
+    "python3.11": "3.11.2-6+deb12u8",
     "sqlite3": "3.40.1-2+deb12u2",
     "zlib": "1:1.2.13.dfsg-1",
 }
