@@ -57,7 +57,7 @@ def _run(machine: str, command: list[str], machines: Machines) -> int:
 def main() -> int:
     """Run the command line and return the exit status."""
     arguments = _arguments()
-    machines = of(RELEASES[arguments.release]) if arguments.release else ordinary
+    machines: Machines = of(RELEASES[arguments.release]) if arguments.release else ordinary
     try:
         match arguments.action:
             case "build":

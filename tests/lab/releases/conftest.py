@@ -35,13 +35,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if items and not session.config.option.collectonly:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         say: Callable[[str], None] = reporter.write_line if reporter else print
-        for release in {item.callspec.params["release"]: None for item in items}:
+        wanted = {item.callspec.params["release"] for item in items}
+        for release in (release for release in RELEASES.values() if release in wanted):
             with contextlib.suppress(LabFault):  # the fixture meets it again and each test reports it
                 of(release)(say)
         built()
 
 
-@pytest.fixture(scope="module", params=RELEASES.values(), ids=RELEASES.keys())
+@pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
 def release(request: pytest.FixtureRequest) -> Release:
     """The node's release of Debian."""
     found: Release = request.param
