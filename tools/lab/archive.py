@@ -10,12 +10,13 @@ import platform
 import subprocess
 import sys
 import tarfile
-import threading
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tools.install import ROOT
+from tools.lab.fault import LabFault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 GUEST_FOLDER = "/root"
 BUILD_LIMIT = 1800  # seconds, from nothing
 INSTALL_LIMIT = 300  # seconds, in an emulated machine
-_BUILD = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,13 @@ class Archive:
         return new
 
 
+@cache
 def built() -> Archive:
-    """Make this checkout's archive for this processor, as `make dist` does, and return it."""
+    """Make this checkout's archive for this processor, once a process, and return it; LabFault if it cannot."""
     into, arch = ROOT / "build/dist", platform.machine()
-    with _BUILD:
-        argv = [sys.executable, "-m", "tools.dist", "--arch", arch, "--into", str(into)]
-        subprocess.run(argv, cwd=ROOT, check=True, timeout=BUILD_LIMIT)
+    argv = [sys.executable, "-m", "tools.dist", "--arch", arch, "--into", str(into)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=BUILD_LIMIT)
+    if done.returncode:
+        raise LabFault("lab-no-archive", f"tools.dist ended with {done.returncode}: {done.stderr[-3000:]}")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    path = into / f"instorage-k8s_{version}_{arch}.tar.gz"
-    if not path.exists():
-        raise FileNotFoundError(path)
-    return Archive(path)
+    return Archive(into / f"instorage-k8s_{version}_{arch}.tar.gz")
