@@ -76,7 +76,7 @@ class Archive:
 
 @cache
 def built() -> Archive:
-    """Make this checkout's archive for this processor, once a process, and return it; LabFault if it cannot."""
+    """Make this checkout's archive for this processor, once a process; LabFault if it cannot."""
     into, arch = ROOT / "build/dist", platform.machine()
     argv = [sys.executable, "-m", "tools.dist", "--arch", arch, "--into", str(into)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=BUILD_LIMIT)
