@@ -14,7 +14,11 @@ from tools.lab.releases.release import Release
 HOME: Final = "/usr/lib/instorage-lab"
 PYTHON: Final = f"{HOME}/bin/python3"
 """What runs the lab's own programs in such a node: the release's Python, moved."""
-PURGE: Final = "dpkg --purge --force-depends $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*')"
+# Without their scripts, which want the Python that goes, in whatever order.
+PURGE: Final = (
+    "rm -f /var/lib/dpkg/info/*python3*.prerm /var/lib/dpkg/info/*python3*.postrm; "
+    "dpkg --purge --force-depends $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*')"
+)
 # The ordinary snapshots' warm-up starts the product's Python, and snapshots.py must stay as it is (its text
 # is an input of its key): here the warm-up starts this, and nothing is left of it.
 WARM_UP: Final = "#!/bin/sh\nexec rm -r /usr/lib/instorage\n"
@@ -26,16 +30,20 @@ def image(release: Release, report: Report) -> Path:
     lab = GUEST.parent
     own = (Path(__file__), Path(kernel.__file__))
     sources = (*own, *(lab / name for name in ("image.py", "initrd.py", "kernel.py")), GUEST)
-    hashed = cache.key(archive.name, ENVIRONMENT, *sources)
+    hashed = cache.key(archive.name, ENVIRONMENT, release.iscsid, *sources)
 
     def make(folder: Path) -> None:
-        _ReleaseBuild(folder, report).make(archive, archive)
+        _ReleaseBuild(folder, report, release).make(archive, archive)
 
     return cache.layer(f"{release.name}-image", hashed, make, report)
 
 
 class _ReleaseBuild(_Build):
     """The ordinary image's build without wheels, a Python environment and SELinux."""
+
+    def __init__(self, folder: Path, report: Report, release: Release) -> None:
+        super().__init__(folder, report)
+        self._release = release
 
     def _add_kernel(self, package: Path) -> Path:
         modules = kernel.unpack(package, self._folder, self._root, self._programs)
@@ -60,6 +68,9 @@ class _ReleaseBuild(_Build):
         agent.write_text(agent.read_text().replace("#!/usr/bin/python3", f"#!{PYTHON}", 1))
         self._write(f"{ENVIRONMENT[1:]}/bin/python3", WARM_UP)
         (self._root / ENVIRONMENT[1:] / "bin/python3").chmod(0o755)
+
+    def _chroot(self, *argv: str) -> None:
+        super()._chroot(*(self._release.iscsid if word == "iscsid.socket" else word for word in argv))
 
     def _label(self) -> None:
         """There is no policy to label for."""
