@@ -1,7 +1,7 @@
 """The oldest kernel, systemd and tools that this works with, and what of this host is older or missing.
 
-`ext-check-cfg` warns of it. The installer refuses by the same versions, in a table of its own, since it runs before
-anything of ours is there (`installer/requirements.py`). For people the table is in docs/hosts.md.
+`ext-check-cfg` warns of it. The installer refuses by the same versions, in a table of its own, since it runs
+before anything of ours is there (`installer/requirements.py`). For people the table is in docs/hosts.md.
 """
 
 from __future__ import annotations

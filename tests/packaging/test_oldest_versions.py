@@ -1,4 +1,4 @@
-"""The oldest versions stand in several places, since none may import the other: they are the same, and judged alike."""
+"""The oldest versions stand in several places, none of which may import the other: they are one, judged alike."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from installer.saying import Refusals
 from nodeagent.administration import versions
 from nodeagent.administration.versions import TABLE, Wanted
 from tests.ext.test_versions import SAYS
+from tests.packaging.pages import PAGES
 from tools.dist.packages import PACKAGES
 from tools.install import ROOT
 
@@ -38,9 +39,9 @@ def test_a_deb_depends_on_these() -> None:
     assert all(wanted)
 
 
-@pytest.mark.parametrize("page", ["README.md", "packaging/README.md", "docs/install.md", "docs/install.zh.md"])
-def test_no_page_says_otherwise(page: str) -> None:
-    text = (ROOT / page).read_text()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_says_otherwise(page: Path) -> None:
+    text = page.read_text()
     for name, found in re.findall(r"(Linux|systemd|open-iscsi|multipath-tools|e2fsprogs) (\d[\d.]*\d)", text):
         assert found == OLDEST[name], f"{page}: {name} {found}"
 
@@ -57,4 +58,4 @@ def test_both_judge_what_a_tool_says_alike(
     refused = [refused for refused, _ in versions.judged([one])]
     refusals = Refusals()
     requirements.want(refusals, one.name)
-    assert refusals.number == (refused.count(True))
+    assert refusals.number == refused.count(True)
