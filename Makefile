@@ -70,6 +70,7 @@ test-machines: $(STAMP)
 
 test-lab: $(STAMP) ## the lab's tests and those that need root; one lab at a time, two make paths late (seen)
 	@tools/system-packages lab
+	@tools/system-packages dist
 	@$(PY) -m pytest -q -m '(root or lab) and not kube' --durations=10
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
@@ -150,6 +151,7 @@ fuzz: $(STAMP) ## random input for every parser: make fuzz N=1000000 [SEED=1]
 
 demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1 leaves a shell)
 	@tools/system-packages lab
+	@tools/system-packages dist
 	@$(PY) -m tools.demo
 
 demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a real kubelet (8 min from nothing, then 80 s)

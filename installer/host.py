@@ -82,8 +82,11 @@ class Host:
         return self.live and Path("/run/systemd/system").is_dir()
 
     def in_use(self, place: str) -> bool:
-        """Whether a program still runs from that tree: what it has not imported yet must not go."""
-        return self.live and any(target.startswith(f"{place}/") for target in executables())
+        """Whether a program still runs from that tree: what it has not imported yet must not go.
+
+        Of an environment of a checkout, whose Python is the host's, only the command line tells.
+        """
+        return self.live and any(name.startswith(f"{place}/") for name in programs())
 
 
 def processes() -> list[Path]:
@@ -99,9 +102,14 @@ def executable(process: int | str) -> str:
         return ""
 
 
-def executables() -> list[str]:
-    """Return the files that run, of all processes that let themselves be looked at."""
-    return [executable(path.name) for path in processes()]
+def programs() -> list[str]:
+    """Return what runs, as file and as named on the command line, of all that let themselves be looked at."""
+    return [
+        name
+        for process in processes()
+        for name in (executable(process.name), *command_line(process)[:1])
+        if name
+    ]
 
 
 def command_line(process: Path) -> list[str]:

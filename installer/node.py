@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from installer import agent, places, services, units, users
 from installer.files import remove
-from installer.host import command_line, processes, run
+from installer.host import run
 from installer.part import Part
 from installer.places import LIBEXEC, LIBRARY, PLUGIN
 from installer.saying import Ending, say
@@ -133,8 +133,5 @@ class Node(Part):
         )
 
     def _needed(self, path: Path) -> bool:
-        if path.name not in CHECKOUT:
-            return self.host.in_use(f"{LIBRARY}/{path.name}")
-        # Its python is the host's, so only the command line of a process tells
-        started = (command_line(process)[:1] for process in processes()) if self.host.live else iter(())
-        return any(word.startswith(f"{LIBRARY}/bin/python3") for words in started for word in words)
+        # Before versions had directories, a checkout's environment was all of this one.
+        return self.host.in_use(f"{LIBRARY}/{'bin' if path.name in CHECKOUT else path.name}")

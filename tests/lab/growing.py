@@ -1,4 +1,4 @@
-"""What the tests of growth share: a writer that checks itself, a connection that stays, the agent's calls."""
+"""What the tests of growth share: a connection that stays, the agent's calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tests.lab.helper_rig import GIB, Rig, Volume
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERE = Path(__file__).parent
-WRITER = "/usr/local/lib/checking_writer.py"
 HOLDER = "/usr/local/lib/holder.py"
 FROZEN = "/run/instorage/frozen"
 LARGE = 2 * GIB
@@ -25,43 +23,7 @@ LEASE_MS = 60000
 
 def put_programs(rig: Rig) -> None:
     """Put what runs in the guest there."""
-    for path in (WRITER, HOLDER):
-        rig.node.put(path, (HERE / Path(path).name).read_bytes())
-
-
-@dataclass
-class Writer:
-    """A program that writes to the volume and checks what it wrote."""
-
-    rig: Rig
-    file: str
-    unit: str = "checking-writer"
-
-    def __enter__(self) -> Writer:
-        self.rig.sh(
-            f"rm -f /run/writer.stop /run/writer.out; systemd-run -q --collect --unit={self.unit} "
-            f"sh -c '{self.rig.node.python} {WRITER} {self.file} /run/writer.stop > /run/writer.out 2>&1'"
-        )
-        self.goes_on()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.rig.sh(f"touch /run/writer.stop; systemctl stop {self.unit}", check=False)
-
-    def changed(self) -> str:
-        return self.rig.sh(f"stat -c %y {self.file}", check=False)
-
-    def goes_on(self) -> None:
-        """Wait until it has written more."""
-        before = self.changed()
-        wait(lambda: self.changed() != before, "the writer stands still", 30)
-
-    def ends(self) -> dict[str, int]:
-        """Have it check what it wrote, and return its figures."""
-        self.rig.sh("touch /run/writer.stop")
-        wait(lambda: bool(self.rig.sh("cat /run/writer.out")), "the writer does not end", 60)
-        figures: dict[str, int] = json.loads(self.rig.sh("cat /run/writer.out"))
-        return figures
+    rig.node.put(HOLDER, Path(__file__).with_name("holder.py").read_bytes())
 
 
 @dataclass

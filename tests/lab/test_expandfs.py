@@ -6,14 +6,13 @@ the helper scripted, is in tests/agent.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.growing import HERE, WRITER
+from tests.lab.writer import Writer
 from tests.soak import IN_SOAK, WHOLE
 from tools.install import PLUGIN
 from tools.lab.kubelet import Kubelet
@@ -39,7 +38,6 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def node(product: Product) -> Machine:
-    product.machine.put(WRITER, (HERE / "checking_writer.py").read_bytes())
     return product.machine
 
 
@@ -55,21 +53,8 @@ class Pod:
         )
         for answer in self.kubelet.start_pod():
             assert answer.success, answer
-        self.file = f"{self.kubelet.pod_directory}/data"
-        node.run(
-            "rm -f /run/writer.stop /run/writer.out; systemd-run -q --collect --unit=checking-writer sh -c "
-            f"'python3 {WRITER} {self.file} /run/writer.stop > /run/writer.out 2>&1'"
-        )
-        self.goes_on()
-
-    def goes_on(self) -> None:
-        """Wait until more was written."""
-
-        def written() -> str:
-            return self.node.run(f"stat -c %y {self.file}", check=False).stdout
-
-        before = written()
-        wait(lambda: written() != before, "the writer stands still", 60)
+        self.writer = Writer(node, f"{self.kubelet.pod_directory}/data")
+        self.writer.start()
 
     def expand(self, gib: int = 2) -> tuple[bool, dict[str, object]]:
         """Make kubelet's recorded call with another size."""
@@ -82,10 +67,8 @@ class Pod:
 
     def ends_well(self) -> None:
         """All that was written is right, and the volume goes without a trace."""
-        self.goes_on()
-        self.node.run("touch /run/writer.stop")
-        wait(lambda: bool(self.node.run("cat /run/writer.out").stdout), "the writer does not end", 60)
-        figures = json.loads(self.node.run("cat /run/writer.out").stdout)
+        self.writer.goes_on()
+        figures = self.writer.ends()
         print(self.kind, figures)
         assert figures["wrong"] == 0
         assert figures["written"] > 0
@@ -185,7 +168,7 @@ def test_a_broken_off_expansion_is_thawed_explained_and_finished(
     trouble(pair, command, skip)
     success, answer = pair.expand(gib)
     assert not success, answer
-    pair.goes_on()
+    pair.writer.goes_on()
     said = f"grep -q '^The active-active .* was broken off' {BARRIER}"
     wait(lambda: node.run(said, check=False).exit_status == 0, "no barrier", 60)
     print(node.run(f"grep -E '^(Reached|Failed|Done)' {BARRIER}").stdout)
@@ -204,7 +187,7 @@ def test_a_broken_off_expansion_is_thawed_explained_and_finished(
     assert answer["volumeNewSize"] == gib * GIB
     assert {row["size"] for row in san.control.do("volumes")} == {gib * GIB}
     assert (gib - 1) * GIB < pair.size()
-    pair.goes_on()
+    pair.writer.goes_on()
 
 
 def test_resume_once_more_does_nothing(pair: Pod) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from tests.lab.growing import (
     LARGE,
-    Writer,
     file_system_size,
     freezing,
     grow,
@@ -23,6 +22,7 @@ from tests.lab.growing import (
     wait,
 )
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
+from tests.lab.writer import Writer
 from tests.soak import IN_SOAK
 from tools.install import PLUGIN
 from tools.lab.topology import PORTALS
@@ -71,7 +71,7 @@ def test_a_volume_grows_while_it_is_written_to(programs: None, rig: Rig, volume:
     rig.attach(volume)
     rig.mount(volume, fs_type=kind)
     rig.bind(volume)
-    with Writer(rig, f"{volume.pod_directory}/data") as writer:
+    with Writer(rig.node, f"{volume.pod_directory}/data") as writer:
         grow(rig, volume)
         writer.goes_on()
         assert sizes(rig, volume) == {LARGE}
@@ -156,7 +156,7 @@ def test_the_agent_keeps_a_barrier_where_it_may_not_write(rig: Rig) -> None:
 
 
 def test_a_freeze_stops_a_writer_until_the_thaw(rig: Rig, standing: Volume) -> None:
-    with Writer(rig, f"{standing.device_mount}/data") as writer:
+    with Writer(rig.node, f"{standing.device_mount}/data") as writer:
         with freezing(rig, standing, "Freeze") as holder:
             assert [one["intact"] for one in holder.answers(2)] == [True, True]
             before = writer.changed()

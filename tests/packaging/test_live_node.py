@@ -122,6 +122,20 @@ def test_a_program_that_still_runs_keeps_its_version_until_it_has_ended(running:
     assert running.sh("ls /usr/lib/instorage") == "3.1.0\ncurrent"
 
 
+def test_a_checkouts_environment_stays_for_a_program_whose_python_is_the_hosts(
+    running: Host, new: Path
+) -> None:
+    running.sh(
+        "mkdir -p /usr/lib/instorage/2.9.0/bin; ln -s /usr/bin/dash /usr/lib/instorage/2.9.0/bin/python3"
+    )
+    running.sh("/usr/lib/instorage/2.9.0/bin/python3 -c 'read x </run/rest; : >/run/read' >/dev/null 2>&1 &")
+    assert running.install(new, "--node").returncode == 0
+    assert running.sh("ls /usr/lib/instorage") == "2.9.0\n3.1.0\ncurrent"
+    running.sh("echo go on >/run/rest; until [ -e /run/read ]; do sleep 0.01; done")
+    assert running.install(new, "--node").returncode == 0
+    assert running.sh("ls /usr/lib/instorage") == "3.1.0\ncurrent"
+
+
 def test_a_plugin_directory_that_moves_gets_its_socket(running: Host, old: Path) -> None:
     done = running.install(old, "--node", "--plugin-dir", "/srv/plugins")
     assert (done.returncode, done.stderr) == (0, "")

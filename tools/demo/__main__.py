@@ -1,6 +1,6 @@
-"""The demo: an array with two pools, a node with the installed units, and what kubelet does to one volume.
+"""The demo: an array with two pools, a node with the archive that users get, and a volume as kubelet has it.
 
-make demo            runs it
+make demo            runs it; what is not there yet is built: our Python, the archive, the machines
 KEEP=1 make demo     leaves it running at the end, with a shell on the node
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tools.demo import phases
 from tools.demo.telling import DemoFailed, say, show
+from tools.lab.archive import built
 from tools.lab.fault import LabFault
 from tools.lab.kubelet import END, START, STUB, Kubelet
 from tools.lab.lab import Lab
@@ -25,6 +26,7 @@ from tools.lab.shell import interact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tools.lab.archive import Archive
     from tools.lab.kubelet import Answer
     from tools.lab.machine import Machine
 
@@ -85,14 +87,16 @@ def prove_clean(product: Product, san: San, volume: str) -> None:
     )
 
 
-def run(lab: Lab) -> None:
+def run(lab: Lab, archive: Archive) -> None:
     """Play the whole story."""
     say("array and node are up")
     with San(lab) as san:
         node = lab.node("a")
         product = Product(node)
-        product.install()
-        say("array with two pools answers; agent and helper run under systemd on node a")
+        unpacked = archive.put_on(node)
+        say(f"array with two pools answers; {archive.path.name} is unpacked on node a")
+        took = product.install_from(unpacked)
+        say(f"./install.sh --node took {took:.1f} s: agent and helper run under systemd, by their own Python")
         volume = f"pvc-{uuid.uuid4()}"
         stub(node, "create", volume, str(SIZE_GIB), OPTIONS)
         say(f"created {volume}, {SIZE_GIB} GiB, in Pool0")
@@ -124,9 +128,10 @@ def run(lab: Lab) -> None:
 def main() -> int:
     """Run the demo; 1 when something was not as it must be."""
     try:
+        archive = built(say)
         with Lab(("a",), report=say) as lab:
             lab.start()
-            run(lab)
+            run(lab, archive)
     except (DemoFailed, LabFault) as failed:
         print(f"demo: {failed}", file=sys.stderr)
         return 1

@@ -72,8 +72,9 @@ def _assemble(folder: Path, python: Path, packages: Path) -> None:
 
 
 def _remove(folder: Path, patterns: tuple[str, ...]) -> None:
-    for path in [path for pattern in patterns for path in folder.glob(pattern)]:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    for pattern in patterns:  # one after the other: what one takes away the next does not find
+        for path in list(folder.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

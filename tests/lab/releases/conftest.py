@@ -1,4 +1,4 @@
-"""One node after the other: Debian 11, 12 and 13, without any Python, the product from its archive."""
+"""One node after the other: Debian 11, 12 and 13, without any Python, the product as users get it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.lab.releases.footprint import footprint
 from tests.soak import WHOLE
 from tools.install import PLUGIN
 from tools.lab import Lab, LabFault
-from tools.lab.archive import Archive, built
+from tools.lab.archive import Archive, Unpacked, built
 from tools.lab.product import Product
 from tools.lab.releases import BULLSEYE, RELEASES, Release, of
 
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 DAILY = BULLSEYE
-"""The oldest in everything; Debian 12 is the ordinary lab's, and the newest is looked at every day, too."""
+"""The oldest in everything. Debian 12 is the ordinary lab's, and gets the deb; the newest gets a look."""
+# It watches its plugin directory, which is there before and stays; the installer asks how it was started.
+KUBELET = """
+mkdir -p /run/lab && cp /bin/sleep /run/lab/kubelet && systemd-run -q --unit=kubelet /run/lab/kubelet infinity
+mkdir -p $(dirname {plugin})
+"""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -35,12 +40,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if items and not session.config.option.collectonly:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         say: Callable[[str], None] = reporter.write_line if reporter else print
-        wanted = {item.callspec.params["release"] for item in items}
+        wanted = {_release(item) for item in items}
         for release in (release for release in RELEASES.values() if release in wanted):
             with contextlib.suppress(LabFault):  # the fixture meets it again and each test reports it
                 of(release)(say)
         with contextlib.suppress(LabFault):
-            built()
+            built(say)
+
+
+def _release(item: pytest.Function) -> object:
+    """Return the release of a test: one of all, or that of its module."""
+    return item.callspec.params["release"] if hasattr(item, "callspec") else item.module.RELEASE
 
 
 @pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
@@ -66,9 +76,11 @@ def lab(release: Release, request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def machine(lab: Lab) -> Machine:
-    """The node."""
+    """The node, with a program that is called kubelet."""
     lab.start()
-    return lab.node("a")
+    node = lab.node("a")
+    node.run(KUBELET.format(plugin=f"/{PLUGIN}"))
+    return node
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +94,7 @@ class Installed:
     """The product on the node; `before` is what was there without it, `seconds` what its installer took."""
 
     product: Product
-    archive: Archive
+    archive: Unpacked
     before: frozenset[str]
     seconds: float
 
@@ -90,13 +102,12 @@ class Installed:
 @pytest.fixture(scope="module")
 def installed(machine: Machine, san: San, archive: Archive) -> Installed:
     """The product from its archive, configured and started."""
-    machine.run(f"mkdir -p $(dirname /{PLUGIN})")  # as kubelet does
     before = footprint(machine)
-    product = Product(machine)
-    return Installed(product, archive, before, product.install_from(archive))
+    unpacked, product = archive.put_on(machine), Product(machine)
+    return Installed(product, unpacked, before, product.install_from(unpacked))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole(release: Release) -> None:
     """Leave a test to one release a day."""
     if not (WHOLE or release == DAILY):

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from tools.lab import Machine
 
 CHANGING = (
-    *("/root", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/lib/systemd", "/var/lib/kubelet"),
+    *("/root", "/tmp", "/var/tmp", "/var/cache", "/var/lib/systemd", "/var/lib/kubelet", "/var/lib/dpkg"),
     *("/etc/iscsi", "/var/lib/iscsi", "/etc/multipath/wwids", "/etc/multipath/bindings"),
 )
-"""Directories and files of others: open-iscsi's and multipathd's records, kubelet's directories."""
+"""Directories and files of others: open-iscsi's, multipathd's and dpkg's records, kubelet's directories."""
 BACKUP = re.compile(r"/etc/(\.pwd\.lock|(passwd|group|shadow|gshadow|subuid|subgid)-)")
 KEPT = re.compile(
     r"/etc/instorage(/.*)?|.*/inspur~instorage-flexvolume(/config(/instorage\.yaml)?)?"
