@@ -124,7 +124,7 @@ def test_a_version_that_does_not_run_is_taken_back_and_the_pod_goes_on(
     succeeded(pod.start_pod())
     said = install(node, top, "--node", status=3)
     assert "journalctl -u instorage-nodeagent" in said
-    assert "the one of before is in force again" in said
+    assert "the version of before is in force again" in said
     assert node.run(IN_FORCE).stdout.strip() == version
     succeeded(pod.end_pod())
 
