@@ -2,7 +2,6 @@
 # Prints the access of the provisioner's account to the cluster that kubectl talks to, as a kubeconfig. Before:
 # kubectl apply -f provisioner-rbac.yaml. It holds a token: keep it from others.
 set -eu
-umask 077
 secret=instorage-provisioner-token
 
 of_secret() { kubectl -n kube-system get secret "$secret" -o "jsonpath={.data.$1}"; }

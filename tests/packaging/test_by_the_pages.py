@@ -1,7 +1,7 @@
 """The commands of docs/install.md, typed on a host whose systemd is played: where that is enough.
 
-What needs a true one is in tests/lab/releases/test_by_the_pages.py, deb and rpm in test_packages_by_the_pages.py,
-the cluster's in tests/provisioner/test_by_the_pages.py.
+What needs a true one is in tests/lab/releases/test_by_the_pages.py, what is the cluster's in
+tests/provisioner/test_by_the_pages.py, deb and rpm in test_packages_by_the_pages.py.
 """
 
 from __future__ import annotations

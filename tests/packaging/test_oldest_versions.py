@@ -1,4 +1,4 @@
-"""The oldest versions stand in several places, none of which may import the other: they are one, judged alike."""
+"""The oldest versions stand in places that may not import each other: they are the same, and judged alike."""
 
 from __future__ import annotations
 

@@ -39,9 +39,7 @@ Description: played
 
 """
 # The only thing that ours asks of rpm's database.
-SYSTEMD = {
-    "name": "systemd", "arch": "amd64", "version": VERSIONS["systemd"], "maintainer": "nobody", "description": "played",
-}  # fmt: skip
+SYSTEMD = {"name": "systemd", "arch": "amd64", "version": VERSIONS["systemd"], "description": "played"}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +51,7 @@ def packages(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "LICENSE", top)
     make(PACKAGES[0], top, "x86_64", WHEN, folder)
     described = folder / "systemd.json"
-    described.write_text(json.dumps(SYSTEMD))
+    described.write_text(json.dumps(SYSTEMD | {"maintainer": "nobody"}))
     nfpm = Path(sys.executable).with_name("nfpm")
     argv = [nfpm, "package", "--config", described, "--packager", "rpm", "--target", folder / "systemd.rpm"]
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
@@ -72,6 +70,7 @@ def host(tmp_path: Path, packages: Path) -> Iterator[Host]:
         lines = (INSTALLED.format(package=name, version=VERSIONS[key]) for name, key in NAMED.items())
         (database / "status").write_text("".join(lines))
         shutil.copytree("/usr/lib/rpm", host.root / "usr/lib/rpm", symlinks=True)
+        host.sh("ln -s /usr/local/bin/* /usr/sbin/")  # rpm's scripts have a PATH without the former
         host.sh("rpm -i --justdb --ignorearch /root/systemd.rpm")
         yield host
 

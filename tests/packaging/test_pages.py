@@ -17,7 +17,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
 MINUTES_OF_WORK = 5
-# Card, Moran and Newell, The keystroke-level model, 1980: an average typist's key, a decision before a command.
+# Card, Moran and Newell, The keystroke-level model, 1980: an average typist's key; a decision for each line.
 KEY, DECISION = 0.28, 1.35  # seconds
 WORDS_A_MINUTE = 200  # of careful reading
 CONFIGURATION = "host: 10.0.0.1:22\nusername: superuser\npassword: a-password-of-20-char\n"  # is changed
