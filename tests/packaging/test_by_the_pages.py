@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.packaging import vendors
 from tests.packaging.archive import DRIVER, FOLDER, put
 from tests.packaging.host import Host
 from tests.packaging.pages import block
@@ -131,6 +132,18 @@ def test_other_places_are_said_once(host: Host, old: Path) -> None:
         "INSTORAGE_KUBELET_ROOTS=/data/kubelet",
         f"INSTORAGE_PROVISIONER=/srv/{FOLDER}",
     ]
+
+
+def test_a_node_of_the_vendors_is_taken_over_and_given_back(host: Host, old: Path) -> None:
+    vendors.leave_node(host.root)
+    folder = unpack(host, old)
+    said = typed(host, "take-over", folder)
+    assert said.startswith("The vendor's K8sPlugin 2.1.0 is taken over:")
+    assert host.version == "3.0.0"
+    assert host.sh(f"cat /{PLUGIN}/config/instorage.yaml") == vendors.CONFIGURATION.strip()
+    typed(host, "back-to-the-vendors", folder)
+    assert host.version == ""
+    assert host.sh(f"cat /{vendors.STUB}; stat -c %a /{vendors.STUB}") == f"{vendors.PROGRAM}755"
 
 
 def test_it_goes_by_the_archive_or_by_its_copy_and_with_purge_wholly(host: Host, old: Path) -> None:

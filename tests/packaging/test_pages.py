@@ -12,7 +12,7 @@ from tests.packaging.pages import ARCHIVES, CHECKOUTS, CHINESE, ENGLISH, FENCE, 
 from tools.dist.archive import BESIDE
 from tools.install import ROOT
 
-EXECUTING = re.compile(r'\b(?:block\(|typed\(\w+, )\s*"([a-z-]+)"')
+EXECUTING = re.compile(r"\b(?:block\(|typed\(\w+, )\s*[\"']([a-z-]+)[\"']")
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
