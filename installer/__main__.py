@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer import arguments, kubelet, places, records, removal, requirements, undo
+from installer import arguments, kubelet, places, records, removal, requirements, undo, vendor
 from installer.host import is_root
 from installer.node import Node
 from installer.part import Run
@@ -49,6 +49,7 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
         requirements.look_at_host(refusals, run.host, tree)
     requirements.look_at_space(refusals, run.host, tree, places.LIBRARY)
     records.look(refusals, run.host, tree / "RECORDS")
+    vendor.look(refusals, run.host, run.places.plugin, run.archive)
     if run.host.live:
         requirements.look_at_tools(refusals)
         kubelet.look(refusals, run.host, run.places, asked.directories)

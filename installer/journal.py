@@ -70,6 +70,11 @@ class Journal:
         """Whether nothing was there before."""
         return there(self.before / f"absent{place}")
 
+    def former(self, place: str) -> Path:
+        """Return the file that is there, or that was there before this run, or one that was killed, began."""
+        kept = self.before / f"files{place}"
+        return kept if there(kept) else self.host.path(place)
+
     def keep(self, place: str) -> None:
         """Remember what is there now, for it is about to change; what is remembered first counts."""
         kept = self.before / f"files{place}"

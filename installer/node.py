@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, places, services, units, users
-from installer.files import remove
+from installer import agent, places, records, services, sessions, units, users, vendor
+from installer.files import own, remove
 from installer.host import run
 from installer.part import Part
 from installer.places import LIBEXEC, LIBRARY, PLUGIN
@@ -31,6 +31,7 @@ class Node(Part):
     def __init__(self, run_: Run) -> None:
         super().__init__(run_, LIBRARY)
         self.plugin = run_.places.plugin
+        self.vendors = vendor.found(self.host, self.plugin)
 
     def first(self) -> bool:
         """Whether no version of ours was here before."""
@@ -44,13 +45,20 @@ class Node(Part):
         self.files.make_directory(self.plugin, 0o755)
         self.files.make_directory(f"{self.plugin}/log", 0o755, f"{self.user}:{self.user}")
         self.put_configuration(self.plugin, where.old_plugin)
+        for place in dict.fromkeys((self.plugin, where.old_plugin)):
+            vendor.keep(self.files, place)
         places.put(self.files, {"INSTORAGE_PLUGIN": self.plugin, "INSTORAGE_KUBELET_ROOTS": where.roots})
         self._put_version()
         self.put_units()
         self._put_drop_ins()
-        stub = self.run.archive / places.DRIVER / "instorage-flexvolume"
-        self.files.write(f"{self.plugin}/instorage-flexvolume", 0o755, stub)
+        if not self.host.live or not self.first():
+            self._put_stub()
         self.label(LIBRARY, LIBEXEC, self.plugin, "/usr/sbin/instoragectl", "/etc/instorage")
+
+    def _put_stub(self) -> None:
+        stub = self.run.archive / places.DRIVER / vendor.STUB
+        self.files.write(f"{self.plugin}/{vendor.STUB}", 0o755, stub)
+        self.label(self.plugin)
 
     def _put_version(self) -> None:
         beside = tuple(self.run.archive / name for name in BESIDE)
@@ -91,6 +99,7 @@ class Node(Part):
 
     def _switch(self, *, first: bool) -> None:
         services.systemctl("start", agent.TARGET)
+        self._put_stub()  # the first one when its agent is there, so that no call of kubelet fails
         if not first or agent.trouble(self.plugin, self.tree):
             agent.restart(self.plugin)
         trouble = agent.trouble(self.plugin, self.tree)
@@ -98,18 +107,28 @@ class Node(Part):
             raise Ending(4, trouble)
 
     def put_back(self) -> None:
-        """Put back what was there before."""
+        """Put back what was there before; the vendor's plugin knows nothing of services and records."""
+        first = self.first()
+        if first:
+            services.quit_all(self.host, *agent.UNITS)
+            remove(self.host.path(f"{self.plugin}/.agent.sock"))
         self.journal.put_back()
+        if first:
+            records.forget(self.host)
 
     def revive(self) -> str:
         """Have the version of before work; return why it does not, nothing when it does."""
-        if not services.is_active(agent.TARGET):
+        if self.first() or not services.is_active(agent.TARGET):
             return ""
         agent.restart(self.run.places.old_plugin)
         return agent.trouble(self.run.places.old_plugin, "")
 
     def leave(self) -> None:
-        """Leave the former plugin directory: kubelet must not find two of them."""
+        """Leave the former plugin directory: kubelet must not find two of them. And the vendor's ways."""
+        if self.vendors:
+            own(self.host, f"{self.user}:{self.user}", self.host.path(f"{self.plugin}/log"))
+            if self.host.live:
+                sessions.quieten()
         old = self.run.places.old_plugin
         if self.moved(self.plugin, old):
             remove(self.host.path(f"{old}/instorage-flexvolume"))

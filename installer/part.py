@@ -50,6 +50,7 @@ class Part(ABC):
     name: str
     user: str
     home: str  # where its versions lie, and .before
+    vendors = False  # whether the vendor's is what is in force before this run
 
     def __init__(self, run_: Run, home: str) -> None:
         self.run = run_

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from installer.files import remove
 from installer.places import LIBRARY
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from installer.host import Host
     from installer.saying import Refusals
+
+
+VOLUMES: Final = "/var/lib/instorage/volumes"
 
 
 def newest(file: Path) -> dict[str, int]:
@@ -60,3 +64,8 @@ def volumes(host: Host, directory: str) -> list[str]:
         name = re.search(r'"(?:name|volume)": *"([^"]*)"', text)
         found.append(f"{name[1] if name else ''} (record {str(record).removeprefix(host.root)})")
     return found
+
+
+def forget(host: Host) -> None:
+    """Take away the records that a first version made which did not work: what is mounted tells them anew."""
+    remove(host.path(VOLUMES))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, kubelet, provisioner, records, services, units, users
+from installer import agent, kubelet, mounts, provisioner, records, services, units, users, vendor
 from installer.files import remove, remove_empty
-from installer.places import DRIVER, LIBEXEC, LIBRARY
+from installer.places import LIBEXEC, LIBRARY
 from installer.saying import Ending, say
 
 if TYPE_CHECKING:
@@ -19,32 +19,14 @@ HELPER_STATE: Final = "/var/lib/instorage-helper"
 PROVISIONER_STATE: Final = "/var/lib/instorage-provisioner"
 LOGS: Final = "/var/log/inspurlog"  # the manual's log directory, of both
 ROTATED: Final = 5
-MOUNTS: Final = (
-    "/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts/", f"/volumes/{DRIVER}/"
-)  # fmt: skip
-NODE_UNITS: Final = (
-    agent.TARGET, agent.AGENT, agent.HELPER, "instorage-nodeagent.socket", agent.SOCKET,
-    "instorage-helper.socket", "instorage-volumes.service",
-)  # fmt: skip
 PLUGINS: Final = "usr/libexec/kubernetes/kubelet-plugins/volume/exec"
 
 
-def _mounted(host: Host) -> list[str]:
-    """Return the mounts of our volumes on this host. Ending(1): they cannot be seen."""
-    if not host.live:
-        return []
-    try:
-        text = Path("/proc/1/mountinfo").read_text(errors="replace")
-    except OSError:
-        raise Ending(1, "/proc/1/mountinfo cannot be read: run this as root of the host.") from None
-    points = (line.split(" ")[4] for line in text.splitlines())
-    return [point for point in points if any(ours in point for ours in MOUNTS)]
-
-
-def _uses(host: Host, *, purge: bool) -> list[str]:
-    """Return what still needs the node's part."""
-    found = [f"mounted: {place}" for place in _mounted(host)]
-    found += [f"attached: {volume}" for volume in records.volumes(host, f"{STATE}/volumes")]
+def _uses(host: Host, plugin: str, *, purge: bool) -> list[str]:
+    """Return what still needs the node's part; where the vendor's program is in force, mounts are its."""
+    theirs = vendor.has(host.path(f"{plugin}/{vendor.STUB}"))
+    found = [] if theirs else [f"mounted: {place}" for place in mounts.mounted(host)]
+    found += [f"attached: {volume}" for volume in records.volumes(host, records.VOLUMES)]
     if purge:
         broken = records.volumes(host, f"{HELPER_STATE}/aa")
         found += [f"expansion that was broken off: {volume}" for volume in broken]
@@ -64,20 +46,23 @@ def _refuse_if(used: list[str]) -> None:
 def remove_node(run: Run, *, purge: bool) -> None:
     """Remove the node's part; Ending(1) while volumes are in use."""
     host, plugin = run.host, run.places.plugin
-    _refuse_if(_uses(host, purge=purge))
-    services.stop(host, *NODE_UNITS)
-    used = _uses(host, purge=purge)  # by a call that came in before the sockets were gone
+    _refuse_if(_uses(host, plugin, purge=purge))
+    services.stop(host, *agent.UNITS)
+    used = _uses(host, plugin, purge=purge)  # by a call that came in before the sockets were gone
     if used and host.live:
         services.systemctl("--quiet", "enable", "--now", agent.TARGET)
     _refuse_if(used)
     _remove_files(host, plugin)
     units.remove_all(host, "node", purge=purge)
     if purge:
-        for place in (plugin, STATE, HELPER_STATE):
+        theirs = vendor.has(host.path(f"{plugin}/{vendor.STUB}"))  # then the folder is the vendor's
+        for place in (STATE, HELPER_STATE, *([] if theirs else [plugin])):
             remove(host.path(place))
         users.remove(host, users.AGENT)
         _remove_plugins(host)
     _say_what_stays(run, plugin, STATE, HELPER_STATE)
+    if command := vendor.back(host, f"{plugin}/{vendor.STUB}"):
+        say(f"The vendor's program is kept; where it is to serve this node again: {command}.")
     say(
         "The node part is removed. Sessions to the arrays and host objects on them stay: "
         "iscsiadm -m session, lshost."
@@ -86,20 +71,28 @@ def remove_node(run: Run, *, purge: bool) -> None:
 
 def _remove_files(host: Host, plugin: str) -> None:
     remove(host.path(units.ENABLED))
-    for name in ("instorage-flexvolume", ".agent.sock", "config/instorage.yaml.sample", "log"):
-        remove(host.path(f"{plugin}/{name}"))
+    program, log = f"{plugin}/{vendor.STUB}", f"{plugin}/log"
+    theirs = vendor.has(host.path(program))
+    for place in (f"{plugin}/.agent.sock", f"{plugin}/config/instorage.yaml.sample"):
+        remove(host.path(place))
+    if not theirs:
+        remove(host.path(program))
+    if theirs or vendor.back(host, program):  # the vendor's log files are nobody's to throw away
+        _remove_logs(host, log, "instorage-nodeagent.log")
+    else:
+        remove(host.path(log))
     for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl", LIBRARY):
         remove(host.path(place))
-    _remove_logs(host, "instorage-nodeagent.log")
+    _remove_logs(host, LOGS, "instorage-nodeagent.log")
     if host.live:
         remove(Path("/run/instorage"))
 
 
-def _remove_logs(host: Host, name: str) -> None:
-    """Take log files out of the directory of both, which goes with its last file."""
+def _remove_logs(host: Host, directory: str, name: str) -> None:
+    """Take log files out of a directory that others write into, too; it goes with its last file."""
     for one in (name, *(f"{name}.{number}" for number in range(1, ROTATED + 1))):
-        remove(host.path(f"{LOGS}/{one}"))
-    remove_empty(host.path(LOGS))
+        remove(host.path(f"{directory}/{one}"))
+    remove_empty(host.path(directory))
 
 
 def _remove_plugins(host: Host) -> None:
@@ -122,7 +115,7 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
         "/var/log/instorage-provisioner",
     ):
         remove(host.path(place))
-    _remove_logs(host, "instorage-provisioner.log")
+    _remove_logs(host, LOGS, "instorage-provisioner.log")
     units.remove_all(host, "provisioner", purge=purge)
     if purge:
         remove(host.path(folder))

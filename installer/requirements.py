@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from installer.host import Host
     from installer.saying import Refusals
 
+# The same as in nodeagent/administration/versions.py, which cannot be imported before it is installed; a test
+# compares them, with docs/hosts.md and what a deb depends on (tests/packaging/test_oldest_versions.py).
 OLDEST: Final = {
-    "systemd": "237", "kernel": "4.4", "open-iscsi": "2.0.873", "multipath-tools": "0.6", "e2fsprogs": "1.42"
+    "Linux": "4.4", "systemd": "237", "open-iscsi": "2.0.873", "multipath-tools": "0.6", "e2fsprogs": "1.42",
+    "xfsprogs": "4.3",
 }  # fmt: skip
 ASKED: Final = {
     "systemd": (("systemctl", "--version"), "systemd "),
-    "kernel": (("uname", "-r"), ""),
+    "Linux": (("uname", "-r"), ""),
     "open-iscsi": (("iscsiadm", "--version"), "iscsiadm version "),
     "multipath-tools": (("multipath", "-h"), "multipath-tools v"),
     "e2fsprogs": (("mkfs.ext4", "-V"), "mke2fs "),
+    "xfsprogs": (("mkfs.xfs", "-V"), "mkfs.xfs version "),
 }
+GIVEN: Final = ("Linux", "systemd")  # a host has what its distribution has
 RED_HAT: Final = {"open-iscsi": "iscsi-initiator-utils", "multipath-tools": "device-mapper-multipath"}
 SERVICES: Final = {
     "open-iscsi": ("iscsid.socket", "iscsid.service"),
@@ -53,6 +58,8 @@ def at_least(found: str, wanted: str) -> bool:
 
 def mend(package: str) -> str:
     """Return the command that installs a package on this distribution."""
+    if package in GIVEN:
+        return "choose a host whose distribution has it"
     red_hat = RED_HAT.get(package, package)
     for manager, name in (("apt-get", package), ("zypper", package), ("dnf", red_hat), ("yum", red_hat)):
         if find(manager):
@@ -66,9 +73,9 @@ def want(refusals: Refusals, package: str) -> None:
     if not found:
         refusals.add(f"{package} is not installed, version {oldest} or newer is wanted: {mend(package)}.")
     elif not at_least(found, oldest):
+        too_old = "" if package in GIVEN else "; if that brings none, this distribution is too old"
         refusals.add(
-            f"{package} {found} is installed, version {oldest} or newer is wanted: {mend(package)}; if that "
-            "brings none, this distribution is too old for this program."
+            f"{package} {found} is installed, version {oldest} or newer is wanted: {mend(package)}{too_old}."
         )
 
 
@@ -83,7 +90,7 @@ def look_at_host(refusals: Refusals, host: Host, tree: Path) -> None:
             "systemd does not run here: the services of this program are started by it, choose a host that "
             "has it."
         )
-    want(refusals, "kernel")
+    want(refusals, "Linux")
     if not units.directory(host):
         usual = " ".join(units.DIRECTORIES)
         refusals.add(f"none of {usual} can be written: mount /usr or /etc read-write for the installation.")
@@ -99,6 +106,8 @@ def look_at_tools(refusals: Refusals) -> None:
     """Look at the tools of the SAN, and whether they run."""
     for package in ("open-iscsi", "multipath-tools", "e2fsprogs"):
         want(refusals, package)
+    if version_of("xfsprogs"):  # only who wants xfs needs it
+        want(refusals, "xfsprogs")
     for package, names in SERVICES.items():
         if version_of(package) and not services.is_active(*names):
             refusals.add(f"none of {' and '.join(names)} runs: systemctl enable --now {names[0]}.")

@@ -44,12 +44,16 @@ def poll(seconds: float, ended: Callable[[], bool]) -> bool:
 
 def stop(host: Host, *units: str) -> None:
     """Disable the first of the units and stop all; Ending(1): one of them goes on."""
-    if not host.boots:
-        return
-    systemctl("--quiet", "disable", units[0])
-    systemctl("stop", *units)
-    if is_active(*units):
+    quit_all(host, *units)
+    if host.boots and is_active(*units):
         raise Ending(1, f"not all of {' '.join(units)} could be stopped: see systemctl status.")
+
+
+def quit_all(host: Host, *units: str) -> None:
+    """Disable the first of the units and stop all, as far as that goes: what was there before comes back."""
+    if host.boots:
+        systemctl("--quiet", "disable", units[0])
+        systemctl("stop", *units)
 
 
 def reload(host: Host) -> None:

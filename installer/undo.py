@@ -45,11 +45,12 @@ def sentence(error: BaseException) -> str:
 
 def _back(part: Part) -> Ending:
     """Go back to the version of before, if there was one; return the end of this run."""
-    if part.first():
+    if part.first() and not part.vendors:
         return Ending(
             4, "it is not known to work, and no version was here before: mend that, and run this again."
         )
-    complain("going back to the version of before.")
+    former = "the vendor's plugin" if part.first() else "the version of before"
+    complain(f"going back to {former}.")
     try:
         part.put_back()
     except OSError as error:
@@ -63,9 +64,9 @@ def _back(part: Part) -> Ending:
         services.systemctl("daemon-reload")
         trouble = part.revive()
     if trouble:
-        return Ending(4, f"the version of before is back, and does not answer either: {trouble}")
+        return Ending(4, f"{former} is back, and does not answer either: {trouble}")
     part.journal.finish()
     part.forget()
     return Ending(
-        3, "the new version did not work on this host; the one of before is in force again, and pods went on."
+        3, f"the new version did not work on this host; {former} is in force again, and pods went on."
     )

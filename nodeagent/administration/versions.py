@@ -1,7 +1,7 @@
 """The oldest kernel, systemd and tools that this works with, and what of this host is older or missing.
 
-`ext-check-cfg` warns of it. The installer asks before it changes anything, and stops at a refusal:
-`python3 -I -m nodeagent.administration.versions`. For people the table is in docs/hosts.md.
+`ext-check-cfg` warns of it. The installer refuses by the same versions, in a table of its own, since it runs
+before anything of ours is there (`installer/requirements.py`). For people the table is in docs/hosts.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,16 +104,3 @@ def version(wanted: Wanted) -> str | None:
         return ""
     said = re.search(wanted.said, ran.stdout + ran.stderr)
     return said[1] if said and re.search(r"\d", said[1]) else ""
-
-
-def main() -> int:
-    """Say what is too old, and what will not work; 1 when this host is refused."""
-    status = 0
-    for refused, sentence in judged():
-        print(f"{'refused' if refused else 'warning'}: {sentence}")
-        status |= refused
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

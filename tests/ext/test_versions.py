@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,25 +119,6 @@ def test_a_tool_that_hangs_holds_up_nobody(say: Say, monkeypatch: pytest.MonkeyP
     begun = time.monotonic()
     assert not any(refused for refused, _ in judged())
     assert time.monotonic() - begun < 10
-
-
-@pytest.mark.parametrize("old", [False, True])
-def test_the_installer_is_told_by_the_exit_status(
-    say: Say, capsys: pytest.CaptureFixture[str], tmp_path: Path, old: bool
-) -> None:
-    say("systemctl", SAYS["systemctl"][TOO_OLD if old else 0])
-    (tmp_path / "mkfs.xfs").unlink()
-    assert versions.main() == old
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in said] == ["refused"] * old + ["warning"]
-
-
-def test_it_runs_before_anything_is_installed(say: Say) -> None:
-    """As the installer has it: a Python, a module, nothing else."""
-    argv = [sys.executable, "-m", "nodeagent.administration.versions"]
-    ran = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    assert (ran.returncode, ran.stderr) == (0, ""), "this machine is served"
-    assert all(line.startswith("warning: ") for line in ran.stdout.splitlines())
 
 
 def test_the_document_for_people_has_the_same_table() -> None:

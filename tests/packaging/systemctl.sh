@@ -2,12 +2,13 @@
 # A systemd for tests/packaging/host.py: keeps units' states below /run/units, starts and ends agent and provisioner,
 # makes the sockets that units and drop-ins name, and writes down how it was called.
 echo "$*" >>/run/systemctl.log
-verb='' units=''
+verb='' units='' now=''
 for word; do
     case $word in
         --version) verb=version ;;
+        --now) now=yes ;;
         -*) ;;
-        *) if [ -z "$verb" ]; then verb=$word; else units="$units $word"; fi ;;
+        *) if [ -z "$verb" ]; then verb=$word; else case $word in *.*) ;; *) word=$word.service ;; esac; units="$units $word"; fi ;;
     esac
 done
 if [ -e "/run/kill.$verb" ]; then # the installer, at this of its steps
@@ -105,7 +106,7 @@ case $verb in
         for unit in $units; do stop "$unit"; done
         for unit in $units; do start "$unit" || exit 1; done
         ;;
-    enable) : >/run/enabled ;;
+    enable) : >/run/enabled; [ -z "$now" ] || for unit in $units; do start "$unit" || exit 1; done ;;
     disable) rm -f /run/enabled ;;
     stop) for unit in $units; do stop "$unit"; done ;;
 esac

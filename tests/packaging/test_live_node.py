@@ -73,7 +73,7 @@ def test_a_version_that_does_not_run_here_is_taken_back(running: Host, new: Path
         "instorage-nodeagent.service is 'auto-restart': journalctl -u instorage-nodeagent says why"
         in done.stderr
     )
-    assert "the one of before is in force again" in done.stderr
+    assert "the version of before is in force again" in done.stderr
     assert running.version == "3.0.0"
     assert differences(before, files(running)) == []
     running.sh("rm /run/broken-3.1.0")

@@ -33,7 +33,7 @@ def test_everything_that_is_in_the_way_is_said_at_once(host: Host, old: Path) ->
     for arguments in (("--check", "--node"), ("--node",)):
         done = host.install(old, *arguments)
         assert done.returncode == 1
-        assert "systemd 236 is installed, version 237 or newer is wanted" in done.stderr
+        assert "systemd 236 is installed, version 237 or newer is wanted: choose a host whose" in done.stderr
         assert (
             "open-iscsi 2.0.872 is installed, version 2.0.873 or newer is wanted: apt-get install open-iscsi"
             in (done.stderr)

@@ -15,7 +15,10 @@ from nodeagent.operation import records
 from tests.packaging.archive import ROOT, SHELLS
 
 pytestmark = pytest.mark.subprocess
-FILES = ("packaging/install.sh", "packaging/purge", "tools/system-packages", "tests/packaging/systemctl.sh")
+FILES = (
+    "packaging/install.sh", "packaging/purge", "tools/system-packages", "tests/packaging/systemctl.sh",
+    "deploy/kubeconfig.sh",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -24,6 +24,7 @@ ACCOUNT = "instorage-provisioner"
 
 PATHS = {
     "ServiceAccount": "/api/v1/namespaces/kube-system/serviceaccounts",
+    "Secret": "/api/v1/namespaces/kube-system/secrets",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles",

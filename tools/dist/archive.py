@@ -26,12 +26,16 @@ PLACES: Final = {
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
+# What an administrator reads; what else is in docs/ is for who works on this.
+PAGES: Final = ("install", "install.zh", "configuration", "class-parameters", "hosts", "manual", "security")
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
     "installer": "installer",
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
+    "deploy": "deploy",
+    **{f"docs/{page}.md": f"docs/{page}.md" for page in PAGES},
 }
 PACKED: Final = 6  # of gzip's levels: 9 takes three times as long for a hundredth
 
@@ -59,6 +63,7 @@ def _put_beside(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     else:
+        target.parent.mkdir(exist_ok=True)
         shutil.copy(source, target)
 
 

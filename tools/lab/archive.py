@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from tools.dist import sources, toolchain
+from tools.dist.archive import BESIDE
 from tools.install import ROOT
 from tools.lab.cache import key, layer
 from tools.lab.fault import LabFault
@@ -31,8 +32,8 @@ BUILD_LIMIT: Final = 1800  # seconds, from nothing
 INSTALL_LIMIT: Final = 600  # seconds, in an emulated machine
 # Of the checkout, what an archive or a package is made from.
 MADE_FROM: Final = (
-    *("instorage", "helper", "nodeagent", "provisioner", "installer", "packaging", "systemd"),
-    *("flexvolume-stub", "tools/dist", "tools/install.py", "tools/lab/archive.py", "LICENSE"),
+    *("instorage", "helper", "nodeagent", "provisioner", "packaging", "systemd", *BESIDE),
+    *("flexvolume-stub", "tools/dist", "tools/install.py", "tools/lab/archive.py"),
     *("requirements-node.lock", "requirements-provisioner.lock"),
 )
 

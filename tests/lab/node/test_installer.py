@@ -71,7 +71,7 @@ def test_a_checkouts_installation_goes_on_under_a_broken_archive_and_gives_way_t
     machine = product.machine
     failed = archive.variant(BROKEN, DIES).run("--node", check=False)
     assert failed.exit_status == 3
-    assert "the one of before is in force again" in failed.stderr
+    assert "the version of before is in force again" in failed.stderr
     assert runs(machine) == checkout
     upgraded = Load(machine, san).through(lambda: archive.run("--node", check=False))
     assert (upgraded.exit_status, upgraded.stderr) == (0, "")

@@ -106,7 +106,7 @@ def test_a_package_whose_agent_dies_leaves_the_version_of_before_at_work_and_a_g
     broken = another(machine, "99.1", DIES)
     failed = Load(machine, san).through(lambda: installed(machine, broken, check=False))
     assert failed.exit_status != 0
-    assert "the one of before is in force again, and pods went on" in failed.stderr
+    assert "the version of before is in force again, and pods went on" in failed.stderr
     assert (runs(machine), state(machine)) == (before, "half-configured")
     assert dpkg(machine, "--configure", PACKAGE, check=False).exit_status != 0
     assert runs(machine) == before

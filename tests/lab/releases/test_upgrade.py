@@ -61,7 +61,7 @@ def test_an_upgrade_to_a_version_whose_agent_dies_leaves_the_one_of_before_at_wo
     failed = Load(machine, san).through(lambda: broken.run("--node", check=False))
     assert failed.exit_status == 3
     assert "journalctl -u instorage-nodeagent" in failed.stderr
-    assert "the one of before is in force again, and pods went on" in failed.stderr
+    assert "the version of before is in force again, and pods went on" in failed.stderr
     assert runs(machine) == first
     assert set(machine.run("ls /usr/lib/instorage").stdout.split()) == {first, "current"}
     assert not installed.product.residue()

@@ -1,0 +1,94 @@
+"""The cluster's commands of docs/install.md, by a true kubectl: the account's access, and a first claim."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packaging.archive import put
+from tests.packaging.pages import block
+from tests.provisioner.program import until
+from tests.provisioner.world import World
+from tools.install import ROOT
+from tools.kube import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from provisioner.cluster import Cluster
+    from tools.kube.control_plane import ControlPlane
+
+    Type = Callable[[str], str]
+
+pytestmark = [pytest.mark.kube, pytest.mark.subprocess, pytest.mark.usefixtures("leaves_no_pv")]
+# The administrator writes his pool, and waits for the claim before he looks at it.
+PLAYED = {
+    "vi": "sed -i 's/Pool1/Pool0/' \"$1\"",
+    "kubectl": """\
+case "$*" in
+    'describe pvc first')
+        until [ "$(REAL get pvc first -o jsonpath={.status.phase})" = Bound ]; do sleep 0.1; done ;;
+esac
+exec REAL "$@"
+""",
+}
+
+
+@pytest.fixture
+def typed(plane: ControlPlane, tmp_path: Path) -> Type:
+    """Types commands as an administrator of the cluster, in the folder of an archive."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    real = str(build.program("kubectl"))
+    programs = {name: f"#!/bin/sh\n{does}\n".replace("REAL", real) for name, does in PLAYED.items()}
+    put(tmp_path / "bin", programs, 0o755)
+    environment = {
+        "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "KUBECONFIG": str(plane.kubeconfig("admin")),
+    }
+
+    def run(commands: str) -> str:
+        done = subprocess.run(
+            ["sh", "-euc", commands], cwd=tmp_path, env=environment, timeout=50, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def served(api: Cluster, typed: Type, tmp_path: Path) -> Iterator[World]:
+    """An array, and a provisioner with nothing but what the page gave it."""
+    typed(block("account"))
+    kubeconfig = tmp_path / "kubeconfig"
+    assert os.stat(kubeconfig).st_mode & 0o777 == 0o600
+    world = World(api, kubeconfig, tmp_path)
+    world.array()
+    world.start("-provisioner-name", "inspur/instorage").says("Array storage-01 has 0 volume(s)")
+    yield world
+    world.close()
+    print(world.programs[0].log[-4000:])
+
+
+def test_a_first_claim_has_its_volume_until_it_is_deleted(served: World, typed: Type) -> None:
+    said = typed(block("first-claim"))
+    assert re.search(r"Status: +Bound", said)
+    assert "pod/first created" in said
+    (made,) = [one["line"] for one in served.do("log") if "mkvdisk" in one["line"]]
+    assert "Pool0" in made
+    until(lambda: served.names() == [], 40, "the volume goes with its claim")
+
+
+def test_without_an_account_that_is_said(typed: Type, tmp_path: Path) -> None:
+    script = tmp_path / "deploy/kubeconfig.sh"
+    script.write_text(script.read_text().replace("tries=30", "tries=1").replace("provisioner-token", "other"))
+    done = typed("sh deploy/kubeconfig.sh 2>&1 >kubeconfig || :")
+    assert "the Secret instorage-other in kube-system has no token: kubectl apply -f" in done
