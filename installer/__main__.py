@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer import arguments, kubelet, places, records, removal, requirements, undo, vendor
+from installer import arguments, kubelet, places, records, removal, requirements, undo, vendor, vendor_unit
 from installer.host import is_root
+from installer.journal import Journal
 from installer.node import Node
 from installer.part import Run
 from installer.provisioner import Provisioner
@@ -59,22 +60,11 @@ def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
     tree = run.archive / "inspur-instorage-provisioner/python"
     run.whole("inspur-instorage-provisioner/python", "systemd/instorage-provisioner.service")
     requirements.look_at_space(refusals, run.host, tree, run.places.folder)
-    if run.host.live:
-        _look_at_vendor(refusals)
-        if "node" not in asked.parts:
-            requirements.look_at_host(refusals, run.host, tree)
-
-
-def _look_at_vendor(refusals: Refusals) -> None:
-    """Refuse the vendor's unit of the manual, whose name is an alias of ours."""
-    for directory in ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"):
-        unit = Path(directory, "inspur-instorage-provisioner.service")
-        if unit.is_file() and not unit.is_symlink():
-            refusals.add(
-                f"{unit}, of the vendor's plugin, would run beside ours, which has that name too: "
-                f"systemctl disable --now inspur-instorage-provisioner; rm {unit}; systemctl daemon-reload."
-            )
-            return
+    journal = Journal(run.host, run.places.folder)
+    program = run.archive / "inspur-instorage-provisioner/instorage-provisioner"
+    vendor_unit.look(refusals, run.host, journal, run.places.folder, program)
+    if run.host.live and "node" not in asked.parts:
+        requirements.look_at_host(refusals, run.host, tree)
 
 
 def _lock(run: Run) -> int:

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from installer import places, services, units, users
+from installer import places, services, units, users, vendor, vendor_unit
 from installer.files import remove
 from installer.host import executable, run
 from installer.part import Part
@@ -15,6 +15,8 @@ from installer.saying import Ending, complain, say
 from installer.tree import put as put_tree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from installer.host import Host
     from installer.part import Run
 
@@ -39,10 +41,17 @@ class Provisioner(Part):
         super().__init__(run_, self.folder)
         self.current = f"{self.folder}/python"
         self._aside = self.host.path(f"{self.folder}/python.before")
+        self.unit = vendor_unit.find(self.journal)
+        self.vendors = self.unit is not None or vendor_unit.theirs(self._former())
+        self._wanted = self.unit is not None and self.unit.wanted(self.host, self.journal)
+
+    def _former(self) -> Path:
+        return self.journal.former(f"{self.folder}/{vendor_unit.PROGRAM}")
 
     def first(self) -> bool:
         """Whether none of ours was here before, nor in another folder."""
-        if not self.journal.had_none(f"{self.folder}/instorage-provisioner"):
+        theirs = vendor_unit.theirs(self._former())
+        if not theirs and not self.journal.had_none(f"{self.folder}/instorage-provisioner"):
             return False
         return self.old == self.folder or not self.host.path(f"{self.old}/instorage-provisioner").exists()
 
@@ -52,12 +61,25 @@ class Provisioner(Part):
         self.files.make_directory("/etc/instorage", 0o755)
         self.files.make_directory(self.folder, 0o755)
         self.files.make_directory(f"{self.folder}/log", 0o755, f"{self.user}:{self.user}")
+        self._keep_vendors()
         self.put_configuration(self.folder, self.old)
         places.put(self.files, {"INSTORAGE_PROVISIONER": self.folder})
         self._put_version()
         self.put_units()
+        if self.unit:
+            vendor_unit.give_way(self.files, self.unit, self.folder)
         units.drop_in(self.files, SERVICE, self._settings())
         self.label(self.folder, "/etc/instorage")
+
+    def _keep_vendors(self) -> None:
+        """Keep the vendor's program aside, and let our service read what that read as root."""
+        program = f"{self.folder}/{vendor_unit.PROGRAM}"
+        if vendor_unit.theirs(self.host.path(program)):
+            vendor.put_aside(self.files, program)
+        if self.unit:
+            vendor_unit.carry(self.files, self.unit, self.folder)
+        for place in vendor.configuration(self.host, self.folder) if self.vendors else ():
+            vendor.let_read(self.files, place, self.user)
 
     def _put_version(self) -> None:
         source = self.run.archive / "inspur-instorage-provisioner"
@@ -84,21 +106,32 @@ class Provisioner(Part):
         """Restart; not before it has access to Kubernetes, which is the administrator's to make."""
         if not self.host.live or not self.journal.before.is_dir():
             return
+        if self._wanted:
+            services.systemctl("stop", vendor_unit.UNIT)  # by its own file, while systemd knows that
         services.systemctl("daemon-reload")
         run("systemd-tmpfiles", "--create", "instorage-provisioner.conf")
+        if self._wanted:
+            services.systemctl("--quiet", "enable", SERVICE)
+            self._restart()
+            return
         if self.first():
             self.run.next.append(NEXT.format(folder=self.folder))
             return
         if services.systemctl("is-active", SERVICE).said not in ("active", "activating", "reloading"):
             say(f"{SERVICE} is stopped, and stays so: systemctl start instorage-provisioner.")
             return
+        self._restart()
+
+    def _restart(self) -> None:
         services.systemctl("--no-block", "restart", SERVICE)
-        trouble = _trouble(self.tree)
+        trouble = _trouble(self.tree, patient=not self._wanted)
         if trouble:
             raise Ending(4, trouble)
 
     def put_back(self) -> None:
         """Put back what was there before, a checkout's environment too."""
+        if self.first():
+            services.quit_all(self.host, SERVICE)
         self.journal.put_back()
         if self._aside.is_dir():
             link = self.host.path(self.current)
@@ -108,10 +141,13 @@ class Provisioner(Part):
 
     def revive(self) -> str:
         """Have the version of before work; return why it does not, nothing when it does."""
+        if self._wanted:
+            services.systemctl("start", vendor_unit.UNIT)
+            return ""
         if services.systemctl("is-active", SERVICE).said == "inactive":
             return ""
         services.systemctl("--no-block", "restart", SERVICE)
-        return _trouble("")
+        return _trouble("", patient=True)
 
     def leave(self) -> None:
         """Leave the former folder."""
@@ -131,8 +167,11 @@ class Provisioner(Part):
         say(f"InStorage {self.run.version} is installed as provisioner in {self.folder}.")
 
 
-def _trouble(tree: str) -> str:
-    """Return why the provisioner that runs from `tree` (empty: any) does not work; nothing when it does."""
+def _trouble(tree: str, *, patient: bool) -> str:
+    """Return why the provisioner that runs from `tree` (empty: any) does not work; nothing when it does.
+
+    `patient`: one that waits for the API server works. After the vendor's, which had access, it does not.
+    """
     state, runs_there = "", False
 
     def ended() -> bool:
@@ -144,7 +183,7 @@ def _trouble(tree: str) -> str:
     services.poll(ANSWER, ended)
     if runs_there and state == "running":
         return ""
-    if runs_there and state == "start":
+    if runs_there and state == "start" and patient:
         complain("the provisioner waits for the API server: journalctl -u instorage-provisioner.")
         return ""
     return f"{SERVICE} is '{state}': journalctl -u instorage-provisioner says why."
@@ -153,7 +192,9 @@ def _trouble(tree: str) -> str:
 def remove_programs(host: Host, folder: str) -> None:
     """Take away programs and versions of a folder."""
     there = host.path(folder)
-    for name in ("python", "python.before", ".before", ".gone", ".new", *PROGRAMS):
+    theirs = vendor_unit.theirs(there / vendor_unit.PROGRAM)
+    programs = [name for name in PROGRAMS if not theirs or name != vendor_unit.PROGRAM]
+    for name in ("python", "python.before", ".before", ".gone", ".new", *programs):
         remove(there / name)
     for tree in there.glob("python-*"):
         remove(tree)

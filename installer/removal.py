@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, kubelet, mounts, provisioner, records, services, units, users, vendor
+from installer import (
+    agent,
+    kubelet,
+    mounts,
+    provisioner,
+    records,
+    services,
+    units,
+    users,
+    vendor,
+    vendor_unit,
+)
 from installer.files import remove, remove_empty
 from installer.places import LIBEXEC, LIBRARY
 from installer.saying import Ending, say
@@ -118,10 +129,13 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     _remove_logs(host, LOGS, "instorage-provisioner.log")
     units.remove_all(host, "provisioner", purge=purge)
     if purge:
-        remove(host.path(folder))
+        if not vendor_unit.theirs(host.path(f"{folder}/{vendor_unit.PROGRAM}")):  # then it is the vendor's
+            remove(host.path(folder))
         remove(host.path(PROVISIONER_STATE))
         users.remove(host, users.PROVISIONER)
     _say_what_stays(run, folder, PROVISIONER_STATE)
+    if vendor.back(host, f"{folder}/{vendor_unit.PROGRAM}"):
+        say(f"The vendor's program is kept in {folder} ({vendor_unit.PROGRAM}{vendor.ASIDE}).")
     say(
         "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until "
         "one runs again."

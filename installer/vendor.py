@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from installer.files import Files
-    from installer.host import Host
+    from installer.host import Done, Host
     from installer.saying import Refusals
 
 STUB: Final = DRIVER.partition("~")[2]
@@ -65,7 +65,7 @@ def look(refusals: Refusals, host: Host, plugin: str, archive: Path) -> None:
     if host.live:
         lines += [f"{one.said}: brings no other volumes any more" for one in sessions.vendors()]
         _look_at_configuration(refusals, host, plugin, archive)
-    say("\n  ".join(lines))
+    tell(lines)
     for name in ("", "config"):
         path = host.path(f"{plugin}/{name}")
         if path.is_dir() and not path.stat().st_mode & 0o001:
@@ -93,10 +93,18 @@ def _look_at_configuration(refusals: Refusals, host: Host, plugin: str, archive:
         return
     program = (str(archive / "node/bin/python3"), "-I", str(archive / "node/libexec/instorage-ext"))
     done = run(*program, "ext-check-cfg", str(path), errors=True, limit=ANSWER)
-    wrong = (
-        [done.said or f"{program[-1]} ended with {done.status}"] if done.status else UNFIT.findall(done.said)
-    )
-    for sentence in wrong:
+    judge(refusals, done)
+
+
+def tell(lines: list[str]) -> None:
+    """Say a list below its first line."""
+    say("\n  ".join(lines))
+
+
+def judge(refusals: Refusals, done: Done) -> None:
+    """Refuse a configuration of which a version says that it is wrong, or that nothing will work with it."""
+    broken = [done.said or f"it cannot be checked (status {done.status})."]
+    for sentence in broken if done.status else UNFIT.findall(done.said):
         refusals.add(
             f"this version could not work with the vendor's configuration: {sentence.strip()} Mend it before "
             "(a password in place of a shadow, say); the vendor's plugin can read that, too."
@@ -123,11 +131,16 @@ def let_read(files: Files, place: str, user: str) -> None:
     path.chmod(path.stat().st_mode & 0o7777 | 0o040)
 
 
+def put_aside(files: Files, program: str) -> None:
+    """Keep a program under another name, and so that nobody starts it by mistake."""
+    files.write(f"{program}{ASIDE}", 0o644, files.host.path(program))
+
+
 def keep(files: Files, plugin: str) -> None:
     """Keep the program beside its place, and let the agent read the configuration."""
     program = files.host.path(f"{plugin}/{STUB}")
     if has(program):
-        files.write(f"{plugin}/{STUB}{ASIDE}", 0o644, program)
+        put_aside(files, f"{plugin}/{STUB}")
         for place in configuration(files.host, plugin):
             let_read(files, place, users.AGENT)
 

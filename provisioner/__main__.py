@@ -1,6 +1,7 @@
 """The program `instorage-provisioner` (manual 4.5).
 
-As on a node (4.4), `ext-encrypt-password` makes the shadow of a password.
+As on a node (4.4), `ext-encrypt-password` makes the shadow of a password, and `ext-check-cfg` says what is
+wrong with the configuration.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import sys
 import threading
 from pathlib import Path
 
-from instorage.configuration import shadow_command
+from instorage.configuration import cipher_key, shadow_command
 from instorage.configuration.sample import SAMPLE_18000
+from instorage.configuration.settings import load
 from instorage.version import VERSION
 from instorage.wire.fault import Fault
 from provisioner import glog
 from provisioner.flags import Flags, Stop, parse
+
+CHECK = "ext-check-cfg"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     program, arguments = Path(sys.argv[0]), sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == [shadow_command.ENCRYPT]:
         return encrypt(arguments[1:])
+    if arguments[:1] == [CHECK]:
+        return check(arguments[1:] or [str(program.absolute().parent / "config/instorage.yaml")])
     try:
         flags = parse(sys.argv[0], arguments)
     except Stop as stop:
@@ -46,6 +52,20 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: service.stop())
     threading.excepthook = service.broken
     return 0 if service.run() else 1
+
+
+def check(paths: list[str]) -> int:
+    """Print what is wrong with a configuration, and what deserves a warning; return the exit status."""
+    try:
+        found = load(Path(paths[0]), need_host=False, key_file=cipher_key.key_file())
+    except Fault as fault:
+        print(fault.sentence)
+        return 1
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
+    print(f"The configuration {paths[0]} is correct. Arrays: {arrays}.")
+    return 0
 
 
 def encrypt(arguments: list[str]) -> int:

@@ -14,14 +14,16 @@ from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import earlier, growth
+from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
 from nodeagent.volume import adoption, recorded, tenancy
 from nodeagent.volume.connect import rescan_request
-from nodeagent.volume.usable import require_both_sites, usable
+from nodeagent.volume.usable import elsewhere, require_both_sites, usable
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
+    from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.flexvolume import ExpandFs, Options
@@ -45,6 +47,8 @@ def expand(operation: Operation, request: ExpandFs) -> int:
             tenancy.confirm(grants, options, array.name, volume.uid)
             record = _ours(operation, helper, volume, request)
         _require_mounted(helper, volume, request.target.path)
+        if volume.size < request.size:
+            _require_alone(array, helper, record, volume)
         if volume.level is Level.ACTIVE_ACTIVE:
             if volume.size < request.size:
                 require_both_sites(volume, array.name)
@@ -110,13 +114,22 @@ def _ours(operation: Operation, helper: Helper, volume: Volume, request: ExpandF
 def _taken_over(operation: Operation, helper: Helper, volume: Volume, request: ExpandFs) -> Record | None:
     """Make the record of a volume that the vendor's plugin attached: it grows while its pod goes on.
 
-    None unless kubelet has this very volume mounted as a device, under its name.
+    None unless kubelet has this very volume mounted under its name, as a device or for a pod.
     """
-    target = request.target
+    target, here = request.target, helper.inspect(volume.uid)
     device = target if isinstance(target, DeviceTarget) else DeviceTarget.parse(target.device_mount)
-    if all(mount.target != device.path for mount in helper.inspect(volume.uid).mounts):
+    if targets.of_mounts(mount.target for mount in here.mounts) != device:
         return None
-    return adoption.adopt(operation, volume.uid, device)
+    return adoption.adopt(operation, here, device)
+
+
+def _require_alone(array: Array, helper: Helper, record: Record, volume: Volume) -> None:
+    """Raise when another host has the volume, as the vendor's program allows: it would not see the growth."""
+    mappings = array.mappings(volume.name)
+    mine = recorded.mapping_of(array, helper, record, mappings)
+    others = [mapping.host for mapping in mappings if mapping is not mine]
+    if others:
+        raise elsewhere(volume, others)
 
 
 def _require_mounted(helper: Helper, volume: Volume, target: str) -> None:

@@ -68,7 +68,7 @@ def _recorded(operation: Operation, helper: Helper, target: DeviceTarget) -> tup
     records = operation.node.records
     here = _mounted(operation, helper, target)
     if here is not None and here.uid is not None:
-        record = records.get(here.uid) or adoption.adopt(operation, here.uid, target)
+        record = records.get(here.uid) or adoption.adopt(operation, here, target)
         return (record,) if record else _of_nobody(operation, helper, here, here.uid, target)
     named = tuple(one for one in records.by_name(target.name) if one.target in (None, target.path))
     return named or _recovered(operation, helper, target)

@@ -6,11 +6,16 @@ that belongs to a pod's directory.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _DEVICE = re.compile(
@@ -55,6 +60,18 @@ class PodTarget:
         if match is None or _climbs(text):
             raise _refused(text, "a pod's volume directory (…/pods/<uid>/volumes/<driver>/<volume>)")
         return cls(text, VolumeName.parse(match["name"]), match["pod"], _device_mount(match))
+
+
+def of_mounts(paths: Iterable[str]) -> DeviceTarget | None:
+    """Return the device mount that all mounted paths are or belong to; None when they are of none, or of two.
+
+    What is none of kubelet's places says nothing.
+    """
+    found = set()
+    for path in paths:
+        with contextlib.suppress(Fault):
+            found.add(DeviceTarget.parse(device_mount_of(path) or path))
+    return found.pop() if len(found) == 1 else None
 
 
 def is_device_mount(path: str) -> bool:

@@ -5,14 +5,12 @@ One that cannot be settled, because its array does not answer, keeps nobody else
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import time
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Fault
-from nodeagent.operation.targets import DeviceTarget
+from nodeagent.operation import targets
 from nodeagent.recovery.attempts import attempt_all
 from nodeagent.volume import adoption, leftover, owner
 
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from instorage.wire.values import VolumeUid
     from instorage.wire.verbs import InspectReply
     from nodeagent.operation.node import Operation
+    from nodeagent.operation.targets import DeviceTarget
 
 LOCK_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ def adopt_all(operation: Operation, said: set[VolumeUid]) -> None:
             return  # a control plane's host
         here = {reply.uid: reply for reply in helper.inspect_all() if reply.uid is not None}
     strange = {
-        uid: _device_mount(one)
+        uid: _place(one)
         for uid, one in here.items()
         if records.get(uid) is None and (one.paths or one.device)  # of a format there is a record, no volume
     }
@@ -64,12 +63,9 @@ def _left_alone(uid: VolumeUid, said: set[VolumeUid]) -> None:
         said.add(uid)
 
 
-def _device_mount(here: InspectReply) -> DeviceTarget | None:
-    """Return where kubelet has the volume mounted as a device; None as well for what is no volume's name."""
-    for mount in here.mounts:
-        with contextlib.suppress(Fault):
-            return DeviceTarget.parse(mount.target)
-    return None
+def _place(here: InspectReply) -> DeviceTarget | None:
+    """Return where kubelet has the volume as a device, or would; None for no volume's name, or two."""
+    return targets.of_mounts(mount.target for mount in here.mounts)
 
 
 def _adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget, said: set[VolumeUid]) -> None:
@@ -78,9 +74,10 @@ def _adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget, said: set
         with operation.helper() as helper:
             if operation.node.records.get(uid) is not None:
                 return
-            if all(mount.target != target.path for mount in helper.inspect(uid).mounts):
-                return  # a call has taken it down meanwhile
-        if adoption.adopt(operation, uid, target) is None:
+            here = helper.inspect(uid)
+        if _place(here) != target:
+            return  # a call has taken it down meanwhile
+        if adoption.adopt(operation, here, target) is None:
             _left_alone(uid, said)
 
 

@@ -15,7 +15,7 @@ from nodeagent.volume.host_object import own_host
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host
-    from instorage.wire.values import VolumeUid
+    from instorage.wire.verbs import InspectReply
     from nodeagent.operation.node import Operation
     from nodeagent.operation.targets import DeviceTarget
     from nodeagent.volume.owner import Owner
@@ -23,18 +23,40 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-def adopt(operation: Operation, uid: VolumeUid, target: DeviceTarget) -> Record | None:
+def adopt(operation: Operation, here: InspectReply, target: DeviceTarget) -> Record | None:
     """Write the record of a mounted volume that an array knows by UID under the target's name, if one does.
 
-    Raises what an array raises that cannot be asked: unknown is not «no».
+    `here`: as the kernel has it, mounted on the target or in pods' directories that belong to it. Raises
+    what an array raises that cannot be asked: unknown is not «no».
     """
+    uid = here.uid
+    if uid is None:
+        return None
     found = owner.find(operation, uid)
     if found is None or found.volume.name != target.name:
         return None
     with operation.helper() as helper:
         host = own_host(operation, found.array, helper, found.volume)
-    why = f"Volume {target.name} was mounted at {target.path} without a record: taken over"
-    return _put(operation, _made(operation, found, host, target.path), why)
+    at = {mount.target: mount for mount in here.mounts}
+    record = _made(operation, found, host, target.path if target.path in at else None)
+    record = dataclasses.replace(record, read_only=target.path in at and at[target.path].read_only)
+    where = ", ".join(sorted(at))
+    adopted = _put(
+        operation, record, f"Volume {target.name} was mounted at {where} without a record: taken over"
+    )
+    _say_shared(found, host)
+    return adopted
+
+
+def _say_shared(found: Owner, host: Host) -> None:
+    """Say that other hosts have the volume as well: the vendor's program maps it whoever has it."""
+    mappings = found.array.mappings(found.volume.name)
+    others = sorted(mapping.host for mapping in mappings if mapping.host_id != host.id)
+    if others:
+        _LOG.warning(
+            "Volume %s is mapped to %s too: two nodes that write to one file system destroy it. End the pods "
+            "of all but one node; it does not grow before.", found.volume.name, ", ".join(others),
+        )  # fmt: skip
 
 
 def recover(operation: Operation, found: Owner) -> Record | None:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from instorage.volume_name import VolumeName
-from tests.agent.bench import Bench, device_target, until
+from tests.agent.bench import Bench, device_target, pod_target, until
 from tests.agent.reconciling import clean, node, vendors
 
 if TYPE_CHECKING:
@@ -27,6 +27,22 @@ def test_a_volume_of_the_vendors_plugin_gets_its_record_at_the_start(node: Bench
     node.restart()
     record = until(lambda: node.records().get(uid))
     assert record["target"] == device_target("vol1")
+
+
+def test_its_record_says_whether_it_was_mounted_read_only(node: Bench) -> None:
+    uid = vendors(node)
+    node.helper.mounts[device_target("vol1")] = (uid, True)
+    node.restart()
+    assert until(lambda: node.records().get(uid))["read_only"] is True
+
+
+def test_one_that_a_pods_directory_alone_shows_gets_its_record_too(node: Bench) -> None:
+    uid = vendors(node)
+    node.helper.mounts = {pod_target("vol1"): (uid, False)}
+    node.restart()
+    assert "target" not in until(lambda: node.records().get(uid))
+    node.call("unmount", pod_target("vol1")).success()
+    until(lambda: clean(node, "vol1"))
 
 
 def test_a_mount_under_another_name_is_not_taken_over(node: Bench) -> None:

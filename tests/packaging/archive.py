@@ -89,7 +89,9 @@ def archive(directory: Path, version: str, *, build: str = "1", records: int = 1
     programs = {f"node/libexec/{name}": script for name in PROGRAMS}
     programs["node/libexec/instorage-nodeagent"] += SERVICE
     beside = '$(readlink -f "${0%/*}/python")/bin/python3'
-    started = f'#!/bin/sh\n# {version}\nexec "{beside}" -c \'version={version}\n{SERVICE}\' "$0" "$@"\n'
+    checks = "case $1 in ext-*) exit ;; esac"
+    begun = f"version={version}\n{SERVICE}"
+    started = f'#!/bin/sh\n# {version}\n{checks}\nexec "{beside}" -c \'{begun}\' "$0" "$@"\n'
     programs |= {
         f"{FOLDER}/instorage-provisioner": started,
         f"{FOLDER}/instoragectl": f"#!/bin/sh\n# {version}\n",

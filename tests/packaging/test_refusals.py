@@ -101,19 +101,6 @@ def test_an_archive_for_another_processor_is_refused(host: Host, tmp_path: Path)
     assert "take the archive for x86_64" in done.stderr
 
 
-@pytest.mark.root
-def test_the_vendors_unit_is_not_left_beside_ours(host: Host, old: Path) -> None:
-    unit = "/etc/systemd/system/inspur-instorage-provisioner.service"
-    host.sh(f"mkdir -p /etc/systemd/system && echo '[Service]' >{unit}")
-    done = host.install(old, "--provisioner")
-    assert done.returncode == 1
-    assert f"systemctl disable --now inspur-instorage-provisioner; rm {unit}" in done.stderr
-    host.sh(f"rm {unit}")
-    done = host.install(old, "--provisioner")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Then: systemctl enable --now instorage-provisioner" in done.stdout
-
-
 def record(root: Path, kind: str, facts: object) -> Path:
     path = root / "var/lib" / kind / UID
     path.parent.mkdir(parents=True, exist_ok=True)

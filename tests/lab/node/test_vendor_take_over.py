@@ -1,0 +1,133 @@
+"""A node as the vendor's plugin leaves it is taken over: pods write on, volumes grow and end."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.node.vendors_program import Vendors
+from tests.lab.reachability import wait_until
+from tests.packaging.vendors import PROGRAM, STUB
+from tools.lab.archive import Archive, built
+from tools.lab.kubelet import Kubelet
+from tools.lab.product import CONFIGURATION, Product
+from tools.lab.topology import PORTALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.node.conftest import MakeVolume
+    from tools.lab import Lab, Machine
+    from tools.lab.kubelet import Answer
+    from tools.lab.san import San
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+GIB = 1 << 30
+ADOPTED = 60  # seconds until the agent has written the records
+KINDS = ("disk", "map")
+
+
+def succeeded(answers: list[Answer]) -> None:
+    failed = [f"{answer.call}: {answer.message}" for answer in answers if not answer.success]
+    assert not failed, failed
+
+
+@pytest.fixture(scope="module")
+def product(lab: Lab, san: San) -> Product:
+    """The product of node a, which nobody has installed yet."""
+    return Product(lab.node("a"))
+
+
+@pytest.fixture(scope="module")
+def archive(lab: Lab, san: San) -> Archive:
+    """What an administrator has, unpacked on the node."""
+    found = built()
+    found.put_on(lab.node("a"))
+    return found
+
+
+@pytest.fixture
+def pods(node: Machine, san: San, make_volume: MakeVolume) -> Iterator[dict[str, Kubelet]]:
+    """Two pods that write: to a bare disk of two, as with Debian's `find_multipaths`, and to a map."""
+    vendors, found = Vendors(node, san), {}
+    vendors.deploy()
+    for kind in KINDS:
+        pod = found[kind] = Kubelet(node, make_volume())
+        disks = vendors.disks(vendors.map(pod.volume))
+        assert len(disks) == len(PORTALS)
+        vendors.mount(vendors.map_of(disks[0]) if kind == "map" else disks[0], pod)
+        vendors.write(pod, f"writer-{kind}")
+    yield found
+    node.run("systemctl stop 'writer-*'; rm -f /etc/multipath.conf; multipathd reconfigure", check=False)
+
+
+def goes_on(vendors: Vendors, pods: dict[str, Kubelet]) -> None:
+    """Every pod writes, and no row was lost."""
+    for pod in pods.values():
+        before = len(vendors.rows(pod))
+        wait_until(lambda pod=pod, before=before: len(vendors.rows(pod)) > before, 30)
+        rows = vendors.rows(pod)
+        assert rows == [str(number) for number in range(1, len(rows) + 1)]
+
+
+def test_its_volumes_go_on_grow_and_end(
+    product: Product,
+    archive: Archive,
+    node: Machine,
+    san: San,
+    pods: dict[str, Kubelet],
+    make_volume: MakeVolume,
+) -> None:
+    vendors = Vendors(node, san)
+    sources = {kind: node.run(f"findmnt -no SOURCE {pod.device_mount}").stdout for kind, pod in pods.items()}
+    assert (sources["disk"].startswith("/dev/sd"), "mpath" in sources["map"]) == (True, True)
+    configuration = node.read(CONFIGURATION)
+    said = archive.run(node, "--check", "--node").stdout
+    assert "The vendor's K8sPlugin 2.1.0 is taken over:" in said
+    assert all(f"{pod.device_mount}: goes on" in said for pod in pods.values())
+    assert said.count("brings no other volumes any more") == len(PORTALS)
+
+    archive.run(node, "--node")
+    assert (node.read(CONFIGURATION), node.read(f"/{STUB}.vendor").decode()) == (configuration, PROGRAM)
+    records = "cat /var/lib/instorage/volumes/* 2>/dev/null"
+    wait_until(
+        lambda: all(pod.volume in node.run(records, check=False).stdout for pod in pods.values()), ADOPTED
+    )
+    goes_on(vendors, pods)
+    shown = node.run("iscsiadm -m node -o show").stdout
+    assert shown.count("node.session.scan = manual") == len(PORTALS)
+
+    for pod in pods.values():
+        succeeded([pod.expand(2 * GIB)])
+        blocks, size = node.run(f"stat -f -c '%b %S' {pod.pod_directory}").stdout.split()
+        assert int(blocks) * int(size) > 1.8 * GIB
+    goes_on(vendors, pods)
+    beside = Kubelet(node, make_volume())
+    succeeded([*beside.start_pod(), *beside.end_pod()])
+
+    node.run("systemctl stop 'writer-*'")
+    for pod in pods.values():
+        succeeded(pod.end_pod())
+    node.run("systemctl restart iscsid; iscsiadm -m session")
+    deadline = time.monotonic() + 60
+    while (left := product.residue()) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert not left
+    assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
+
+
+def test_their_data_is_there_for_the_next_pod_and_the_vendors_program_on_request(
+    product: Product, archive: Archive, node: Machine, make_volume: MakeVolume
+) -> None:
+    pod = Kubelet(node, make_volume())
+    succeeded(pod.start_pod())
+    succeeded(pod.end_pod())
+    said = archive.run(node, "--uninstall").stdout
+    assert f"install -m 0755 /{STUB}.vendor /{STUB}" in said
+    assert node.run(["test", "-e", f"/{STUB}"], check=False).exit_status == 1
+    node.run(f"install -m 0755 /{STUB}.vendor /{STUB}")
+    archive.run(node, "--node")
+    again = Kubelet(node, pod.volume)
+    succeeded([*again.start_pod(), *again.end_pod()])
