@@ -53,7 +53,10 @@ PACKAGES: Final = (
         "InStorage SAN volumes for Kubernetes: node agent, root helper, FlexVolume stub",
         ("inspur~instorage-flexvolume", "node"),
         (
-            *OF_EACH, "open-iscsi (>= 2.0.873)", "multipath-tools (>= 0.6)", "e2fsprogs (>= 1.42)",
+            *OF_EACH,
+            "open-iscsi (>= 2.0.873)",
+            "multipath-tools (>= 0.6)",
+            "e2fsprogs (>= 1.42)",
         ),
     ),
     Package(
@@ -104,7 +107,12 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
             "rpm": {"depends": ["systemd >= 219"]},
         },
         "deb": {"compression": "gzip"},
-        "rpm": {"compression": "gzip", "buildhost": "instorage", "summary": package.summary, "group": "System"},
+        "rpm": {
+            "compression": "gzip",
+            "buildhost": "instorage",
+            "summary": package.summary,
+            "group": "System",
+        },
     }
 
 
