@@ -17,7 +17,7 @@ import py_compile
 import sys
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ sys.exit(main())
 class Part:
     """What is installed by itself: `prefix` is this version's directory, `programs` maps paths to modules.
 
-    `links` maps paths to their targets, in the order in which they are put, when everything else is there.
+    `links` maps paths to their targets, in the order in which they are put, when everything else is there;
+    `texts` maps paths to files of the checkout.
     """
 
     prefix: str
@@ -66,6 +67,7 @@ class Part:
     links: Mapping[str, str]
     script: str = SCRIPT
     stub: bool = False
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def owns(self, unit: Path) -> bool:
         """Say whether a file of systemd/ belongs to this part: all are the node's but the provisioner's."""
@@ -95,6 +97,7 @@ NODE = Part(
         f"usr/sbin/{_CTL}": f"../lib/instorage/current/libexec/{_CTL}",
     },
     stub=True,
+    texts={f"{LIBRARY}/{VERSION}/RECORDS": "packaging/RECORDS"},  # a later installer asks this version for it
 )
 THE_PROVISIONER = Part(
     prefix=f"{PROVISIONER}/python-{VERSION}",
@@ -144,6 +147,8 @@ def files(part: Part, replaced: Mapping[str, bytes], stub: Path | None = None) -
         yield from _sources(package, f"{part.prefix}/{SITE}", replaced)
     for path, module in part.programs.items():
         yield Item(path, 0o755, part.script.format(module=module).encode())
+    for path, source in part.texts.items():
+        yield Item(path, 0o644, (ROOT / source).read_bytes())
 
 
 def _sources(package: str, site: str, replaced: Mapping[str, bytes]) -> Iterator[Item]:

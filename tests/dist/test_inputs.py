@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.dist import glibc, sources, wheels
+from tools.dist import glibc, sources, tree, wheels
 from tools.install import PARTS, ROOT
 from tools.lab.fault import LabFault
 
@@ -31,6 +31,14 @@ def test_of_debians_patches_only_those_that_mend_python_are_applied() -> None:
         "CVE-2023-27043.patch",
         "shutdown-deadlock.diff",
     ]
+
+
+def test_what_a_folder_that_was_taken_away_held_is_not_looked_for(tmp_path: Path) -> None:
+    for name in ("tkinter/test/a.py", "json/tests/a.py", "json/tool.py", "this.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    tree.remove(tmp_path, ("tkinter", "this.py", "*/test", "*/tests"))
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.py")] == ["json/tool.py"]
 
 
 @pytest.mark.parametrize("part", PARTS)

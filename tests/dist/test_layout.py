@@ -69,6 +69,11 @@ def test_nothing_of_a_part_is_left_out_of_the_archive(part: str) -> None:
     assert lost == (["etc/instorage", "usr/libexec/instorage"] if part == "node" else [])
 
 
+def test_a_nodes_version_says_which_records_it_reads() -> None:
+    said = {item.path: item.content for item in files(NODE, {})}
+    assert said[f"{NODE.prefix}/RECORDS"] == (install.ROOT / "packaging/RECORDS").read_bytes()
+
+
 @pytest.mark.subprocess
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_provisioner_starts_from_any_directory_and_by_any_link(tmp_path: Path, shell: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from instorage.version import VERSION
 from tools.dist import packages
+from tools.dist.toolchain import GLIBC
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,12 @@ def test_both_say_who_made_them_when_and_for_what_and_nothing_of_the_builder(top
     assert {one["file_info"]["owner"] for one in text["contents"]} == {"root"}
     assert {one["file_info"]["mtime"] for one in text["contents"]} == {"2023-11-14T22:13:20Z"}
     json.dumps(text)
+
+
+def test_a_deb_asks_for_a_c_library_that_its_python_starts_with(top: Path) -> None:
+    for package in packages.PACKAGES:
+        assert "libc6 (>= 2.17)" in package.depends
+        assert f"libc6 (>= {GLIBC})" in package.depends
 
 
 def test_a_version_under_development_is_older_than_its_release(top: Path) -> None:

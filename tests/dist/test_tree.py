@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -109,6 +110,20 @@ def test_the_other_processors_python_starts_and_loads_what_is_compiled() -> None
     ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=250, check=False)
     assert (done.stdout, done.stderr) == (f"{arch}\n", "")
+
+
+def test_the_archives_own_installer_puts_an_image_into_place(staged: Path, tmp_path: Path) -> None:
+    """With the archive's Python alone, and whole: what it lays down starts."""
+    argv = [staged / "install.sh", "--node", "--provisioner", "--root", tmp_path]
+    environment = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in PARTS.values():
+        for path in (*part.programs, *part.texts, *part.links):
+            assert os.path.lexists(tmp_path / path), path
+    about = [tmp_path / "opt/inspur-instorage-provisioner/instorage-provisioner", "-about"]
+    said = subprocess.run(about, capture_output=True, text=True, timeout=60, check=True, env={}).stdout
+    assert said.startswith(f"instorage-provisioner {VERSION}\n")
 
 
 def size(folder: Path) -> int:

@@ -40,7 +40,7 @@ def interpreter(arch: str, report: Report) -> Path:
     """Return a folder with `bin/python3.11`, `lib/python3.11`, untrimmed, and `licences/`; cached."""
     here = Path(__file__)
     needed = libraries(arch, report)
-    inputs = (here, SETUP, here.with_name("workshop.py"), toolchain.digest(), needed.name)
+    inputs = (here, SETUP, here.with_name("workshop.py"), toolchain.digest(), needed.name, *sources.MENDING)
     own = None if arch == toolchain.native() else interpreter(toolchain.native(), report)
     hashed = cache.key(*inputs, arch, own.name if own else "")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from instorage.version import VERSION
+from tools.dist import toolchain
 from tools.install import PARTS, ROOT
 from tools.lab.fault import LabFault
 
@@ -44,19 +45,22 @@ class Package:
         return f"instorage-{self.part}"
 
 
+OF_EACH: Final = (f"libc6 (>= {toolchain.GLIBC})", "systemd (>= 237)")
 # rpm's names differ from one distribution to the next, so there the installer alone looks what is missing.
 PACKAGES: Final = (
     Package(
         "node",
         "InStorage SAN volumes for Kubernetes: node agent, root helper, FlexVolume stub",
         ("inspur~instorage-flexvolume", "node"),
-        ("systemd (>= 237)", "open-iscsi (>= 2.0.873)", "multipath-tools (>= 0.6)", "e2fsprogs (>= 1.42)"),
+        (
+            *OF_EACH, "open-iscsi (>= 2.0.873)", "multipath-tools (>= 0.6)", "e2fsprogs (>= 1.42)",
+        ),
     ),
     Package(
         "provisioner",
         "InStorage SAN volumes for Kubernetes: external provisioner",
         ("inspur-instorage-provisioner",),
-        ("systemd (>= 237)",),
+        OF_EACH,
     ),
 )
 
@@ -100,7 +104,7 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
             "rpm": {"depends": ["systemd >= 219"]},
         },
         "deb": {"compression": "gzip"},
-        "rpm": {"compression": "gzip", "buildhost": "instorage", "summary": package.summary},
+        "rpm": {"compression": "gzip", "buildhost": "instorage", "summary": package.summary, "group": "System"},
     }
 
 
@@ -112,7 +116,7 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
     for path in sorted(chosen | folders):
         yield _entry(path, home / path.relative_to(top), when)
     yield _entry(scratch, documents, when)
-    yield _entry(scratch / "copyright", documents / "copyright", when)
+    yield _entry(scratch / "copyright", documents / "copyright", when) | {"type": "doc"}
     overrides = Path("/usr/share/lintian/overrides", package.name)
     for path, target in {
         scratch / "changelog.gz": documents / "changelog.gz",

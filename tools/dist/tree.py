@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tools.dist import interpreter, sources, toolchain
+from tools.dist import glibc, interpreter, sources, toolchain
 from tools.dist.wheels import unpack, wheels
 from tools.install import PARTS, SITE
 from tools.lab import cache
@@ -16,13 +16,17 @@ from tools.lab.progress import Report, step
 UNUSED_LIBRARY: Final = (
     "test", "idlelib", "tkinter", "turtle.py", "turtledemo", "ensurepip", "venv", "lib2to3", "distutils",
     "pydoc_data", "curses", "dbm", "msilib", "wsgiref", "xmlrpc", "xml", "antigravity.py", "this.py",
-    "crypt.py", "lzma.py", "bz2.py", "__phello__", "_bootsubprocess.py", "_pydecimal.py", "*/test", "*/tests",
+    "crypt.py", "lzma.py", "bz2.py", "__phello__", "_bootsubprocess.py", "_pydecimal.py", "*/test", "*/tests", "*.orig",
+    "cgi.py", "cgitb.py", "ctypes/macholib",
 )  # fmt: skip
-# Of third-party packages: what makes bindings, a runner of commands, a second client that nothing here uses.
+# Of third-party packages: what makes bindings, a runner of commands, a second client that nothing here uses, and
+# what that one stands on; lists of parts, which repeat the metadata.
 UNUSED_PACKAGES: Final = (
-    "cffi", "cffi-*", "pycparser", "pycparser-*", "invoke", "invoke-*", "kubernetes/aio",
+    "cffi", "cffi-*", "pycparser", "pycparser-*", "invoke", "invoke-*", "kubernetes/aio", "aiohttp*", "aiosignal*",
+    "aiohappyeyeballs*", "frozenlist*", "multidict*", "propcache*", "yarl*", "attr", "attrs*", "*.dist-info/sboms",
 )  # fmt: skip
 COMPILE_LIMIT: Final = 600  # seconds
+STRIP_LIMIT: Final = 60  # seconds
 
 
 def runtime(part: str, arch: str, report: Report) -> Path:
@@ -35,6 +39,7 @@ def runtime(part: str, arch: str, report: Report) -> Path:
     def make(folder: Path) -> None:
         with step(report, f"tree of the {part} for {arch}"):
             _assemble(folder, python, packages)
+            _strip(folder / SITE, arch)
             compile_all(folder, own, f"/{prefix}", "lib")
 
     return cache.layer(f"tree-{part}-{arch}", hashed, make, report, below=sources.root())
@@ -61,19 +66,30 @@ def _assemble(folder: Path, python: Path, packages: Path) -> None:
         shutil.copytree(python / name, folder / name)
     (folder / "bin/python3").symlink_to(interpreter.NAME)
     library, site = folder / "lib" / interpreter.NAME, folder / SITE
-    _remove(library, UNUSED_LIBRARY)
+    remove(library, UNUSED_LIBRARY)
     site.mkdir(exist_ok=True)
     for wheel in sorted(packages.glob("*.whl")):
         unpack(wheel, site)
-    _remove(site, UNUSED_PACKAGES)
+    remove(site, UNUSED_PACKAGES)
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
 
 
-def _remove(folder: Path, patterns: tuple[str, ...]) -> None:
-    for path in [path for pattern in patterns for path in folder.glob(pattern)]:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def _strip(site: Path, arch: str) -> None:
+    """Take from the wheels' compiled files what only a debugger reads: a sixth of a node's part."""
+    for compiled in glibc.compiled(site):
+        argv = [f"/usr/bin/{toolchain.triplet(arch)}-strip", "--strip-unneeded", str(compiled)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=STRIP_LIMIT, check=False)
+        if done.returncode:
+            raise LabFault("dist-not-stripped", f"{argv[0]} cannot strip {compiled.name}: {done.stderr[-500:]}")
+
+
+def remove(folder: Path, patterns: tuple[str, ...]) -> None:
+    """Take away what the patterns find below a folder, whole where it is a folder."""
+    for pattern in patterns:  # one after the other: what one takes away the next does not find
+        for path in list(folder.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
