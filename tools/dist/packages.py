@@ -124,7 +124,9 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
     for path in sorted(chosen | folders):
         yield _entry(path, home / path.relative_to(top), when)
     yield _entry(scratch, documents, when)
-    yield _entry(scratch / "copyright", documents / "copyright", when) | {"type": "doc"}
+    licence = _entry(scratch / "copyright", documents / "copyright", when)
+    yield licence | {"packager": "rpm", "type": "doc"}
+    yield licence | {"packager": "deb"}  # where nfpm leaves out what is «doc»
     overrides = Path("/usr/share/lintian/overrides", package.name)
     for path, target in {
         scratch / "changelog.gz": documents / "changelog.gz",
