@@ -137,8 +137,8 @@ def test_a_volume_that_is_there_costs_no_pause(
 def test_a_second_look_that_has_no_time_left_proves_nothing(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hesitation, "LOOK_AGAIN", 0.5)
-    hasty = rig.client(limits=replace(LIMITS, call=0.3))
+    monkeypatch.setattr(hesitation, "LOOK_AGAIN", 2)
+    hasty = rig.client(limits=replace(LIMITS, call=1.5))
     hasty.pool("Pool0")
     with pytest.raises(Fault) as caught:
         hasty.find_volume(VolumeName("gone"))

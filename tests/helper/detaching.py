@@ -23,6 +23,6 @@ def attached(host: Host) -> Host:
     return host
 
 
-def ask(wait_ms: int = 3000, *, vanished: bool = False, logout: bool = False) -> tuple[str, ...]:
+def ask(wait_ms: int = 20_000, *, vanished: bool = False, logout: bool = False) -> tuple[str, ...]:
     settings = Settings(logout=logout)
     return detach(DetachRequest(OP, VolumeUid.parse(UID), wait_ms, vanished), settings).removed

@@ -129,11 +129,11 @@ def test_a_name_that_was_given_again_between_look_and_removal_is_not_deleted(
     def exclusive(name: str) -> int:
         if name == "sda":  # the last question before the removal
             scsi._write(f"{scsi.SYS}/block/sda/device/delete", "1")
-            child.until(lambda: "sda" not in host.names(), time.monotonic() + 5)
+            child.until(lambda: "sda" not in host.names(), time.monotonic() + 20)
             host.disk("sda", "5:0:0:7", OTHER)
         return true_exclusive(name)
 
     monkeypatch.setattr(scsi, "exclusive", exclusive)
-    detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), 1500), Settings())
+    detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), 20_000), Settings())
     assert host.events.count("delete sda") == 1, "the test's own"
     assert scsi.disk("sda").uid == OTHER  # type: ignore[union-attr]

@@ -62,7 +62,8 @@ def _path(value: Any) -> bool:  # noqa: ANN401
 
 _UID = _text("6[0-9A-Fa-f]{31}")
 _IQN = _text(
-    r"iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.:_-]{0,210}|eui\.[0-9A-Fa-f]{16}|naa\.([0-9A-Fa-f]{16}){1,2}"
+    r"iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[A-Za-z0-9][A-Za-z0-9.:_-]{0,210}"
+    r"|eui\.[0-9A-Fa-f]{16}|naa\.([0-9A-Fa-f]{16}){1,2}"
 )
 _PATH = {"portal": _portal, "target": _IQN, "lun": _number(0, 16383)}
 _TIME = _number(0, 3_600_000)
