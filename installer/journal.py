@@ -68,7 +68,9 @@ class Journal:
 
     def had_none(self, place: str) -> bool:
         """Whether nothing was there before."""
-        return there(self.before / f"absent{place}")
+        return there(self.before / f"absent{place}") or not (
+            there(self.before / f"files{place}") or there(self.host.path(place))
+        )
 
     def former(self, place: str) -> Path:
         """Return the file that is there, or that was there before this run, or one that was killed, began."""
@@ -78,14 +80,14 @@ class Journal:
     def keep(self, place: str) -> None:
         """Remember what is there now, for it is about to change; what is remembered first counts."""
         kept = self.before / f"files{place}"
-        if there(kept) or self.had_none(place):
+        mark = self.before / f"absent{place}"
+        if there(kept) or there(mark):
             return
         now = self.host.path(place)
         if there(now):
             kept.parent.mkdir(parents=True, exist_ok=True)
             copy(now, kept)
         else:
-            mark = self.before / f"absent{place}"
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
             sync(mark.parent)

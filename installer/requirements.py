@@ -85,15 +85,17 @@ def look_at_host(refusals: Refusals, host: Host, tree: Path) -> None:
         refusals.add("this must be run as root: sudo ./install.sh ...")
     if host.boots:
         want(refusals, "systemd")
+        if not units.directory(host):
+            usual = " ".join(units.DIRECTORIES)
+            refusals.add(
+                f"none of {usual} can be written: mount /usr or /etc read-write for the installation."
+            )
     else:
         refusals.add(
             "systemd does not run here: the services of this program are started by it, choose a host that "
             "has it."
         )
     want(refusals, "Linux")
-    if not units.directory(host):
-        usual = " ".join(units.DIRECTORIES)
-        refusals.add(f"none of {usual} can be written: mount /usr or /etc read-write for the installation.")
     done = run(str(tree / "bin/python3"), "-I", "-c", "", errors=True)
     if done.status:
         refusals.add(

@@ -53,8 +53,8 @@ def create(host: Host, user: str, described: str) -> None:
     if not host.live:
         raise Ending(
             1,
-            f"the user {user}, in group {SHARED}, cannot be made in {host.root} ({said}): make it there, "
-            "then run this again.",
+            f"the user {user}, in group {SHARED}, cannot be made in {host.root or '/'} ({said}): make it "
+            "there, then run this again.",
         )
     _create_by_hand(host, user)
 

@@ -83,6 +83,11 @@ def test_both_say_who_made_them_when_and_for_what_and_nothing_of_the_builder(top
     json.dumps(text)
 
 
+def test_the_licence_is_in_a_deb_and_a_document_of_an_rpm(top: Path) -> None:
+    found = [one for one in described(NODE, top)["contents"] if one["dst"].endswith("/copyright")]
+    assert [(one["packager"], one.get("type")) for one in found] == [("rpm", "doc"), ("deb", None)]
+
+
 def test_a_deb_asks_for_a_c_library_that_its_python_starts_with(top: Path) -> None:
     for package in packages.PACKAGES:
         assert "libc6 (>= 2.17)" in package.depends

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from tools.install import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.root
 HOME = "root"  # where the administrator works, below the host's root directory
@@ -144,6 +144,15 @@ def test_a_node_of_the_vendors_is_taken_over_and_given_back(host: Host, old: Pat
     typed(host, "back-to-the-vendors", folder)
     assert host.version == ""
     assert host.sh(f"cat /{vendors.STUB}; stat -c %a /{vendors.STUB}") == f"{vendors.PROGRAM}755"
+
+
+def test_a_provisioner_of_the_vendors_is_taken_over_with_its_files(host: Host, old: Path) -> None:
+    vendors.leave_provisioner(host.root, Path("/usr/bin/sleep").read_bytes())
+    host.sh(f"systemctl start {vendors.UNIT_NAME}")
+    said = typed(host, "take-over-provisioner", unpack(host, old))
+    assert said.startswith("The vendor's provisioner of an unknown version is taken over:")
+    assert host.program("instorage-provisioner") == f"/opt/{FOLDER}/python-3.0.0/bin/python3"
+    assert host.sh(f"cat /opt/{FOLDER}/{vendors.UNIT_NAME}.vendor") == vendors.UNIT.strip()
 
 
 def test_it_goes_by_the_archive_or_by_its_copy_and_with_purge_wholly(host: Host, old: Path) -> None:

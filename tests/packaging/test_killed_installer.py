@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import soak
-from tests.packaging.archive import differences, run, snapshot
+from tests.packaging import vendors
+from tests.packaging.archive import FOLDER, differences, run, snapshot
+from tests.packaging.vendors import STUB
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow, pytest.mark.timeout(3600 if soak.WHOLE else 60)]
 STRIDE = 1 if soak.WHOLE else 23  # every step in `make soak`
@@ -58,8 +60,15 @@ def copies(origin: Path, directory: Path) -> Iterator[Path]:
         shutil.rmtree(directory / str(number))
 
 
+def leave_vendors(root: Path) -> None:
+    """Leave both parts of the vendor's."""
+    vendors.leave_node(root)
+    vendors.leave_provisioner(root, Path("/usr/bin/sleep").read_bytes())
+
+
 ACTIONS = {
     "installation": (False, ("--node", "--provisioner")),
+    "take-over": (False, ("--node", "--provisioner")),
     "upgrade": (True, ("--node", "--provisioner")),
     "move": (True, ("--node", "--provisioner", "--plugin-dir", "/srv/plugins", "--prefix", "/srv")),
     "removal": (True, ("--uninstall",)),
@@ -75,6 +84,8 @@ def test_whoever_is_killed_at_whatever_step_is_finished_by_the_next_run(
     if installed:
         assert run(old, "--node", "--provisioner", "--root", str(root)).returncode == 0
         (root / PLUGIN / "config/instorage.yaml").write_text("mine")
+    if action == "take-over":
+        leave_vendors(root)
     hosts = copies(root, tmp_path / "copies")
     host = next(hosts)
     assert interrupted.run(new, *arguments, "--root", str(host)) == 0
@@ -107,6 +118,26 @@ def test_a_command_that_fails_at_whatever_step_leaves_the_version_of_before(
         assert interrupted.run(new, "--node", "--root", str(host)) == 0, step
     assert seen <= {0, 1, 3}
     assert 3 in seen, "nothing was undone: the test is none"
+
+
+@pytest.mark.skipif(not soak.WHOLE, reason="make soak")
+def test_a_take_over_in_which_a_command_fails_leaves_the_vendors(
+    root: Path, tmp_path: Path, new: Path, interrupted: Interrupted
+) -> None:
+    leave_vendors(root)
+    hosts, wanted, seen = copies(root, tmp_path / "copies"), snapshot(root), set()
+    arguments = ("--node", "--provisioner", "--root")
+    host = next(hosts)
+    assert interrupted.run(new, *arguments, str(host)) == 0
+    for step in range(1, interrupted.counted + 1, STRIDE):
+        host = next(hosts)
+        seen.add(interrupted.run(new, *arguments, str(host), fail_at=step))
+        after = snapshot(host)
+        for program in (STUB, f"opt/{FOLDER}/instorage-provisioner"):  # one part may be ours already
+            theirs = [name for name in differences(wanted, after) if name == program]
+            assert not theirs or after[f"{program}.vendor"][3] == wanted[program][3], (step, program)
+        assert interrupted.run(new, *arguments, str(host)) == 0, step
+    assert {0, 3} <= seen <= {0, 1, 3}
 
 
 def test_going_back_is_finished_by_the_next_run_too(

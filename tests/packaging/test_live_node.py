@@ -91,6 +91,18 @@ def test_a_first_version_that_does_not_run_is_finished_by_the_next_run(host: Hos
     assert host.version == "3.0.0"
 
 
+def test_of_a_first_one_that_broke_off_early_nobody_says_that_a_version_of_before_is_in_force(
+    host: Host, old: Path
+) -> None:
+    host.sh("mount --bind /usr/bin/false /usr/bin/systemd-sysusers; rm -r /run/systemd")
+    done = host.install(old, "--node", "--root", "/")
+    assert done.returncode == 4
+    assert "the user instorage-agent, in group instorage, cannot be made in / (" in done.stderr
+    assert "no version was here before: mend that, and run this again" in done.stderr
+    host.sh("umount /usr/bin/systemd-sysusers")
+    assert host.install(old, "--node", "--root", "/").returncode == 0
+
+
 @pytest.mark.parametrize("step", ["daemon-reload", "start", "stop"])
 def test_services_that_were_switched_but_not_restarted_are_restarted_by_the_next_run(
     running: Host, new: Path, step: str

@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 WHEN = 1_700_000_000  # s since 1970
-NAMED = {
-    "systemd": "systemd",
-    "open-iscsi": "iscsi",
-    "multipath-tools": "multipath",
-    "e2fsprogs": "e2fsprogs",
-}
+HAS = {"systemd": "systemd", "open-iscsi": "iscsi", "multipath-tools": "multipath", "e2fsprogs": "e2fsprogs"}
+PRESENT = {name: VERSIONS[key] for name, key in HAS.items()} | {"libc6": "2.36"}
 INSTALLED = """\
 Package: {package}
 Status: install ok installed
@@ -67,7 +63,7 @@ def host(tmp_path: Path, packages: Path) -> Iterator[Host]:
         database = host.root / "var/lib/dpkg"
         (database / "info").mkdir(parents=True)
         (database / "updates").mkdir()
-        lines = (INSTALLED.format(package=name, version=VERSIONS[key]) for name, key in NAMED.items())
+        lines = (INSTALLED.format(package=name, version=version) for name, version in PRESENT.items())
         (database / "status").write_text("".join(lines))
         shutil.copytree("/usr/lib/rpm", host.root / "usr/lib/rpm", symlinks=True)
         host.sh("ln -s /usr/local/bin/* /usr/sbin/")  # rpm's scripts have a PATH without the former

@@ -84,6 +84,14 @@ def test_a_kubelet_that_looks_elsewhere_is_named_with_the_option(host: Host, old
 
 
 @pytest.mark.root
+def test_a_host_without_systemd_is_not_told_of_its_directories(host: Host, old: Path) -> None:
+    host.sh("rm -r /run/systemd")
+    done = host.install(old, "--check", "--node")
+    assert "systemd does not run here" in done.stderr
+    assert "can be written" not in done.stderr
+
+
+@pytest.mark.root
 def test_an_archive_for_another_processor_is_refused(host: Host, tmp_path: Path) -> None:
     top = archive(tmp_path, "3.0.0")
     (top / "node/bin/python3").write_bytes(b"\x7fELF of another processor")

@@ -27,7 +27,9 @@ PLACES: Final = {
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
 # What an administrator reads; what else is in docs/ is for who works on this.
-PAGES: Final = ("install", "install.zh", "configuration", "class-parameters", "hosts", "manual", "security")
+PAGES: Final = (
+    "install", "install.zh", "take-over", "configuration", "class-parameters", "hosts", "manual", "security",
+)  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",

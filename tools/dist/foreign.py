@@ -1,4 +1,4 @@
-"""The C library of a processor that this machine is not, from Debian: what user emulation starts our Python with."""
+"""The C library of another processor, from Debian: what user emulation starts our Python with."""
 
 import shutil
 from pathlib import Path

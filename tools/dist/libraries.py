@@ -58,7 +58,9 @@ def _zlib(workshop: Workshop) -> None:
 
 def _libffi(workshop: Workshop) -> None:
     # The last: 3.4.4 does not compile with it: tramp.c calls what is not declared then.
-    options = ("--disable-shared", "--disable-docs", "--disable-multi-os-directory", "--disable-exec-static-tramp")
+    options = (
+        "--disable-shared", "--disable-docs", "--disable-multi-os-directory", "--disable-exec-static-tramp",
+    )  # fmt: skip
     hosts = (f"--host={toolchain.triplet(workshop.arch)}", f"--build={toolchain.triplet(toolchain.native())}")
     workshop.run("./configure", f"--prefix={OUT}", *hosts, *options, cwd="libffi", CFLAGS=CFLAGS, **TOOLS)
     workshop.run("make", workshop.jobs, cwd="libffi")

@@ -53,7 +53,10 @@ PACKAGES: Final = (
         "InStorage SAN volumes for Kubernetes: node agent, root helper, FlexVolume stub",
         ("inspur~instorage-flexvolume", "node"),
         (
-            *OF_EACH, "open-iscsi (>= 2.0.873)", "multipath-tools (>= 0.6)", "e2fsprogs (>= 1.42)",
+            *OF_EACH,
+            "open-iscsi (>= 2.0.873)",
+            "multipath-tools (>= 0.6)",
+            "e2fsprogs (>= 1.42)",
         ),
     ),
     Package(
@@ -104,7 +107,12 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
             "rpm": {"depends": ["systemd >= 219"]},
         },
         "deb": {"compression": "gzip"},
-        "rpm": {"compression": "gzip", "buildhost": "instorage", "summary": package.summary, "group": "System"},
+        "rpm": {
+            "compression": "gzip",
+            "buildhost": "instorage",
+            "summary": package.summary,
+            "group": "System",
+        },
     }
 
 
@@ -116,7 +124,9 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
     for path in sorted(chosen | folders):
         yield _entry(path, home / path.relative_to(top), when)
     yield _entry(scratch, documents, when)
-    yield _entry(scratch / "copyright", documents / "copyright", when) | {"type": "doc"}
+    licence = _entry(scratch / "copyright", documents / "copyright", when)
+    yield licence | {"packager": "rpm", "type": "doc"}
+    yield licence | {"packager": "deb"}  # where nfpm leaves out what is «doc»
     overrides = Path("/usr/share/lintian/overrides", package.name)
     for path, target in {
         scratch / "changelog.gz": documents / "changelog.gz",

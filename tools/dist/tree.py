@@ -16,14 +16,15 @@ from tools.lab.progress import Report, step
 UNUSED_LIBRARY: Final = (
     "test", "idlelib", "tkinter", "turtle.py", "turtledemo", "ensurepip", "venv", "lib2to3", "distutils",
     "pydoc_data", "curses", "dbm", "msilib", "wsgiref", "xmlrpc", "xml", "antigravity.py", "this.py",
-    "crypt.py", "lzma.py", "bz2.py", "__phello__", "_bootsubprocess.py", "_pydecimal.py", "*/test", "*/tests", "*.orig",
-    "cgi.py", "cgitb.py", "ctypes/macholib",
+    "crypt.py", "lzma.py", "bz2.py", "__phello__", "_bootsubprocess.py", "_pydecimal.py", "*/test", "*/tests",
+    "*.orig", "cgi.py", "cgitb.py", "ctypes/macholib",
 )  # fmt: skip
-# Of third-party packages: what makes bindings, a runner of commands, a second client that nothing here uses, and
-# what that one stands on; lists of parts, which repeat the metadata.
+# Of third-party packages: what makes bindings, a runner of commands, a second client that nothing here uses,
+# and what that one stands on; lists of parts, which repeat the metadata.
 UNUSED_PACKAGES: Final = (
-    "cffi", "cffi-*", "pycparser", "pycparser-*", "invoke", "invoke-*", "kubernetes/aio", "aiohttp*", "aiosignal*",
-    "aiohappyeyeballs*", "frozenlist*", "multidict*", "propcache*", "yarl*", "attr", "attrs*", "*.dist-info/sboms",
+    "cffi", "cffi-*", "pycparser", "pycparser-*", "invoke", "invoke-*", "kubernetes/aio", "aiohttp*",
+    "aiosignal*", "aiohappyeyeballs*", "frozenlist*", "multidict*", "propcache*", "yarl*", "attr", "attrs*",
+    "*.dist-info/sboms",
 )  # fmt: skip
 COMPILE_LIMIT: Final = 600  # seconds
 STRIP_LIMIT: Final = 60  # seconds
@@ -82,7 +83,9 @@ def _strip(site: Path, arch: str) -> None:
         argv = [f"/usr/bin/{toolchain.triplet(arch)}-strip", "--strip-unneeded", str(compiled)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=STRIP_LIMIT, check=False)
         if done.returncode:
-            raise LabFault("dist-not-stripped", f"{argv[0]} cannot strip {compiled.name}: {done.stderr[-500:]}")
+            raise LabFault(
+                "dist-not-stripped", f"{argv[0]} cannot strip {compiled.name}: {done.stderr[-500:]}"
+            )
 
 
 def remove(folder: Path, patterns: tuple[str, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +71,24 @@ def goes_on(vendors: Vendors, pods: dict[str, Kubelet]) -> None:
         assert rows == [str(number) for number in range(1, len(rows) + 1)]
 
 
+def taken_over(vendors: Vendors, archive: Archive, pods: dict[str, Kubelet]) -> None:
+    """Install, as --check has said; the agent has a record of each volume."""
+    node, configuration = vendors.node, vendors.node.read(CONFIGURATION)
+    said = archive.run(node, "--check", "--node").stdout
+    assert "The vendor's K8sPlugin 2.1.0 is taken over:" in said
+    assert all(f"{pod.device_mount}: goes on" in said for pod in pods.values())
+    assert said.count("brings no other volumes any more") == len(PORTALS)
+    archive.run(node, "--node")
+    assert (node.read(CONFIGURATION), node.read(f"/{STUB}.vendor").decode()) == (configuration, PROGRAM)
+    shown = node.run("iscsiadm -m session | while read _ _ portal target _; do "
+                     "iscsiadm -m node -p ${portal%,*} -T $target; done").stdout  # fmt: skip
+    assert shown.count("node.session.scan = manual") == len(PORTALS)
+    records = "cat /var/lib/instorage/volumes/* 2>/dev/null"
+    wait_until(
+        lambda: all(pod.volume in node.run(records, check=False).stdout for pod in pods.values()), ADOPTED
+    )
+
+
 def test_its_volumes_go_on_grow_and_end(
     product: Product,
     archive: Archive,
@@ -81,24 +98,10 @@ def test_its_volumes_go_on_grow_and_end(
     make_volume: MakeVolume,
 ) -> None:
     vendors = Vendors(node, san)
-    sources = {kind: node.run(f"findmnt -no SOURCE {pod.device_mount}").stdout for kind, pod in pods.items()}
-    assert (sources["disk"].startswith("/dev/sd"), "mpath" in sources["map"]) == (True, True)
-    configuration = node.read(CONFIGURATION)
-    said = archive.run(node, "--check", "--node").stdout
-    assert "The vendor's K8sPlugin 2.1.0 is taken over:" in said
-    assert all(f"{pod.device_mount}: goes on" in said for pod in pods.values())
-    assert said.count("brings no other volumes any more") == len(PORTALS)
-
-    archive.run(node, "--node")
-    assert (node.read(CONFIGURATION), node.read(f"/{STUB}.vendor").decode()) == (configuration, PROGRAM)
-    records = "cat /var/lib/instorage/volumes/* 2>/dev/null"
-    wait_until(
-        lambda: all(pod.volume in node.run(records, check=False).stdout for pod in pods.values()), ADOPTED
-    )
+    sources = [node.run(f"findmnt -no SOURCE {pods[kind].device_mount}").stdout for kind in KINDS]
+    assert (sources[0].startswith("/dev/sd"), "mpath" in sources[1]) == (True, True), sources
+    taken_over(vendors, archive, pods)
     goes_on(vendors, pods)
-    shown = node.run("iscsiadm -m node -o show").stdout
-    assert shown.count("node.session.scan = manual") == len(PORTALS)
-
     for pod in pods.values():
         succeeded([pod.expand(2 * GIB)])
         blocks, size = node.run(f"stat -f -c '%b %S' {pod.pod_directory}").stdout.split()
@@ -106,15 +109,11 @@ def test_its_volumes_go_on_grow_and_end(
     goes_on(vendors, pods)
     beside = Kubelet(node, make_volume())
     succeeded([*beside.start_pod(), *beside.end_pod()])
-
     node.run("systemctl stop 'writer-*'")
     for pod in pods.values():
         succeeded(pod.end_pod())
-    node.run("systemctl restart iscsid; iscsiadm -m session")
-    deadline = time.monotonic() + 60
-    while (left := product.residue()) and time.monotonic() < deadline:
-        time.sleep(0.3)
-    assert not left
+    node.run("systemctl restart iscsid; iscsiadm -m session")  # whose sessions had brought every LUN
+    wait_until(lambda: not product.residue(), 60)
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 

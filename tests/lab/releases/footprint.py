@@ -16,7 +16,7 @@ CHANGING = (
 BACKUP = re.compile(r"/etc/(\.pwd\.lock|(passwd|group|shadow|gshadow|subuid|subgid)-)")
 KEPT = re.compile(
     r"/etc/instorage(/.*)?|.*/inspur~instorage-flexvolume(/config(/instorage\.yaml)?)?"
-    r"|/var/lib/instorage(-helper)?(/.*)?|instorage-agent:.*"
+    r"|/var/lib/instorage(-helper)?(/.*)?|instorage(-agent)?:.*"
 )
 """Configuration, keys that were pinned, and their owner: with --purge they go, too."""
 
