@@ -112,9 +112,10 @@ def judge(refusals: Refusals, done: Done) -> None:
 
 
 def configuration(host: Host, directory: str) -> list[str]:
-    """Return the files of a configuration, of which there may be some besides the usual one."""
+    """Return the files of a configuration, of which there may be some besides the usual one; no sample."""
     files = host.path(f"{directory}/config").glob("[!.]*")
-    return sorted(f"{directory}/config/{path.name}" for path in files if path.is_file())
+    found = (path.name for path in files if path.is_file() and path.suffix != ".sample")
+    return sorted(f"{directory}/config/{name}" for name in found)
 
 
 def _open(path: Path) -> bool:
