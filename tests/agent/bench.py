@@ -51,6 +51,11 @@ def until(look: Callable[[], Any], seconds: float = 10) -> Any:
     return found
 
 
+def compared() -> None:
+    """Wait until what an agent compares after its start has ended: it asks the kernel and the arrays, too."""
+    until(lambda: not any(one.name == "comparison" for one in threading.enumerate()))
+
+
 def options(volume: str, access: str = "rw", **more: str) -> str:
     """The options object as kubelet writes it (keys sorted); `more` are the PV's."""
     found = {

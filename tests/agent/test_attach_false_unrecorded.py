@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench, device_target, options, pod_target, until
+from tests.agent.bench import Bench, compared, device_target, options, pod_target
 from tests.agent.helper_peer import FaultError
 from tests.agent.test_attach_false import SECOND
 
@@ -30,9 +29,7 @@ def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
     bench.call("init").success()
     assert not bench.records()
     bench.do("clear")
-    until(
-        lambda: not any(one.name == "comparison" for one in threading.enumerate())
-    )  # it asks the kernel, too
+    compared()
     yield bench
     bench.close()
 

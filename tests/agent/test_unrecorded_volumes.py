@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import TYPE_CHECKING
 
 from instorage.volume_name import VolumeName
-from tests.agent.bench import Bench, device_target, pod_target, until
+from tests.agent.bench import Bench, compared, device_target, pod_target, until
 from tests.agent.reconciling import clean, node, vendors
 
 if TYPE_CHECKING:
@@ -146,5 +145,5 @@ def test_one_answer_that_a_volume_is_gone_is_not_enough(node: Bench) -> None:
     looks = len(node.helper.calls)
     node.restart()
     until(lambda: node.commands().count("lsvdisk") >= 3 and len(node.helper.calls) > looks)
-    until(lambda: not any(one.name == "comparison" for one in threading.enumerate()))
+    compared()
     assert node.helper.formatting == {kept}

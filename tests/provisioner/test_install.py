@@ -14,7 +14,7 @@ import pytest
 from instorage.version import VERSION
 from tests.provisioner.installed import FOLDER, Installed
 from tools import install
-from tools.install import PARTS, ROOT, items
+from tools.install import OLDER, PARTS, ROOT, items
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,9 +50,7 @@ def test_a_node_gets_nothing_of_the_provisioner_and_the_other_way_round() -> Non
 def test_every_unit_belongs_to_one_part() -> None:
     named = {path.rpartition("/")[2] for part in PARTS for path in paths(part)}
     files = {path for path in (ROOT / "systemd").rglob("*.*") if path.is_file()}
-    assert {path.name for path in files if "older" not in path.parts} <= named, (
-        "older/ is put by the installer"
-    )
+    assert {path.name for path in files if OLDER not in path.parents} <= named
 
 
 def test_the_units_programs_are_in_their_part() -> None:
