@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DRIVER: Final = "inspur~instorage-flexvolume"
 PLUGIN: Final = f"/usr/libexec/kubernetes/kubelet-plugins/volume/exec/{DRIVER}"
 FOLDER: Final = "/opt/inspur-instorage-provisioner"
+NAMES: Final = (DRIVER, FOLDER.rpartition("/")[2])  # of the two directories, wherever they lie
 LIBRARY: Final = "/usr/lib/instorage"  # versions, and current
 LIBEXEC: Final = "/usr/libexec/instorage"
 FILE: Final = "/etc/instorage/places"
@@ -88,8 +89,10 @@ def find(host: Host, asked: Mapping[str, str]) -> Places:
 
 
 def _check(plugin: str, folder: str, roots: str) -> None:
-    for option, path in (("--plugin-dir", plugin), ("--prefix", folder)):
+    for option, path, name in zip(("--plugin-dir", "--prefix"), (plugin, folder), NAMES, strict=True):
         _plain(option, path)
+        if path.rpartition("/")[2] != name:  # all of it goes at a purge, so it must be ours alone
+            raise wrong(f"{path} is no {name}, which {FILE} or a drop-in should name: correct it there")
         if f"{path}/".startswith(HIDDEN):
             raise wrong(
                 f"{option} {path} is hidden from services, or gone after a boot: choose another place"

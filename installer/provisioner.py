@@ -151,7 +151,7 @@ class Provisioner(Part):
 
     def leave(self) -> None:
         """Leave the former folder."""
-        if self.folder != self.old and self.host.path(self.old).is_dir():
+        if self.moved(self.folder, self.old) and self.host.path(self.old).is_dir():
             remove_programs(self.host, self.old)
             say(f"The configuration is a copy of that in {self.old}.")
 

@@ -71,6 +71,7 @@ def remove_node(run: Run, *, purge: bool) -> None:
             remove(host.path(place))
         users.remove(host, users.AGENT)
         _remove_plugins(host)
+    remove(host.path(LIBRARY))  # last: what was killed before is finished by the copy of the installer in it
     _say_what_stays(run, plugin, STATE, HELPER_STATE)
     if command := vendor.back(host, f"{plugin}/{vendor.STUB}"):
         say(f"The vendor's program is kept; where it is to serve this node again: {command}.")
@@ -92,7 +93,7 @@ def _remove_files(host: Host, plugin: str) -> None:
         _remove_logs(host, log, "instorage-nodeagent.log")
     else:
         remove(host.path(log))
-    for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl", LIBRARY):
+    for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl"):
         remove(host.path(place))
     _remove_logs(host, LOGS, "instorage-nodeagent.log")
     if host.live:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import IO
 
 
 class Ending(Exception):
@@ -16,13 +18,23 @@ class Ending(Exception):
 
 def say(text: str) -> None:
     """Print to standard output."""
-    print(text.encode("utf-8", "replace").decode(), flush=True)
+    _print(text.encode("utf-8", "replace").decode(), sys.stdout)
 
 
 def complain(text: str) -> None:
     """Print to standard error; names of files may be anybody's, so only what does nothing to a terminal."""
     plain = "".join(sign for sign in text if sign in "\t\n" or " " <= sign <= "~")
-    print(f"install.sh: {plain}", file=sys.stderr, flush=True)
+    _print(f"install.sh: {plain}", sys.stderr)
+
+
+def _print(text: str, file: IO[str]) -> None:
+    """Print; a reader that has gone, or a full disk under a log, does not end what is under way."""
+    try:
+        print(text, file=file, flush=True)
+    except OSError:  # and Python would try again, what is left in its buffer, when it ends
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, file.fileno())
+        os.close(nowhere)
 
 
 def wrong(sentence: str) -> Ending:

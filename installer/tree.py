@@ -47,7 +47,7 @@ def put(host: Host, source: Path, directory: str, name: str, beside: tuple[Path,
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy without owners and times: whoever unpacked the archive must not own root's programs."""
+    """Copy without the owners and the umask of who unpacked it: root's, and readable for the services."""
     if source.is_symlink():
         target.symlink_to(source.readlink())
     elif source.is_dir():
@@ -57,7 +57,7 @@ def _copy(source: Path, target: Path) -> None:
                 _copy(path, target / path.name)
     else:
         shutil.copyfile(source, target)
-        target.chmod(source.stat().st_mode & 0o755)
+        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
 def _same(new: Path, old: Path) -> bool:
@@ -66,7 +66,11 @@ def _same(new: Path, old: Path) -> bool:
         return new.is_symlink() and old.is_symlink() and new.readlink() == old.readlink()
     if new.is_dir():
         return old.is_dir() and all(_same(path, old / path.name) for path in new.iterdir())
-    return old.is_file() and new.read_bytes() == old.read_bytes()
+    return old.is_file() and _mode(new) == _mode(old) and new.read_bytes() == old.read_bytes()
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def _name_programs(copy: Path, place: str) -> None:
