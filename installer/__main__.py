@@ -14,7 +14,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer import arguments, kubelet, places, records, removal, requirements, undo, vendor, vendor_unit
+from installer import (
+    arguments,
+    directories,
+    kubelet,
+    places,
+    records,
+    removal,
+    requirements,
+    undo,
+    users,
+    vendor,
+    vendor_unit,
+)
 from installer.host import is_root
 from installer.journal import Journal
 from installer.node import Node
@@ -49,17 +61,25 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
     if run.host.live:
         requirements.look_at_host(refusals, run.host, tree)
     requirements.look_at_space(refusals, run.host, tree, places.LIBRARY)
+    for place in (places.LIBRARY, run.places.plugin):
+        directories.look_for_programs(refusals, run.host, place)
+    settings = (f"{run.places.plugin}/config", "/etc/instorage")
+    directories.look(refusals, run.host, users.AGENT, places.LIBRARY, *settings)
     records.look(refusals, run.host, tree / "RECORDS")
     vendor.look(refusals, run.host, run.places.plugin, run.archive)
     if run.host.live:
         requirements.look_at_tools(refusals)
         kubelet.look(refusals, run.host, run.places, asked.directories)
+        places.look(refusals, run.host, run.places)
 
 
 def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
     tree = run.archive / "inspur-instorage-provisioner/python"
     run.whole("inspur-instorage-provisioner/python", "systemd/instorage-provisioner.service")
     requirements.look_at_space(refusals, run.host, tree, run.places.folder)
+    directories.look_for_programs(refusals, run.host, run.places.folder)
+    settings = (f"{run.places.folder}/config", "/etc/instorage")
+    directories.look(refusals, run.host, users.PROVISIONER, *settings)
     journal = Journal(run.host, run.places.folder)
     program = run.archive / "inspur-instorage-provisioner/instorage-provisioner"
     vendor_unit.look(refusals, run.host, journal, run.places.folder, program)

@@ -40,8 +40,8 @@ def _plugins(arguments: list[str]) -> str:
         text = Path(config).read_text(errors="replace")
     except OSError:
         return ""
-    found = re.search(r"^volumePluginDir: *(.*)", text, re.MULTILINE)
-    return re.sub("[\"']", "", found[1]) if found else ""
+    found = re.search(r"""^[ \t{]*["']?volumePluginDir["']? *: *["']?([^"'#,}\s]+)""", text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def look(refusals: Refusals, host: Host, where: Places, asked: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from installer import services
@@ -12,10 +13,10 @@ from installer.saying import wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from installer.files import Files
     from installer.host import Host
+    from installer.saying import Refusals
 
 DRIVER: Final = "inspur~instorage-flexvolume"
 PLUGIN: Final = f"/usr/libexec/kubernetes/kubelet-plugins/volume/exec/{DRIVER}"
@@ -26,6 +27,7 @@ LIBEXEC: Final = "/usr/libexec/instorage"
 FILE: Final = "/etc/instorage/places"
 LONGEST_SOCKET: Final = 107  # bytes of a path that the kernel takes for one
 KEYS: Final = ("INSTORAGE_PLUGIN", "INSTORAGE_KUBELET_ROOTS", "INSTORAGE_PROVISIONER")
+SERVICES: Final = ("instorage-nodeagent.service", "instorage-helper.service")  # which know the first two
 HEAD: Final = (
     "# Where InStorage lies on this host: written by install.sh, which keeps what is said here. "
     "To change it:\n"
@@ -62,11 +64,11 @@ def _read(file: Path) -> dict[str, str]:
     return {key: value.replace('"', "").replace("'", "") for key, _, value in pairs if key in KEYS}
 
 
-def _drop_in(host: Host, key: str) -> str:
+def _drop_in(host: Host, key: str, service: str = SERVICES[0]) -> str:
     """Return what an administrator's Environment= in a drop-in says, as checkouts had it."""
     if not host.boots:
         return ""
-    shown = services.shown("Environment", "instorage-nodeagent.service")
+    shown = services.shown("Environment", service)
     found = re.findall(rf"(?:^|\s){key}=(\S+)", shown)
     return str(found[-1]) if found else ""
 
@@ -80,7 +82,7 @@ def find(host: Host, asked: Mapping[str, str]) -> Places:
         plugin = f"{asked['--plugin-dir'].removesuffix('/').removesuffix(f'/{DRIVER}')}/{DRIVER}"
     if "--prefix" in asked:
         folder = f"{asked['--prefix'].removesuffix('/')}/inspur-instorage-provisioner"
-    roots = asked.get("--kubelet-root") or known.get(KEYS[1]) or "/var/lib/kubelet"
+    roots = asked.get("--kubelet-root") or known.get(KEYS[1]) or _drop_in(host, KEYS[1]) or "/var/lib/kubelet"
     roots = re.sub("/*(,|$)", r"\1", roots)
     _check(plugin, folder, roots)
     old_plugin = said(host, LIBRARY).get(KEYS[0]) or _drop_in(host, KEYS[0]) or PLUGIN
@@ -109,6 +111,23 @@ def _plain(option: str, path: str) -> None:
         raise wrong(f"{option} {path} does not begin with /")
     if re.search(r"[^A-Za-z0-9/._+~@:=-]", path) or {"..", "."} & set(path.split("/")):
         raise wrong(f"{option} {path}: only letters, digits and ._+~@:=- can be in it")
+
+
+def look(refusals: Refusals, host: Host, where: Places) -> None:
+    """Refuse where a drop-in says something else: a service believes that, not what is written down."""
+    for service in SERVICES:
+        plugin, roots = (_drop_in(host, key, service) for key in KEYS[:2])
+        if plugin and not same(Path(plugin), Path(where.plugin)):
+            refusals.add(_otherwise(service, KEYS[0], plugin, where.plugin))
+        if roots and set(roots.split(",")) != set(where.roots.split(",")):
+            refusals.add(_otherwise(service, KEYS[1], roots, where.roots))
+
+
+def _otherwise(service: str, key: str, found: str, wanted: str) -> str:
+    return (
+        f"a drop-in of {service} says {key}={found}, this goes to {wanted}: take that line out "
+        f"(systemctl edit {service}, then systemctl daemon-reload)."
+    )
 
 
 def put(files: Files, changed: Mapping[str, str]) -> None:

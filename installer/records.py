@@ -37,8 +37,14 @@ def _below(host: Host, directory: str) -> Iterator[tuple[Path, str]]:
 
 def look(refusals: Refusals, host: Host, file: Path) -> None:
     """Refuse an older version where a newer one has written what it cannot read."""
-    had = newest(host.path(f"{LIBRARY}/current/RECORDS"))
-    for directory, number in newest(file).items():
+    had, reads = newest(host.path(f"{LIBRARY}/current/RECORDS")), newest(file)
+    for directory in had.keys() - reads.keys():
+        for record, _ in _below(host, directory):
+            refusals.add(
+                f"{record} was written by a newer version, of a kind that this one does not know: install "
+                "that version or a newer one, or end the pods that use the volume on this host first."
+            )
+    for directory, number in reads.items():
         for record, text in _below(host, directory):
             schema = re.search(r'"schema": *([0-9]+)', text)
             if schema and int(schema[1]) > number:

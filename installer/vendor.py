@@ -66,10 +66,6 @@ def look(refusals: Refusals, host: Host, plugin: str, archive: Path) -> None:
         lines += [f"{one.said}: brings no other volumes any more" for one in sessions.vendors()]
         _look_at_configuration(refusals, host, plugin, archive)
     tell(lines)
-    for name in ("", "config"):
-        path = host.path(f"{plugin}/{name}")
-        if path.is_dir() and not path.stat().st_mode & 0o001:
-            refusals.add(f"{path} is closed to the agent's user {users.AGENT}: chmod 755 {path}.")
 
 
 def _files(host: Host, plugin: str) -> list[str]:

@@ -160,6 +160,24 @@ def test_the_drop_in_of_a_checkout_says_where_the_plugin_is(host: Host, old: Pat
     host.sh(f"echo 'Environment=A=b INSTORAGE_PLUGIN=/srv/plugins/{DRIVER}' >/run/environment")
     assert host.install(old, "--node").returncode == 0
     assert (host.root / "srv/plugins" / DRIVER / "instorage-flexvolume").exists()
+    done = host.install(old, "--node", "--plugin-dir", "/data")
+    assert done.returncode == 1, "the agent would go on reading the configuration there"
+    for unit in (AGENT, "instorage-helper.service"):
+        said = f"a drop-in of {unit} says INSTORAGE_PLUGIN=/srv/plugins/{DRIVER}, this goes to /data/{DRIVER}"
+        assert f"{said}: take that line out (systemctl edit {unit}" in done.stderr
+
+
+def test_the_drop_in_of_a_checkout_says_where_kubelet_is(host: Host, old: Path) -> None:
+    host.sh("echo 'Environment=INSTORAGE_KUBELET_ROOTS=/data/kubelet,/srv/kubelet A=b' >/run/environment")
+    assert host.install(old, "--node").returncode == 0
+    assert (
+        "INSTORAGE_KUBELET_ROOTS=/data/kubelet,/srv/kubelet\n" in host.sh("cat /etc/instorage/places") + "\n"
+    )
+    done = host.install(old, "--node", "--kubelet-root", "/data/kubelet")
+    assert done.returncode == 1
+    assert (
+        "says INSTORAGE_KUBELET_ROOTS=/data/kubelet,/srv/kubelet, this goes to /data/kubelet" in done.stderr
+    )
 
 
 def test_in_an_image_nothing_is_started_or_asked_for(host: Host, old: Path) -> None:

@@ -67,10 +67,19 @@ KUBELET = (
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("form", ["--volume-plugin-dir={}", "--volume-plugin-dir {}", "config"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "--volume-plugin-dir={}",
+        "--volume-plugin-dir {}",
+        'volumePluginDir: "{}"',
+        "volumePluginDir: {}  # as on OpenShift",
+        '{{"kind": "KubeletConfiguration",\n  "volumePluginDir": "{}"}}',
+    ],
+)
 def test_a_kubelet_that_looks_elsewhere_is_named_with_the_option(host: Host, old: Path, form: str) -> None:
-    if form == "config":
-        host.sh("echo 'volumePluginDir: \"/srv/plugins/\"' >/etc/kubelet.yaml")
+    if not form.startswith("--"):
+        (host.root / "etc/kubelet.yaml").write_text(form.format("/srv/plugins/"))
         form = "--config=/etc/kubelet.yaml"
     host.sh(KUBELET.format(form.format("/srv/plugins/") + " --root-dir=/srv/kubelet"))
     done = host.install(old, "--check", "--node")
@@ -121,6 +130,23 @@ def test_a_version_that_cannot_read_a_record_is_not_installed(
     assert f"{path} was written by a newer version (form 2, this one reads up to 1)" in done.stderr
     assert snapshot(node) == before
     record(node, kind, {"uid": UID, "schema": 1, "name": "pvc-1"})
+    assert run(old, "--node", "--root", str(node)).returncode == 0
+
+
+def test_a_record_of_a_kind_that_a_version_does_not_know_holds_up_a_downgrade(
+    node: Path, old: Path, tmp_path: Path
+) -> None:
+    newer = archive(tmp_path, "4.0.0")
+    with (newer / "node/RECORDS").open("a") as file:
+        file.write("/var/lib/instorage/moves 1\n")
+    assert run(newer, "--node", "--root", str(node)).returncode == 0
+    path = record(node, "instorage/moves", {"uid": UID, "schema": 1, "name": "pvc-1"})
+    before = snapshot(node)
+    done = run(old, "--node", "--root", str(node))
+    assert done.returncode == 1
+    assert f"{path} was written by a newer version, of a kind that this one does not know" in done.stderr
+    assert snapshot(node) == before
+    path.unlink()
     assert run(old, "--node", "--root", str(node)).returncode == 0
 
 

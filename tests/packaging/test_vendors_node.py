@@ -169,7 +169,7 @@ def test_a_configuration_that_this_version_could_not_use_is_refused_before(
         assert "Mend it before" in done.stderr
         assert differences(before, files(host)) == []
     host.sh(f"chmod 700 /{PLUGIN}/config")
-    assert f"is closed to the agent's user instorage-agent: chmod 755 /{PLUGIN}/config" in (
+    assert f"is closed to the service's user instorage-agent: chmod o+x /{PLUGIN}/config" in (
         host.install(top, "--check").stderr
     )
 
