@@ -93,7 +93,7 @@ class Node(Part):
         if first:
             services.systemctl("--quiet", "enable", agent.TARGET)
         elif not services.is_active(agent.TARGET):
-            say(f"{agent.TARGET} is stopped, and stays so: systemctl start {agent.TARGET}.")
+            say(f"{agent.TARGET} is stopped, and stays so: systemctl enable --now {agent.TARGET}.")
             return
         self._switch(first=first)
 

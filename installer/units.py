@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ ENABLED: Final = (
     "/etc/systemd/system/multi-user.target.wants/instorage-node.target"  # as systemctl enable has it
 )
 DROP_INS: Final = "/etc/systemd/system"
+SHARED: Final = "libsystemd-shared-{}.so"  # beside systemd itself, from 231 on
 
 
 def directory(host: Host) -> str:
@@ -49,9 +51,17 @@ def put(files: Files, source: Path, place: str, part: str) -> None:
     temporary = source / f"tmpfiles.d/instorage-{part}.conf"
     if temporary.exists():
         files.write(f"/usr/lib/tmpfiles.d/{temporary.name}", 0o644, temporary)
-    older = source / "older/put.sh"
-    if files.host.live and older.exists():  # what the systemd of this host needs besides
-        run("/bin/sh", str(older), place)
+    older, version = source / "older/put.sh", _of_image(files.host)
+    if older.exists() and (version or not files.host.root):  # what the systemd of this host needs besides
+        run("/bin/sh", str(older), str(files.host.path(place)), *version)
+
+
+def _of_image(host: Host) -> list[str]:
+    """Return the version of an image's systemd, by its library's name; nothing when that does not tell."""
+    folders = (host.path(f"/{lib}/systemd") for lib in ("usr/lib", "lib"))
+    found = (path for folder in folders for path in folder.glob(SHARED.format("*")))
+    named = [re.fullmatch(SHARED.format("([0-9]+)"), path.name) for path in found] if host.root else []
+    return [one[1] for one in named if one][:1]
 
 
 def drop_in(files: Files, unit: str, text: str) -> None:

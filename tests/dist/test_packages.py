@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from installer.requirements import OLDEST
 from instorage.version import VERSION
 from tools.dist import packages
 from tools.dist.toolchain import GLIBC
@@ -94,6 +95,10 @@ def test_a_deb_asks_for_a_c_library_that_its_python_starts_with(top: Path) -> No
         assert f"libc6 (>= {GLIBC})" in package.depends
 
 
+def test_an_rpm_asks_for_systemd_alone_as_old_as_it_may_be(top: Path) -> None:
+    assert described(NODE, top)["overrides"]["rpm"]["depends"] == [f"systemd >= {OLDEST['systemd']}"]
+
+
 def test_a_version_under_development_is_older_than_its_release(top: Path) -> None:
     text = described(NODE, top)
     assert f"{text['version']}.{text['prerelease']}" == VERSION
@@ -125,7 +130,8 @@ def run(script: str, shell: str, tmp_path: Path, *arguments: str, systemd: bool 
         ("after-install", ("1",), "--node"),
         ("after-install", ("2",), "--node"),
         ("after-install", ("abort-upgrade", "3.0.0"), ""),
-        ("after-install", ("abort-remove",), ""),
+        ("after-install", ("abort-remove",), "--node"),
+        ("after-install", ("abort-deconfigure", "in-favour", "x"), ""),
         ("before-remove", ("remove",), "--uninstall --node"),
         ("before-remove", ("0",), "--uninstall --node"),
         ("before-remove", ("upgrade", "3.0.1"), ""),

@@ -189,6 +189,16 @@ def test_in_an_image_nothing_is_started_or_asked_for(host: Host, old: Path) -> N
     assert host.sh(f"stat -c %G /{PLUGIN}/config/instorage.yaml") == "instorage-agent"
 
 
+@pytest.mark.parametrize(("version", "needed"), [("237", True), ("252", False)])
+def test_in_a_chroot_the_units_fit_the_systemd_that_will_run_there(
+    host: Host, old: Path, version: str, needed: bool
+) -> None:
+    host.sh(f"rm -r /run/systemd; echo {version} >/run/versions/systemd")
+    assert host.install(old, "--node", "--root", "/").returncode == 0
+    drop_in = "/usr/lib/systemd/system/instorage-nodeagent.service.d/older-238.conf"
+    assert (host.sh(f"ls {drop_in} || :") == drop_in) is needed
+
+
 def test_two_installers_do_not_meet(host: Host, old: Path) -> None:
     host.sh("exec 9</etc; flock 9; { read x </run/rest; } >/dev/null 2>&1 &")
     done = host.install(old, "--node")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -122,4 +123,20 @@ def test_a_package_stays_while_a_volume_is_mounted(host: Host, kind: str) -> Non
     assert not refused.endswith("gone")
     assert host.version == "3.0.0"
     host.sh(f"umount {pod} && {removal}")
+    assert host.version == ""
+
+
+def test_a_deb_whose_removal_fails_half_way_works_on(host: Host) -> None:
+    """dpkg has it installed then, and calls the package's own script to make that true."""
+    host.sh(f"cd /root; {block('deb', VERSION='3.0.0~dev0')}")
+    host.sh("mkdir /var/log/instorage && mount -t tmpfs none /var/log/instorage")
+    removal = block("deb-removal").strip()
+    refused = host.sh(f"{{ {removal}; }} 2>&1 && echo gone || :")
+    assert "it was broken off" in refused
+    assert "Status: deinstall ok installed" in host.sh("dpkg -s instorage-node")
+    assert (host.root / PLUGIN / "instorage-flexvolume").exists()
+    (command,) = re.findall(r"is stopped, and stays so: (.*)\.\n", refused)
+    host.sh(command)
+    assert host.version == "3.0.0"
+    host.sh(f"umount /var/log/instorage && {removal}")
     assert host.version == ""

@@ -77,3 +77,16 @@ def test_a_removal_that_was_killed_is_finished_without_the_archive(
             break
     left = {str(path.relative_to(root)) for path in root.rglob("*instorage*") if not path.is_dir()}
     assert not {name for name in left if "/instorage/" not in name and "config/" not in name}
+
+
+@pytest.mark.parametrize(("place", "needed"), [("lib/systemd", True), ("usr/lib/systemd", True), ("", False)])
+def test_an_image_gets_what_its_own_systemd_needs(root: Path, old: Path, place: str, needed: bool) -> None:
+    for library in (f"{place}/libsystemd-shared-237.so", "usr/lib/libsystemd-shared-236.so"):
+        if place:
+            (root / library).parent.mkdir(parents=True, exist_ok=True)
+            (root / library).touch()
+    assert run(old, "--node", "--root", str(root)).returncode == 0
+    drop_in = root / "usr/lib/systemd/system/instorage-nodeagent.service.d/older-238.conf"
+    assert drop_in.exists() is needed
+    assert run(old, "--uninstall", "--purge", "--root", str(root)).returncode == 0
+    assert not list(root.rglob("*instorage*"))

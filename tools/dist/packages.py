@@ -45,7 +45,8 @@ class Package:
         return f"instorage-{self.part}"
 
 
-OF_EACH: Final = (f"libc6 (>= {toolchain.GLIBC})", "systemd (>= 237)")
+SYSTEMD: Final = 237  # docs/hosts.md
+OF_EACH: Final = (f"libc6 (>= {toolchain.GLIBC})", f"systemd (>= {SYSTEMD})")
 # rpm's names differ from one distribution to the next, so there the installer alone looks what is missing.
 PACKAGES: Final = (
     Package(
@@ -104,7 +105,7 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
         "scripts": scripts,
         "overrides": {
             "deb": {"depends": list(package.depends), "scripts": {"postremove": str(scratch / "purge")}},
-            "rpm": {"depends": ["systemd >= 219"]},
+            "rpm": {"depends": [f"systemd >= {SYSTEMD}"]},
         },
         "deb": {"compression": "gzip"},
         "rpm": {
