@@ -106,19 +106,25 @@ def _broken_off(number: int, frame: FrameType | None) -> None:
 
 def act(run: Run, asked: Asked) -> None:
     """Do what is wanted, part by part."""
-    for part in asked.parts:
-        if asked.action == "install":
-            undo.install(Node(run) if part == "node" else Provisioner(run))
-        elif part == "node":
-            removal.remove_node(run, purge=asked.purge)
-        else:
-            removal.remove_provisioner(run, purge=asked.purge)
+    for part in asked.parts if asked.action == "install" else ():
+        undo.install(Node(run) if part == "node" else Provisioner(run))
     if asked.action == "uninstall":
-        removal.forget_places(run, purge=asked.purge)
-        if run.left:
-            say(f"Kept, as configuration, keys or records: {' '.join(run.left)} (--purge removes that too).")
+        _remove(run, asked)
     if run.next:
         say("\n".join(["Next:", *run.next]))
+
+
+def _remove(run: Run, asked: Asked) -> None:
+    try:
+        if "node" in asked.parts:
+            removal.remove_node(run, purge=asked.purge)
+        if "provisioner" in asked.parts:
+            removal.remove_provisioner(run, purge=asked.purge)
+        removal.forget_places(run, purge=asked.purge)
+    except OSError as error:
+        raise Ending(4, f"the removal broke off half-way ({error}): mend that, and run it again.") from None
+    if run.left:
+        say(f"Kept, as configuration, keys or records: {' '.join(run.left)} (--purge removes that too).")
 
 
 def _version(archive: Path) -> str:

@@ -77,6 +77,8 @@ def _plain(asked: Asked, word: str) -> bool:
     if name in PARTS:
         asked.parts += [name] if name not in asked.parts else []
     elif name in ("check", "uninstall"):
+        if asked.action not in ("install", name):
+            raise wrong("--check changes nothing and --uninstall removes: only one of them can be meant")
         asked.action = name
     elif name == "purge":
         asked.purge = True

@@ -58,11 +58,13 @@ def remove_node(run: Run, *, purge: bool) -> None:
     """Remove the node's part; Ending(1) while volumes are in use."""
     host, plugin = run.host, run.places.plugin
     _refuse_if(_uses(host, plugin, purge=purge))
-    services.stop(host, *agent.UNITS)
-    used = _uses(host, plugin, purge=purge)  # by a call that came in before the sockets were gone
-    if used and host.live:
-        services.systemctl("--quiet", "enable", "--now", agent.TARGET)
-    _refuse_if(used)
+    try:
+        services.stop(host, *agent.UNITS)
+        _refuse_if(_uses(host, plugin, purge=purge))  # by a call that came in before the sockets were gone
+    except Ending:
+        if host.boots:
+            services.systemctl("--quiet", "enable", "--now", agent.TARGET)
+        raise
     _remove_files(host, plugin)
     units.remove_all(host, "node", purge=purge)
     if purge:

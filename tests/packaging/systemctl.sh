@@ -72,6 +72,7 @@ start() {
 }
 
 stop() {
+    [ ! -e "/run/stuck-$1" ] || return 1
     rm -f "/run/units/$1"
     case $1 in instorage-nodeagent.service | instorage-provisioner.service) stop_service "$1" ;; esac
 }

@@ -206,6 +206,19 @@ def test_two_installers_do_not_meet(host: Host, old: Path) -> None:
     assert "another install.sh is at work" in done.stderr
 
 
+def test_a_removal_whose_services_do_not_stop_has_them_go_on(running: Host, old: Path) -> None:
+    before = files(running)
+    running.sh(f": >/run/stuck-{AGENT}")
+    done = running.install(old, "--uninstall", "--node")
+    assert done.returncode == 1
+    assert "could be stopped: see systemctl status" in done.stderr
+    assert running.sh("ls /run/enabled /run/units/instorage-nodeagent.socket")
+    assert running.version == "3.0.0"
+    assert differences(before, files(running)) == []
+    running.sh(f"rm /run/stuck-{AGENT}")
+    assert running.install(old, "--uninstall", "--node").returncode == 0
+
+
 def test_mounted_volumes_are_not_left_without_their_agent(running: Host, old: Path) -> None:
     pod = f"/var/lib/kubelet/pods/0/volumes/{DRIVER}/pvc-1"
     running.sh(f"mkdir -p {pod} && mount --bind /run {pod}")

@@ -179,6 +179,8 @@ def test_half_an_archive_is_refused(root: Path, tmp_path: Path, missing: str) ->
     [
         ((), "say what is wanted here: --node, --provisioner or both"),
         (("--purge", "--check"), "--purge belongs to --uninstall"),
+        (("--check", "--uninstall"), "only one of them can be meant"),
+        (("--uninstall", "--node", "--check"), "only one of them can be meant"),
         (("--nodes",), "--nodes is not known"),
         (("--node", "--purge"), "--purge belongs to --uninstall"),
         (("--node", "--prefix"), "--prefix needs a directory"),
