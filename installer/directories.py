@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from installer import users
 from installer.places import HIDDEN
 
 if TYPE_CHECKING:
@@ -55,5 +56,12 @@ def _look_at(refusals: Refusals, host: Host, path: Path, user: str) -> None:
         )
     if facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX:
         refusals.add(f"{path} can be changed by everybody, and so what root starts: chmod o-w {path}.")
-    if not facts.st_mode & stat.S_IXOTH and RIGHTS not in os.listxattr(path):
+    if not _lets_in(host, facts, user) and RIGHTS not in os.listxattr(path):
         refusals.add(f"{path} is closed to the service's user {user}: chmod o+x {path}.")
+
+
+def _lets_in(host: Host, facts: os.stat_result, user: str) -> bool:
+    if facts.st_mode & stat.S_IXOTH:
+        return True
+    groups = [users.number_of(host, "group", name) for name in (user, users.SHARED)]
+    return bool(facts.st_mode & stat.S_IXGRP) and str(facts.st_gid) in groups

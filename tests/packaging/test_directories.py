@@ -59,6 +59,17 @@ def test_a_way_by_links_and_through_a_sticky_directory_will_do(host: Host, old: 
     assert host.version == "3.0.0"
 
 
+def test_a_directory_that_the_services_group_may_enter_will_do(host: Host, old: Path) -> None:
+    assert host.install(old, *PLACES).returncode == 0
+    config = f"{PLUGIN}/config"
+    for group in ("instorage-agent", "instorage"):
+        host.sh(f"chgrp {group} {config}; chmod 750 {config}")
+        done = host.install(old, "--check", *PLACES)
+        assert (done.returncode, done.stderr) == (0, "")
+    host.sh(f"chgrp root {config}")
+    assert f"{config} is closed" in host.install(old, "--check", *PLACES).stderr
+
+
 def test_in_an_image_owners_are_the_builders(root: Path, old: Path) -> None:
     plugin = root / PLUGIN[1:]
     plugin.mkdir(parents=True, mode=0o700)
