@@ -17,6 +17,8 @@ from instorage.wire.fault import Code, Fault
 T = TypeVar("T")
 Spots = list[tuple[int, int]]
 """Places on a device: offset and length in bytes."""
+Get = Callable[[int, int, int], bytes]
+"""How so many bytes are read: descriptor, offset, length."""
 
 _BLOCK = 4096
 _AROUND = 256 << 10  # bytes on both sides of where XFS may have put an allocation group's header
@@ -83,46 +85,26 @@ def places(size: int) -> Iterator[tuple[int, int]]:
     yield from ((size * part // (_SAMPLES + 1), _BLOCK) for part in range(1, _SAMPLES + 1))
 
 
-def scattered_data(path: str, size: int) -> int | None:
-    """Return what `first_data` finds in all `places` of a device; may hang.
+def data_anywhere(path: str, size: int, ends: int) -> int | None:
+    """Return what `first_data` finds in so many bytes of both ends and in all `places` of a device; may hang.
 
-    The kernel is asked for all of them first, and fetches them beside each other: one after the other, a
-    thousand small reads take their ways one by one. So it is the cache that is read, emptied before: another
-    host may have written meanwhile.
+    The kernel is asked for all places first, and fetches them beside each other, and while the ends are read:
+    one after the other, a thousand small reads take their ways one by one. So it is the cache that is read
+    for them, emptied before: another host may have written meanwhile.
     """
-    node = os.open(path, os.O_RDONLY)
-    try:
+    with open(path, "rb", buffering=0) as device:
+        node = device.fileno()
         empty_cache(node)
         spots = list(places(size))
         for offset, length in spots:
             os.posix_fadvise(node, offset, length, os.POSIX_FADV_WILLNEED)
-        return first_data(node, size, spots)
-    finally:
-        os.close(node)
+        at = opened(path, lambda direct: first_data(direct, size, edges(size, ends)))
+        return first_data(node, size, spots, cached) if at is None else at
 
 
 def empty_cache(descriptor: int) -> None:
     """Have the kernel forget what it has read of a block device."""
     fcntl.ioctl(descriptor, _BLKFLSBUF)
-
-
-def first_data(descriptor: int, size: int, spots: Iterable[tuple[int, int]]) -> int | None:
-    """Return the offset of the first byte found that is not zero, None when all is zero; may hang.
-
-    Whole blocks are read, and to the last byte of the device. The descriptor should be open with O_DIRECT, or
-    its cache emptied, so that the device is asked.
-    """
-    for offset, end in sorted({_blocks(offset, length, size) for offset, length in spots}):
-        data = read(descriptor, offset, end - offset)
-        if data != bytes(len(data)):  # a memcmp: fast
-            return offset + len(data) - len(data.lstrip(b"\0"))
-    return None
-
-
-def _blocks(offset: int, length: int, size: int) -> tuple[int, int]:
-    """Return begin and end of the whole blocks that a spot touches."""
-    begin = max(offset, 0) // _BLOCK * _BLOCK
-    return begin, min(-(-(offset + length) // _BLOCK) * _BLOCK, size)
 
 
 def read(descriptor: int, offset: int, length: int) -> bytes:
@@ -134,6 +116,33 @@ def read(descriptor: int, offset: int, length: int) -> bytes:
             if os.preadv(descriptor, [view], offset) != length:
                 raise OSError(5, "a read ended early")
         return buffer[:length]
+
+
+def cached(descriptor: int, offset: int, length: int) -> bytes:
+    """Read what the cache is likely to have, without `read`'s mapping; OSError as there. May hang."""
+    data = os.pread(descriptor, length, offset)
+    if len(data) != length:
+        raise OSError(5, "a read ended early")
+    return data
+
+
+def first_data(descriptor: int, size: int, spots: Iterable[tuple[int, int]], get: Get = read) -> int | None:
+    """Return the offset of the first byte found that is not zero, None when all is zero; may hang.
+
+    Whole blocks are read, and to the last byte of the device. The descriptor should be open with O_DIRECT, or
+    its cache emptied, so that the device is asked.
+    """
+    for offset, end in sorted({_blocks(offset, length, size) for offset, length in spots}):
+        data = get(descriptor, offset, end - offset)
+        if data != bytes(len(data)):  # a memcmp: fast
+            return offset + len(data) - len(data.lstrip(b"\0"))
+    return None
+
+
+def _blocks(offset: int, length: int, size: int) -> tuple[int, int]:
+    """Return begin and end of the whole blocks that a spot touches."""
+    begin = max(offset, 0) // _BLOCK * _BLOCK
+    return begin, min(-(-(offset + length) // _BLOCK) * _BLOCK, size)
 
 
 def superblock(descriptor: int) -> tuple[str, bool]:

@@ -77,18 +77,16 @@ def _not_empty(request: MountRequest, what: str) -> Fault:
 def _prove(request: MountRequest, path: str) -> Content:
     """Return the signature that was found; without one every place read is zero, else `Fault(NOT_EMPTY)`.
 
-    A device that holds something shows it in its first blocks, and only blkid is asked; otherwise all reads
+    A device that holds something shows it in its first blocks, and only blkid is asked; otherwise the reads
     and blkid go on at the same time.
     """
-    if _first_data(request, path, [[(0, 65536)]]) is not None:
+    if _first_data(request, path, [(0, 65536)]) is not None:
         found = _signature(request, path)
         if found.kind:
             return found
-    ends = [[spot] for spot in content.edges(request.size, _EDGE)]
-    between = functools.partial(content.scattered_data, path, request.size)
-    look = functools.partial(content.signature, path, time.monotonic() + _READS)
-    *answers, found = _read(request, [*_looks(request, path, ends), between, look])
-    at = min((answer for answer in answers if answer is not None), default=None)
+    anywhere = functools.partial(content.data_anywhere, path, request.size, _EDGE)
+    signature = functools.partial(content.signature, path, time.monotonic() + _READS)
+    at, found = _read(request, [anywhere, signature])
     if at is not None and not found[0]:
         raise _not_empty(request, f"it holds data (at byte {at}) that is no known file system")
     return Content(*found)
@@ -99,16 +97,11 @@ def _signature(request: MountRequest, path: str) -> Content:
     return Content(*found)
 
 
-def _first_data(request: MountRequest, path: str, groups: list[Spots]) -> int | None:
-    """Return where data was found in one of the groups of places."""
-    return min((at for at in _read(request, _looks(request, path, groups)) if at is not None), default=None)
-
-
-def _looks(request: MountRequest, path: str, groups: list[Spots]) -> list[child.Job[object]]:
-    def look(spots: Spots) -> int | None:
-        return content.opened(path, lambda node: content.first_data(node, request.size, spots))
-
-    return [functools.partial(look, group) for group in groups]
+def _first_data(request: MountRequest, path: str, spots: Spots) -> int | None:
+    """Return where data was found in one of the places; the device itself is asked, and not the cache."""
+    look = functools.partial(content.first_data, size=request.size, spots=spots)
+    (at,) = _read(request, [lambda: content.opened(path, look)])
+    return None if at is None else int(at)
 
 
 def _read(request: MountRequest, jobs: list[child.Job[object]]) -> list[Any]:
@@ -135,11 +128,10 @@ def _make(request: MountRequest, path: str, identity: str, *, again: bool = Fals
     program.path(name)  # a record is left only by a format that could begin
     _record(request, identity)
     reached(Step.HELPER_FORMAT_RECORDED)
-    edges = [[spot] for spot in content.edges(request.size, _EDGE_AGAIN)]
     if again:
         untouched = _superblock(request, path) == [identity, False]
     else:
-        untouched = _first_data(request, path, edges) is None
+        untouched = _first_data(request, path, content.edges(request.size, _EDGE_AGAIN)) is None
     if not untouched:
         forget(request.uid)
         raise _not_empty(request, "somebody wrote to it just now")
