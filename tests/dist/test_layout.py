@@ -12,7 +12,7 @@ import pytest
 
 from instorage.version import VERSION
 from tools import install
-from tools.dist import archive
+from tools.dist import archive, packages
 from tools.install import MOVABLE_SCRIPT, NODE, PARTS, files, items
 
 if TYPE_CHECKING:
@@ -67,6 +67,26 @@ def test_a_program_that_runs_keeps_its_versions_modules_when_another_is_installe
 def test_nothing_of_a_part_is_left_out_of_the_archive(part: str) -> None:
     lost = [item.path for item in files(PARTS[part], {}) if archive.place(item.path) is None]
     assert lost == (["etc/instorage", "usr/libexec/instorage"] if part == "node" else [])
+
+
+def test_what_the_installer_reads_is_in_the_archive_and_in_both_packages(tmp_path: Path) -> None:
+    read = {"installer/__main__.py", "install.sh", *_older()}
+    for source, target in archive.BESIDE.items():
+        archive.put_beside(install.ROOT / source, tmp_path / target)
+    assert read <= {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    (tmp_path / "VERSION").write_text(VERSION)
+    for package in packages.PACKAGES:
+        texts = {name: tmp_path / name for name in ("copyright", "changelog.gz")}
+        for path in texts.values():
+            path.touch()
+        packed = {entry["dst"] for entry in packages.contents(package, tmp_path, 0, tmp_path)}
+        assert {f"/usr/lib/{package.name}/{name}" for name in read} <= packed
+
+
+def _older() -> set[str]:
+    found = {str(path.relative_to(install.ROOT)) for path in install.OLDER.rglob("*") if path.is_file()}
+    assert {"systemd/older/put.sh", "systemd/older/238/instorage-helper.service.d/older-238.conf"} <= found
+    return found
 
 
 def test_a_nodes_version_says_which_records_it_reads() -> None:

@@ -118,6 +118,7 @@ def test_the_archives_own_installer_puts_an_image_into_place(staged: Path, tmp_p
     environment = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
+    assert (staged / "systemd/older/put.sh").exists(), "systemd 237 would run no service without it"
     for part in PARTS.values():
         for path in (*part.programs, *part.texts, *part.links):
             assert os.path.lexists(tmp_path / path), path

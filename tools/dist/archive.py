@@ -34,6 +34,7 @@ PAGES: Final = (
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
     "installer": "installer",
+    "systemd/older": "systemd/older",  # of which install.sh puts what a host needs
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
     "deploy": "deploy",
@@ -54,14 +55,15 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         for part in PARTS:
             _put_part(part, arch, top, report)
         for source, target in BESIDE.items():
-            _put_beside(ROOT / source, top / target)
+            put_beside(ROOT / source, top / target)
         (top / "VERSION").write_text(f"{VERSION}\n")
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
     return top
 
 
-def _put_beside(source: Path, target: Path) -> None:
+def put_beside(source: Path, target: Path) -> None:
+    """Copy a file or folder of the checkout into the archive's folder."""
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     else:
