@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from installer.part import Run
 
 CHECKOUT: Final = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")  # of an environment of a checkout
-BESIDE: Final = ("install.sh", "installer", "VERSION")  # to remove it without the archive
 
 
 class Node(Part):
@@ -61,8 +60,8 @@ class Node(Part):
         self.label(self.plugin)
 
     def _put_version(self) -> None:
-        beside = tuple(self.run.archive / name for name in BESIDE)
-        self.tree = put_tree(self.host, self.run.archive / "node", LIBRARY, self.run.version, beside)
+        source = self.run.archive / "node"
+        self.tree = put_tree(self.host, source, LIBRARY, self.run.version, self.run.beside)
         self.files.link(self.tree.rpartition("/")[2], self.current)
         for program in sorted(self.host.path(f"{self.tree}/libexec").iterdir()):
             target = f"../lib/instorage/current/libexec/{program.name}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from installer.places import Places
 
 SAMPLE: Final = "config/instorage.yaml"
+BESIDE: Final = ("install.sh", "installer", "VERSION")  # to remove a version without the archive
 
 
 @dataclass
@@ -31,6 +32,11 @@ class Run:
     places: Places
     next: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """What lies beside the programs of an installed version."""
+        return tuple(self.archive / name for name in BESIDE)
 
     def whole(self, *names: str) -> None:
         """Want these files in the archive; Ending(1)."""
@@ -101,7 +107,7 @@ class Part(ABC):
         """Make the part's user."""
         described = f"instorage-{self.name}.conf"
         source = self.run.archive / "systemd/sysusers.d" / described
-        self.files.write(f"/usr/lib/sysusers.d/{described}", 0o644, source)
+        self.files.write(f"{units.base(self.host)}/sysusers.d/{described}", 0o644, source)
         users.create(self.host, self.user, described)
 
     def put_units(self) -> None:

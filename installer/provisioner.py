@@ -84,7 +84,8 @@ class Provisioner(Part):
     def _put_version(self) -> None:
         source = self.run.archive / "inspur-instorage-provisioner"
         name = f"python-{self.run.version}"
-        self.tree = put_tree(self.host, (source / "python").resolve(), self.folder, name)
+        python = (source / "python").resolve()
+        self.tree = put_tree(self.host, python, self.folder, name, self.run.beside)
         former = self.host.path(self.current)
         if former.is_dir() and not former.is_symlink():  # a checkout's environment
             shutil.rmtree(self._aside, ignore_errors=True)

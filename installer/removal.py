@@ -122,7 +122,6 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     """Remove the provisioner."""
     host, folder = run.host, run.places.folder
     services.stop(host, provisioner.SERVICE)
-    provisioner.remove_programs(host, folder)
     for place in (
         f"{folder}/config/instorage.yaml.sample",
         f"{folder}/log",
@@ -132,10 +131,12 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     _remove_logs(host, LOGS, "instorage-provisioner.log")
     units.remove_all(host, "provisioner", purge=purge)
     if purge:
-        if not vendor_unit.theirs(host.path(f"{folder}/{vendor_unit.PROGRAM}")):  # then it is the vendor's
-            remove(host.path(folder))
         remove(host.path(PROVISIONER_STATE))
         users.remove(host, users.PROVISIONER)
+    theirs = vendor_unit.theirs(host.path(f"{folder}/{vendor_unit.PROGRAM}"))
+    provisioner.remove_programs(host, folder)  # last, as for a node, and with them the installer
+    if purge and not theirs:  # else the folder is the vendor's
+        remove(host.path(folder))
     _say_what_stays(run, folder, PROVISIONER_STATE)
     if vendor.back(host, f"{folder}/{vendor_unit.PROGRAM}"):
         say(f"The vendor's program is kept in {folder} ({vendor_unit.PROGRAM}{vendor.ASIDE}).")

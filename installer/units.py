@@ -20,6 +20,7 @@ ENABLED: Final = (
     "/etc/systemd/system/multi-user.target.wants/instorage-node.target"  # as systemctl enable has it
 )
 DROP_INS: Final = "/etc/systemd/system"
+BASES: Final = ("/usr/lib", "/etc")  # of sysusers.d and tmpfiles.d
 SHARED: Final = "libsystemd-shared-{}.so"  # beside systemd itself, from 231 on
 
 
@@ -33,6 +34,11 @@ def directory(host: Host) -> str:
         return DIRECTORIES[0]
     read = services.shown("UnitPath").split()
     return next((place for place in DIRECTORIES if place in read and os.access(place, os.W_OK)), "")
+
+
+def base(host: Host) -> str:
+    """Return where sysusers.d and tmpfiles.d lie that can be written: below /etc where units do, too."""
+    return BASES[directory(host).startswith("/etc/")]
 
 
 def belongs(unit: str, part: str) -> bool:
@@ -50,7 +56,7 @@ def put(files: Files, source: Path, place: str, part: str) -> None:
             files.discard(f"{place}/{unit.name}")
     temporary = source / f"tmpfiles.d/instorage-{part}.conf"
     if temporary.exists():
-        files.write(f"/usr/lib/tmpfiles.d/{temporary.name}", 0o644, temporary)
+        files.write(f"{base(files.host)}/{temporary.parent.name}/{temporary.name}", 0o644, temporary)
     older, version = source / "older/put.sh", _of_image(files.host)
     if older.exists() and (version or not files.host.root):  # what the systemd of this host needs besides
         run("/bin/sh", str(older), str(files.host.path(place)), *version)
@@ -87,6 +93,6 @@ def remove_all(host: Host, part: str, *, purge: bool) -> None:
         if folder.is_dir() and belongs(folder.name.removesuffix(".d"), part):
             remove(folder if purge else folder / "places.conf")
             remove_empty(folder)
-    for kind in ("sysusers.d", "tmpfiles.d"):
-        remove(host.path(f"/usr/lib/{kind}/instorage-{part}.conf"))
+    for place in (f"{base}/{kind}" for base in BASES for kind in ("sysusers.d", "tmpfiles.d")):
+        remove(host.path(f"{place}/instorage-{part}.conf"))
     services.reload(host)

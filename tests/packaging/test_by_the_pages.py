@@ -155,6 +155,13 @@ def test_a_provisioner_of_the_vendors_is_taken_over_with_its_files(host: Host, o
     assert host.sh(f"cat /opt/{FOLDER}/{vendors.UNIT_NAME}.vendor") == vendors.UNIT.strip()
 
 
+def test_a_provisioner_goes_by_its_own_copy(host: Host, old: Path) -> None:
+    assert host.install(old, "--provisioner").returncode == 0
+    shutil.rmtree(host.root / "archives")
+    assert "The provisioner is removed" in typed(host, "provisioner-removal-without-archive")
+    assert not (host.root / "opt" / FOLDER / "instorage-provisioner").exists()
+
+
 def test_it_goes_by_the_archive_or_by_its_copy_and_with_purge_wholly(host: Host, old: Path) -> None:
     folder = unpack(host, old)
     typed(host, "node", folder)

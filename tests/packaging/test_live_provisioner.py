@@ -84,3 +84,24 @@ def test_it_ends_and_its_key_stays_until_it_is_purged(running: Host, old: Path) 
     done = running.install(old, "--uninstall", "--purge")
     assert (done.returncode, done.stderr) == (0, "")
     assert running.sh(f"find /etc /opt /usr /var -xdev -name '*{UNIT}*'") == ""
+
+
+def test_a_host_whose_usr_cannot_be_written_has_all_of_it_in_etc_and_opt(tmp_path: Path, old: Path) -> None:
+    """As Flatcar's and Fedora CoreOS': only a node's part needs a /usr that can be written."""
+    with Host(tmp_path / "host") as host:
+        host.sh("mkdir -p /etc/systemd/system; mount --rbind /usr/lib /usr/lib")
+        host.sh("mount -o remount,bind,ro /usr/lib")
+        done = host.install(old, "--check", "--node")
+        assert "/usr/lib cannot be written: mount it read-write for the installation." in done.stderr
+        for arguments in (("--check", "--provisioner"), ("--provisioner",)):
+            done = host.install(old, *arguments)
+            assert (done.returncode, done.stderr) == (0, "")
+        for place in (
+            "systemd/system/instorage-provisioner.service",
+            "sysusers.d/instorage-provisioner.conf",
+        ):
+            assert (host.root / "etc" / place).exists()
+        owner = host.sh(f"stat -c '%U:%G' /opt/{FOLDER}/log /opt/{FOLDER}/config/instorage.yaml")
+        assert owner == f"{UNIT}:{UNIT}\nroot:{UNIT}"
+        assert host.install(old, "--uninstall", "--provisioner", "--purge").returncode == 0
+        assert host.sh("find /etc /opt -name '*instorage*'") == ""

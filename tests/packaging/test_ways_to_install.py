@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.packaging.archive import run, snapshot
+from tests.packaging.archive import FOLDER, run, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,20 +63,25 @@ def test_who_does_not_listen_is_installed_all_the_same(
 
 
 @pytest.mark.parametrize("more", [(), ("--purge",)])
+@pytest.mark.parametrize(
+    ("part", "installed"),
+    [("--node", "usr/lib/instorage/current"), ("--provisioner", f"opt/{FOLDER}/python")],
+)
 def test_a_removal_that_was_killed_is_finished_without_the_archive(
-    root: Path, old: Path, tmp_path: Path, more: tuple[str, ...]
+    root: Path, old: Path, tmp_path: Path, part: str, installed: str, more: tuple[str, ...]
 ) -> None:
     """By the copy that is installed: it goes last."""
-    assert run(old, "--node", "--root", str(root)).returncode == 0
-    installed, count = root / "usr/lib/instorage/current", tmp_path / "count"
-    arguments = ("--uninstall", *more, "--node", "--root", str(root))
+    assert run(old, part, "--root", str(root)).returncode == 0
+    count = tmp_path / "count"
+    arguments = ("--uninstall", *more, part, "--root", str(root))
     for kill_at in range(1, 400, 7):
         count.write_text("0")
-        done = run(installed, *arguments, COUNT=str(count), KILL_AT=str(kill_at), FAIL_AT="0")
-        if done.returncode == 0 or not installed.exists():
+        done = run(root / installed, *arguments, COUNT=str(count), KILL_AT=str(kill_at), FAIL_AT="0")
+        if done.returncode == 0 or not (root / installed).exists():
             break
     left = {str(path.relative_to(root)) for path in root.rglob("*instorage*") if not path.is_dir()}
-    assert not {name for name in left if "/instorage/" not in name and "config/" not in name}
+    ours = (installed.rpartition("/")[0], "config/", "etc/instorage/")
+    assert not {name for name in left if not any(one in name for one in ours)}
 
 
 @pytest.mark.parametrize(("place", "needed"), [("lib/systemd", True), ("usr/lib/systemd", True), ("", False)])
