@@ -7,7 +7,8 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from installer import users
-from installer.places import HIDDEN
+from installer.places import HIDDEN, NAMES
+from installer.saying import complain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from installer.host import Host
     from installer.saying import Refusals
 
+OURS: Final = frozenset((*NAMES, "instorage"))  # names on the way to what is ours alone
 RIGHTS: Final = "system.posix_acl_access"  # may let the service in where the mode does not
 
 
@@ -51,9 +53,9 @@ def _way(host: Host, path: Path) -> Iterator[Path]:
 def _look_at(refusals: Refusals, host: Host, path: Path, user: str) -> None:
     facts = path.stat()
     if host.live and facts.st_uid:
-        refusals.add(
-            f"{path} belongs to user {facts.st_uid}, who could change what root starts: chown root {path}."
-        )
+        # Above ours it may be a distribution's doing: kubespray gives kubelet's directories to a user kube.
+        tell = refusals.add if OURS & {*path.parts} else complain
+        tell(f"{path} belongs to user {facts.st_uid}, who could change what root starts: chown root {path}.")
     if facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX:
         refusals.add(f"{path} can be changed by everybody, and so what root starts: chmod o-w {path}.")
     if not _lets_in(host, facts, user) and RIGHTS not in os.listxattr(path):

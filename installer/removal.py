@@ -93,6 +93,7 @@ def _remove_files(host: Host, plugin: str) -> None:
         remove(host.path(program))
     if theirs or vendor.back(host, program):  # the vendor's log files are nobody's to throw away
         _remove_logs(host, log, "instorage-nodeagent.log")
+        remove_empty(host.path(log))
     else:
         remove(host.path(log))
     for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl"):
@@ -103,10 +104,9 @@ def _remove_files(host: Host, plugin: str) -> None:
 
 
 def _remove_logs(host: Host, directory: str, name: str) -> None:
-    """Take log files out of a directory that others write into, too; it goes with its last file."""
+    """Take log files out of a directory that others write into, too."""
     for one in (name, *(f"{name}.{number}" for number in range(1, ROTATED + 1))):
         remove(host.path(f"{directory}/{one}"))
-    remove_empty(host.path(directory))
 
 
 def _remove_plugins(host: Host) -> None:
@@ -159,10 +159,11 @@ def _say_what_stays(run: Run, *directories: str) -> None:
 
 
 def forget_places(run: Run, *, purge: bool) -> None:
-    """Take /etc/instorage away with the last part, when nothing is to stay."""
+    """Take what both parts share away with the last one: /etc/instorage only when nothing is to stay."""
     host, folder = run.host, run.places.folder
     if any(host.path(place).exists() for place in (f"{LIBRARY}/current", f"{folder}/instorage-provisioner")):
         return
+    remove_empty(host.path(LOGS))
     if purge:
         remove(host.path("/etc/instorage"))
     if host.path("/etc/instorage").is_dir():

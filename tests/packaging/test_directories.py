@@ -29,7 +29,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     ("done", "said"),
     [
         (f"chown 1000 {PLUGIN}", f"{PLUGIN} belongs to user 1000, who could change what root starts"),
-        ("chown 1000 /srv", "/srv belongs to user 1000, who could change what root starts: chown root /srv."),
+        (f"chown 1000 {PLUGIN}/config", "/config belongs to user 1000, who could change what root starts"),
         (f"chmod 777 {PLUGIN}", f"{PLUGIN} can be changed by everybody, and so what root starts: chmod o-w"),
         (f"chmod 777 /data/{FOLDER}", f"/data/{FOLDER} can be changed by everybody"),
         ("chmod 750 /srv", "/srv is closed to the service's user instorage-agent: chmod o+x /srv."),
@@ -57,6 +57,15 @@ def test_a_way_by_links_and_through_a_sticky_directory_will_do(host: Host, old: 
     done = host.install(old, *PLACES)
     assert (done.returncode, done.stderr) == (0, "")
     assert host.version == "3.0.0"
+
+
+def test_an_owner_of_the_directories_above_is_named_and_left_as_he_is(host: Host, old: Path) -> None:
+    """kubespray gives kubelet's plugin directory to a user of its own, and would do so again."""
+    host.sh("chown 997 /srv/plugins")
+    done = host.install(old, *PLACES)
+    assert done.returncode == 0
+    said = "/srv/plugins belongs to user 997, who could change what root starts: chown root /srv/plugins.\n"
+    assert done.stderr == f"install.sh: {said}"
 
 
 def test_a_directory_that_the_services_group_may_enter_will_do(host: Host, old: Path) -> None:

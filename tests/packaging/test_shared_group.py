@@ -67,6 +67,16 @@ def test_log_files_in_the_shared_directory_go_with_their_part_and_others_stay(ro
     assert [path.name for path in (root / LOGS).iterdir()] == ["vendors.log"]
 
 
+def test_the_shared_directory_stays_as_long_as_a_part_may_log_there(root: Path, old: Path) -> None:
+    act(old, root, *PARTS)
+    (root / LOGS).mkdir(parents=True)
+    (root / LOGS / "instorage-nodeagent.log").touch()
+    act(old, root, "--uninstall", "--node")
+    assert not list((root / LOGS).iterdir())
+    act(old, root, "--uninstall", "--provisioner")
+    assert not (root / LOGS).exists()
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_user_of_a_version_that_had_no_such_group_comes_into_it_and_the_directory_is_made(
     tmp_path: Path, old: Path, shell: str
