@@ -23,6 +23,9 @@ _UCRED = struct.Struct("3i")  # pid, uid, gid; socket(7)
 _LENGTH = struct.Struct("@N")  # a size_t before each text, whose last byte is NUL
 _DM = struct.Struct("=3I3Ii3IQ128s129s7x")  # struct dm_ioctl of <linux/dm-ioctl.h>; [6]: open_count
 _DM_DEV_STATUS = (6 << 29 if scsi.MIPS else 3 << 30) | _DM.size << 16 | 0xFD << 8 | 7
+# Before 0.8.6 multipathd loses the map that «add map» has just made (its commit 50db7605), and 0.8.5 then
+# fails its paths.
+_OLD = re.compile(r"\bmultipath-tools v0\.([0-7]\.|8\.[0-5]\b)")
 _UDEV = 3  # seconds for udev to show multipathd a disk or a map
 _IN_USE, _LAST = 5, 0.5  # seconds for others to let go of a map; that the last try has for its answer
 
@@ -106,19 +109,19 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
     """Have a map that holds all of `names` with `size` bytes, as far as multipathd can be brought to it."""
 
     def whole() -> bool:
-        found = find(uid)
-        return bool(found and found.size == size and set(names) <= set(found.paths))
+        return bool((found := find(uid)) and found.size == size and {*names} <= set(found.paths))
 
-    if whole() or ask("show daemon", deadline) is None:
+    if whole() or (daemon := ask("help", deadline)) is None:
         return
     # All disks first, then the map: one made of one disk gets the next only when udev has seen it (2 s). And
     # «add map» remembers the WWID, which under `find_multipaths strict` multipathd must know.
-    asked = set(names)
-    if not until(lambda: asked <= paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05):
-        for name in asked - paths(uid, deadline):
+    if not until(lambda: {*names} <= paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05):
+        for name in {*names} - paths(uid, deadline):
             ask(f"add path {name}", deadline)
-    ask(f"add map 3{uid}", deadline)
-    if not until(whole, min(deadline, time.monotonic() + _UDEV)) and time.monotonic() < deadline:
+    if not _OLD.search(daemon):
+        ask(f"add map 3{uid}", deadline)
+        until(whole, min(deadline, time.monotonic() + _UDEV))
+    if not whole() and time.monotonic() < deadline:
         run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
         for name in names:
             ask(f"add path {name}", deadline)
@@ -146,11 +149,10 @@ def flush(found: Map, uid: str, deadline: float) -> bool:
     return removed
 
 
-def forget(uid: str, deadline: float) -> str:
+def forget(uid: str, deadline: float) -> None:
     """Take the WWID out of what multipath remembers."""
     if f"/3{uid}/" in scsi.read(WWIDS).split():
         run("multipath", "-w", f"3{uid}", deadline=deadline, accept=(0, 1))
-    return "gone"
 
 
 def lost(uid: str, names: tuple[str, ...], deadline: float) -> bool:

@@ -62,13 +62,14 @@ def _obeyed(write: Callable[[str, str], None], path: str, text: str) -> None:
 class Host(Sysfs):
     """`luns`: what the array shows, (host, target id, LUN) -> (UID, bytes); `answers`: multipathd's word.
 
-    `opens`: how often a map is open, as device mapper counts it.
+    `opens`: how often a map is open, as device mapper counts it; `multipath_tools`: the version.
     """
 
     luns: dict[tuple[int, int, int], tuple[str, int]] = field(default_factory=dict)
     busy_maps: set[str] = field(default_factory=set)
     opens: dict[str, int] = field(default_factory=dict)
     answers: str = "ok"
+    multipath_tools: str = "0.9.4"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -226,11 +227,15 @@ class Host(Sysfs):
         if asked.startswith("show paths"):
             known = {one.name: one.uid for one in scsi.disks() if one.name in disks}
             return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
+        if asked == "help":
+            return f"multipath-tools v{self.multipath_tools} (11/12, 2020)\nCLI commands reference:"
         if not asked.startswith("show"):
             self.note(f"multipathd {asked}")
-        if asked.startswith("add map 3"):
-            uid = asked[9:]
-            self.map(uid, *(one.name for one in scsi.disks() if one.uid == uid))
+        known = [event for event in self.events if event.startswith("multipath -a ")]
+        if asked.startswith("add map 3") or (known and asked.startswith("add path ")):
+            uid = next((one.uid for one in scsi.disks() if one.name == asked[9:]), asked[9:])
+            if asked.startswith("add map 3") or not multipath.find(uid):
+                self.map(uid, *(one.name for one in scsi.disks() if one.uid == uid))
         if asked.startswith("resize map 3") and asked[11:] not in self.busy_maps:
             for at in (self.root / "sys/block").glob("dm-*"):
                 if (at / "dm/name").read_text() == asked[11:]:

@@ -180,6 +180,18 @@ def test_a_map_that_does_not_come_is_helped_by_making_its_wwid_known(
     assert not [event for event in told if "reconfigure" in event or event.startswith("multipath -r")]
 
 
+@pytest.mark.parametrize("version", ["0.6.1", "0.7.9", "0.8.5"])
+def test_a_multipathd_that_loses_what_add_map_made_is_not_told_so(two_paths: Host, version: str) -> None:
+    """0.8.5, Debian 11's, fails every path of it then: seen there."""
+    two_paths.multipath_tools = version
+    reply = ask()
+    assert reply.multipath
+    told = [event for event in two_paths.events if event.startswith("multipath")]
+    assert told[0].startswith("multipath -a ")
+    assert told[1].startswith("multipathd add path sd")
+    assert not [event for event in told if event.startswith("multipathd add map")]
+
+
 def test_mounts_of_this_host_are_the_test_hosts() -> None:
     assert mounts.PROC == "/proc", "another test left its host behind"
 

@@ -72,7 +72,7 @@ SHOWN: dict[str, tuple[Callable[[Rig, Volume], None], str]] = {
     "CAP_SYS_ADMIN": (a_volumes_life, "Permission denied"),  # the cache of a disk cannot be emptied
     "CAP_SYS_PTRACE": (a_holder_in_another_namespace_is_named, "a mount that no process sees"),
     "CAP_SYS_RESOURCE": (growth_while_mounted, "Operation not permitted"),
-    "CAP_DAC_READ_SEARCH": (a_directory_that_root_does_not_own, "Permission denied"),
+    "CAP_DAC_OVERRIDE": (a_directory_that_root_does_not_own, "Permission denied"),
 }
 
 IN_SOAK = "in make soak: other tests work with all of them every day, and the unit's list changes seldom"
