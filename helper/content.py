@@ -7,7 +7,7 @@ import fcntl
 import mmap
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from helper.program import run
@@ -126,14 +126,14 @@ def cached(descriptor: int, offset: int, length: int) -> bytes:
     return data
 
 
-def first_data(descriptor: int, size: int, spots: Iterable[tuple[int, int]], get: Get = read) -> int | None:
+def first_data(descriptor: int, size: int, spots: Spots, get: Get | None = None) -> int | None:
     """Return the offset of the first byte found that is not zero, None when all is zero; may hang.
 
     Whole blocks are read, and to the last byte of the device. The descriptor should be open with O_DIRECT, or
-    its cache emptied, so that the device is asked.
+    its cache emptied (and `get` be `cached`), so that the device is asked.
     """
     for offset, end in sorted({_blocks(offset, length, size) for offset, length in spots}):
-        data = get(descriptor, offset, end - offset)
+        data = (get or read)(descriptor, offset, end - offset)
         if data != bytes(len(data)):  # a memcmp: fast
             return offset + len(data) - len(data.lstrip(b"\0"))
     return None

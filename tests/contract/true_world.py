@@ -91,6 +91,7 @@ class TrueWorld:
         )
         monkeypatch.setattr(content, "opened", lambda path, look: _looked(path, look))
         monkeypatch.setattr(content, "read", read)
+        monkeypatch.setattr(content, "cached", read)
         monkeypatch.setattr(content, "superblock", superblock)
         monkeypatch.setattr(iscsi, "NAME_FILE", str(self._host.root / "initiatorname"))
         monkeypatch.setattr("helper.volume.LOCKS", str(self._host.root / "locks"))
