@@ -83,8 +83,9 @@ def drop_in(files: Files, unit: str, text: str) -> None:
 def remove_all(host: Host, part: str, *, purge: bool) -> None:
     """Take a part's units away; an administrator's own drop-ins go with `purge` only."""
     for place in DIRECTORIES:
-        for unit in host.path(place).glob("instorage-*"):
-            if unit.is_file() and belongs(unit.name, part):
+        there = host.path(place)
+        for unit in (*there.glob("instorage-*"), *there.glob(".instorage-*.new")):
+            if unit.is_file() and belongs(unit.name.removeprefix("."), part):
                 remove(unit)
                 for older in Path(f"{unit}.d").glob("older-*.conf"):
                     remove(older)
