@@ -17,6 +17,9 @@
  *   giving up: the stub stops at its deadline by closing: waitforattach 9 min (kubelet's is 10), detach 25 s, others
  *            100 s, from its start. The agent sees end of input or a reset (POLLHUP on its side); a detach must then
  *            send nothing more to the array, everything else may go on and be joined by kubelet's next try.
+ *   again:   a connection that ends before the first byte of an answer is that of an agent that is being replaced, or has
+ *            died: the call is sent once more, to the same socket and within the same deadline. It is what kubelet's
+ *            own next try would be, so an agent has to bear it.
  * $INSTORAGE_STUB_DEADLINE_MS shortens the deadline and $INSTORAGE_EXT names another program for ext-*: for tests. */
 #include "kernel.h"
 
@@ -24,7 +27,7 @@
 #define EXT_PROGRAM "/usr/libexec/instorage/instorage-ext"
 #define LOOK "look at journalctl -u instorage-nodeagent"
 
-enum { CALL_LIMIT = 128 * 1024, ANSWER_LIMIT = 64 * 1024, PROGRESS_LIMIT = 200, PATH_LIMIT = 4096, RETRY_MS = 20 };
+enum { CALL_LIMIT = 128 * 1024, ANSWER_LIMIT = 64 * 1024, PROGRESS_LIMIT = 200, PATH_LIMIT = 4096, RETRY_MS = 20, ATTEMPTS = 2 };
 
 typedef unsigned char byte;
 typedef unsigned long size;
@@ -460,8 +463,8 @@ static _Noreturn void pass_answer(const struct place *place, size count)
     print(answer + 1, text, answer[0] == '0' ? 0 : 1);
 }
 
-/* Reads records until the answer has come. */
-static _Noreturn void listen(long agent, const struct place *place)
+/* Reads records until the answer has come; it returns when the agent leaves without a byte of one. */
+static void listen(long agent, const struct place *place)
 {
     static char piece[4096], line[PROGRESS_LIMIT], progress[PROGRESS_LIMIT];
     size known = 0, read = 0, count = 0, in_line = 0, in_answer = 0;
@@ -470,7 +473,7 @@ static _Noreturn void listen(long agent, const struct place *place)
         if (!got && in_answer)
             pass_answer(place, in_answer);
         if (!got)
-            nonsense(place, "it closed the connection without one");
+            return;
         for (read = 0; read < got; read++) {
             char c = piece[read];
             if (in_answer || (!in_line && (c == '0' || c == '1'))) {
@@ -527,10 +530,15 @@ static _Noreturn void ask_agent(char **arguments, char **environment)
     }
     set_deadline(arguments[1], variable(environment, "INSTORAGE_STUB_DEADLINE_MS="));
     long agent = connect_agent(arguments[1], variable(environment, "INSTORAGE_AGENT_SOCKET="), &place);
-    for (size i = 1; arguments[i] && send_argument(agent, arguments[i], &place); i++)
-        ;
-    call(__NR_shutdown, agent, SHUT_SENDING, 0, 0, 0);
-    listen(agent, &place);
+    for (int attempt = 1; attempt <= ATTEMPTS && agent >= 0; attempt++) {
+        for (size i = 1; arguments[i] && send_argument(agent, arguments[i], &place); i++)
+            ;
+        call(__NR_shutdown, agent, SHUT_SENDING, 0, 0, 0);
+        listen(agent, &place);
+        call(__NR_close, agent, 0, 0, 0, 0);
+        agent = attempt < ATTEMPTS ? reach(place.path) : -1;
+    }
+    nonsense(&place, "it closed the connection without one"); /* also when nobody is there any more: it was asked */
 }
 
 _Noreturn void start(long *stack)

@@ -3,7 +3,7 @@
 import functools
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from helper import child, multipath, scsi
 from helper.identity import check, identity
@@ -13,8 +13,7 @@ from instorage.wire.values import VolumeUid
 _TWICE = 0.5  # seconds for which what every disk says must hold
 
 
-@dataclass(frozen=True)
-class Volume:
+class Volume(NamedTuple):
     """What sysfs has of a volume; nothing here is proven."""
 
     uid: str

@@ -9,8 +9,6 @@ import fcntl
 import os
 import time
 
-from filelock import FileLock, Timeout
-
 from helper import child, volume
 from helper.scsi import read
 from instorage.wire.fault import Code, Fault
@@ -36,10 +34,10 @@ class HostLock:
         if self._mode not in (None, mode):
             raise Fault(Code.BAD_REQUEST, f"The host lock is held {self._mode} here: give it up first.")
         if self._mode is None:
-            turn, wait = FileLock(f"{HOST_LOCK}.turn", fallback_to_soft=False), deadline - time.monotonic()
-            with contextlib.suppress(Timeout), turn.acquire(max(wait, 0)):  # then nobody overtakes it
-                if child.until(lambda: self._all(_HOW[mode]), deadline, _AGAIN):
-                    self._mode = mode
+            if turn := child.until(lambda: volume.taken(f"{HOST_LOCK}.turn"), deadline, _AGAIN):
+                with os.fdopen(turn, "rb"):  # then nobody overtakes it
+                    if child.until(lambda: self._all(_HOW[mode]), deadline, _AGAIN):
+                        self._mode = mode
             if self._mode is None:
                 raise self._refusal()
             with contextlib.suppress(OSError), open(HOST_LOCK, "w", encoding="ascii") as file:

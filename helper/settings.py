@@ -3,9 +3,9 @@
 import configparser
 import os
 import stat
-from dataclasses import dataclass
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.record import Record
 from instorage.wire.values import VolumeUid
 from instorage.wire.verbs import IscsiPath, Multipath
 
@@ -16,8 +16,7 @@ _VALUES = {"multipath": ("preferred", "required"), "logout": ("false", "true")} 
 PLUGIN_DIRECTORY = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Record):
     """`roots` are kubelet's directories; an empty list of portals, targets or prefixes allows all."""
 
     plugin_directory: str = PLUGIN_DIRECTORY

@@ -18,6 +18,7 @@ from installer import (
     vendor_unit,
 )
 from installer.files import remove, remove_empty
+from installer.host import there
 from installer.places import LIBEXEC, LIBRARY
 from installer.saying import Ending, say
 
@@ -31,6 +32,11 @@ PROVISIONER_STATE: Final = "/var/lib/instorage-provisioner"
 LOGS: Final = "/var/log/inspurlog"  # the manual's log directory, of both
 ROTATED: Final = 5
 PLUGINS: Final = "usr/libexec/kubernetes/kubelet-plugins/volume/exec"
+
+
+def _installed(host: Host, part: str, version: str) -> bool:
+    """Whether a part is there, or what a removal that was broken off has left of its version or units."""
+    return there(host.path(version)) or bool(units.of(host, part))
 
 
 def _uses(host: Host, plugin: str, *, purge: bool) -> list[str]:
@@ -57,6 +63,7 @@ def _refuse_if(used: list[str]) -> None:
 def remove_node(run: Run, *, purge: bool) -> None:
     """Remove the node's part; Ending(1) while volumes are in use."""
     host, plugin = run.host, run.places.plugin
+    installed = _installed(host, "node", LIBRARY)
     _refuse_if(_uses(host, plugin, purge=purge))
     try:
         services.stop(host, *agent.UNITS)
@@ -80,6 +87,8 @@ def remove_node(run: Run, *, purge: bool) -> None:
     say(
         "The node part is removed. Sessions to the arrays and host objects on them stay: "
         "iscsiadm -m session, lshost."
+        if installed
+        else "No node part is installed on this host."
     )
 
 
@@ -121,6 +130,7 @@ def _remove_plugins(host: Host) -> None:
 def remove_provisioner(run: Run, *, purge: bool) -> None:
     """Remove the provisioner."""
     host, folder = run.host, run.places.folder
+    installed = _installed(host, "provisioner", f"{folder}/python")
     services.stop(host, provisioner.SERVICE)
     for place in (
         f"{folder}/config/instorage.yaml.sample",
@@ -143,6 +153,8 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     say(
         "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until "
         "one runs again."
+        if installed
+        else "No provisioner is installed on this host."
     )
 
 

@@ -80,16 +80,21 @@ def drop_in(files: Files, unit: str, text: str) -> None:
         remove_empty(files.host.path(place).parent)
 
 
+def of(host: Host, part: str, named: str = "instorage-*") -> list[Path]:
+    """Return the units of a part that lie on this host, wherever systemd looks for them."""
+    found = (unit for place in DIRECTORIES for unit in host.path(place).glob(named))
+    return [unit for unit in found if unit.is_file() and belongs(unit.name.removeprefix("."), part)]
+
+
 def remove_all(host: Host, part: str, *, purge: bool) -> None:
     """Take a part's units away; an administrator's own drop-ins go with `purge` only."""
-    for place in DIRECTORIES:
-        there = host.path(place)
-        for unit in (*there.glob("instorage-*"), *there.glob(".instorage-*.new")):
-            if unit.is_file() and belongs(unit.name.removeprefix("."), part):
-                remove(unit)
-                for older in Path(f"{unit}.d").glob("older-*.conf"):
-                    remove(older)
-                remove_empty(Path(f"{unit}.d"))
+    for half in of(host, part, ".instorage-*.new"):  # a run was killed before the rename
+        remove(half)
+    for unit in of(host, part):
+        remove(unit)
+        for older in Path(f"{unit}.d").glob("older-*.conf"):
+            remove(older)
+        remove_empty(Path(f"{unit}.d"))
     for folder in host.path(DROP_INS).glob("instorage-*.d"):
         if folder.is_dir() and belongs(folder.name.removesuffix(".d"), part):
             remove(folder if purge else folder / "places.conf")

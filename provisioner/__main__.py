@@ -14,6 +14,7 @@ from pathlib import Path
 from instorage.configuration import cipher_key, shadow_command
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.configuration.settings import load
+from instorage.configuration.usage import UsageError
 from instorage.version import VERSION
 from instorage.wire.fault import Fault
 from provisioner import glog
@@ -72,7 +73,7 @@ def encrypt(arguments: list[str]) -> int:
     """Print the shadow of a password, as the command of a node does; return the exit status."""
     try:
         print(shadow_command.encrypted(arguments))
-    except shadow_command.UsageError as usage:
+    except UsageError as usage:
         print(f"usage: instorage-provisioner {usage}", file=sys.stderr)
         return 2
     except Fault as fault:

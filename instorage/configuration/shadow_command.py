@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from instorage.configuration import cipher_key
+from instorage.configuration.usage import UsageError
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from instorage.configuration.secret import Secret
 
 ENCRYPT = "ext-encrypt-password"
-
-
-class UsageError(Exception):
-    """A command line that does not fit its command; the text says how it is written."""
 
 
 def encrypted(arguments: Sequence[str]) -> str:

@@ -100,7 +100,6 @@ class Fault(Exception):
         """Rebuild a fault that another process sent; a code from a newer version becomes INTERNAL."""
         raw = str(parameters.get("code", ""))
         code = Code(raw) if raw in set(Code) else Code.INTERNAL
-        fields = parameters.get("fields")
-        known = {str(key): str(value) for key, value in fields.items()} if isinstance(fields, dict) else {}
-        known = {key: value for key, value in known.items() if key not in ("code", "sentence")}
+        fields = found if isinstance(found := parameters.get("fields"), dict) else {}
+        known = {str(key): str(fields[key]) for key in fields if key not in ("code", "sentence")}
         return cls(code, str(parameters.get("sentence", raw)), **known)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.record import Record
 
 _PORTAL = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", re.ASCII)
 
@@ -125,8 +125,7 @@ class Bytes(int):
         raise Fault(Code.BAD_REQUEST, f"{_shown(number)} is not a size in bytes.", value=_shown(number))
 
 
-@dataclass(frozen=True, order=True)
-class Portal:
+class Portal(Record):
     """An iSCSI portal: a numeric address and a TCP port."""
 
     address: str

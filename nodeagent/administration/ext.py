@@ -1,23 +1,23 @@
 """`instorage-ext`: the administrator's commands of `instorage-flexvolume` (manual 4.4), which the stub runs.
 
 They need no agent, and no configuration but for `ext-check-cfg`, `create` and `delete`. Imports are made
-where they are used: `ext-help` answers without loading YAML or SSH. Everything goes to standard output,
-errors too, as with every command of the stub. Exit status 0, 1 for a failure, 2 for wrong usage.
+where they are used: `ext-help` answers without loading YAML, SSH, or paths and regular expressions. All goes
+to standard output, errors too, as with every command of the stub. Exit status 0, 1 for a failure, 2 for wrong
+usage.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instorage.configuration import cipher_key, shadow_command
-from instorage.configuration.shadow_command import UsageError
+from instorage.configuration.usage import UsageError
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 HELP = """\
 Support following subcommand and extent subcommand:
@@ -42,6 +42,8 @@ delete [volume name] [options as JSON]
 
 def configuration_path() -> Path:
     """Return where it is: $INSTORAGE_CONFIG, else beside the stub that ran this, else the agent's."""
+    from pathlib import Path
+
     given = os.environ.get("INSTORAGE_CONFIG")
     if given:
         return Path(given)
@@ -83,6 +85,9 @@ def check_configuration(arguments: Sequence[str]) -> None:
     """Print what is wrong with the configuration, what deserves a warning, what will not work here."""
     if len(arguments) > 1:
         raise UsageError("ext-check-cfg [path]")
+    from pathlib import Path
+
+    from instorage.configuration import cipher_key
     from instorage.configuration.settings import load
     from nodeagent.administration import host_check
 
@@ -100,6 +105,8 @@ def check_configuration(arguments: Sequence[str]) -> None:
 
 def encrypt_password(arguments: Sequence[str]) -> None:
     """Print the shadow of a password: the argument, or typed on a terminal, or a line of standard input."""
+    from instorage.configuration import shadow_command
+
     print(shadow_command.encrypted(arguments))
 
 

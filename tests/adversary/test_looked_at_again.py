@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,7 +53,7 @@ def move(path: Path) -> None:
 @pytest.mark.parametrize("swap", [cover, link, move])
 def test_a_directory_swapped_after_the_walk_is_noticed(swap: Callable[[Path], None], tmp_path: Path) -> None:
     (tmp_path / SHAPE).mkdir(parents=True)
-    settings = replace(Settings(), roots=(str(tmp_path),))
+    settings = Settings(roots=(str(tmp_path),))
 
     def job() -> None:
         with walk(parse(str(tmp_path / SHAPE), settings)) as place:
@@ -70,7 +69,7 @@ def test_a_directory_swapped_after_the_walk_is_noticed(swap: Callable[[Path], No
 
 
 def test_a_directory_that_is_missing_on_the_way_is_named(tmp_path: Path) -> None:
-    target = parse(str(tmp_path / SHAPE), replace(Settings(), roots=(str(tmp_path),)))
+    target = parse(str(tmp_path / SHAPE), Settings(roots=(str(tmp_path),)))
     with (
         pytest.raises(Fault, match=r"plugins in .* cannot be opened \(No such file"),
         walk(target, create=True),

@@ -24,7 +24,6 @@ MEGABYTE = 1_000_000
 THIRD_PARTY = (
     "bcrypt",
     "cryptography.hazmat.bindings._rust",
-    "filelock",
     "nacl.bindings",
     "paramiko",
     "sdnotify",

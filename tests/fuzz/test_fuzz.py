@@ -55,7 +55,7 @@ DEFECTS: dict[str, tuple[object, str, object]] = {
     "keys twice": (varlink, "_unique", dict),
     "any depth": (varlink, "MAX_DEPTH", 1000),
     "any integer": (varlink, "_MAX_INTEGER_DIGITS", 10000),
-    "fields that are missing": (record, "_needed", lambda field: False),
+    "fields that are missing": (record, "_needed", lambda kind, name: False),
 }
 
 

@@ -10,7 +10,6 @@ import signal
 import socket
 import stat
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,7 +120,7 @@ def start(run_directory: Path) -> Iterator[Start]:
             pid = os.fork()
             if pid == 0:
                 supervisor.IDLE, supervisor.MAX_WORKERS, supervisor.FOR_ROOT = idle, workers, for_root
-                default = replace(settings.Settings(), lock_path=str(run_directory / "instorage.yaml"))
+                default = settings.Settings(lock_path=str(run_directory / "instorage.yaml"))
                 allowed = frozenset((os.getuid(),)) if users is None else users
                 try:
                     supervisor.Supervisor(listener, configured or default, allowed).run()

@@ -1,17 +1,17 @@
-"""The varlink text of the helper's interface, made from the dataclasses of `instorage.wire.verbs`.
+"""The varlink text of the helper's interface, made from the records of `instorage.wire.verbs`.
 
 `python -m tests.helper.interface` writes it anew after a verb has changed.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from enum import StrEnum
 from pathlib import Path
 
 from instorage.wire.interface import INTERFACE, VERBS
+from instorage.wire.record import Record
 
 FILE = Path(__file__).parents[2] / "helper" / f"{INTERFACE}.varlink"
 PLAIN = {str: "string", int: "int", bool: "bool"}
@@ -33,12 +33,10 @@ def text() -> str:
 
 
 def _fields(record: type, kinds: dict[str, str]) -> str:
-    hints = typing.get_type_hints(record)
     fields = []
-    for field in dataclasses.fields(record):
-        optional = field.default is not dataclasses.MISSING
-        kind = _kind(hints[field.name], kinds)
-        fields.append(f"  {field.name}: {'?' if optional and kind[0] != '?' else ''}{kind}")
+    for name, hint in typing.get_type_hints(record).items():
+        kind = _kind(hint, kinds)
+        fields.append(f"  {name}: {'?' if hasattr(record, name) and kind[0] != '?' else ''}{kind}")
     return "(\n" + ",\n".join(fields) + "\n)" if fields else "()"
 
 
@@ -51,7 +49,7 @@ def _kind(hint: typing.Any, kinds: dict[str, str]) -> str:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         kinds[hint.__name__] = f"({', '.join(hint)})"
         return hint.__name__
-    if dataclasses.is_dataclass(hint) and not hasattr(hint, "parse"):
+    if issubclass(hint, Record) and not hasattr(hint, "parse"):
         kinds[hint.__name__] = _fields(hint, kinds)
         return hint.__name__
     return PLAIN.get(hint) or ("int" if issubclass(hint, int) else "string")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
 from instorage.wire.verbs import MountReply, MountRequest, Multipath
 from tests.helper.host import UID, Host
+from tests.helper.replacing import replace
 from tests.helper.sysfs import GIB
 
 if TYPE_CHECKING:

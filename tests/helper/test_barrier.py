@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from instorage.wire.growth import BarrierRequest
 from instorage.wire.values import RequestId, VolumeUid
 from instorage.wire.varlink import MAX_MESSAGE, encode
 from tests.helper.host import OTHER, UID, Host
+from tests.helper.replacing import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

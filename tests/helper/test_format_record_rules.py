@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from helper import content
 from helper import format as formatting
 from helper.format import prepare
 from instorage.wire.fault import Fault
+from tests.helper.replacing import replace
 from tests.helper.volume_file import IDENTITY, REQUEST, SIZE, UID, mkfs, refused, said, volume, write
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_a_broken_off_mkfs_is_not_repeated_for_a_request_that_may_not_write(
 ) -> None:
     mkfs(volume)
     record()
-    refused(volume, replace(REQUEST, **changed))  # type: ignore[arg-type]
+    refused(volume, replace(REQUEST, **changed))
 
 
 def test_a_broken_off_mkfs_is_not_repeated_without_the_arrays_word(volume: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from helper import format as formatting
 from helper.format import prepare
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, FsType
+from tests.helper.replacing import replace
 from tests.helper.volume_file import REQUEST, SIZE, UID, mkfs, refused, said, volume, write
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-ALLOWED = {"filelock", "sdnotify"}
+ALLOWED = {"sdnotify"}
 
 MAX_LINES = 3200  # of code: no blank lines, comments, docstrings; Fibre Channel, to come, included
 

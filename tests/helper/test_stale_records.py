@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, FsType, RequestId, VolumeUid
 from instorage.wire.verbs import MountRequest, Multipath
 from tests.helper.host import UID
+from tests.helper.replacing import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

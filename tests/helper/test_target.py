@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,7 +83,7 @@ def kubelet(tmp_path: Path) -> Settings:
     (tmp_path / "kubelet/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts").mkdir(
         parents=True
     )
-    return replace(Settings(), roots=(str(tmp_path / "kubelet"),))
+    return Settings(roots=(str(tmp_path / "kubelet"),))
 
 
 def test_the_last_directory_is_made_and_held(kubelet: Settings) -> None:
@@ -98,7 +97,7 @@ def test_the_last_directory_is_made_and_held(kubelet: Settings) -> None:
 
 def test_kubelets_directory_may_itself_be_a_link(kubelet: Settings, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(kubelet.roots[0])
-    settings = replace(kubelet, roots=(str(tmp_path / "link"),))
+    settings = Settings(roots=(str(tmp_path / "link"),))
     with walk(parse(DEVICE.replace(ROOT, settings.roots[0]), settings), create=True) as place:
         assert os.path.samestat(os.fstat(place.open()), Path(place.target.text).stat())
 

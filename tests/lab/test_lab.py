@@ -72,7 +72,7 @@ def test_files_and_folders_are_put_in_and_read_back(node: Machine, tmp_path: Pat
 
 
 def test_the_products_python_has_its_libraries(node: Machine) -> None:
-    libraries = ["cryptography", "filelock", "paramiko", "pyroute2", "sdnotify", "yaml"]
+    libraries = ["cryptography", "paramiko", "pyroute2", "sdnotify", "yaml"]
     found = node.run(f"{ENVIRONMENT}/bin/python3 -c 'import {', '.join(libraries)}, sys; print(sys.prefix)'")
     assert found.stdout == f"{ENVIRONMENT}\n"
 

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.pages import ARCHIVES, CHECKOUTS, CHINESE, ENGLISH, FENCE, PAGES, blocks
+from tests.packaging.pages import (
+    ARCHIVES,
+    CHECKOUTS,
+    CHINESE,
+    ENGLISH,
+    FENCE,
+    LANGUAGES,
+    PAGES,
+    TAKE_OVER,
+    TAKE_OVER_CHINESE,
+    blocks,
+)
 from tools.dist.archive import BESIDE
 from tools.install import ROOT
 
@@ -23,23 +34,30 @@ WORDS_A_MINUTE = 200  # of careful reading
 CONFIGURATION = "host: 10.0.0.1:22\nusername: superuser\npassword: a-password-of-20-char\n"  # is changed
 
 
-def test_both_languages_have_the_same_commands_in_the_same_order() -> None:
-    assert [*blocks(ENGLISH).items()] == [*blocks(CHINESE).items()]
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
-def test_both_languages_have_the_same_sections_tables_and_links() -> None:
-    for shape in (HEADING, re.compile(r"^\|", re.MULTILINE), re.compile(r"\]\((?!install)[^)]+\)")):
-        english, chinese = (shape.findall(page.read_text()) for page in (ENGLISH, CHINESE))
-        assert english == chinese
+@pytest.mark.parametrize(("english", "chinese"), LANGUAGES, ids=name)
+def test_both_languages_have_the_same_commands_in_the_same_order(english: Path, chinese: Path) -> None:
+    assert blocks(english)
+    assert [*blocks(english).items()] == [*blocks(chinese).items()]
 
 
-@pytest.mark.parametrize("page", [ARCHIVES, CHECKOUTS], ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_readme_has_blocks_of_the_page(page: Path) -> None:
+@pytest.mark.parametrize(("english", "chinese"), LANGUAGES, ids=name)
+def test_both_languages_have_the_same_sections_tables_lists_and_links(english: Path, chinese: Path) -> None:
+    links = re.compile(r"\]\((?!install|take-over)[^)]+\)")  # those between the languages differ
+    for shape in (HEADING, re.compile(r"^(?:\||\* |\d\. )", re.MULTILINE), links):
+        assert shape.findall(english.read_text()) == shape.findall(chinese.read_text())
+
+
+@pytest.mark.parametrize("page", [TAKE_OVER, ARCHIVES, CHECKOUTS], ids=name)
+def test_another_page_has_blocks_of_the_page(page: Path) -> None:
     assert blocks(page)
     assert blocks(page).items() <= blocks(ENGLISH).items()
 
 
-@pytest.mark.parametrize("page", [ENGLISH, CHINESE, ARCHIVES], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE, TAKE_OVER, TAKE_OVER_CHINESE, ARCHIVES], ids=name)
 def test_every_command_stands_in_a_block(page: Path) -> None:
     """A block without a name, an indented one, or a command in a sentence that no block has."""
     text = page.read_text()
@@ -48,7 +66,7 @@ def test_every_command_stands_in_a_block(page: Path) -> None:
     typed = "\n".join(blocks(ENGLISH).values())
     programs = {line.split()[0] for line in typed.splitlines() if line.strip()} - {"cd", "for", "done"}
     known = {"./install.sh --provisioner", "dpkg --configure -a", "dpkg -P", "kubectl drain"}
-    known |= {"./instorage-provisioner ext-encrypt-password"}
+    known |= {"./instorage-provisioner ext-encrypt-password", "instoragectl barrier plan"}
     said = {one for one in INLINE.findall(FENCE.sub("", text)) if one.split()[0] in programs and " " in one}
     assert [one for one in said if one not in typed and one not in known] == []
 
@@ -74,7 +92,10 @@ def unpacked(tmp_path: Path) -> Path:
 def test_every_link_of_the_archives_pages_leads_to_something_in_it(unpacked: Path) -> None:
     lost = []
     pages = [path for path in unpacked.rglob("*.md") if "installer" not in path.parts]
-    assert {page.name for page in pages} >= {"README.md", "install.md", "install.zh.md", "configuration.md"}
+    assert {page.name for page in pages} >= {
+        "README.md", "install.md", "install.zh.md", "take-over.md", "take-over.zh.md", "configuration.md",
+    }  # fmt: skip
+
     for page in pages:
         leads = [link for link in LINK.findall(page.read_text()) if "://" not in link]
         lost += [f"{page.name}: {link}" for link in leads if not (page.parent / link).exists()]
@@ -87,7 +108,7 @@ def test_every_file_that_a_command_names_is_in_the_archive(unpacked: Path) -> No
             assert (unpacked / name).exists(), name
 
 
-@pytest.mark.parametrize("page", [ARCHIVES, CHECKOUTS], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [ARCHIVES, CHECKOUTS], ids=name)
 def test_from_archive_to_first_volume_is_under_five_minutes_of_work(page: Path) -> None:
     """Reading the section, thinking before each command, typing all of it, and the arrays' entry."""
     (section,) = (text for text in re.split(r"(?m)^## ", page.read_text()) if "```sh node" in text)

@@ -131,6 +131,18 @@ def test_one_part_goes_and_the_other_stays(root: Path, old: Path) -> None:
     assert set(changed) <= {"etc/instorage/places", "etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"}
 
 
+@pytest.mark.parametrize("part", ["node", "provisioner"])
+def test_a_part_that_was_not_there_is_not_said_to_be_removed(root: Path, old: Path, part: str) -> None:
+    removed = {"node": "The node part is removed.", "provisioner": "The provisioner is removed."}
+    absent = {"node": "No node part is installed", "provisioner": "No provisioner is installed"}
+    assert run(old, f"--{part}", "--root", str(root)).returncode == 0
+    said = uninstall(old, root)
+    assert [one for one in removed if removed[one] in said] == [part]
+    assert [one for one in absent if absent[one] in said] == [one for one in absent if one != part]
+    again = uninstall(old, root, "--purge")
+    assert not [one for one in removed if removed[one] in again]
+
+
 def test_the_installed_copy_removes_without_the_archive(node: Path) -> None:
     uninstall(node / "usr/lib/instorage/current", node, "--purge")
     assert not (node / "usr/lib/instorage").exists()

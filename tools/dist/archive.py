@@ -28,7 +28,8 @@ PLACES: Final = {
 }
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
-    "install", "install.zh", "take-over", "configuration", "class-parameters", "hosts", "manual", "security",
+    "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
+    "manual", "security",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from helper import (
@@ -76,7 +75,7 @@ def disarmed(directory: Path) -> Iterator[tuple[Tripwire, settings.Settings]]:
         setattr(where, name, value)
     kubelet.mkdir(exist_ok=True)
     try:
-        yield tripwire, replace(settings.Settings(), roots=(str(kubelet),), lock_path=str(directory / "yaml"))
+        yield tripwire, settings.Settings(roots=(str(kubelet),), lock_path=str(directory / "yaml"))
     finally:
         for (where, name), value in before.items():
             setattr(where, name, value)

@@ -28,7 +28,7 @@ def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
     _require_shown(cli, nodes, {port.node for port in ports})
     uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.sure_rows("lsvdisk") if row["vdisk_UID"]]
     return SanIdentity(
-        portals=tuple(sorted({targets.portal(port) for port in ports})),
+        portals=tuple(sorted({targets.portal(port) for port in ports}, key=str)),
         iqns=tuple(sorted({Iqn.parse(node["iscsi_name"]) for node in nodes if node["iscsi_name"]})),
         uid_prefixes=tuple(sorted({uid[:PREFIX] for uid in uids})),
     )
