@@ -119,11 +119,12 @@ def own(host: Host, owner: str, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take away whatever is there: a file, a link, a whole directory, nothing."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    """Take away what is there (file, link, whole directory, nothing), and what was about to come there."""
+    for one in (_beside(path), path):
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one)
+        else:
+            one.unlink(missing_ok=True)
 
 
 def remove_empty(path: Path) -> bool:

@@ -80,14 +80,16 @@ def drop_in(files: Files, unit: str, text: str) -> None:
         remove_empty(files.host.path(place).parent)
 
 
-def of(host: Host, part: str) -> list[Path]:
+def of(host: Host, part: str, named: str = "instorage-*") -> list[Path]:
     """Return the units of a part that lie on this host, wherever systemd looks for them."""
-    found = (unit for place in DIRECTORIES for unit in host.path(place).glob("instorage-*"))
-    return [unit for unit in found if unit.is_file() and belongs(unit.name, part)]
+    found = (unit for place in DIRECTORIES for unit in host.path(place).glob(named))
+    return [unit for unit in found if unit.is_file() and belongs(unit.name.removeprefix("."), part)]
 
 
 def remove_all(host: Host, part: str, *, purge: bool) -> None:
     """Take a part's units away; an administrator's own drop-ins go with `purge` only."""
+    for half in of(host, part, ".instorage-*.new"):  # a run was killed before the rename
+        remove(half)
     for unit in of(host, part):
         remove(unit)
         for older in Path(f"{unit}.d").glob("older-*.conf"):

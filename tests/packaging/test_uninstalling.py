@@ -106,6 +106,22 @@ def test_purge_leaves_no_file_and_no_user(root: Path, old: Path, shell: str) -> 
     assert not (root / "usr/libexec").exists() or not list((root / "usr/libexec").iterdir())
 
 
+def test_purge_leaves_nothing_of_an_installation_that_was_killed_before_a_rename(
+    root: Path, old: Path
+) -> None:
+    before = files(root)
+    assert run(old, "--node", "--provisioner", "--root", str(root)).returncode == 0
+    for path in list(root.rglob("*")):
+        ours = "/instorage/" not in str(path) and "python-" not in str(path)  # directories that go whole
+        if ours and (path.is_file() or path.is_symlink()) and not ACCOUNTS.match(path.name):
+            path.rename(path.with_name(f".{path.name}.new"))
+    for directory in (PLUGIN, PROVISIONER):
+        path = root / directory
+        path.rename(path.with_name(f".{path.name}.new"))
+    uninstall(old, root, "--purge")
+    assert files(root) == before
+
+
 def test_one_part_goes_and_the_other_stays(root: Path, old: Path) -> None:
     assert run(old, "--provisioner", "--root", str(root)).returncode == 0
     before = snapshot(root)
