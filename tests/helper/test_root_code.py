@@ -14,18 +14,7 @@ ROOT = Path(__file__).parents[2]
 ALLOWED = {"sdnotify"}
 
 # What a start needs nothing of, and is slow to load: dataclasses compiles each class, and brings inspect.
-SLOW = {
-    "asyncio",
-    "dataclasses",
-    "decimal",
-    "email",
-    "filelock",
-    "http",
-    "inspect",
-    "logging",
-    "secrets",
-    "ssl",
-}
+SLOW = {"asyncio", "dataclasses", "decimal", "email", "http", "inspect", "logging", "secrets", "ssl"}
 
 MAX_LINES = 3200  # of code: no blank lines, comments, docstrings; Fibre Channel, to come, included
 
