@@ -1,9 +1,9 @@
 """Writes `start.prof`: how often helper and agent execute each line of Python's C when they start.
 
 `python -m tools.dist.sampling`, after a change of Python's sources; most of its time goes into a Python that
-is not optimised. The compiler takes the file as a sampling profile (clang, -fprofile-sample-use): lines counted
-from their function's, the base discriminator where one line is several blocks, so one file does for each
-processor. Valgrind's callgrind counts every instruction; of those of one place the most frequent one counts.
+is not optimised. The compiler takes the file as a sampling profile (clang, -fprofile-sample-use): lines are
+counted from their function's, with the base discriminator where one line is several blocks, so one file does
+for each processor. Callgrind counts every instruction; of those of one place the most frequent one counts.
 """
 
 from __future__ import annotations
