@@ -46,6 +46,12 @@ def test_what_is_executed_often_is_written_by_line_and_block() -> None:
     assert written == ["main:300002:2", " 1: 2", " 2: 150000", " 2.1: 150000"]
 
 
+def test_a_function_of_a_header_is_one_wherever_it_was_compiled() -> None:
+    known = [sampling.Function(0, 8, "f", 1), sampling.Function(8, 8, "f", 1)]
+    written = [*sampling.profile(Counter({0: 200_000, 8: 300_000}), known, {0: "h.h:2", 8: "h.h:2"})]
+    assert written == ["f:300000:500000", " 1: 300000"]
+
+
 def test_a_place_that_nobody_knows_and_a_name_that_comes_twice_are_passed_over() -> None:
     known = [sampling.Function(0, 8, "f", 1), sampling.Function(8, 8, "f", 5)]
     counts = Counter({0: 200_000, 8: 300_000, 9: 400_000, 99: 500_000})

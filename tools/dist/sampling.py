@@ -99,23 +99,27 @@ def base(discriminator: int) -> int:
 def profile(counts: Counter[int], known: list[Function], places: dict[int, str]) -> Iterator[str]:
     """Yield the lines of the profile, the functions with the most instructions first.
 
-    `places`: what addr2line says of an address. Of functions with one name the busiest is taken.
+    `places`: what addr2line says of an address. A function of a header is compiled in each file that has
+    it, and counts as one. Of others with one name the busiest is taken.
     """
-    body: dict[Function, Counter[Place]] = defaultdict(Counter)
-    total: Counter[Function] = Counter()
+    body: dict[tuple[str, int], Counter[Place]] = defaultdict(Counter)
+    total: Counter[tuple[str, int]] = Counter()
+    head: Counter[tuple[str, int]] = Counter()
     for address, count in sorted(counts.items()):
         at = bisect(known, address, key=lambda function: function.begin) - 1
         place = _PLACE.match(places[address])
         if at < 0 or address >= known[at].begin + known[at].length or not place:
             continue
+        function = (known[at].name, known[at].line)
         where = Place((int(place[1]) - known[at].line) & 0xFFFF, base(int(place[2] or 1)))
-        body[known[at]][where] = max(body[known[at]][where], count)
-        total[known[at]] += count
+        body[function][where] = max(body[function][where], count)
+        total[function] += count
+        head[function] += count if address == known[at].begin else 0
     named: set[str] = set()
     for function, instructions in total.most_common():
-        if instructions >= LEAST and function.name not in named:
-            named.add(function.name)
-            yield f"{function.name}:{body[function].total()}:{counts[function.begin]}"
+        if instructions >= LEAST and function[0] not in named:
+            named.add(function[0])
+            yield f"{function[0]}:{body[function].total()}:{head[function]}"
             for (offset, discriminator), count in sorted(body[function].items()):
                 yield f" {offset}{f'.{discriminator}' if discriminator else ''}: {count}"
 
