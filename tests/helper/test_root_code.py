@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 ALLOWED = {"sdnotify"}
 
+# What a start needs nothing of, and is slow to load: dataclasses compiles each class, and brings inspect.
+SLOW = {"asyncio", "dataclasses", "decimal", "email", "http", "inspect", "logging", "secrets", "ssl"}
+
 MAX_LINES = 3200  # of code: no blank lines, comments, docstrings; Fibre Channel, to come, included
 
 SHOW_MODULES = """
@@ -37,6 +40,14 @@ def test_root_code_loads_nothing_that_is_not_listed_and_is_small() -> None:
     lines = {name: _code_lines(Path(file)) for name, file in (ours | wire).items()}
     print(f"{sum(lines.values())}: {lines}")
     assert sum(lines.values()) <= MAX_LINES
+
+
+@pytest.mark.subprocess
+def test_the_helper_loads_nothing_slow_before_it_serves() -> None:
+    """The first call waits for the start of root code, which is socket-activated and leaves when idle."""
+    argv = [sys.executable, "-I", "-c", SHOW_MODULES, str(ROOT)]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    assert {line.split()[0] for line in shown.stdout.splitlines()} & SLOW == set()
 
 
 def _code_lines(path: Path) -> int:

@@ -18,10 +18,16 @@ from tools.lab.progress import Report, step
 NAME: Final = "python3.11"
 PREFIX: Final = "/usr/lib/instorage"  # what is compiled in, for a program that finds no library beside it
 SETUP: Final = Path(__file__).with_name("Setup.local")
+PROFILE: Final = Path(__file__).with_name("start.prof")
+"""How often each line is executed when helper and agent start: tools/dist/sampling.py makes it."""
 OPTIONS: Final = (
     f"--prefix={PREFIX}", "--enable-ipv6", "--without-ensurepip", "--disable-test-modules",
     "--without-doc-strings", "--with-pkg-config=no",
 )  # fmt: skip
+# zig keeps frame pointers by itself; with them, and with -fPIC, a helper starts a twentieth slower.
+_COMMON: Final = "-DNDEBUG -fwrapv -fdebug-info-for-profiling"
+OPTIMISED: Final = f"{_COMMON} -O3 -fomit-frame-pointer -g1 -fprofile-sample-use={PLACE}/{PROFILE.name}"
+SAMPLED: Final = f"{_COMMON} -O0 -g -gdwarf-4 -fno-pie"  # each instruction is one line's, at its own address
 # What configure asks by running a program, which it cannot for another processor; found out on Linux.
 ANSWERS: Final = {
     "ac_cv_aligned_required": "no",
@@ -40,25 +46,42 @@ def interpreter(arch: str, report: Report) -> Path:
     """Return a folder with `bin/python3.11`, `lib/python3.11`, untrimmed, and `licences/`; cached."""
     here = Path(__file__)
     needed = libraries(arch, report)
-    inputs = (here, SETUP, here.with_name("workshop.py"), toolchain.digest(), needed.name, *sources.MENDING)
+    inputs = (here, SETUP, PROFILE, here.with_name("workshop.py"), toolchain.digest(), *sources.MENDING)
     own = None if arch == toolchain.native() else interpreter(toolchain.native(), report)
-    hashed = cache.key(*inputs, arch, own.name if own else "")
+    hashed = cache.key(*inputs, needed.name, arch, own.name if own else "")
 
     def make(folder: Path) -> None:
         with step(report, f"Python for {arch}"):
-            _build(folder, arch, needed, own, report)
+            _build(folder, arch, needed, own, report, OPTIMISED, "-s")
 
     return cache.layer(f"python-{arch}", hashed, make, report, below=sources.root())
 
 
-def _build(folder: Path, arch: str, needed: Path, own: Path | None, report: Report) -> None:
+def sampled(report: Report) -> Path:
+    """Return the same for this machine, not optimised, with what tells a line from an instruction; cached."""
+    arch = toolchain.native()
+    needed = libraries(arch, report)
+    hashed = cache.key(Path(__file__), SETUP, toolchain.digest(), needed.name, *sources.MENDING)
+
+    def make(folder: Path) -> None:
+        with step(report, "Python to sample"):
+            _build(folder, arch, needed, None, report, SAMPLED, "-no-pie")
+
+    return cache.layer("sampled-python", hashed, make, report, below=sources.root())
+
+
+def _build(
+    folder: Path, arch: str, needed: Path, own: Path | None, report: Report, compiled: str, linked: str
+) -> None:
     work = folder / "work"
     work.mkdir()
     workshop = Workshop(work, arch, report)
     workshop.source(NAME)
     shutil.copytree(needed, work / "needed")
     shutil.copy(SETUP, work / NAME / "Modules/Setup.local")
-    workshop.run("./configure", *OPTIONS, *_across(arch, own), cwd=NAME, **_flags(arch, own))
+    shutil.copy(PROFILE, work)
+    flags = _flags(arch, own) | {"OPT": compiled, "LDFLAGS": f"-L{PLACE}/needed/lib {linked}"}
+    workshop.run("./configure", *OPTIONS, *_across(arch, own), cwd=NAME, **flags)
     workshop.run("make", workshop.jobs, "python", cwd=NAME)
     workshop.run("make", "pybuilddir.txt", cwd=NAME)
     _collect(work / NAME, folder)
@@ -76,17 +99,14 @@ def _across(arch: str, own: Path | None) -> tuple[str, ...]:
 
 
 def _flags(arch: str, own: Path | None) -> dict[str, str]:
-    """Return the compiler and its flags; `-s`: what only a debugger reads is half of the program."""
+    """Return the compiler and what it needs to know of the processor."""
     return {
         "CC": "cc",
         "CXX": "c++",
         "AR": "ar",
         "READELF": f"{toolchain.triplet(arch)}-readelf",  # a plain one is refused for another processor
-        # zig keeps frame pointers by itself; with them, and with -fPIC, a helper starts a twentieth slower.
-        "OPT": "-DNDEBUG -fwrapv -O3 -fomit-frame-pointer",
         "CFLAGS": "",
         "CPPFLAGS": f"-I{PLACE}/needed/include",
-        "LDFLAGS": f"-L{PLACE}/needed/lib -s",
         **(ANSWERS if own else {}),
     }
 

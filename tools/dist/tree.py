@@ -39,7 +39,7 @@ def runtime(part: str, arch: str, report: Report) -> Path:
 
     def make(folder: Path) -> None:
         with step(report, f"tree of the {part} for {arch}"):
-            _assemble(folder, python, packages)
+            assemble(folder, python, packages)
             _strip(folder / SITE, arch)
             compile_all(folder, own, f"/{prefix}", "lib")
 
@@ -62,7 +62,8 @@ def compile_all(folder: Path, own: Path, shown: str, *below: str) -> None:
         raise LabFault("dist-not-compiled", f"compileall ended with {done.returncode}: {said}")
 
 
-def _assemble(folder: Path, python: Path, packages: Path) -> None:
+def assemble(folder: Path, python: Path, packages: Path) -> None:
+    """Lay out an interpreter, its library and the wheels of the folder `packages`, trimmed."""
     for name in ("bin", "lib", "licences"):
         shutil.copytree(python / name, folder / name)
     (folder / "bin/python3").symlink_to(interpreter.NAME)
