@@ -88,7 +88,7 @@ def _remove_disks(volume: device.Volume, deadline: float) -> tuple[str, ...]:
     """Delete every disk of the volume, all at once; one that became another volume's is left alone."""
     names = sorted({disk.name for disk in (*volume.disks, *device.find(volume.uid).disks)})
     soon = min(deadline, time.monotonic() + _DEVICE)
-    jobs = [functools.partial(_remove, name, volume.uid, soon) for name in names]
+    jobs: list[child.Job[object]] = [functools.partial(_remove, name, volume.uid, soon) for name in names]
     jobs.append(functools.partial(multipath.forget, volume.uid, soon))
     *answers, forgotten = child.gather(jobs, soon, "The removal of a disk", volume.uid)
     said = dict(zip(names, answers, strict=True))

@@ -64,8 +64,9 @@ def compile_all(folder: Path, own: Path, shown: str, *below: str) -> None:
 
 def assemble(folder: Path, python: Path, packages: Path) -> None:
     """Lay out an interpreter, its library and the wheels of the folder `packages`, trimmed."""
+    made_by_itself = shutil.ignore_patterns("__pycache__")  # whoever ran it there had times compared in these
     for name in ("bin", "lib", "licences"):
-        shutil.copytree(python / name, folder / name)
+        shutil.copytree(python / name, folder / name, ignore=made_by_itself)
     (folder / "bin/python3").symlink_to(interpreter.NAME)
     library, site = folder / "lib" / interpreter.NAME, folder / SITE
     remove(library, UNUSED_LIBRARY)
