@@ -66,13 +66,17 @@ class Load:
     san: San
     pod: Kubelet = field(init=False)
 
-    def through(self, act: Callable[[], Result]) -> Result:
-        """Run what stops and starts the agent, and return what it returned."""
+    def through(self, act: Callable[[], Result], first: Callable[[], object] = bool) -> Result:
+        """Run what stops and starts the agent, and return what it returned.
+
+        `first`: what comes before that and takes longer than a call waits for an array (60 s).
+        """
         self.pod = Kubelet(self.machine, volume(self.san))
         succeeded(self.pod.start_pod())
         with Writer(self.machine, f"{self.pod.pod_directory}/data") as writer:
             kept = self.machine.run(KEPT).stdout
             self.machine.run(HOLD, 300)
+            first()
             result = self._busy(act)
             assert self.machine.run(KEPT).stdout == kept
             self.machine.run(HELD, 300)
