@@ -54,6 +54,8 @@ def api(mine: ControlPlane) -> Cluster:
     )
     claim = f"{NAMESPACE}/persistentvolumeclaims/data"
     until(lambda: (api.get(claim) or {})["status"]["phase"] == "Bound", 40, "the claim is bound")
+    default = f"{NAMESPACE}/serviceaccounts/default"  # without it no pod is taken
+    until(lambda: api.get(default) is not None, 40, "the namespace has its account")
     return api
 
 
