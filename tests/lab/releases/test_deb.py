@@ -61,15 +61,9 @@ def dpkg(machine: Machine, *options: str, check: bool = True) -> Result:
     return machine.run(argv, LIMIT, check=check)
 
 
-def installed(machine: Machine, name: str) -> None:
+def installed(machine: Machine, name: str, *, check: bool = True) -> Result:
     """Have dpkg install a package that lies on the node."""
-    dpkg(machine, "-i", f"/root/{name}.deb")
-
-
-def upgraded(machine: Machine, san: San, name: str) -> Result:
-    """Do what dpkg -i does in two steps: calls are in flight in the second, which replaces the agent."""
-    first = lambda: dpkg(machine, "--unpack", f"/root/{name}.deb")  # noqa: E731
-    return Load(machine, san).through(lambda: dpkg(machine, "--configure", PACKAGE, check=False), first)
+    return dpkg(machine, "-i", f"/root/{name}.deb", check=check)
 
 
 def another(machine: Machine, version: str, change: str) -> str:
@@ -97,7 +91,7 @@ def test_a_pod_gets_its_volume_from_an_installed_package(product: Product, san: 
 def test_dpkg_upgrades_under_twenty_calls_in_flight_and_a_writing_pod(product: Product, san: San) -> None:
     machine = product.machine
     later = another(machine, "99.0", CHANGED)
-    done = upgraded(machine, san, later)
+    done = Load(machine, san).through(lambda: installed(machine, later, check=False))
     assert done.exit_status == 0, done.stderr
     assert runs(machine) == later
     assert state(machine) == "installed"
@@ -110,7 +104,7 @@ def test_a_package_whose_agent_dies_leaves_the_version_of_before_at_work_and_a_g
     machine = product.machine
     before = runs(machine)
     broken = another(machine, "99.1", DIES)
-    failed = upgraded(machine, san, broken)
+    failed = Load(machine, san).through(lambda: installed(machine, broken, check=False))
     assert failed.exit_status != 0
     assert "the version of before is in force again, and pods went on" in failed.stderr
     assert (runs(machine), state(machine)) == (before, "half-configured")
