@@ -104,9 +104,7 @@ class Load:
                 done.set()
             for call in (*waiting, coming):
                 succeeded(call.result())
-            for answers in pool.map(
-                mounted_once, kubelets
-            ):  # at once: what rests 30 s unmounted is taken down
+            for answers in pool.map(mounted_once, kubelets):  # at once: what rests 30 s is taken down
                 succeeded(answers)
         return result
 
