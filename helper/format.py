@@ -100,8 +100,8 @@ def _signature(request: MountRequest, path: str) -> Content:
 def _first_data(request: MountRequest, path: str, spots: Spots) -> int | None:
     """Return where data was found in one of the places; the device itself is asked, and not the cache."""
     look = functools.partial(content.first_data, size=request.size, spots=spots)
-    (at,) = _read(request, [lambda: content.opened(path, look)])
-    return None if at is None else int(at)
+    answers: list[int | None] = _read(request, [lambda: content.opened(path, look)])
+    return answers[0]
 
 
 def _read(request: MountRequest, jobs: list[child.Job[object]]) -> list[Any]:

@@ -146,7 +146,8 @@ def cost(spots: Spots, at_once: int = 1) -> float:
 def test_the_whole_takes_no_longer_than_before_though_ten_times_as_much_is_looked_at() -> None:
     """What is asked for before it is waited for an array serves ten at once, and the ends meanwhile.
 
-    The kernel cuts a read of 4 MiB into four (max_sectors_kb, 1,280), which go out beside each other.
+    The kernel cuts a direct read of 4 MiB into four (max_sectors_kb, 1,280; counted on the lab's map), which
+    go out beside each other.
     """
     edges = [cost([edge], at_once=4) for edge in content.edges(LARGE, 4 * MIB)]
     before = max(cost(old_places(LARGE)), *edges)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provisioner.cluster import Cluster
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,6 +23,14 @@ def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
         time.sleep(0.05)
     return found
+
+
+def takes_pods(api: Cluster, namespace: str) -> None:
+    """Wait until a namespace has what pods need by default: its account, and the token of that."""
+    default = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+    until(
+        lambda: (api.get(default) or {}).get("secrets"), 40, f"the token of the pods' account in {namespace}"
+    )
 
 
 class Program:

@@ -13,7 +13,7 @@ from instorage.tenancy.adopted import parse_line
 from instorage.tenancy.grant import Grant
 from instorage.tenancy.signature import SigningKey, verified
 from provisioner.cluster import VOLUMES, Refusal
-from tests.provisioner.program import ROOT, until
+from tests.provisioner.program import ROOT, takes_pods
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,8 +88,7 @@ def pod(**options: str) -> Object:
 
 def test_no_pod_can_write_its_namespace_into_the_options(api: Cluster) -> None:
     """The node believes this key of kubelet's, and an option of that name would win over kubelet's own."""
-    default = "/api/v1/namespaces/default/serviceaccounts/default"
-    until(lambda: (api.get(default) or {}).get("secrets"), what="the token of the pods' account")
+    takes_pods(api, "default")
     assert api.create(PODS, pod(claimNamespace="team-a"))["spec"]["volumes"][0]["flexVolume"]
     for key in ("kubernetes.io/pod.namespace", "Kubernetes.io/pod.namespace"):
         with pytest.raises(Refusal, match="namespaces are reserved"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cluster import VOLUMES, Cluster
-from tests.provisioner.program import until
+from tests.provisioner.program import takes_pods, until
 from tools.install import PLUGIN, STUB
 from tools.kube.control_plane import ControlPlane
 from tools.lab.product import build_stub
@@ -54,8 +54,7 @@ def api(mine: ControlPlane) -> Cluster:
     )
     claim = f"{NAMESPACE}/persistentvolumeclaims/data"
     until(lambda: (api.get(claim) or {})["status"]["phase"] == "Bound", 40, "the claim is bound")
-    default = f"{NAMESPACE}/serviceaccounts/default"  # without it no pod is taken
-    until(lambda: api.get(default) is not None, 40, "the namespace has its account")
+    takes_pods(api, "default")
     return api
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.cluster import Cluster, Refusal
 from tests.provisioner.manifests import create, documents
-from tests.provisioner.program import until
+from tests.provisioner.program import takes_pods, until
 from tools.kube.control_plane import ControlPlane
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class Tenant:
         admin.create(f"{self.roles}/roles", role | {"rules": rules})
         self.bind("Role", "author")
         self.user = Cluster(plane.kubeconfig(f"author-{name}", until(self._token, what="the author's token")))
-        default = f"{CORE}/{name}/serviceaccounts/default"
-        until(lambda: (admin.get(default) or {}).get("secrets"), what="the token of the pods' account")
+        takes_pods(admin, name)
 
     def bind(self, kind: str, role: str) -> None:
         subjects = [{"kind": "ServiceAccount", "name": "author", "namespace": self.name}]
