@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import socket
 from typing import Final
 
 from installer import services
@@ -27,8 +27,21 @@ def restart(plugin: str) -> None:
     # Who waits has started the next agent already; it answers nobody before it has settled with the helper.
     systemctl("stop", HELPER)
     systemctl("start", AGENT)
-    if not Path(f"{plugin}/.agent.sock").is_socket():  # the plugin directory is another than before
+    if not _is_listened_at(f"{plugin}/.agent.sock"):  # the plugin directory is another than before
         systemctl("restart", AGENT, SOCKET)
+
+
+def _is_listened_at(path: str) -> bool:
+    """Whether a socket has somebody: its file alone stays where systemd listened once, and says nothing."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(1)
+        try:
+            caller.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:  # too many wait there already
+            return True
+    return True
 
 
 def trouble(plugin: str, tree: str) -> str:
@@ -43,10 +56,10 @@ def trouble(plugin: str, tree: str) -> str:
     process = services.shown("MainPID", AGENT)
     if not executable(process).startswith(f"{tree}/"):
         return f"{AGENT} (process {process}) does not run from {tree}: systemctl status it."
-    for socket in ("/run/instorage/agent.sock", f"{plugin}/.agent.sock"):
-        said = _asked(stub, socket)
+    for place in ("/run/instorage/agent.sock", f"{plugin}/.agent.sock"):
+        said = _asked(stub, place)
         if '"Not supported"' not in said:
-            return f"the agent does not answer at {socket}: {said}"
+            return f"the agent does not answer at {place}: {said}"
     if systemctl("is-failed", "--quiet", HELPER).status == 0:
         return f"{HELPER} has failed: journalctl -u instorage-helper says why."
     return ""
@@ -64,7 +77,7 @@ def _settled() -> str:
     return states[-1]
 
 
-def _asked(stub: str, socket: str) -> str:
+def _asked(stub: str, place: str) -> str:
     """Return what the agent says to a call that no version knows."""
-    more = {"INSTORAGE_AGENT_SOCKET": socket, "INSTORAGE_STUB_DEADLINE_MS": "30000"}
+    more = {"INSTORAGE_AGENT_SOCKET": place, "INSTORAGE_STUB_DEADLINE_MS": "30000"}
     return run(stub, "are-you-there", errors=True, more=more).said
