@@ -44,9 +44,16 @@ stop_service() {
     rm -f "/run/process/$1"
 }
 
-listen() { # SOCKET: where unit and drop-ins say
-    python3 -c 'import os, socket, sys
-if not os.path.exists(sys.argv[1]): socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$(settings "$1" ListenStream | tail -n 1)"
+listen() { # SOCKET: where unit and drop-ins say, until it is stopped
+    setsid python3 -c 'import os, socket, sys, time
+place, pid = sys.argv[1:]
+if os.path.lexists(place): os.unlink(place)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(place)
+listener.listen()
+open(pid, "w").write(str(os.getpid()))
+time.sleep(1e6)' "$(settings "$1" ListenStream | tail -n 1)" "/run/process/$1" </dev/null >/dev/null 2>&1 9<&- &
+    until [ -s "/run/process/$1" ]; do sleep 0.02; done
 }
 
 state() {
@@ -74,7 +81,7 @@ start() {
 stop() {
     [ ! -e "/run/stuck-$1" ] || return 1
     rm -f "/run/units/$1"
-    case $1 in instorage-nodeagent.service | instorage-provisioner.service) stop_service "$1" ;; esac
+    case $1 in instorage-nodeagent.service | instorage-provisioner.service | instorage-*.socket) stop_service "$1" ;; esac
 }
 
 case $verb in

@@ -156,6 +156,16 @@ def test_a_plugin_directory_that_moves_gets_its_socket(running: Host, old: Path)
     assert f"INSTORAGE_PLUGIN=/srv/plugins/{DRIVER}" in running.sh("cat /etc/instorage/places")
 
 
+def test_back_in_a_former_plugin_directory_where_a_dead_socket_lies_somebody_listens(
+    running: Host, old: Path
+) -> None:
+    assert (running.root / PLUGIN / ".agent.sock").is_socket()
+    for place in ("/srv/plugins", f"/{PLUGIN}".rpartition("/")[0]):
+        done = running.install(old, "--node", "--plugin-dir", place)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert running.calls[-1] == f"restart {AGENT} instorage-nodeagent-plugin.socket"
+
+
 def test_the_drop_in_of_a_checkout_says_where_the_plugin_is(host: Host, old: Path) -> None:
     host.sh(f"echo 'Environment=A=b INSTORAGE_PLUGIN=/srv/plugins/{DRIVER}' >/run/environment")
     assert host.install(old, "--node").returncode == 0
