@@ -130,9 +130,9 @@ class Node(Part):
                 sessions.quieten()
         old = self.run.places.old_plugin
         if self.moved(self.plugin, old):
-            remove(self.host.path(f"{old}/instorage-flexvolume"))
-            if self.host.path(f"{old}/config").is_dir():
-                say(f"The configuration is a copy of that in {old}.")
+            for name in (vendor.STUB, ".agent.sock"):
+                remove(self.host.path(f"{old}/{name}"))
+            self.leave_configuration(self.plugin, old)
 
     def sweep(self) -> None:
         """Take away versions of before and a checkout's environment, once nothing runs from them."""

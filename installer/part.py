@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from installer import places, units, users
-from installer.files import Files, holds
+from installer.files import Files, holds, remove, remove_empty
 from installer.host import Host, find, run, there
 from installer.journal import Journal
-from installer.saying import Ending
+from installer.saying import Ending, say
 
 if TYPE_CHECKING:
     from installer.places import Places
@@ -128,6 +128,20 @@ class Part(ABC):
             self.run.next.append(f"Write your arrays into {place}/{SAMPLE}.")
         elif not there_now.exists() or not holds(there_now, template.read_bytes()):
             self.files.write(f"{place}/{SAMPLE}.sample", 0o640, template, owner)
+
+    def leave_configuration(self, place: str, old: str) -> None:
+        """Take what was copied from the `old` place out of it; what is there besides stays, and is said."""
+        top = self.host.path(old)
+        remove(top / f"{SAMPLE}.sample")
+        files = [file for file in (*top.glob("config/[!.]*"), top / ".attach") if file.is_file()]
+        named = any(old.encode() in file.read_bytes() for file in files)  # as where a key or a log lies
+        for file in () if named else files:
+            copied = self.host.path(f"{place}/{file.relative_to(top)}")
+            if not file.is_symlink() and copied.is_file() and holds(copied, file.read_bytes()):
+                remove(file)
+        left = [name for name in ("log", "config") if not remove_empty(top / name) and (top / name).is_dir()]
+        if not remove_empty(top):
+            say(f"{old} is used no more. Yours to take away is {', '.join(left) or 'what is in it'} there.")
 
     def label(self, *names: str) -> None:
         """Where SELinux is, files get the labels of their places."""

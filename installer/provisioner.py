@@ -154,7 +154,7 @@ class Provisioner(Part):
         """Leave the former folder."""
         if self.moved(self.folder, self.old) and self.host.path(self.old).is_dir():
             remove_programs(self.host, self.old)
-            say(f"The configuration is a copy of that in {self.old}.")
+            self.leave_configuration(self.folder, self.old)
 
     def sweep(self) -> None:
         """Take away versions of before, once nothing runs from them."""

@@ -192,22 +192,6 @@ def test_another_plugin_directory_is_used_and_remembered(
     assert socket.endswith(f"[Socket]\nListenStream=\nListenStream={place}/.agent.sock\n")
 
 
-def test_a_plugin_directory_that_moves_takes_its_configuration_along(node: Path, old: Path) -> None:
-    configuration = node / PLUGIN / "config"
-    (configuration / "instorage.yaml").write_text("mine")
-    (configuration / "instorage.yaml").chmod(0o600)
-    (configuration / "adopted").write_text("lines")
-    (node / PLUGIN / ".attach").write_text("false\n")
-    install(old, node, "--node", "--plugin-dir", ELSEWHERE)
-    moved = node / ELSEWHERE.lstrip("/") / DRIVER
-    assert (moved / "config/instorage.yaml").read_text() == "mine"
-    assert mode(moved / "config/instorage.yaml") == 0o600
-    assert ((moved / "config/adopted").read_text(), (moved / ".attach").read_text()) == ("lines", "false\n")
-    assert not (node / PLUGIN / "instorage-flexvolume").exists(), "kubelet would start two of them"
-    install(old, node, "--node", "--plugin-dir", f"/{PLUGIN}")
-    assert not list((node / "etc/systemd/system").glob("*.d")), "as the units are delivered"
-
-
 def test_a_provisioner_lies_where_the_administrator_wants_it(root: Path, old: Path, new: Path) -> None:
     install(old, root, "--provisioner", "--prefix", "/srv")
     said = install(new, root, "--provisioner")

@@ -64,7 +64,7 @@ def test_a_provisioners_folder_under_another_name_is_still_the_same(root: Path, 
     assert run(old, "--provisioner", "--root", str(root)).returncode == 0
     done = run(new, "--provisioner", "--prefix", "/srv", "--root", str(root))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "is a copy of that" not in done.stdout
+    assert "is used no more" not in done.stdout
     folder = root / "srv" / FOLDER
     assert (folder / "python").readlink() == (folder / "python-3.1.0").relative_to(folder)
     assert (folder / "instorage-provisioner").exists()

@@ -11,12 +11,12 @@ import pytest
 
 from tests.lab.conftest import LAB
 from tests.lab.releases.footprint import footprint
-from tests.soak import WHOLE
+from tests.soak import IN_SOAK, WHOLE
 from tools.install import PLUGIN
 from tools.lab import Lab, LabFault
 from tools.lab.archive import Archive, Unpacked, built
 from tools.lab.product import Product
-from tools.lab.releases import BULLSEYE, RELEASES, Release, of
+from tools.lab.releases import BOOKWORM, BULLSEYE, RELEASES, Release, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 DAILY = BULLSEYE
-"""The oldest in everything. Debian 12 is the ordinary lab's, and gets the deb; the newest gets a look."""
+"""The oldest in everything. Debian 12 is the ordinary lab's: tests/lab/node; the newest gets a look."""
+_MARKS = {BOOKWORM: IN_SOAK}
 # It watches its plugin directory, which is there before and stays; the installer asks how it was started.
 KUBELET = """
 mkdir -p /run/lab && cp /bin/sleep /run/lab/kubelet && systemd-run -q --unit=kubelet /run/lab/kubelet infinity
@@ -37,6 +38,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the cache lacks before the first test, whose time limit is too short for it."""
     here = Path(__file__).parent
     items = [item for item in session.items if item.path.parent == here and isinstance(item, pytest.Function)]
+    items = [item for item in items if not any(mark.args[0] for mark in item.iter_markers("skipif"))]
     if items and not session.config.option.collectonly:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         say: Callable[[str], None] = reporter.write_line if reporter else print
@@ -53,7 +55,10 @@ def _release(item: pytest.Function) -> object:
     return item.callspec.params["release"] if hasattr(item, "callspec") else item.module.RELEASE
 
 
-@pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(one, id=name, marks=_MARKS.get(one, ())) for name, one in RELEASES.items()],
+)
 def release(request: pytest.FixtureRequest) -> Release:
     """The node's release of Debian."""
     found: Release = request.param

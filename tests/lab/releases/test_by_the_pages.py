@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab.load import succeeded, volume
 from tests.packaging.pages import CHECKOUTS, block, blocks
-from tests.soak import WHOLE, write_figures
+from tests.soak import IN_SOAK, WHOLE, write_figures
 from tools.install import PLUGIN
 from tools.lab.archive import GUEST_FOLDER, INSTALL_LIMIT, Archive
 from tools.lab.kubelet import Kubelet
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+# Every day each command of the pages natively: tests/packaging/test_by_the_pages.py.
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK]
 RELEASE = BULLSEYE
 INSTALLER_LIMIT = 60  # seconds, of a real machine; an emulated one keeps within it as well
 KEY = "/etc/instorage/shadow.key"

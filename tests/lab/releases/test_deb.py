@@ -9,6 +9,7 @@ import pytest
 from tests.lab.load import Load, succeeded, volume
 from tests.lab.releases.footprint import KEPT, footprint
 from tests.lab.releases.test_upgrade import CHANGED, DIES, runs
+from tests.soak import IN_SOAK
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import Product
 from tools.lab.releases import BOOKWORM, Release
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from tools.lab.channel import Result
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+# Every day its scripts natively: tests/packaging/test_packages_by_the_pages.py.
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK]
 RELEASE = BOOKWORM
 PACKAGE, HOME = "instorage-node", "/usr/lib/instorage-node"
 LIMIT = 600  # seconds for dpkg, in an emulated machine

@@ -78,6 +78,7 @@ def test_a_volume_grows_under_a_writer_and_its_data_is_there_for_the_next_pod(
     assert not installed.product.residue()
 
 
+@pytest.mark.usefixtures("whole")
 def test_it_is_not_removed_under_a_volume_and_then_leaves_the_configuration_or_nothing(
     installed: Installed, san: San
 ) -> None:

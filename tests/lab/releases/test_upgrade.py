@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.load import Load, succeeded, volume
+from tests.soak import IN_SOAK
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def test_an_upgrade_with_twenty_calls_in_flight_fails_none_and_a_pod_writes_on(
     assert runs(machine) == first
 
 
+@IN_SOAK  # every day natively: tests/packaging/test_live_node.py
 def test_an_upgrade_to_a_version_whose_agent_dies_leaves_the_one_of_before_at_work(
     installed: Installed, san: San, first: str
 ) -> None:
@@ -67,6 +69,7 @@ def test_an_upgrade_to_a_version_whose_agent_dies_leaves_the_one_of_before_at_wo
     assert not installed.product.residue()
 
 
+@IN_SOAK  # every day natively: tests/packaging/test_refusals.py
 def test_an_older_version_that_cannot_read_a_record_is_refused_until_the_volume_is_gone(
     installed: Installed, san: San, first: str
 ) -> None:
