@@ -53,8 +53,9 @@ test-beside: $(STAMP)
 test-native: $(STAMP)
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not measured and not dist'
 
-# Our own Python is built once for each change of its sources (15 minutes for both processors), and then kept.
-TREES := --tree node --tree provisioner
+# Our own Python is built once for each change of its sources (every day for this processor, for both in the soak), and kept.
+BOTH := --tree node --tree provisioner
+TREES := --arch $(shell uname -m) $(BOTH)
 test-dist: $(STAMP) stub ## what users get: asks nothing of a host's libraries, starts anywhere, is the same twice
 	@tools/system-packages dist
 	@$(PY) -m tools.dist $(TREES) >/dev/null
@@ -100,6 +101,7 @@ soak: $(STAMP) ## kill everybody at every step, and what else is too long for ev
 	@tools/system-packages kube
 	@tools/system-packages dist
 	@$(PY) -m tools.kube.build >/dev/null
+	@$(PY) -m tools.dist $(BOTH) >/dev/null
 	@SOAK=1 $(MAKE) --no-print-directory -k test-measured; measured=$$?; \
 	  SOAK=1 $(MAKE) --no-print-directory -k -j3 soak-beside soak-dead soak-machines && exit $$measured
 
@@ -107,7 +109,7 @@ soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
 	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
-	  tests/agent/test_edited_configuration.py tests/dist/test_again.py tests/packaging/test_killed_installer.py \
+	  tests/agent/test_edited_configuration.py tests/dist tests/packaging/test_killed_installer.py \
 	  tests/old_kernel >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.version import VERSION
+from tests.soak import IN_SOAK
 from tools.dist import archive, foreign, glibc, interpreter, sources, toolchain, tree
 from tools.dist.workshop import PLACE
 from tools.install import NODE, PARTS, ROOT, SITE, THE_PROVISIONER
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.dist, pytest.mark.slow, pytest.mark.subprocess, pytest.mark.timeout(300)]
+ARCHES = [pytest.param(a, marks=() if a == toolchain.native() else IN_SOAK) for a in toolchain.ARCHES]
 MEGABYTE = 1_000_000
 THIRD_PARTY = (
     "bcrypt",
@@ -54,7 +56,7 @@ def load_all(packages: tuple[str, ...], *further: str) -> str:
     return LOAD_ALL.format(names=(*LIBRARY, *THIRD_PARTY, *further), packages=packages)
 
 
-@pytest.mark.parametrize("arch", toolchain.ARCHES)
+@pytest.mark.parametrize("arch", ARCHES)
 @pytest.mark.parametrize("part", PARTS)
 def test_no_compiled_file_asks_for_more_than_an_old_c_library(part: str, arch: str) -> None:
     made = tree.runtime(part, arch, to_stderr)
@@ -94,6 +96,7 @@ def test_the_encodings_of_chinese_japanese_and_korean_locales_are_known(
     assert bare(f"/{NODE.prefix}/bin/python3", "-I", "-c", code) == "True\n"
 
 
+@IN_SOAK  # every day this processor's: ten minutes to build
 def test_the_other_processors_python_starts_and_loads_what_is_compiled() -> None:
     (arch,) = set(toolchain.ARCHES) - {toolchain.native()}
     root, made = foreign.library(arch, to_stderr), tree.runtime("node", arch, to_stderr)
