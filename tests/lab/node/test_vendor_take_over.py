@@ -9,7 +9,8 @@ import pytest
 from tests.lab.node.vendors_program import Vendors
 from tests.lab.reachability import wait_until
 from tests.packaging.vendors import PROGRAM, STUB
-from tools.lab.archive import Archive, built
+from tests.soak import IN_SOAK
+from tools.lab.archive import built
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import CONFIGURATION, Product
 from tools.lab.topology import PORTALS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.lab.node.conftest import MakeVolume
     from tools.lab import Lab, Machine
+    from tools.lab.archive import Unpacked
     from tools.lab.kubelet import Answer
     from tools.lab.san import San
 
@@ -40,11 +42,9 @@ def product(lab: Lab, san: San) -> Product:
 
 
 @pytest.fixture(scope="module")
-def archive(lab: Lab, san: San) -> Archive:
+def archive(lab: Lab, san: San) -> Unpacked:
     """What an administrator has, unpacked on the node."""
-    found = built()
-    found.put_on(lab.node("a"))
-    return found
+    return built().put_on(lab.node("a"))
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def goes_on(vendors: Vendors, pods: dict[str, Kubelet]) -> None:
         assert rows == [str(number) for number in range(1, len(rows) + 1)]
 
 
-def taken_over(vendors: Vendors, archive: Archive, pods: dict[str, Kubelet]) -> None:
+def taken_over(vendors: Vendors, archive: Unpacked, pods: dict[str, Kubelet]) -> None:
     """Install, as --check has said; the agent has a record of each volume."""
     node, configuration = vendors.node, vendors.node.read(CONFIGURATION)
-    said = archive.run(node, "--check", "--node").stdout
+    said = archive.run("--check", "--node").stdout
     assert "The vendor's K8sPlugin 2.1.0 is taken over:" in said
     assert all(f"{pod.device_mount}: goes on" in said for pod in pods.values())
     assert said.count("brings no other volumes any more") == len(PORTALS)
-    archive.run(node, "--node")
+    archive.run("--node")
     assert (node.read(CONFIGURATION), node.read(f"/{STUB}.vendor").decode()) == (configuration, PROGRAM)
     shown = node.run("iscsiadm -m session | while read _ _ portal target _; do "
                      "iscsiadm -m node -p ${portal%,*} -T $target; done").stdout  # fmt: skip
@@ -91,7 +91,7 @@ def taken_over(vendors: Vendors, archive: Archive, pods: dict[str, Kubelet]) -> 
 
 def test_its_volumes_go_on_grow_and_end(
     product: Product,
-    archive: Archive,
+    archive: Unpacked,
     node: Machine,
     san: San,
     pods: dict[str, Kubelet],
@@ -119,16 +119,17 @@ def test_its_volumes_go_on_grow_and_end(
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 
+@IN_SOAK  # a minute; every day natively: tests/packaging/test_vendors_node.py
 def test_their_data_is_there_for_the_next_pod_and_the_vendors_program_on_request(
-    product: Product, archive: Archive, node: Machine, make_volume: MakeVolume
+    product: Product, archive: Unpacked, node: Machine, make_volume: MakeVolume
 ) -> None:
     pod = Kubelet(node, make_volume())
     succeeded(pod.start_pod())
     succeeded(pod.end_pod())
-    said = archive.run(node, "--uninstall").stdout
+    said = archive.run("--uninstall").stdout
     assert f"install -m 0755 /{STUB}.vendor /{STUB}" in said
     assert node.run(["test", "-e", f"/{STUB}"], check=False).exit_status == 1
     node.run(f"install -m 0755 /{STUB}.vendor /{STUB}")
-    archive.run(node, "--node")
+    archive.run("--node")
     again = Kubelet(node, pod.volume)
     succeeded([*again.start_pod(), *again.end_pod()])

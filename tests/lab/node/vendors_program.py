@@ -43,7 +43,7 @@ class Vendors:
             text = text.replace(f": {old}", f": {new}")
         text = text.replace("password: password", f"password: {PASSWORD}")
         folder = STUB.rpartition("/")[0]
-        self.node.run(f"mkdir -p /{folder}/config /{folder}/log")
+        self.node.run(f"mkdir -p /{folder}/config /{folder}/log; uname -n >/etc/hostname")
         self.node.put(f"/{STUB}", PROGRAM, 0o755)
         self.node.put(CONFIGURATION, text, 0o600)
 
