@@ -107,7 +107,8 @@ def token_secrets(api: Cluster) -> list[Object]:
     return [
         secret
         for secret in found
-        if (secret["metadata"].get("annotations") or {}).get(note) == ACCOUNT and "token" in secret["data"]
+        if (secret["metadata"].get("annotations") or {}).get(note) == ACCOUNT
+        and "token" in (secret.get("data") or {})
     ]
 
 
