@@ -42,6 +42,7 @@ test: $(STAMP) ## every test: native, the stub's processors, a control plane; th
 
 test-measured: $(STAMP) ## what holds a time against a figure of the requirement: with nothing beside it
 	@tools/system-packages kube
+	@tools/system-packages dist
 	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
 	@$(PY) -m pytest -q -m measured --durations=10
 
