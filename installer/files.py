@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from installer import users
 from installer.host import is_root, there
-from installer.journal import copy, sync
+from installer.journal import NEW, copy, sync
 from installer.saying import Ending
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Files:
     def _new(self, beside: Path, content: bytes, mode: int) -> None:
         beside.parent.mkdir(parents=True, exist_ok=True)
         beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(beside, NEW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
