@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from installer import (
     arguments,
+    contents,
     directories,
     kubelet,
     lock,
@@ -59,8 +60,10 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
     tree = run.archive / "node"
     stub = f"{places.DRIVER}/instorage-flexvolume"
     run.whole("node/bin/python3", "node/RECORDS", stub, "systemd/instorage-node.target")
+    contents.look(refusals, run.archive, "node")
     if run.host.live:
         requirements.look_at_host(refusals, run.host, tree)
+    requirements.look_at_image(refusals, run.host, tree)
     requirements.look_at_space(refusals, run.host, tree, places.LIBRARY)
     for place in (places.LIBRARY, run.places.plugin):
         directories.look_for_programs(refusals, run.host, place)
@@ -77,6 +80,8 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
 def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
     tree = run.archive / "inspur-instorage-provisioner/python"
     run.whole("inspur-instorage-provisioner/python", "systemd/instorage-provisioner.service")
+    contents.look(refusals, run.archive, "provisioner")
+    requirements.look_at_image(refusals, run.host, tree)
     requirements.look_at_space(refusals, run.host, tree, run.places.folder)
     directories.look_for_programs(refusals, run.host, run.places.folder)
     settings = (f"{run.places.folder}/config", "/etc/instorage")
