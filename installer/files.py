@@ -89,10 +89,11 @@ class Files:
         sync(path.parent)
 
     def carry(self, source: Path, place: str) -> None:
-        """Copy a file there with owner and mode, if there is none."""
+        """Copy a file there with owner and mode, if there is none; of a relative link what it leads to."""
         if source.is_file() and not self.host.path(place).exists():
             self.journal.keep(place)
-            copy(source, self.host.path(place))
+            absolute = source.is_symlink() and source.readlink().is_absolute()
+            copy(source if absolute else source.resolve(), self.host.path(place))
 
 
 def _beside(path: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.packaging import vendors
 from tests.packaging.archive import DRIVER, FOLDER, archive, run
 from tests.packaging.host import Host
 from tools.install import PLUGIN
@@ -96,6 +97,17 @@ def test_a_program_of_somebody_that_is_called_kubelet_is_not_asked(host: Host, o
     host.sh(KUBELET.format(said))
     done = host.install(old, "--check", "--node")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.root
+def test_a_program_that_somebody_else_wrote_is_not_started_to_be_looked_at(host: Host, old: Path) -> None:
+    vendors.leave_node(host.root)
+    program = host.root / vendors.STUB
+    program.write_text(program.read_text().replace("#!/bin/sh\n", "#!/bin/sh\n: >/run/started\n"))
+    for change, said in (("chown 1000", "of an unknown version"), ("chown 0", "2.1.0")):
+        host.sh(f"{change} /{vendors.STUB}")
+        assert f"The vendor's K8sPlugin {said} is taken over" in host.install(old, "--check", "--node").stdout
+        assert (host.root / "run/started").exists() is (change == "chown 0")
 
 
 @pytest.mark.parametrize("made", ["fifo", "link", "large"])
