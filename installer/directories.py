@@ -67,7 +67,11 @@ def _say_of_owner(refusals: Refusals, path: Path, facts: os.stat_result) -> None
     # Above ours it may be a distribution's doing: kubespray gives kubelet's directories to a user kube.
     tell = refusals.add if OURS & {*path.parts} else complain
     if facts.st_uid:
-        tell(f"{path} belongs to user {facts.st_uid}, who could change what root starts: chown root {path}.")
+        itself = " -h" if stat.S_ISLNK(facts.st_mode) else ""
+        tell(
+            f"{path} belongs to user {facts.st_uid}, who could change what root starts: "
+            f"chown{itself} root {path}."
+        )
     elif facts.st_gid and facts.st_mode & stat.S_IWGRP and not facts.st_mode & stat.S_ISVTX:
         tell(f"{path} can be changed by group {facts.st_gid}, and so what root starts: chmod g-w {path}.")
 
