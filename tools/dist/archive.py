@@ -134,6 +134,13 @@ def epoch() -> int:
     return int(done.stdout)
 
 
+def changed(checkout: Path = ROOT) -> str:
+    """Return what a checkout has that its commit has not, a line each: of one commit there is one build."""
+    argv = ["git", "-C", str(checkout), "status", "--porcelain"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout.rstrip("\n")
+
+
 def pack(top: Path, target: Path, when: int) -> None:
     """Write the folder `top` as tar.gz: sorted, root's, all of the time `when`, s since 1970: one digest."""
     beside = target.with_name(f".{target.name}.new")
