@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.subprocess
-# Its terminal is gone when it looks at the first directory.
+# Its terminal is gone when it puts the first file.
 HANG_UP = """import os, sys
 
 def hang_up(event, values):
     global done
-    if event == "os.mkdir" and not done:
+    if event == "os.rename" and not done:
         done = True
         os.kill(os.getpid(), 1)
 
@@ -84,3 +84,22 @@ def test_units_that_do_not_fit_this_systemd_are_not_used(running: Host, tmp_path
     assert "did not put what this systemd needs: no room" in done.stderr
     assert running.version == "3.0.0"
     assert differences(before, snapshot(running.root / "usr/lib")) == []
+
+
+@pytest.mark.root
+def test_a_disk_that_is_full_half_way_leaves_the_version_of_before_and_its_room(
+    tmp_path: Path, old: Path, new: Path
+) -> None:
+    library = "/usr/lib/instorage"
+    with Host(tmp_path / "host") as host:
+        host.sh(f"mkdir -p {library} && mount -t tmpfs -o mode=755,nr_inodes=9999 none {library}")
+        assert host.install(old, "--node").returncode == 0
+        used = host.sh(f"df --output=iused {library} | tail -n 1").strip()
+        host.sh(f"mount -o remount,nr_inodes={int(used) + 20} {library}")
+        done = host.install(new, "--node")
+        assert done.returncode in (1, 3)
+        assert "No space left on device" in done.stderr
+        assert (host.version, host.sh(f"ls -A {library}")) == ("3.0.0", "3.0.0\ncurrent")
+        host.sh(f"mount -o remount,nr_inodes=9999 {library}")
+        assert host.install(new, "--node").returncode == 0
+        assert host.version == "3.1.0"
