@@ -110,7 +110,8 @@ def look_at_image(refusals: Refusals, host: Host, tree: Path) -> None:
     """Compare the processor of an image that lies in a directory with that of the interpreter of `tree`."""
     wanted = _processor(tree / "bin/python3")
     for place in PROGRAMS if host.root else ():
-        has = _processor(host.path(place))
+        inside = host.path(place).resolve().is_relative_to(host.root)  # a link may lead out of the image
+        has = _processor(host.path(place)) if inside else ""
         if has and wanted and has != wanted:
             refusals.add(
                 f"{host.path(place)} is for {has}, this archive for {wanted}: take the archive for {has}."
