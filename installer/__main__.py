@@ -7,7 +7,7 @@ run this again.
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import signal
 import sys
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from installer import (
     arguments,
+    contents,
     directories,
     kubelet,
+    lock,
     places,
     records,
     removal,
@@ -58,8 +60,10 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
     tree = run.archive / "node"
     stub = f"{places.DRIVER}/instorage-flexvolume"
     run.whole("node/bin/python3", "node/RECORDS", stub, "systemd/instorage-node.target")
+    contents.look(refusals, run.archive, "node")
     if run.host.live:
         requirements.look_at_host(refusals, run.host, tree)
+    requirements.look_at_image(refusals, run.host, tree)
     requirements.look_at_space(refusals, run.host, tree, places.LIBRARY)
     for place in (places.LIBRARY, run.places.plugin):
         directories.look_for_programs(refusals, run.host, place)
@@ -76,6 +80,8 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
 def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
     tree = run.archive / "inspur-instorage-provisioner/python"
     run.whole("inspur-instorage-provisioner/python", "systemd/instorage-provisioner.service")
+    contents.look(refusals, run.archive, "provisioner")
+    requirements.look_at_image(refusals, run.host, tree)
     requirements.look_at_space(refusals, run.host, tree, run.places.folder)
     directories.look_for_programs(refusals, run.host, run.places.folder)
     settings = (f"{run.places.folder}/config", "/etc/instorage")
@@ -87,16 +93,11 @@ def _look_at_provisioner(run: Run, asked: Asked, refusals: Refusals) -> None:
         requirements.look_at_host(refusals, run.host, tree)
 
 
-def _lock(run: Run) -> int:
-    """Keep other installers away: the lock goes with the process, however that ends."""
-    directory = run.host.path("/etc")
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Ending(1, "another install.sh is at work on this host: wait until it has ended.") from None
-    return descriptor
+def _end_in_order() -> None:
+    """Have a signal end the run in order, but for one that it was started without (nohup)."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _broken_off)
 
 
 def _broken_off(number: int, frame: FrameType | None) -> None:
@@ -141,19 +142,19 @@ def perform(archive: Path, words: list[str]) -> None:
     if asked.action in ("help", "version"):
         print(arguments.USAGE if asked.action == "help" else f"{version}\n", end="")
         return
-    run = Run(asked.host, archive, version, places.find(asked.host, asked.directories))
-    if asked.action != "uninstall":
-        look(run, asked)
-    if asked.action == "check":
-        say(f"Nothing is in the way of InStorage {version} on this host.")
-        return
-    if run.host.live and not is_root():
-        raise Ending(1, ROOT_WANTED)
-    lock = _lock(run)
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _broken_off)
-    act(run, asked)
-    os.close(lock)
+    _end_in_order()
+    allowed = is_root() or not asked.host.live
+    # From before the first look on: what was looked at must not be another's to change.
+    with lock.alone(asked.host) if allowed and asked.action != "check" else contextlib.nullcontext():
+        run = Run(asked.host, archive, version, places.find(asked.host, asked.directories))
+        if asked.action != "uninstall":
+            look(run, asked)
+        if asked.action == "check":
+            say(f"Nothing is in the way of InStorage {version} on this host.")
+            return
+        if not allowed:
+            raise Ending(1, ROOT_WANTED)
+        act(run, asked)
 
 
 def main(archive: Path, words: list[str]) -> int:

@@ -44,13 +44,24 @@ class Asked:
 
     @property
     def host(self) -> Host:
-        """The host, or the image that --root names. Ending(2): there is no such directory."""
+        """The host, or the image that --root names. Ending(2): there is none, or it is this running host."""
         if "--root" not in self.directories:
             return Host()
         root = Path(self.directories["--root"])
         if not root.is_dir():
             raise wrong(f"--root {root} is no directory")
-        return Host(str(root.resolve()).rstrip("/"), live=False)
+        image = Host(str(root.resolve()).rstrip("/"), live=False)
+        if not image.root and _runs():  # and nobody would look whether volumes are mounted
+            raise wrong("--root / is for an image that is made, and systemd runs on this host: leave it out")
+        return image
+
+
+def _runs() -> bool:
+    """Whether «/» is the root directory of the systemd that runs, and not of a chroot."""
+    try:
+        return Host().boots and Path("/proc/1/root").samefile("/")
+    except OSError:
+        return False
 
 
 def read(words: list[str]) -> Asked:

@@ -23,8 +23,13 @@ RIGHTS: Final = "system.posix_acl_access"  # may let the service in where the mo
 
 def look(refusals: Refusals, host: Host, user: str, *places: str) -> None:
     """Refuse places that will not do, each directory on the way to them once; links are followed."""
-    way = dict.fromkeys(path for place in places for path in _way(host, host.path(place)))
-    for path in way:
+    ends = [host.path(place) for place in places]
+    links = dict.fromkeys(link for end in ends if host.live for link in _links(end))
+    for link in links:
+        if link.lstat().st_uid:
+            _say_of_owner(refusals, link, link.lstat())
+    ends += [link.parent for link in links]
+    for path in dict.fromkeys(path for end in ends for path in _way(host, end)):
         _look_at(refusals, host, path, user)
 
 
@@ -50,12 +55,31 @@ def _way(host: Host, path: Path) -> Iterator[Path]:
     yield from (one for one in (path, *path.parents) if one.is_dir() and one.is_relative_to(root))
 
 
+def _links(path: Path) -> Iterator[Path]:
+    """Yield the links on the way: who can replace one has it lead where he likes, later."""
+    for one in (path, *path.parents):
+        if one.is_symlink() and one.exists():  # one that leads in a circle is not there
+            yield one
+            yield from _links(one.parent / one.readlink())
+
+
+def _say_of_owner(refusals: Refusals, path: Path, facts: os.stat_result) -> None:
+    # Above ours it may be a distribution's doing: kubespray gives kubelet's directories to a user kube.
+    tell = refusals.add if OURS & {*path.parts} else complain
+    if facts.st_uid:
+        itself = " -h" if stat.S_ISLNK(facts.st_mode) else ""
+        tell(
+            f"{path} belongs to user {facts.st_uid}, who could change what root starts: "
+            f"chown{itself} root {path}."
+        )
+    elif facts.st_gid and facts.st_mode & stat.S_IWGRP and not facts.st_mode & stat.S_ISVTX:
+        tell(f"{path} can be changed by group {facts.st_gid}, and so what root starts: chmod g-w {path}.")
+
+
 def _look_at(refusals: Refusals, host: Host, path: Path, user: str) -> None:
     facts = path.stat()
-    if host.live and facts.st_uid:
-        # Above ours it may be a distribution's doing: kubespray gives kubelet's directories to a user kube.
-        tell = refusals.add if OURS & {*path.parts} else complain
-        tell(f"{path} belongs to user {facts.st_uid}, who could change what root starts: chown root {path}.")
+    if host.live:
+        _say_of_owner(refusals, path, facts)
     if facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX:
         refusals.add(f"{path} can be changed by everybody, and so what root starts: chmod o-w {path}.")
     if not _lets_in(host, facts, user) and RIGHTS not in os.listxattr(path):

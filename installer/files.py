@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from installer import users
 from installer.host import is_root, there
-from installer.journal import copy, sync
+from installer.journal import NEW, copy, sync
 from installer.saying import Ending
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Files:
     def _new(self, beside: Path, content: bytes, mode: int) -> None:
         beside.parent.mkdir(parents=True, exist_ok=True)
         beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(beside, NEW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -89,10 +89,11 @@ class Files:
         sync(path.parent)
 
     def carry(self, source: Path, place: str) -> None:
-        """Copy a file there with owner and mode, if there is none."""
+        """Copy a file there with owner and mode, if there is none; of a relative link what it leads to."""
         if source.is_file() and not self.host.path(place).exists():
             self.journal.keep(place)
-            copy(source, self.host.path(place))
+            absolute = source.is_symlink() and source.readlink().is_absolute()
+            copy(source if absolute else source.resolve(), self.host.path(place))
 
 
 def _beside(path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from installer.host import there
 
@@ -15,26 +15,43 @@ if TYPE_CHECKING:
     from installer.host import Host
 
 
+NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
 def copy(source: Path, target: Path) -> None:
-    """Make `target` a copy of a file or link, by a rename: with owner, mode and times."""
+    """Make `target` a copy of a file or link, by a rename: with owner, mode and times.
+
+    Until it has its own mode it is root's alone: it may hold passwords, where everybody may look.
+    """
     beside = target.with_name(f".{target.name}.new")
     beside.unlink(missing_ok=True)
-    shutil.copy2(source, beside, follow_symlinks=False)
     facts = source.lstat()
-    if os.geteuid() == 0:
-        os.chown(beside, facts.st_uid, facts.st_gid, follow_symlinks=False)
-    if not beside.is_symlink():
-        beside.chmod(facts.st_mode & 0o7777)
-        sync(beside)
+    if source.is_symlink():
+        beside.symlink_to(source.readlink())
+        if os.geteuid() == 0:
+            os.chown(beside, facts.st_uid, facts.st_gid, follow_symlinks=False)
+    else:
+        _copy_file(source, beside, facts)
     beside.replace(target)
     sync(target.parent)
+
+
+def _copy_file(source: Path, beside: Path, facts: os.stat_result) -> None:
+    descriptor = os.open(beside, NEW, 0o600)
+    with source.open("rb") as content, open(descriptor, "wb") as file:
+        shutil.copyfileobj(content, file)
+        file.flush()
+        if os.geteuid() == 0:
+            os.fchown(descriptor, facts.st_uid, facts.st_gid)
+        shutil.copystat(source, beside)
+        os.fsync(descriptor)
 
 
 def replace(path: Path, content: bytes) -> None:
     """Give a file another content by a rename; owner and mode stay."""
     facts, beside = path.stat(), path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(beside, NEW, 0o600)
     with open(descriptor, "wb") as file:
         file.write(content)
         file.flush()

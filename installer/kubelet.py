@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from installer import places
-from installer.host import named
+from installer.host import named, read_file
 from installer.saying import complain
 
 if TYPE_CHECKING:
@@ -36,10 +37,7 @@ def _plugins(arguments: list[str]) -> str:
     given, config = _said(arguments, "volume-plugin-dir"), _said(arguments, "config")
     if given or not config:
         return given
-    try:
-        text = Path(config).read_text(errors="replace")
-    except OSError:
-        return ""
+    text = read_file(Path(os.path.realpath(config)))
     found = re.search(r"""^[ \t{]*["']?volumePluginDir["']? *: *["']?([^"'#,}\s]+)""", text, re.MULTILINE)
     return found[1] if found else ""
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from installer.files import remove
+from installer.host import read_file
 from installer.places import LIBRARY
 
 if TYPE_CHECKING:
@@ -30,9 +31,13 @@ def newest(file: Path) -> dict[str, int]:
 
 
 def _below(host: Host, directory: str) -> Iterator[tuple[Path, str]]:
+    """Yield each record and its text; one that cannot be read is one that says nothing.
+
+    The directories are services' of ours, and so what lies there may be made by whoever got into one.
+    """
     for path in sorted(host.path(directory).glob("[!.]*")):
-        if path.is_file():
-            yield path, path.read_text(errors="replace")
+        if not path.is_dir() or path.is_symlink():
+            yield path, read_file(path)
 
 
 def look(refusals: Refusals, host: Host, file: Path) -> None:

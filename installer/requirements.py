@@ -36,6 +36,8 @@ SERVICES: Final = {
     "open-iscsi": ("iscsid.socket", "iscsid.service"),
     "multipath-tools": ("multipathd.service", "multipathd.socket"),
 }
+PROGRAMS: Final = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/usr/bin/bash", "/bin/bash")
+PROCESSORS: Final = {0x3E: "x86_64", 0xB7: "aarch64"}  # e_machine of <elf.h>
 SPACE_UNIT: Final = 1 << 20  # bytes of a MiB
 
 
@@ -102,6 +104,30 @@ def look_at_host(refusals: Refusals, host: Host, tree: Path) -> None:
             f"{tree}/bin/python3 does not start ({done.said or 'no word'}): take the archive for "
             f"{platform.machine()}, and unpack it where programs may be started (not mounted noexec)."
         )
+
+
+def look_at_image(refusals: Refusals, host: Host, tree: Path) -> None:
+    """Compare the processor of an image that lies in a directory with that of the interpreter of `tree`."""
+    wanted = _processor(tree / "bin/python3")
+    for place in PROGRAMS if host.root else ():
+        inside = host.path(place).resolve().is_relative_to(host.root)  # a link may lead out of the image
+        has = _processor(host.path(place)) if inside else ""
+        if has and wanted and has != wanted:
+            refusals.add(
+                f"{host.path(place)} is for {has}, this archive for {wanted}: take the archive for {has}."
+            )
+            return
+
+
+def _processor(program: Path) -> str:
+    """Return for which processor a program is; nothing for what is none, or not to be read."""
+    try:
+        with program.open("rb") as file:
+            head = file.read(20)
+    except OSError:
+        return ""
+    number = int.from_bytes(head[18:20], "little")
+    return PROCESSORS.get(number, f"processor {number}") if head.startswith(b"\x7fELF") else ""
 
 
 def look_at_tools(refusals: Refusals) -> None:

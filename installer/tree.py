@@ -26,9 +26,18 @@ def put(host: Host, source: Path, directory: str, name: str, beside: tuple[Path,
     new = host.path(f"{directory}/.new")
     new.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(new, ignore_errors=True)
-    _copy(source, new)
-    for path in beside:
-        _copy(path, new / path.name)
+    try:
+        _copy(source, new)
+        for path in beside:
+            _copy(path, new / path.name)
+        return _name(host, new, directory, name)
+    except BaseException:  # what half of it occupies may be what the way back needs
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _name(host: Host, new: Path, directory: str, name: str) -> str:
+    """Give the copy its name, or throw it away where the same has that name; return the place."""
     number, place = 1, f"{directory}/{name}"
     while True:
         _name_programs(new, place)

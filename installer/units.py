@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from installer import places, services
 from installer.files import remove, remove_empty
 from installer.host import run
+from installer.saying import Ending
 
 if TYPE_CHECKING:
     from installer.files import Files
@@ -59,7 +60,9 @@ def put(files: Files, source: Path, place: str, part: str) -> None:
         files.write(f"{base(files.host)}/{temporary.parent.name}/{temporary.name}", 0o644, temporary)
     older, version = source / "older/put.sh", _of_image(files.host)
     if older.exists() and (version or not files.host.root):  # what the systemd of this host needs besides
-        run("/bin/sh", str(older), str(files.host.path(place)), *version)
+        done = run("/bin/sh", str(older), str(files.host.path(place)), *version, errors=True)
+        if done.status and files.host.live:  # where an image is made nothing may tell the version
+            raise Ending(1, f"{older} did not put what this systemd needs: {done.said}")
 
 
 def _of_image(host: Host) -> list[str]:

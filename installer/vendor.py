@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Final
 
 from installer import mounts, sessions, users
@@ -47,10 +48,18 @@ def found(host: Host, plugin: str) -> bool:
 
 def version(host: Host, program: Path, word: str) -> str:
     """Return the version by a program's own word, «of an unknown version» when it says none."""
-    known = host.live and program.is_file() and THEIRS in program.read_bytes()
+    known = host.live and program.is_file() and _is_roots(program) and THEIRS in program.read_bytes()
     said = run(str(program), word, errors=True, limit=ANSWER).said if known else ""
     number = re.search(r"^Version: *V?([^\s,]+)", said, re.MULTILINE)
     return number[1] if number else "of an unknown version"
+
+
+def _is_roots(program: Path) -> bool:
+    """Whether root alone can change a program; what somebody else wrote is not started to be looked at."""
+    way = (program.resolve(), *program.resolve().parents)
+    facts = [one.stat() for one in way]
+    others = (one.st_mode & stat.S_IWOTH or (one.st_gid and one.st_mode & stat.S_IWGRP) for one in facts)
+    return not any(one.st_uid for one in facts) and not any(others)
 
 
 def look(refusals: Refusals, host: Host, plugin: str, archive: Path) -> None:

@@ -159,7 +159,8 @@ def carry(files: Files, unit: Unit, folder: str) -> None:
     """Have what it is started with in our folder, where it may lie already."""
     files.make_directory(f"{folder}/config", 0o755)
     for source, name in taken(unit):
-        files.carry(files.host.path(source), f"{folder}/config/{name}")
+        # Not a link: what it leads to may be hidden from our service, and is not ours to let it read.
+        files.carry(files.host.path(source).resolve(), f"{folder}/config/{name}")
 
 
 def give_way(files: Files, unit: Unit, folder: str) -> None:

@@ -54,6 +54,14 @@ def hasty_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hesitation, "LOOK_AGAIN", 0.002)
 
 
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """A program that runs in the test's own process sets its umask: it is not the next test's."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 class StrayProgramError(BaseException):
     """Not an Exception, so that the code under test cannot swallow it."""
 

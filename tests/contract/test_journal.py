@@ -34,12 +34,14 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def kept() -> Iterator[list[str]]:
     handler = Kept()
-    monkeypatch.setattr(helper_record.LOGGER, "level", logging.INFO)
-    helper_record.LOGGER.addHandler(handler)
+    logger, before = helper_record.LOGGER, helper_record.LOGGER.level
+    logger.setLevel(logging.INFO)  # which forgets, too, what it has answered others
+    logger.addHandler(handler)
     yield handler.lines
-    helper_record.LOGGER.removeHandler(handler)
+    logger.removeHandler(handler)
+    logger.setLevel(before)
 
 
 def test_the_agents_line_of_a_verb_is_the_helpers(

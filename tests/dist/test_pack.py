@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -73,3 +74,13 @@ def test_the_sums_are_what_sha256sum_checks(tmp_path: Path) -> None:
     write_sums(tmp_path, [tmp_path / "b.deb", tmp_path / "a.tar.gz"])
     nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert (tmp_path / "SHA256SUMS").read_text() == f"{nothing}  a.tar.gz\n{nothing}  b.deb\n"
+
+
+@pytest.mark.subprocess
+def test_files_that_are_in_no_commit_are_named_before_they_are_packed(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "init", "-q", str(checkout)], check=True, timeout=30)
+    assert archive.changed(checkout) == ""
+    (checkout / "helper").mkdir()
+    (checkout / "helper/left.py").touch()
+    assert archive.changed(checkout) == "?? helper/"

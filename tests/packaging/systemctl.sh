@@ -116,5 +116,8 @@ case $verb in
         ;;
     enable) : >/run/enabled; [ -z "$now" ] || for unit in $units; do start "$unit" || exit 1; done ;;
     disable) rm -f /run/enabled ;;
-    stop) for unit in $units; do stop "$unit"; done ;;
+    stop)
+        for unit in $units; do stop "$unit"; done
+        [ ! -e /run/end.stop ] || { rm /run/end.stop; kill -TERM $PPID; } # the administrator breaks it off
+        ;;
 esac

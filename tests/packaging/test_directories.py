@@ -32,6 +32,11 @@ def host(tmp_path: Path) -> Iterator[Host]:
         (f"chown 1000 {PLUGIN}/config", "/config belongs to user 1000, who could change what root starts"),
         (f"chmod 777 {PLUGIN}", f"{PLUGIN} can be changed by everybody, and so what root starts: chmod o-w"),
         (f"chmod 777 /data/{FOLDER}", f"/data/{FOLDER} can be changed by everybody"),
+        (f"chgrp 1000 {PLUGIN}; chmod 775 {PLUGIN}", f"{PLUGIN} can be changed by group 1000, and so what"),
+        (
+            f"mv {PLUGIN} /srv/x; ln -s ../x {PLUGIN}; chown -h 1000 {PLUGIN}",
+            f"{PLUGIN} belongs to user 1000",
+        ),
         ("chmod 750 /srv", "/srv is closed to the service's user instorage-agent: chmod o+x /srv."),
         ("chmod 700 /data", "/data is closed to the service's user instorage-provisioner: chmod o+x /data."),
         ("mkdir -m 700 /etc/instorage", "/etc/instorage is closed to the service's user instorage-agent"),
@@ -66,6 +71,14 @@ def test_an_owner_of_the_directories_above_is_named_and_left_as_he_is(host: Host
     assert done.returncode == 0
     said = "/srv/plugins belongs to user 997, who could change what root starts: chown root /srv/plugins.\n"
     assert done.stderr == f"install.sh: {said}"
+
+
+def test_who_could_make_a_link_on_the_way_lead_elsewhere_is_named(host: Host, old: Path) -> None:
+    host.sh("mkdir /users; chown 1000 /users; mv /srv/plugins /srv/theirs; ln -s /srv/theirs /users/plugins")
+    host.sh("ln -s ../users/plugins /srv/plugins")
+    done = host.install(old, "--check", *PLACES)
+    assert done.returncode == 0
+    assert "/users belongs to user 1000, who could change what root starts" in done.stderr
 
 
 def test_a_directory_that_the_services_group_may_enter_will_do(host: Host, old: Path) -> None:

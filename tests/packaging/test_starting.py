@@ -84,3 +84,21 @@ def test_nothing_of_the_working_directory_or_the_environment_is_python_for_root(
     monkeypatch.chdir(tmp_path / "theirs")
     done = run(top, "--version", PYTHONPATH=str(tmp_path / "theirs"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "3.0.0\n", "")
+
+
+def test_an_image_of_another_processor_is_not_given_programs_that_cannot_run_there(
+    tmp_path: Path, old: Path
+) -> None:
+    here = platform.machine()
+    other, machine = OTHER[here]
+    systemd = tmp_path / "image/usr/lib/systemd/systemd"
+    systemd.parent.mkdir(parents=True)
+    systemd.write_bytes(elf(machine))
+    for part in ("--node", "--provisioner"):
+        done = run(old, part, "--root", str(tmp_path / "image"))
+        assert done.returncode == 1
+        assert (
+            f"{systemd} is for {other}, this archive for {here}: take the archive for {other}." in done.stderr
+        )
+    systemd.write_bytes(elf(NATIVE[here]))
+    assert run(old, "--node", "--root", str(tmp_path / "image")).returncode == 0

@@ -70,6 +70,19 @@ def test_it_gives_way_and_ours_works_with_its_files(host: Host, old: Path, new: 
 
 
 @pytest.mark.root
+def test_access_by_a_link_is_copied_and_what_it_leads_to_stays_closed(host: Host, old: Path) -> None:
+    host.sh(
+        f"mv {THERE}/config/kubeconfig /etc/admin.conf; chmod 600 /etc/admin.conf; ln -s admin.conf /etc/k"
+    )
+    host.sh(f"sed -i s,{THERE}/config/kubeconfig,/etc/k, {PLACE}")
+    done = host.install(old, "--provisioner")
+    assert (done.returncode, done.stderr) == (0, "")
+    name = f"{THERE}/config/kubeconfig"
+    assert host.sh(f"stat -c '%U:%G %a %F' {name}") == "root:instorage-provisioner 640 regular file"
+    assert host.sh("stat -c '%U:%G %a' /etc/admin.conf") == "root:root 600"
+
+
+@pytest.mark.root
 def test_it_is_said_beforehand_and_nothing_is_changed(host: Host, old: Path) -> None:
     before = files(host)
     done = host.install(old, "--check", "--provisioner")

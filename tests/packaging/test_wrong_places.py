@@ -8,6 +8,7 @@ import pytest
 
 from tests.packaging.archive import DRIVER, FOLDER, ROOT, run, snapshot
 from tests.packaging.host import Host
+from tools.install import PLUGIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +69,25 @@ def test_a_provisioners_folder_under_another_name_is_still_the_same(root: Path, 
     folder = root / "srv" / FOLDER
     assert (folder / "python").readlink() == (folder / "python-3.1.0").relative_to(folder)
     assert (folder / "instorage-provisioner").exists()
+
+
+@pytest.mark.parametrize("link", ["../../shared.yaml", "/srv/shared.yaml"])
+def test_a_configuration_that_is_a_link_is_there_after_a_move(root: Path, old: Path, link: str) -> None:
+    assert run(old, "--node", "--root", str(root)).returncode == 0
+    config = root / PLUGIN / "config"
+    for shared in (config.parents[1] / "shared.yaml", root / "srv/shared.yaml"):
+        shared.parent.mkdir(exist_ok=True)
+        shared.write_text("mine")
+    (config / "instorage.yaml").unlink()
+    (config / "instorage.yaml").symlink_to(link if link.startswith("..") else f"{root}{link}")
+    assert run(old, "--node", "--plugin-dir", PLUGINS, "--root", str(root)).returncode == 0
+    assert (root / PLUGINS[1:] / DRIVER / "config/instorage.yaml").read_text() == "mine"
+
+
+@pytest.mark.root
+def test_a_host_that_runs_is_no_image(tmp_path: Path, old: Path) -> None:
+    with Host(tmp_path / "host") as host:
+        for arguments in (("--node",), ("--uninstall",)):
+            done = host.install(old, *arguments, "--root", "/")
+            assert done.returncode == 2
+            assert "systemd runs on this host: leave it out" in done.stderr

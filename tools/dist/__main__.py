@@ -27,6 +27,8 @@ def main() -> int:
             for arch, part in itertools.product(given.arch or toolchain.ARCHES, given.tree):
                 print(tree.runtime(part, arch, to_stderr))
             return 0
+        if found := archive.changed():
+            to_stderr(f"dist: this is not what the commit makes, for the checkout has changes:\n{found}")
         made = [file for arch in given.arch or toolchain.ARCHES for file in make(arch, given.into)]
         write_sums(given.into, made)
     except LabFault as fault:

@@ -41,6 +41,8 @@ BESIDE: Final = {
     "deploy": "deploy",
     **{f"docs/{page}.md": f"docs/{page}.md" for page in PAGES},
 }
+CONTENTS: Final = "CONTENTS"  # install.sh compares it with what was unpacked (installer/contents.py)
+_FREE: Final = frozenset({"deploy", "docs", "config", "README.md", "VERSION", CONTENTS})
 PACKED: Final = 6  # of gzip's levels: 9 takes three times as long for a hundredth
 
 
@@ -60,7 +62,15 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         (top / "VERSION").write_text(f"{VERSION}\n")
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
+        (top / CONTENTS).write_text(contents(top))
     return top
+
+
+def contents(top: Path) -> str:
+    """Return the digest of each file of the archive that nobody is to change, as sha256sum writes them."""
+    names = ((path, path.relative_to(top)) for path in _sorted(top) if path.is_file())
+    kept = [(path, name) for path, name in names if not path.is_symlink() and not _FREE & {*name.parts}]
+    return "".join(f"{digest(path)}  {name}\n" for path, name in kept)
 
 
 def put_beside(source: Path, target: Path) -> None:
@@ -122,6 +132,13 @@ def epoch() -> int:
             "dist-no-time", "Not a git checkout: set SOURCE_DATE_EPOCH to the time of the sources."
         )
     return int(done.stdout)
+
+
+def changed(checkout: Path = ROOT) -> str:
+    """Return what a checkout has that its commit has not, a line each: of one commit there is one build."""
+    argv = ["git", "-C", str(checkout), "status", "--porcelain"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout.rstrip("\n")
 
 
 def pack(top: Path, target: Path, when: int) -> None:

@@ -59,7 +59,9 @@ class Unpacked:
         """Copy it there under another version; `change` is a script that changes the copy, from inside it."""
         other = Unpacked(self.machine, f"{GUEST_FOLDER}/variant-{version}")
         script = f"rm -rf {other.folder} && cp -a {self.folder} {other.folder} && cd {other.folder}"
-        self.machine.run(f"set -e; {script}\necho {version} >VERSION\n{change}", INSTALL_LIMIT)
+        self.machine.run(
+            f"set -e; {script}\nrm -f CONTENTS; echo {version} >VERSION\n{change}", INSTALL_LIMIT
+        )
         return other
 
 
