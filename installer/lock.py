@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     from installer.host import Host
 
-PLACE: Final = "/etc/.instorage-install.lock"
+PLACE: Final = "/run/instorage-install.lock"  # what a killed one leaves of it goes with the next boot
+IN_AN_IMAGE: Final = "/etc/.instorage-install.lock"
 FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
 def alone(host: Host) -> Iterator[None]:
     """Have this host to oneself; Ending(1) while another installer works on it, or nothing can be written."""
-    path = host.path(PLACE)
+    path = host.path(PLACE if host.live else IN_AN_IMAGE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while not (taken := _take(path)):

@@ -116,15 +116,16 @@ def test_the_other_processors_python_starts_and_loads_what_is_compiled() -> None
 
 def test_the_archives_own_installer_puts_an_image_into_place(staged: Path, tmp_path: Path) -> None:
     """With the archive's Python alone, and whole: what it lays down starts."""
-    argv = [staged / "install.sh", "--node", "--provisioner", "--root", tmp_path]
+    (image := tmp_path / "image").mkdir()  # that of a test is closed to others
+    argv = [staged / "install.sh", "--node", "--provisioner", "--root", image]
     environment = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert (staged / "systemd/older/put.sh").exists(), "systemd 237 would run no service without it"
     for part in PARTS.values():
         for path in (*part.programs, *part.texts, *part.links):
-            assert os.path.lexists(tmp_path / path), path
-    about = [tmp_path / "opt/inspur-instorage-provisioner/instorage-provisioner", "-about"]
+            assert os.path.lexists(image / path), path
+    about = [image / "opt/inspur-instorage-provisioner/instorage-provisioner", "-about"]
     said = subprocess.run(about, capture_output=True, text=True, timeout=60, check=True, env={}).stdout
     assert said.startswith(f"instorage-provisioner {VERSION}\n")
 

@@ -211,7 +211,7 @@ def test_in_a_chroot_the_units_fit_the_systemd_that_will_run_there(
 
 def test_two_installers_do_not_meet(host: Host, old: Path) -> None:
     host.sh(
-        "umask 077; exec 9>/etc/.instorage-install.lock; flock 9; { read x </run/rest; } >/dev/null 2>&1 &"
+        "umask 077; exec 9>/run/instorage-install.lock; flock 9; { read x </run/rest; } >/dev/null 2>&1 &"
     )
     done = host.install(old, "--node")
     assert done.returncode == 1

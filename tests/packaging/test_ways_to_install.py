@@ -80,7 +80,7 @@ def test_a_removal_that_was_killed_is_finished_without_the_archive(
         if done.returncode == 0 or not (root / installed).exists():
             break
     left = {str(path.relative_to(root)) for path in root.rglob("*instorage*") if not path.is_dir()}
-    ours = (installed.rpartition("/")[0], "config/", "etc/instorage/")
+    ours = (installed.rpartition("/")[0], "config/", "etc/instorage/", "etc/.instorage-install.lock")
     assert not {name for name in left if not any(one in name for one in ours)}
 
 
