@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == [shadow_command.ENCRYPT]:
         return encrypt(arguments[1:])
     if arguments[:1] == [CHECK]:
-        return check(arguments[1:] or [str(program.absolute().parent / "config/instorage.yaml")])
+        return check(arguments[1:] or [str(program.resolve().parent / "config/instorage.yaml")])
     try:
         flags = parse(sys.argv[0], arguments)
     except Stop as stop:

@@ -135,7 +135,7 @@ class Flags:
 
     def configuration(self, program: Path) -> Path:
         """Return the storage configuration: the one named, or the one beside the program."""
-        return Path(self.storage) if self.storage else program.absolute().parent / "config" / "instorage.yaml"
+        return Path(self.storage) if self.storage else program.resolve().parent / "config" / "instorage.yaml"
 
     @property
     def access(self) -> Path | None:

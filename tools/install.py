@@ -43,7 +43,7 @@ sys.exit(main())
 """
 # The same from whatever directory it lies in: a shell reads the first lines, Python takes them for a text.
 MOVABLE_SCRIPT = """#!/bin/sh
-'''exec' "$(readlink -f "$(dirname "$(readlink -f "$0")")/python")/bin/python3" -I "$(readlink -f "$0")" "$@"
+'''exec' "$(readlink -f "$(dirname "$(readlink -f "$0")")/python")/bin/python3" -I "$0" "$@"
 ' '''
 import sys
 from {module} import main
