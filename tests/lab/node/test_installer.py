@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+# Every day an archive over another in tests/lab/releases; all of it in tests/packaging/test_live_node.py.
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
 PODS = 8
 MOVED = "/var/lib/kubelet/volumeplugins"
 VERSION = NODE.prefix.rpartition("/")[2]
@@ -68,7 +69,6 @@ def checkout(environment: None, product: Product, request: pytest.FixtureRequest
     return runs(product.machine)
 
 
-@IN_SOAK  # every day an archive over another in tests/lab/releases, and tests/packaging/test_live_node.py
 def test_a_checkouts_installation_goes_on_under_a_broken_archive_and_gives_way_to_a_good_one(
     checkout: str, product: Product, san: San, archive: Unpacked
 ) -> None:
@@ -92,7 +92,6 @@ def installed(product: Product, archive: Unpacked) -> str:
     return runs(product.machine)
 
 
-@IN_SOAK  # every day calls that wait, in tests/lab/releases
 def test_no_pod_fails_to_start_or_end_while_versions_change(
     node: Machine, make_volume: MakeVolume, installed: str, archive: Unpacked
 ) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tools.lab.kubelet import Answer
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+# Four minutes. Every day natively: tests/packaging/test_vendors_node.py.
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
 GIB = 1 << 30
 ADOPTED = 60  # seconds until the agent has written the records
 KINDS = ("disk", "map")
@@ -119,7 +120,6 @@ def test_its_volumes_go_on_grow_and_end(
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 
-@IN_SOAK  # a minute; every day natively: tests/packaging/test_vendors_node.py
 def test_their_data_is_there_for_the_next_pod_and_the_vendors_program_on_request(
     product: Product, archive: Unpacked, node: Machine, make_volume: MakeVolume
 ) -> None:
