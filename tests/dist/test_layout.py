@@ -110,7 +110,7 @@ def test_the_provisioner_starts_from_any_directory_and_by_any_link(tmp_path: Pat
             capture_output=True, text=True, timeout=30, check=False, cwd="/",
             env={"PATH": "/usr/bin:/bin"},
         )  # fmt: skip
-        assert done.stdout.splitlines()[0] == f"{home}/python-1/bin/python3 {home}/program", done.stderr
+        assert done.stdout.splitlines()[0] == f"{home}/python-1/bin/python3 {path}", done.stderr
 
 
 @pytest.mark.subprocess
