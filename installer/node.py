@@ -132,7 +132,8 @@ class Node(Part):
         if self.moved(self.plugin, old):
             for name in (vendor.STUB, ".agent.sock"):
                 remove(self.host.path(f"{old}/{name}"))
-            self.leave_configuration(self.plugin, old)
+            theirs = bool(vendor.back(self.host, f"{old}/{vendor.STUB}"))
+            self.leave_configuration(self.plugin, old, theirs=theirs)
 
     def sweep(self) -> None:
         """Take away versions of before and a checkout's environment, once nothing runs from them."""

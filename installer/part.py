@@ -129,15 +129,20 @@ class Part(ABC):
         elif not there_now.exists() or not holds(there_now, template.read_bytes()):
             self.files.write(f"{place}/{SAMPLE}.sample", 0o640, template, owner)
 
-    def leave_configuration(self, place: str, old: str) -> None:
-        """Take what was copied from the `old` place out of it; what is there besides stays, and is said."""
+    def leave_configuration(self, place: str, old: str, *, theirs: bool) -> None:
+        """Take what was copied from the `old` place out of it; what is there besides stays, and is said.
+
+        All of it where the vendor's program is kept there (`theirs`), and where a file names that place: a
+        key or a log may lie there.
+        """
         top = self.host.path(old)
         remove(top / f"{SAMPLE}.sample")
-        files = [file for file in (*top.glob("config/[!.]*"), top / ".attach") if file.is_file()]
-        named = any(old.encode() in file.read_bytes() for file in files)  # as where a key or a log lies
-        for file in () if named else files:
+        found = [file for file in (*top.glob("config/[!.]*"), top / ".attach") if file.is_file()]
+        contents = {file: file.read_bytes() for file in found}
+        needed = theirs or any(old.encode() in content for content in contents.values())
+        for file, content in () if needed else contents.items():
             copied = self.host.path(f"{place}/{file.relative_to(top)}")
-            if not file.is_symlink() and copied.is_file() and holds(copied, file.read_bytes()):
+            if not file.is_symlink() and copied.is_file() and holds(copied, content):
                 remove(file)
         left = [name for name in ("log", "config") if not remove_empty(top / name) and (top / name).is_dir()]
         if not remove_empty(top):

@@ -154,7 +154,8 @@ class Provisioner(Part):
         """Leave the former folder."""
         if self.moved(self.folder, self.old) and self.host.path(self.old).is_dir():
             remove_programs(self.host, self.old)
-            self.leave_configuration(self.folder, self.old)
+            theirs = bool(vendor.back(self.host, f"{self.old}/{vendor_unit.PROGRAM}"))
+            self.leave_configuration(self.folder, self.old, theirs=theirs)
 
     def sweep(self) -> None:
         """Take away versions of before, once nothing runs from them."""

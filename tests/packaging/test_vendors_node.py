@@ -239,5 +239,6 @@ def test_it_is_kept_in_an_image_too_and_at_a_directory_that_is_left(root: Path, 
     assert done.returncode == 0, done.stderr
     assert (root / ASIDE).read_text() == PROGRAM
     assert not (root / STUB).exists(), "kubelet would have two"
+    assert (root / PLUGIN / "config/instorage.yaml").read_text() == CONFIGURATION, "its program may come back"
     assert (root / "srv/plugins" / DRIVER / "config/instorage.yaml").read_text() == CONFIGURATION
     assert os.access(root / "srv/plugins" / DRIVER / "instorage-flexvolume", os.X_OK)
