@@ -23,6 +23,10 @@ def top(tmp_path: Path) -> Path:
     top = archive(tmp_path, "3.1.0")
     (top / "deploy").mkdir()
     (top / "deploy/storageclasses.yaml").write_text("an example")
+    for library in ("node/lib", f"{FOLDER}/python/lib"):  # as kubernetes has them
+        for name in ("config/kept.py", "docs/kept.py"):
+            (top / library / name).parent.mkdir(exist_ok=True)
+            (top / library / name).write_text("kept = True\n")
     (top / CONTENTS).write_text(contents(top))
     return top
 
@@ -34,9 +38,11 @@ def top(tmp_path: Path) -> Path:
         ("--node", f"{DRIVER}/instorage-flexvolume"),
         ("--node", "systemd/instorage-helper.service"),
         ("--node", "systemd/tmpfiles.d/instorage-node.conf"),
+        ("--node", "node/lib/docs/kept.py"),
         ("--node", "installer/undo.py"),
         ("--node", CONTENTS),
         ("--provisioner", f"{FOLDER}/python/{MODULE}"),
+        ("--provisioner", f"{FOLDER}/python/lib/config/kept.py"),
         ("--provisioner", "systemd/instorage-provisioner.service"),
     ],
 )

@@ -42,7 +42,7 @@ BESIDE: Final = {
     **{f"docs/{page}.md": f"docs/{page}.md" for page in PAGES},
 }
 CONTENTS: Final = "CONTENTS"  # install.sh compares it with what was unpacked (installer/contents.py)
-_FREE: Final = frozenset({"deploy", "docs", "config", "README.md", "VERSION", CONTENTS})
+_FREE: Final = frozenset({"deploy", "docs", "README.md", "VERSION", CONTENTS})
 PACKED: Final = 6  # of gzip's levels: 9 takes three times as long for a hundredth
 
 
@@ -69,8 +69,13 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
 def contents(top: Path) -> str:
     """Return the digest of each file of the archive that nobody is to change, as sha256sum writes them."""
     names = ((path, path.relative_to(top)) for path in _sorted(top) if path.is_file())
-    kept = [(path, name) for path, name in names if not path.is_symlink() and not _FREE & {*name.parts}]
+    kept = [(path, name) for path, name in names if not path.is_symlink() and not _is_free(name.parts)]
     return "".join(f"{digest(path)}  {name}\n" for path, name in kept)
+
+
+def _is_free(parts: tuple[str, ...]) -> bool:
+    """Whether a file is an administrator's to change; libraries have directories of such names, too."""
+    return parts[0] in _FREE or parts[1:2] == ("config",)
 
 
 def put_beside(source: Path, target: Path) -> None:
