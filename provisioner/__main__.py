@@ -18,7 +18,7 @@ from instorage.configuration.usage import UsageError
 from instorage.version import VERSION
 from instorage.wire.fault import Fault
 from provisioner import glog
-from provisioner.flags import Flags, Stop, parse
+from provisioner.flags import Flags, Stop, beside, parse
 
 CHECK = "ext-check-cfg"
 
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == [shadow_command.ENCRYPT]:
         return encrypt(arguments[1:])
     if arguments[:1] == [CHECK]:
-        return check(arguments[1:] or [str(program.resolve().parent / "config/instorage.yaml")])
+        return check(arguments[1:] or [str(beside(program))])
     try:
         flags = parse(sys.argv[0], arguments)
     except Stop as stop:

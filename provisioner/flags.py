@@ -135,13 +135,18 @@ class Flags:
 
     def configuration(self, program: Path) -> Path:
         """Return the storage configuration: the one named, or the one beside the program."""
-        return Path(self.storage) if self.storage else program.resolve().parent / "config" / "instorage.yaml"
+        return Path(self.storage) if self.storage else beside(program)
 
     @property
     def access(self) -> Path | None:
         """The kubeconfig; None: the service account of the pod."""
         named = self.kubeconfig or self.kubefconfig
         return Path(named) if named else None
+
+
+def beside(program: Path) -> Path:
+    """Return the configuration in the program's folder, by whatever link it was started."""
+    return program.resolve().parent / "config" / "instorage.yaml"
 
 
 _BY_NAME = {str(known.metadata["name"]): known for known in fields(Flags)}
