@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.packaging.archive import archive, run
+from tests.packaging.host import Host
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -37,3 +39,20 @@ def node(root: Path, old: Path) -> Path:
     done = run(old, "--node", "--root", str(root))
     assert done.returncode == 0, done.stderr
     return root
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """A host that runs."""
+    with Host(tmp_path / "host") as host:
+        yield host
+
+
+@pytest.fixture
+def running(host: Host, old: Path) -> Host:
+    """A host on which the older version runs."""
+    done = host.install(old, "--node")
+    assert done.returncode == 0, done.stderr
+    assert host.version == "3.0.0"
+    assert host.calls
+    return host

@@ -13,7 +13,6 @@ from tests.packaging.archive import SHELLS, archive, differences, put, run, snap
 from tests.packaging.host import Host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.subprocess
@@ -29,15 +28,6 @@ def hang_up(event, values):
 done = False
 sys.addaudithook(hang_up)
 """
-
-
-@pytest.fixture
-def running(tmp_path: Path, old: Path) -> Iterator[Host]:
-    """A host on which the older version runs."""
-    with Host(tmp_path / "host") as host:
-        done = host.install(old, "--node")
-        assert done.returncode == 0, done.stderr
-        yield host
 
 
 def test_what_could_not_be_copied_whole_leaves_no_half_of_it(node: Path, tmp_path: Path) -> None:

@@ -7,33 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.packaging.archive import DRIVER, SHELLS, differences, snapshot
-from tests.packaging.host import Host
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.packaging.host import Host
 
 pytestmark = pytest.mark.root
 AGENT = "instorage-nodeagent.service"
+DEAD_SOCKET = "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\".agent.sock\")'"
 RESTART = [f"stop {AGENT}", "stop instorage-helper.service", f"start {AGENT}"]
 OWN = ("etc", "usr/lib/instorage", "usr/lib/systemd", "usr/libexec", "usr/sbin", "opt", "var")
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    with Host(tmp_path / "host") as host:
-        yield host
-
-
-@pytest.fixture
-def running(host: Host, old: Path) -> Host:
-    """A host on which the older version runs."""
-    done = host.install(old, "--node")
-    assert done.returncode == 0, done.stderr
-    assert host.version == "3.0.0"
-    assert host.calls
-    return host
 
 
 def files(host: Host) -> dict[str, tuple[object, ...]]:
@@ -164,6 +149,8 @@ def test_back_in_a_former_plugin_directory_where_a_dead_socket_lies_somebody_lis
         done = running.install(old, "--node", "--plugin-dir", place)
         assert (done.returncode, done.stderr) == (0, "")
         assert running.calls[-1] == f"restart {AGENT} instorage-nodeagent-plugin.socket"
+        if place == "/srv/plugins":  # as a version left it that took its program alone away
+            running.sh(f"mkdir -p /{PLUGIN} && cd /{PLUGIN} && {DEAD_SOCKET}")
 
 
 def test_the_drop_in_of_a_checkout_says_where_the_plugin_is(host: Host, old: Path) -> None:

@@ -10,21 +10,15 @@ import pytest
 
 from tests.packaging import vendors
 from tests.packaging.archive import DRIVER, FOLDER, archive, run
-from tests.packaging.host import Host
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.packaging.host import Host
 
 pytestmark = pytest.mark.subprocess
 LOCK = "etc/.instorage-install.lock"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    with Host(tmp_path / "host") as host:
-        yield host
 
 
 def test_a_directory_that_everybody_may_lock_is_not_the_installers_lock(root: Path, old: Path) -> None:

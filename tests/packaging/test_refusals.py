@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.packaging.archive import DRIVER, archive, run, snapshot
-from tests.packaging.host import Host
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.packaging.host import Host
 
 pytestmark = pytest.mark.subprocess
 UID = "6005076400c8000000000000000000a1"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    with Host(tmp_path / "host") as host:
-        yield host
 
 
 @pytest.mark.root

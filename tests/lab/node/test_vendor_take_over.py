@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.load import succeeded
 from tests.lab.node.vendors_program import Vendors
 from tests.lab.reachability import wait_until
 from tests.packaging.vendors import PROGRAM, STUB
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tests.lab.node.conftest import MakeVolume
     from tools.lab import Lab, Machine
     from tools.lab.archive import Unpacked
-    from tools.lab.kubelet import Answer
     from tools.lab.san import San
 
 # Four minutes. Every day natively: tests/packaging/test_vendors_node.py.
@@ -29,11 +29,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
 GIB = 1 << 30
 ADOPTED = 60  # seconds until the agent has written the records
 KINDS = ("disk", "map")
-
-
-def succeeded(answers: list[Answer]) -> None:
-    failed = [f"{answer.call}: {answer.message}" for answer in answers if not answer.success]
-    assert not failed, failed
 
 
 @pytest.fixture(scope="module")
