@@ -25,12 +25,18 @@ class IscsiPath(Record):
     target: Iqn
     lun: Lun
 
+    def __str__(self) -> str:
+        return f"portal {self.portal}"
+
 
 class FcPath(Record):
     """The same over Fibre Channel: one LUN behind one target port, by whichever adapters log in to that."""
 
     target: Wwpn
     lun: Lun
+
+    def __str__(self) -> str:
+        return f"port {self.target}"
 
 
 class Request(Record):
