@@ -30,12 +30,10 @@ class MountingPeer(GrowingPeer):
 
     def _state(self, uid: str) -> dict[str, Any]:
         device, disks = self.devices.get(uid), self.disks(uid)
+        ends = itertools.chain(self.ends.get(uid, ()), itertools.repeat({}))
         paths = [
-            {"name": name, "hctl": f"{number}:0:0:0", "state": "running", "size": self.size(uid)} | ends
-            for number, (name, ends) in enumerate(
-                itertools.zip_longest(disks, self.ends.get(uid, ()), fillvalue={})
-            )
-            if name
+            {"name": name, "hctl": f"{number}:0:0:0", "state": "running", "size": self.size(uid)} | its_ends
+            for number, (name, its_ends) in enumerate(zip(disks, ends, strict=False))
         ]
         why = self.trouble.get(uid, "")
         mounts = [

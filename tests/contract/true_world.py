@@ -11,7 +11,7 @@ from helper import bind, content, device, freeze, growth, iscsi, mount, multipat
 from helper.settings import Settings
 from tests.contract.fake_mounts import FakeMounts, number_of, numbers_of
 from tests.contract.kernel_host import BLKID, MKFS, KernelHost
-from tests.contract.world import GIB, LUNS, NAMES, OTHER, POD, PORTALS, SECOND, UID, Caller
+from tests.contract.world import ADAPTERS, GIB, LUNS, NAMES, OTHER, POD, PORTALS, PORTS, SECOND, UID, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
