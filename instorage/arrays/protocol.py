@@ -134,6 +134,13 @@ class Array(Protocol):
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
 
+    def find_holder(self, initiator: Initiator) -> Host | None:
+        """Return the host object in which a Fibre Channel port of this machine is, as its logins tell.
+
+        One command for each port until one is found, and one for the object; None when the array names none.
+        Whose its other ports are is not judged: `ensure_host` does that.
+        """
+
     def ensure_host(
         self,
         initiator: Initiator,
