@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage import operation
-from instorage.arrays.as18000.session.opening import Opening
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from simulator.face.limits import Limits as ArrayLimits
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from instorage.arrays.as18000 import As18000
-    from instorage.arrays.as18000.session.connection import Connection
     from tests.arrays.conftest import Rig
 
 V1 = VolumeName("v1")
@@ -199,27 +197,6 @@ def test_an_idle_connection_is_closed_leaves_no_thread_and_is_made_again(rig: Ri
     assert settled(lambda: "array-connection" not in {one.name for one in {*threading.enumerate()} - others})
     assert settled(lambda: threading.active_count() <= before + 1)
     assert array.find_volume(V1) is not None
-
-
-def test_a_connection_that_was_closed_for_rest_is_made_again_at_once_and_a_broken_one_is_not(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The pause (up to twice `spacing`) is for hundreds of nodes that lost theirs at the same moment."""
-    lost: list[bool] = []
-    make = Opening.connection
-
-    def noted(opening: Opening, until: float, **how: bool) -> Connection:
-        lost.append(how["lost"])
-        return make(opening, until, **how)
-
-    monkeypatch.setattr(Opening, "connection", noted)
-    array = rig.client(limits=replace(LIMITS, idle=0.2))
-    assert array.find_volume(V1) is None
-    assert settled(lambda: rig.do("counters")["connections"]["now"] == 0)
-    assert array.find_volume(V1) is None
-    rig.do("drop-connections")
-    assert array.find_volume(V1) is None
-    assert lost == [False, False, True]
 
 
 def test_a_command_that_outlasts_the_idle_time_is_not_cut_off(rig: Rig) -> None:
