@@ -61,3 +61,9 @@ def reload(host: Host) -> None:
     if host.boots:
         systemctl("daemon-reload")
         systemctl("reset-failed", "instorage-*")
+
+
+def update_catalog(host: Host) -> None:
+    """Have journald know the messages that are on a live host now; one that cannot explains none."""
+    if host.live:
+        run("journalctl", "--update-catalog", limit=LIMIT)

@@ -62,6 +62,12 @@ class Node(Bench):
         for path in (self.directory / "state/volumes").iterdir():
             path.write_text(json.dumps(json.loads(path.read_text()) | {"created": HOUR_AGO}))
 
+    def close_all_but_the_bundle(self) -> None:
+        """Have nothing of the node that could still be asked."""
+        self.helper.stop()
+        for path in self.directory.glob("usr/sbin/*"):
+            path.unlink()
+
     def in_use(self, *names: str) -> dict[str, str]:
         """Volumes that pods use since long; their UIDs by name."""
         made = {name: self.create(name) for name in names}

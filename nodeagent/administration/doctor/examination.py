@@ -55,7 +55,7 @@ CHECKS: Mapping[str, Check] = {
 }
 """In the order in which findings are shown: what explains the others comes first."""
 NEEDING_ARRAYS = ("initiator", "arrays", "protection", "portals", "volumes")
-DEADLINE_SECONDS = 12.0
+DEADLINE_SECONDS = 45.0
 _TOLD = (Code.TIMEOUT, Code.ARRAY_UNREACHABLE)  # of arrays, which «arrays» says
 
 
