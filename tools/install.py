@@ -80,6 +80,7 @@ _PROGRAMS = {
     "instorage-helper-thaw": "helper.thaw",
     "instorage-helper-shutdown": "helper.shutdown",
     "instorage-helper-defaults": "nodeagent.administration.helper_defaults",
+    "instorage-report": "nodeagent.administration.report",
     "instorage-ext": "nodeagent.administration.ext",
 }
 _CTL = "instoragectl"
