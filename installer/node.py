@@ -87,6 +87,7 @@ class Node(Part):
         if not self.journal.before.is_dir() and not agent.trouble(self.plugin, self.tree):
             return
         services.systemctl("daemon-reload")
+        services.update_catalog(self.host)
         if run("systemd-tmpfiles", "--create", "instorage-node.conf").status:
             self.host.path("/run/instorage").mkdir(exist_ok=True)
         if first:

@@ -23,6 +23,7 @@ PLACES: Final = {
     f"{PLUGIN}/": "inspur~instorage-flexvolume/",
     f"{PROVISIONER}/": "inspur-instorage-provisioner/",
     "usr/lib/systemd/system/": "systemd/",
+    "usr/lib/systemd/catalog/": "systemd/catalog/",
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
