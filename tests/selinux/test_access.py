@@ -1,4 +1,4 @@
-"""What each domain may do is what is written down, and what must never be is refused when the policy is linked."""
+"""What each domain may do is what is written down; what must never be is refused when it is linked."""
 
 from __future__ import annotations
 

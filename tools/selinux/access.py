@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tools.install import ROOT
@@ -16,6 +15,7 @@ from tools.lab.fault import LabFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tools.selinux.linked import Linked
 
@@ -23,8 +23,9 @@ FOLDER: Final = ROOT / "tests/selinux/access"
 DOMAINS: Final = ("stub", "ext", "agent", "provisioner", "helper", "shutdown")
 # Not in the list: sockets of the obsolete families that init_t may hand on to any daemon.
 CLASSES: Final = (
-    "blk_file", "bpf", "cap_userns", "capability", "capability2", "chr_file", "dbus", "dir", "fd", "fifo_file", "file",
-    "filesystem", "kernel_service", "key", "lnk_file", "memprotect", "netlink_audit_socket", "netlink_iscsi_socket",
+    "blk_file", "bpf", "cap_userns", "capability", "capability2", "chr_file", "dbus", "dir", "fd", "fifo_file",
+    "file", "filesystem", "kernel_service", "key", "lnk_file", "memprotect", "netlink_audit_socket",
+    "netlink_iscsi_socket",
     "netlink_kobject_uevent_socket", "netlink_route_socket", "netlink_scsitransport_socket",
     "netlink_selinux_socket", "packet_socket", "process", "process2", "rawip_socket", "security", "service",
     "sock_file", "system", "tcp_socket", "udp_socket", "unix_dgram_socket", "unix_stream_socket",
@@ -34,7 +35,7 @@ _RULE: Final = re.compile(r"allow (\S+) (\S+):(\S+) (?:\{ (.*) \}|(\S+));(.*)")
 
 
 def rules(linked: Linked, domain: str) -> list[str]:
-    """Return «class target: permissions, [condition]» for all that a domain may, by itself or an attribute."""
+    """Return «class target: permissions, [condition]» for all that a domain may do."""
     source = f"instorage_{domain}_t"
     known = set(_lines(linked, "--flat", "-c", program="seinfo"))
     classes = ",".join(sorted(known.intersection(CLASSES)))

@@ -1,4 +1,4 @@
-"""The distribution's policy with our module linked in, as `semodule` does it, in a root directory of its own."""
+"""The distribution's policy with our module in it, linked by `semodule` in a root of its own."""
 
 from __future__ import annotations
 
