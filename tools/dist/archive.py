@@ -36,6 +36,7 @@ PAGES: Final = (
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
     "installer": "installer",
+    "selinux": "selinux",
     "systemd/older": "systemd/older",  # of which install.sh puts what a host needs
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
