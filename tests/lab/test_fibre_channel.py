@@ -27,6 +27,7 @@ for rport in /sys/class/fc_remote_ports/rport-*; do
 done
 udevadm settle -t 20
 """
+WRITTEN = "awk '{sum += $7} END {print sum}' /sys/block/sd*/stat"  # sectors
 FAILED = "dmesg | grep -E 'I/O error|FAILED Result|BUG|Oops' || true"
 
 
@@ -166,3 +167,23 @@ def test_a_node_has_its_ports_again_after_a_reboot(san: San, lab: Lab, node: Mac
     assert host_word(san)[:2] == ("online", {"2"})
     assert attach(san, node)
     assert ready(node) == 4
+
+
+def test_the_array_lets_go_of_a_node_whose_cables_are_pulled_while_it_writes(san: San, node: Machine) -> None:
+    """Debian's tcm_fc hangs here, with every port of the array: what it waits for comes no more."""
+    device_of = device(attach(san, node))
+    writer = f"while dd if=/dev/zero of={device_of} bs=1M count=32 oflag=direct; do :; done"
+    node.run(f"systemd-run -q --unit=writer sh -c '{writer}'")
+    until(lambda: int(node.run(WRITTEN).stdout) > 0, "writing")
+    for wire in ("fc0", "fc1"):
+        node.set_link(wire, up=False)
+    try:
+        until(lambda: host_word(san)[0] == "offline", "logged out")
+        node.run("systemctl stop writer", timeout=120, check=False)
+    finally:
+        for wire in ("fc0", "fc1"):
+            node.set_link(wire, up=True)
+    until(lambda: host_word(san)[1] == {"2"}, "logged in again")
+    until(lambda: ready(node) == 4, "four paths again")
+    node.run(f"dd if={device_of} of=/dev/null bs=1M count=4 iflag=direct", timeout=120)
+    node.run("dmesg -C")

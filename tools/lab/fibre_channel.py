@@ -50,8 +50,12 @@ done
 
 
 @contextmanager
-def fc_san(lab: Lab, *options: str, nodes: Sequence[str] = ("a",)) -> Iterator[San]:
-    """Run an array with FC ports beside its portals, the named nodes logged in to them."""
+def san_over(link: str, lab: Lab, *options: str, nodes: Sequence[str] = ("a",)) -> Iterator[San]:
+    """Run an array that nodes reach over a link: `iscsi`, or `fc`, to which the named ones are logged in."""
+    if link == "iscsi":
+        with San(lab, *options) as san:
+            yield san
+        return
     make(lab, nodes)
     with San(lab, *OPTIONS, *options) as san:
         plug_in(lab, nodes)
