@@ -134,11 +134,10 @@ class Array(Protocol):
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
 
-    def find_holder(self, initiator: Initiator) -> Host | None:
-        """Return the host object in which a Fibre Channel port of this machine is, as its logins tell.
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """Return the host object that has one of the ports (`Host.port_names`), None: not found in 10 s.
 
-        One command for each port until one is found, and one for the object; None when the array names none.
-        Whose its other ports are is not judged: `ensure_host` does that.
+        Looks at every host object, a command each, when the fabric does not name it: for trouble alone.
         """
 
     def ensure_host(

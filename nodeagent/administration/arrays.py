@@ -1,93 +1,80 @@
-"""`instoragectl arrays`: whether each configured array answers, what of its policy one meets here.
-
-Over Fibre Channel an array often has a host object of this machine already, made with the zoning: the line
-for `host.objects` is told, by which other hosts know it, too.
-"""
+"""`instoragectl arrays`: whether each configured array answers, and what of its policy one meets here."""
 
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
-from typing import TYPE_CHECKING
+import functools
+import time
+from typing import TYPE_CHECKING, Any
 
-from instorage.arrays.model import Initiator
-from instorage.configuration.settings import Link
+from instorage.operation import overlap
 from instorage.privilege import leave_root
 from instorage.wire.fault import Fault
-from instorage.wire.values import Wwpn
+from nodeagent.administration import zoned_object
 from nodeagent.administration.array import USER, client
-from nodeagent.host import fc_ports, identity
+from nodeagent.diagnosis.outcome import Outcome
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
-    from instorage.arrays.model import Protection
     from instorage.arrays.protocol import Array
-    from instorage.configuration.settings import HostSettings
+    from instorage.configuration.settings import HostSettings, StorageSettings
 
 
-SYSFS = Path("/sys")
-
-
-def report(configuration: Path) -> Iterator[str]:
-    """Ask every array, one after the other, and yield lines for people; one that does not answer says why."""
+def run(given: argparse.Namespace) -> Outcome:
+    """Ask every array, all at once; one that does not answer says why, and hides no other."""
     from instorage.configuration.settings import load
 
-    found = load(configuration, need_host=False)
+    found = load(given.config, need_host=False)
     with contextlib.suppress(Fault):  # a provisioner's has no host
-        found = load(configuration)
+        found = load(given.config)
     leave_root(USER)
-    for entry in found.storage:
-        with client(entry) as array:
-            yield _line(array)
-            if found.host is not None and found.host.link is Link.FC:
-                yield from _object(array, found.host)
+    said = overlap([functools.partial(_asked, entry, found.host) for entry in found.storage])
+    return Outcome(_lines(said), {"arrays": said})
 
 
-def _line(array: Array) -> str:
-    try:
-        protection = array.protection()
-    except Fault as fault:
-        return f"Array {array.name} was not asked: {fault}"
-    return f"Array {array.name} answers. {_said(protection)}"
+def _asked(entry: StorageSettings, host: HostSettings | None) -> dict[str, Any]:
+    began = time.monotonic()
+    said: dict[str, Any] = {"name": entry.name, "address": entry.address, "port": entry.port}
+    with client(entry) as array:
+        try:
+            said |= {"answers": True, **_facts(array)}
+            if host is not None and (remark := zoned_object.remark(array, host)):
+                said |= {"host_object": remark}
+        except Fault as fault:
+            said |= {"answers": False, "fault": fault.to_wire()}
+    return said | {"seconds": round(time.monotonic() - began, 3)}
 
 
-def _object(array: Array, host: HostSettings) -> Iterator[str]:
-    """Say in which host object this machine's ports are, when the name rule and the configuration do not."""
-    own = Initiator(wwpns=tuple(adapter.name for adapter in fc_ports.adapters(SYSFS)))
-    try:
-        found = array.find_holder(own)
-    except Fault as fault:
-        yield f"Array {array.name} does not say which host object has this machine's ports: {fault}"
-        return
-    if found is None:
-        yield (
-            f"Array {array.name} shows no login of this machine's Fibre Channel ports with a host object: "
-            f"the first volume makes one ({identity.host_names(host)[0]}), or make it with the zoning."
-        )
-    elif foreign := [name for name in sorted(found.port_names - own.port_names) if _is_wwpn(name)]:
-        yield (
-            f"Host object {found.name} of array {array.name} has ports of this machine and of another "
-            f"({', '.join(foreign)}), and is not used: each machine has one of its own (rmhostport)."
-        )
-    elif not identity.is_own(host, (found.name,)):
-        yield (
-            f"Array {array.name} has this machine's ports in host object {found.name}, and that is used. So "
-            "that other hosts, which detach and fence, know it, add to the configuration of all of them: "
-            f"host.objects: {{{host.node_name}: {found.name}}}"
-        )
+def _facts(array: Array) -> dict[str, Any]:
+    protection = array.protection()
+    return {
+        "protection": {"minutes": protection.minutes, "pools": list(protection.pools)}
+        if protection
+        else None,
+        "portals": [{"portal": str(one.portal), "target": str(one.iqn)} for one in array.iscsi_targets()],
+    }
 
 
-def _is_wwpn(name: str) -> bool:
-    return Wwpn.pattern.fullmatch(name) is not None
+def _lines(said: list[dict[str, Any]]) -> Iterator[str]:
+    for one in said:
+        if not one["answers"]:
+            yield f"Array {one['name']} was not asked: {one['fault']['sentence']}"
+            continue
+        portals = ", ".join(sorted({portal["portal"] for portal in one["portals"]})) or "none"
+        yield f"Array {one['name']} answers. {_protection(one['protection'])}"
+        yield f"  {one['address']}, in {one['seconds']:.1f} s; portals: {portals}"
+        if "host_object" in one:
+            yield f"  {one['host_object']}"
 
 
-def _said(protection: Protection | None) -> str:
+def _protection(protection: dict[str, Any] | None) -> str:
     if protection is None:
         return "Volume protection is off: a volume that is let go is unmapped and deleted at once."
-    pools = ", ".join(protection.pools)
+    pools, minutes = ", ".join(protection["pools"]), protection["minutes"]
     return (
-        f"Volume protection is on for {protection.minutes} minutes (pools {pools}): so long after the last "
+        f"Volume protection is on for {minutes} minutes (pools {pools}): so long after the last "
         "I/O a volume is neither unmapped nor deleted, and a pod that moves to another node waits for that. "
         "Shorter: «mcsop chsystem -vdiskprotectiontime MINUTES»; not at all for a pool: «mcsop chmdiskgrp "
         "-vdiskprotectionenabled no POOL»."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import pytest
 
 from instorage.arrays.as18000 import As18000
 from instorage.arrays.endpoint import Endpoint
-from nodeagent.administration import arrays
+from nodeagent.administration import arrays, zoned_object
 from tests.ext.test_release import Site, site
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def zoned(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     at.mkdir(parents=True)
     (at / "port_name").write_text(f"0x{A}\n")
     (at / "port_state").write_text("Online\n")
-    monkeypatch.setattr(arrays, "SYSFS", tmp_path / "sys")
+    monkeypatch.setattr(zoned_object, "SYSFS", tmp_path / "sys")
     monkeypatch.setattr(arrays, "leave_root", lambda _: None)
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     path = tmp_path / "config/instorage.yaml"
@@ -44,7 +45,8 @@ def zoned(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def report(directory: Path) -> str:
-    return "\n".join(arrays.report(directory / "config/instorage.yaml"))
+    given = argparse.Namespace(config=directory / "config/instorage.yaml")
+    return "\n".join(arrays.run(given).lines)
 
 
 def test_the_line_for_the_table_is_proposed(zoned: As18000, tmp_path: Path) -> None:

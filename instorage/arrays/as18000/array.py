@@ -172,9 +172,9 @@ class As18000:
         return hosts.find(self._cli, name)
 
     @call
-    def find_holder(self, initiator: Initiator) -> Host | None:
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
         """See `Array`."""
-        return holder.by_logins(self._cli, initiator.port_names)
+        return holder.search(self._cli, ports, width=self.limits.channels).holder
 
     @call
     def ensure_host(
