@@ -95,11 +95,15 @@ class Initiator:
 
 @dataclass(frozen=True)
 class HostPort:
-    """A port of a host object: an IQN or a WWPN as text, and on how many array nodes it is logged in."""
+    """A port of a host object: an IQN or a WWPN as text, and on how many array nodes it is logged in.
+
+    `state` is the array's word for it, empty where the firmware has none.
+    """
 
     name: str
     logins: int
     active: bool
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class Host:
 
     `site`: None where the firmware knows no sites. `portset` is the id of the group of addresses that it may
     use, empty where the firmware has none. `unread` counts the ports that the array has and did not name.
+    `status` is the array's word for the whole: offline when no port is logged in.
     """
 
     id: str
@@ -127,16 +132,12 @@ class Host:
     site: Site | None = None
     portset: str = ""
     unread: int = 0
+    status: str = ""
 
     @property
     def port_names(self) -> frozenset[str]:
         """Names of its ports as they are compared: the spelling of an IQN or WWPN means nothing."""
         return frozenset(port.name.casefold() for port in self.ports)
-
-    @property
-    def logged_in(self) -> bool:
-        """True when any port has a login (the array's word, not a guess)."""
-        return any(port.logins > 0 or port.active for port in self.ports)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
         Host,
         Initiator,
@@ -132,6 +133,12 @@ class Array(Protocol):
 
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
+
+    def host_logins(self, name: str) -> HostLogins | None:
+        """Return which ports of a host object are logged in, by all that the array knows of them; not cached.
+
+        None when the array says that there is no such object. What it says in part is a Fault.
+        """
 
     def ensure_host(
         self,

@@ -122,11 +122,11 @@ def _released(
 
 
 def _refuse_living(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> None:
-    if why := fencing.why_it_lives(array, hosts):
+    if found := fencing.living(array, hosts):
         text = (
-            f"Array {array.name}: {why}. Node {node} may have volume {volume} mounted: end its pod there. If "
-            "that node must lose the volume all the same, repeat this with --although-logged-in; what it has "
-            "not written is lost then."
+            f"Array {array.name}: {found.why}. Node {node} may have volume {volume} mounted: end its pod "
+            f"there. {found.mend} If that node must lose the volume all the same, repeat this with "
+            "--although-logged-in; what it has not written is lost then."
         )
         raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
 

@@ -10,6 +10,7 @@ from instorage.arrays.as18000 import (
     growth,
     hosts,
     identity,
+    logins,
     mapping,
     pools,
     protection,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.endpoint import Endpoint
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
         Host,
         Initiator,
@@ -166,6 +168,11 @@ class As18000:
     def find_host(self, name: str) -> Host | None:
         """See `Array`; always asked of the array, since it shows the logins."""
         return hosts.find(self._cli, name)
+
+    @call
+    def host_logins(self, name: str) -> HostLogins | None:
+        """See `Array`."""
+        return logins.read(self._cli, name)
 
     @call
     def ensure_host(
