@@ -1,8 +1,8 @@
 """`instoragectl`: the administrator's program.
 
-`pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone, `barrier`
-explains and finishes an active-active expansion that was broken off, `arrays` says how the arrays are set up,
-`shadow-key` carries the key of the encrypted passwords to other hosts.
+`pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone and `fence` all of
+them, `barrier` explains and finishes an active-active expansion that was broken off, `arrays` says how the
+arrays are set up, `shadow-key` carries the key of the encrypted passwords to other hosts.
 `instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
 executed from there, if a provisioner is installed on this host too.
 
@@ -21,7 +21,7 @@ from instorage import places
 from instorage.configuration import shadow_command
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from nodeagent.administration import arrays, barrier, pin, release
+from nodeagent.administration import arrays, barrier, fence, pin, release
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     to_release.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
+    _add_fence(commands)
     _add_barrier(commands)
     to_ask = commands.add_parser("arrays", help="say whether each array answers, and what it protects")
     to_ask.add_argument(
@@ -70,6 +71,30 @@ def _parser() -> argparse.ArgumentParser:
     shadow_command.add_to(commands)
     commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
+
+
+def _add_fence(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    to_fence = commands.add_parser(
+        "fence",
+        help="take every volume from a node that is gone",
+        description="Removes all mappings to a node, volume by volume, when the array says twice that the "
+        "node is logged out: no port of its host objects by lshost, nor by lsfabric over Fibre Channel. A "
+        "volume that cannot be taken keeps no other; exit status 1 when one stays. Nothing is asked back.",
+    )
+    to_fence.add_argument("node", metavar="NODE", help="the Kubernetes node")
+    to_fence.add_argument("--plan", action="store_true", help="say what would be done, and change nothing")
+    to_fence.add_argument(
+        "--except",
+        action="append",
+        default=[],
+        dest="spared",
+        metavar="VOLUME",
+        help="leave this one alone, such as the disk from which the node boots; may be given more than once",
+    )
+    to_fence.add_argument("--storage", metavar="NAME", help="the one array that is meant (storage[].name)")
+    to_fence.add_argument(
+        "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
+    )
 
 
 def _add_barrier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -116,6 +141,10 @@ def _lines(given: argparse.Namespace) -> Iterator[str]:
     if given.command == "shadow-key":
         provisioners = places.provisioner() / "config/instorage.yaml"
         return shadow_command.run(given, (Paths.from_environment().configuration, provisioners))
+    if given.command == "fence":
+        return fence.fence(
+            given.config, given.node, plan=given.plan, storage=given.storage, spared=given.spared
+        )
     volume = VolumeName.parse(given.volume)
     return release.release(
         given.config, volume, given.node, logged_in=given.although_logged_in, storage=given.storage
