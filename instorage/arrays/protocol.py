@@ -119,13 +119,19 @@ class Array(Protocol):
         """Return what is mapped to a host object (by lshostvdiskmap)."""
 
     def map_volume(
-        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+        self,
+        volume: VolumeName,
+        host: str,
+        *,
+        share: bool = False,
+        uid: VolumeUid | None = None,
+        avoid: Collection[int] = (),
     ) -> Mapping:
         """Map, or return the mapping that is there, with the LUN re-read from the array.
 
         Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
         VOLUME_MISSING, HOST_MISSING; NOT_OURS, and nothing mapped, when another than the volume of `uid` has
-        the name now.
+        the name now. `avoid` are LUN numbers that the volume must not get: the host has disks behind them.
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:

@@ -48,19 +48,29 @@ if TYPE_CHECKING:
         Volume,
         VolumeSpec,
     )
+    from instorage.arrays.quarantine import Quarantine
     from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
 
 
 class As18000:
-    """One array. `known_hosts` is the file into which its SSH host key is pinned on first use."""
+    """One array. `known_hosts` is the file into which its SSH host key is pinned on first use.
 
-    def __init__(self, endpoint: Endpoint, known_hosts: Path, limits: Limits | None = None) -> None:
+    `quarantine`: what outlives this client of the LUN numbers that it frees.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        known_hosts: Path,
+        limits: Limits | None = None,
+        quarantine: Quarantine | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self._name = endpoint.name
         self._ssh = Ssh(endpoint, known_hosts, self.limits)
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
-        self._resting = RestingLuns()
+        self._resting = RestingLuns(quarantine, endpoint.name)
         self._unsettled = Unsettled()
         self._hosts = HostObjects(self._cli, width=self.limits.channels)
         self._targets = Targets(self._cli)
@@ -149,11 +159,17 @@ class As18000:
 
     @call
     def map_volume(
-        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+        self,
+        volume: VolumeName,
+        host: str,
+        *,
+        share: bool = False,
+        uid: VolumeUid | None = None,
+        avoid: Collection[int] = (),
     ) -> Mapping:
         """See `Array`; VOLUME_MISSING and HOST_MISSING, the latter drops the cached host object."""
         try:
-            return mapping.make(self._cli, self._resting, volume, host, share=share, uid=uid)
+            return mapping.make(self._cli, self._resting, volume, host, share=share, uid=uid, avoid=avoid)
         except Fault as fault:
             if fault.code is Code.HOST_MISSING:
                 self._hosts.forget()
@@ -161,7 +177,7 @@ class As18000:
 
     @call
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
-        """See `Array`; the LUN rests before this process gives it to that host again."""
+        """See `Array`; the LUN rests before it is given to that host again."""
         return mapping.remove(self._cli, self._resting, volume, host)
 
     @call
