@@ -69,6 +69,7 @@ def test_a_volume_unmapped_behind_our_back_keeps_its_number_while_the_kernel_has
     node.use("vol1")
     kernel_has(node, kind, "2:0:0:0", "3:0:0:1")
     node.array.unmap_volume(VolumeName("vol1"), "iscsi-node1")
+    node.restart()  # what it saw of the number before is forgotten
     node.attach("vol2").success()
     assert lun(node, "vol2") == 1, "0 has a disk behind the SAN, 1 has one of this machine's own"
 
