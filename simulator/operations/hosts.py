@@ -73,7 +73,7 @@ def rmhostport(context: Context, arguments: Arguments) -> Change:
     gone = tuple(port for port in host.ports if port.kind == kind and port.name in names)
     if len(gone) < len(names):
         raise ArrayError("CMMVC5842E")
-    steps = [_expel(port.name) for port in gone if port.kind == "iscsi"]
+    steps = [_expel(port.name) for port in _served(context, gone)]
     rest = tuple(port for port in host.ports if port not in gone)
     return Change(state.with_host(replace(host, ports=rest)), tuple(steps))
 
