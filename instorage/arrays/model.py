@@ -97,13 +97,14 @@ class Initiator:
 class HostPort:
     """A port of a host object: an IQN or a WWPN as text, and on how many array nodes it is logged in.
 
-    `state` is the array's word for it, empty where the firmware has none.
+    `state` is the array's word for it, empty where the firmware has none; `kind` is iscsi, fc, sas or nvme.
     """
 
     name: str
     logins: int
     active: bool
     state: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)

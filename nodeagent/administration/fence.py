@@ -1,9 +1,10 @@
 """`instoragectl fence NODE`: every volume is taken from a node that is gone, each with every check.
 
 What `release` does for one volume: only by the array's word, given twice, that the node is logged out; and
-looked at once more directly before each volume, since hundreds take a while. There is no word of the
-administrator for all of them at once: a node that is logged in loses a volume by `release` alone. What keeps
-one volume keeps no other (safety.md 14, docs/fencing.md).
+looked at once more directly before each volume, since hundreds take a while. A node that one array says is
+logged in lives, and keeps its volumes of all. There is no word of the administrator for all of them at once:
+such a node loses a volume by `release` alone. What keeps one volume keeps no other (safety.md 14,
+docs/fencing.md).
 """
 
 from __future__ import annotations
@@ -46,11 +47,16 @@ class Held:
 
 @dataclass
 class Holding:
-    """What one array maps to the node, or why it cannot be asked; `kept`: what stays in the end, by name."""
+    """What one array maps to the node, or why it cannot be asked; `kept`: what stays in the end, by name.
+
+    `living`: why it must be taken for living, by the array's answers about all its `objects`, also those
+    without a volume.
+    """
 
     array: Array
     objects: tuple[str, ...] = ()
     held: tuple[Held, ...] = ()
+    living: fencing.Living | None = None
     fault: Fault | None = None
     kept: list[str] = field(default_factory=list)
 
@@ -77,6 +83,7 @@ def fence(
     with contextlib.ExitStack() as stack:
         holdings = [_asked(stack.enter_context(client(entry)), hosts) for entry in entries]
         _require_known(node, hosts, holdings, spared)
+        _spread(node, holdings)
         for one in holdings:
             yield from _fenced(one, node, plan=plan, spared=spared)
     _require_done(node, holdings)
@@ -84,14 +91,27 @@ def fence(
 
 def _asked(array: Array, hosts: tuple[str, ...]) -> Holding:
     try:
-        there = tuple(host for host in hosts if array.find_host(host) is not None)
+        there = {host for host in hosts if array.find_host(host) is not None}
         found: dict[str, list[Mapping]] = {}
-        for host in there:
+        for host in hosts:
             for mapping in array.host_mappings(host):
                 found.setdefault(mapping.volume, []).append(mapping)
+                there.add(host)  # an object that is not shown and has a mapping says nothing of its logins
+        objects = tuple(host for host in hosts if host in there)
+        living = fencing.living(array, objects) if objects else None
     except Fault as fault:
         return Holding(array, fault=fault)
-    return Holding(array, there, tuple(Held(name, tuple(mapped)) for name, mapped in sorted(found.items())))
+    held = tuple(Held(name, tuple(mapped)) for name, mapped in sorted(found.items()))
+    return Holding(array, objects, held, living)
+
+
+def _spread(node: str, holdings: list[Holding]) -> None:
+    """Have a node that one array sees live for all of them: its other paths may come back any moment."""
+    seen = next((one for one in holdings if one.living is not None and one.living.seen), None)
+    for one in holdings:
+        if seen is not None and seen.living is not None and one.living is None and one.fault is None:
+            why = f"{node} lives by the word of array {seen.array.name}, where {seen.living.why}"
+            one.living = fencing.Living(why, seen.living.mend, seen=True)
 
 
 def _require_known(
@@ -124,13 +144,10 @@ def _fenced(one: Holding, node: str, *, plan: bool, spared: Collection[str]) -> 
     if not left:
         yield f"Array {array.name} maps nothing {'else ' if spare else ''}to {node}."
         return
-    try:
-        found = fencing.living(array, one.objects)  # also those without a volume: it lives by any
-    except Fault as fault:
-        found = fencing.Living(f"whether {node} is logged in cannot be asked: {fault}", "Repeat this.")
-    if found is not None:
+    if one.living is not None:
         one.kept += [held.name for held in left]
-        yield f"Array {array.name}: {found.why}. Mapped as before: {', '.join(one.kept)}. {found.mend}"
+        named = ", ".join(one.kept)
+        yield f"Array {array.name}: {one.living.why}. Mapped as before: {named}. {one.living.mend}"
         return
     yield f"Array {array.name} says twice that {node} is logged out ({', '.join(one.objects)})."
     yield from _one_by_one(one, node, left, plan=plan)

@@ -34,6 +34,8 @@ def compare_all(operation: Operation, suspected: set[str]) -> None:
         array = operation.array(storage.name)
         jobs[f"comparison with {array.name}"] = functools.partial(compare, operation, array, suspected)
     with operation.helper() as helper:
+        if not (helper.there or operation.node.records.all()):
+            return  # a control plane's host
         replies = helper.inspect_all()
     for reply in replies:
         if reply.uid and reply.formatting and operation.node.records.get(reply.uid) is None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.wire.values import Wwpn
 from nodeagent.host import sessions
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def look(array: Array, host: Host, suspected: set[str]) -> None:
         key = f"{array.name} {port.name.casefold()}"
         before = key in suspected
         suspected.discard(key)
-        if Wwpn.pattern.fullmatch(port.name) or port.logins <= ours:
+        if port.kind != "iscsi" or port.logins <= ours:
             continue
         suspected.add(key)
         if before:

@@ -22,10 +22,14 @@ PAUSE_SECONDS = 3.0  # between both looks: longer than a session takes to come b
 
 @dataclass(frozen=True)
 class Living:
-    """Why a node must be taken for living, as part of a sentence, and what ends that, as sentences."""
+    """Why a node must be taken for living, as part of a sentence, and what ends that, as sentences.
+
+    `seen`: the array says that it is logged in; else it only does not say that it is logged out.
+    """
 
     why: str
     mend: str
+    seen: bool = False
 
 
 def living(array: Array, hosts: Sequence[str], between: Callable[[], None] = lambda: None) -> Living | None:
@@ -50,7 +54,7 @@ def look(array: Array, hosts: Sequence[str]) -> Living | None:
             why = f"array {array.name} maps it to host {host} and does not show that host"
             return Living(why, f"See «lshost {host}» on array {array.name}, and repeat this.")
         if why := found.why_not_out:
-            return Living(why, _mend(array, found))
+            return Living(why, _mend(array, found), seen=bool(found.logged_in))
     return None
 
 

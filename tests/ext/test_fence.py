@@ -14,11 +14,13 @@ from instorage.arrays.endpoint import Endpoint
 from instorage.arrays.model import Level, VolumeSpec
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Bytes
+from simulator.array import Settings, Simulator
 from tests.ext.test_release import IQN, Site, site
 from tests.ext.test_release_of_many import configure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 __all__ = ["site"]
@@ -130,7 +132,7 @@ def test_a_node_that_comes_back_in_between_keeps_what_it_still_has(three: Site) 
             time.sleep(0.02)
         three.array.control.do("logins", port=IQN, nodes=[1])
 
-    three.array.control.do("fault", command="lshost", skip=3 + 1, delay=3.0, times=1)
+    three.array.control.do("fault", command="lshost", skip=4, delay=3.0, times=1)
     watching = threading.Thread(target=come_back)
     watching.start()
     status, said = three.ctl("fence", "node1")
@@ -174,7 +176,32 @@ def test_an_array_that_is_dead_keeps_no_other_and_is_a_failure(three: Site) -> N
 
 
 def test_an_array_that_cannot_say_whether_the_node_is_logged_in_keeps_its_volumes(three: Site) -> None:
-    three.array.control.do("fault", command="lshost", skip=1, error="CMMVC5982E", times=0)
+    three.array.control.do("fault", command="lshost", skip=2, error="CMMVC5982E", times=0)
     status, said = three.ctl("fence", "node1")
     assert (status, mapped(three)) == (1, ["vol-1", "vol-2", "vol-3"])
-    assert "whether node1 is logged in cannot be asked" in said
+    assert "what it maps to node1 is not known" in said
+
+
+def test_an_object_that_is_not_shown_and_has_volumes_says_nothing_of_its_logins(three: Site) -> None:
+    three.array.control.do("fault", command="lshost", error="CMMVC5754E", times=0)
+    status, said = three.ctl("fence", "node1")
+    assert (status, mapped(three)) == (1, ["vol-1", "vol-2", "vol-3"])
+    assert "does not show that host" in said
+
+
+def test_a_node_that_one_array_says_is_logged_in_keeps_its_volumes_of_the_other(
+    three: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "twin").mkdir()
+    with Simulator(Settings(tmp_path / "twin/array", tmp_path / "twin/control")) as array:
+        twin = Site(tmp_path / "twin", array)
+        array.control.do("logins", port=IQN, nodes=[1])
+        configure(three, one=three.array.address, two=twin.array.address)
+        status, said = three.ctl("fence", "node1")
+        assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
+        assert "Array one: node1 lives by the word of array two" in said
+        array.control.do("logins", port=IQN, nodes=[])
+        status, said = three.ctl("fence", "node1", "--storage", "one")
+        assert (status, mapped(three), mapped(twin)) == (0, [], ["vol-1"])
+        assert three.ctl("fence", "node1")[0] == 0
+        assert mapped(twin) == []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
 
-PORT_KEYS = ("iscsi_name", "WWPN", "SAS_WWPN", "nqn")
+PORT_KEYS = {"iscsi_name": "iscsi", "WWPN": "fc", "SAS_WWPN": "sas", "nqn": "nvme"}
 _LOGGED_IN = ("active", "online")
 _SITE = {"site_id", "site_name"}
 
@@ -63,4 +63,4 @@ def _port(row: Row) -> HostPort:
     name = row[key].lower() if key in ("WWPN", "SAS_WWPN") else row[key]
     state = row.get("state")
     # a missing count is no word that the host is logged out
-    return HostPort(name, row.number("node_logged_in_count"), state in _LOGGED_IN, state)
+    return HostPort(name, row.number("node_logged_in_count"), state in _LOGGED_IN, state, PORT_KEYS[key])

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import hosts
 from instorage.arrays.logins import HostLogins, Login, PortLogin
-from instorage.wire.values import Wwpn
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.session.cli import Cli
@@ -33,7 +32,7 @@ def read(cli: Cli, name: str) -> HostLogins | None:
 
 
 def _port(cli: Cli, port: HostPort) -> PortLogin:
-    fc = Wwpn.pattern.fullmatch(port.name) is not None  # a SAS port too: lsfabric has no row of it
+    fc = port.kind == "fc"
     if port.logins > 0:
         return PortLogin(port.name, Login.IN, f"at {port.logins} of the array's nodes by lshost", fc)
     if port.active:
