@@ -34,11 +34,6 @@ def _ways() -> dict[str, Way]:
     return {way.at: way for way in ways}
 
 
-def _ways() -> dict[str, Way]:
-    ways: list[Way] = [*scsi.sessions(), *fc.ports()]
-    return {way.at: way for way in ways}
-
-
 def _reply(
     volume: device.Volume, here: list[tuple[str, MountState]], ways: dict[str, Way], begun: list[str]
 ) -> InspectReply:

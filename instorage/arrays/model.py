@@ -140,6 +140,11 @@ class Host:
         """Names of its ports as they are compared: the spelling of an IQN or WWPN means nothing."""
         return frozenset(port.name.casefold() for port in self.ports)
 
+    @property
+    def logged_in(self) -> bool:
+        """True when a port has a login, to be shown; that none has is no proof: `Array.host_logins`."""
+        return any(port.logins > 0 or port.active for port in self.ports)
+
 
 @dataclass(frozen=True)
 class Mapping:

@@ -147,6 +147,12 @@ class Array(Protocol):
         None when the array says that there is no such object. What it says in part is a Fault.
         """
 
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """Return the host object that has one of the ports (`Host.port_names`), None: not found in 10 s.
+
+        Looks at every host object, a command each, when the fabric does not name it: for trouble alone.
+        """
+
     def ensure_host(
         self,
         initiator: Initiator,

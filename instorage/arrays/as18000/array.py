@@ -8,6 +8,7 @@ from instorage.arrays.as18000 import (
     creation,
     deletion,
     growth,
+    holder,
     hosts,
     identity,
     logins,
@@ -192,6 +193,11 @@ class As18000:
     def host_logins(self, name: str) -> HostLogins | None:
         """See `Array`."""
         return logins.read(self._cli, name)
+
+    @call
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """See `Array`."""
+        return holder.search(self._cli, ports, width=self.limits.channels).holder
 
     @call
     def ensure_host(

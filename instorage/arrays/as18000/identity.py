@@ -27,9 +27,9 @@ def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
     """
     ports, nodes = targets.ports_and_nodes(cli, ip_ports)
     wwpns = fc_targets.all_names(cli)
-    for shown in ({port.node for port in ports}, set(wwpns.values())):
-        if shown or not wwpns:
-            _require_shown(cli, nodes, shown)
+    _require_shown(cli, nodes, {port.node for port in ports})
+    if wwpns:
+        _require_shown(cli, nodes, set(wwpns.values()))
     uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.sure_rows("lsvdisk") if row["vdisk_UID"]]
     return SanIdentity(
         portals=tuple(sorted({targets.portal(port) for port in ports}, key=str)),
