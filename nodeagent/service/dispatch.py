@@ -9,6 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from instorage import trail
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from nodeagent.calls import detach, expandfs, mount, mountdevice, unmountdevice, waitforattach
@@ -78,15 +79,14 @@ class Dispatcher:
             yield Operation(self._node, progress, self._node.settings.current(), deadline)
 
     def _run(self, request: Request, progress: Progress) -> Answer:
-        with journal.working_on(progress.op, request.name):
-            began = time.monotonic()
+        with journal.working_on(progress.op, request.name), trail.follow(progress.trail):
             try:
                 answer = self._performed(request, progress)
                 ended = self._node.trouble.over(_thing(request))
-                timing = _timing(request, progress, began)
+                timing = _timing(request, progress)
                 _LOG.info("%s: Success after %s ms%s", request.call, timing["ms"], ended, extra=timing)
             except Fault as fault:
-                answer = self._failed(request, progress, fault, began)
+                answer = self._failed(request, progress, fault)
             except Exception as error:
                 _LOG.exception("%s failed by a defect of the agent", request.call)
                 look = f"see journalctl INSTORAGE_OP={progress.op}"
@@ -105,10 +105,10 @@ class Dispatcher:
         remarks = (answer.message, *progress.remarks, settings.remark)
         return Answer(answer.status, " ".join(filter(None, remarks)), answer.fields)
 
-    def _failed(self, request: Request, progress: Progress, fault: Fault, began: float) -> Answer:
+    def _failed(self, request: Request, progress: Progress, fault: Fault) -> Answer:
         """Say it, if it was not said lately, and answer; the answer names the request that says it."""
         said = self._node.trouble.failed(_thing(request), fault, progress.op)
-        timing = _timing(request, progress, began)
+        timing = _timing(request, progress)
         if said.anew:
             _LOG.error(
                 "%s failed after %s ms%s: %s", request.call, timing["ms"], said.times, fault,
@@ -132,10 +132,11 @@ def _thing(request: Request) -> str:
     return f"{request.call} of {request.name}"
 
 
-def _timing(request: Request, progress: Progress, began: float) -> dict[str, str]:
-    """Return the journal's fields of how long a call took, and in which phases."""
-    took = round((time.monotonic() - began) * 1000)
-    return {"call": request.call, "ms": str(took), "phases": json.dumps(progress.spent())}
+def _timing(request: Request, progress: Progress) -> dict[str, str]:
+    """Return the journal's fields of how long a call took, in which phases, and with what."""
+    took = round((time.monotonic() - progress.began) * 1000)
+    phases = json.dumps(progress.spent())
+    return {"call": request.call, "ms": str(took), "phases": phases, **progress.timeline()}
 
 
 def perform(operation: Operation, request: Request) -> Answer:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from instorage import trail
 from instorage.wire.fault import Code, Fault
 from instorage.wire.growth import RescanRequest
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
@@ -51,7 +52,8 @@ def _connect(
     luns = dict(mapping.luns)
     operation.progress.say("looking for the array's portals")
     targets = _targets(array, volume, luns, host)
-    report = operation.node.portals.report(target.portal for target in targets)
+    with trail.timed(trail.Kind.PROBE, f"{len(targets)} portals of array {array.name}"):
+        report = operation.node.portals.report(target.portal for target in targets)
     up = [target for target in targets if target.portal in report.up]
     wanted = [IscsiPath(target.portal, target.iqn, luns[target.io_group]) for target in up]
     paths = tuple(dict.fromkeys(wanted))  # two portsets may share an address
