@@ -77,6 +77,11 @@ PROOF = flag("--proof", "say with each line where it was read")
 SVG = Option(
     "--svg", "write the timeline as a picture for a browser", {"metavar": "FILE", "type": Path}, "file"
 )
+JOURNAL = Option(
+    "--journal", "read this file of «journalctl -o json --all», not the journal here",
+    {"metavar": "FILE", "type": Path}, "file",
+)  # fmt: skip
+SINCE = Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"})
 
 
 FROM: dict[str, object] = {"required": True, "dest": "node", "metavar": "NODE"}
@@ -90,11 +95,11 @@ def _reading() -> tuple[Command, ...]:
         Command("tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), PROOF)),
         Command(
             "trace", "show one request, or a volume's last one, as a timeline", trace.run,
-            (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG),
+            (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG, JOURNAL),
         ),
         Command(
             "times", "show how long each phase took: median, 95th percentile, longest", times.run,
-            (Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"}), SVG),
+            (SINCE, SVG, JOURNAL),
         ),
         Command("arrays", "say whether each array answers, and what it protects", _arrays, (_config(),)),
     )  # fmt: skip
