@@ -91,8 +91,13 @@ LOSES = "also from a node that is logged in: it loses what it has not written"
 def _reading() -> tuple[Command, ...]:
     """Return what only looks."""
     return (
-        Command("why", "say why a volume, claim or pod waits, and who must act", why.run, (WAITING, PROOF)),
-        Command("tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), PROOF)),
+        Command(
+            "why", "say why a volume, claim or pod waits, and who must act", why.run,
+            (WAITING, PROOF, _config()),
+        ),
+        Command(
+            "tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), _config())
+        ),
         Command(
             "trace", "show one request, or a volume's last one, as a timeline", trace.run,
             (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG, JOURNAL),

@@ -17,6 +17,7 @@ from nodeagent.operation import flexvolume, journal
 from nodeagent.operation.answer import Answer, Status, failure
 from nodeagent.operation.node import Operation
 from nodeagent.operation.progress import Progress
+from nodeagent.service import underway
 from nodeagent.service.flight import Flights
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Dispatcher:
 
     def answer(self, argv: Sequence[str], listener: Listener) -> Answer | None:
         """Return the answer to one call; None when its caller left while it waited for another's run."""
+        if list(argv) == [underway.CALL]:
+            return underway.answer(self.flights, self._node.trouble)
         op = new_request()
         try:
             request = flexvolume.parse(argv)
@@ -106,7 +109,10 @@ class Dispatcher:
         return Answer(answer.status, " ".join(filter(None, remarks)), answer.fields)
 
     def _failed(self, request: Request, progress: Progress, fault: Fault) -> Answer:
-        """Say it, if it was not said lately, and answer; the answer names the request that says it."""
+        """Say it, if it was not said lately, and answer; the answer names the request that says it.
+
+        So kubelet, which makes one event of equal answers, counts it up and does not write another.
+        """
         said = self._node.trouble.failed(_thing(request), fault, progress.op)
         timing = _timing(request, progress)
         if said.anew:
@@ -114,9 +120,8 @@ class Dispatcher:
                 "%s failed after %s ms%s: %s", request.call, timing["ms"], said.times, fault,
                 extra=journal.coded(fault) | timing,
             )  # fmt: skip
-        before = "" if said.anew else f"As before: journalctl INSTORAGE_OP={said.op}."
-        remarks = (*progress.remarks, self._node.settings.remark, before)
-        return failure(fault, progress.op, " ".join(filter(None, remarks)))
+        remarks = (*progress.remarks, self._node.settings.remark)
+        return failure(fault, said.op, " ".join(filter(None, remarks)))
 
     def _tell(self, request: Request, answer: Answer) -> None:
         ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))
