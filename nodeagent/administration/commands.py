@@ -11,6 +11,7 @@ from instorage.configuration import shadow_command
 from instorage.volume_name import VolumeName
 from nodeagent.administration import arrays, barrier, completion, pin, release
 from nodeagent.administration.command import Command, Option, flag
+from nodeagent.administration.doctor import run as doctor
 from nodeagent.diagnosis import times, trace, tree, why
 from nodeagent.diagnosis.outcome import Outcome
 from nodeagent.host.paths import Paths
@@ -91,6 +92,15 @@ LOSES = "also from a node that is logged in: it loses what it has not written"
 def _reading() -> tuple[Command, ...]:
     """Return what only looks."""
     return (
+        Command(
+            "doctor", "examine this node, and compare it with its arrays", doctor.run,
+            (
+                Option("--volume", "compare this one alone, and closely", {"metavar": "VOLUME"}, "volume"),
+                Option("--bundle", "examine what a bundle says", {"metavar": "FILE", "type": Path}, "file"),
+            ),
+            "Looks and changes nothing. Exit status 0: nothing is wrong, 1: warnings, 2: errors. As root it "
+            "sees everything.",
+        ),
         Command(
             "why", "say why a volume, claim or pod waits, and who must act", why.run,
             (WAITING, PROOF, _config()),

@@ -69,6 +69,8 @@ def _said(outcome: Outcome, given: argparse.Namespace) -> int:
     else:
         for line in outcome.lines:
             print(line, flush=True)
+    if outcome.abandon:
+        os._exit(outcome.status)
     return outcome.status
 
 

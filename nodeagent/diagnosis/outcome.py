@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 class Outcome:
     """`lines` come while the work goes on; `data` is what `--json` prints, without it the lines as a list.
 
-    `status`: the exit status.
+    `status`: the exit status. `abandon`: end at once when it is said: a thread hangs in the kernel.
     """
 
     lines: Iterable[str] = ()
     data: Mapping[str, object] | None = None
     status: int = 0
+    abandon: bool = False
