@@ -150,7 +150,7 @@ def _provisioner(found: Objects) -> Link:
 def _volume(found: Objects) -> Iterator[Link]:
     volume = found.volume
     if volume is None:
-        if found.volume_name and "PV" in found.unseen:
+        if "PV" in found.unseen:
             yield Link("PV", UNSEEN, f"The PV could not be read: {found.unseen['PV']}")
         return
     name, phase = at(volume, "metadata", "name"), at(volume, "status", "phase")

@@ -97,7 +97,7 @@ def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool) ->
         where, proof = words[4].replace("\\040", " "), f"{kernel.mountinfo}, device {words[2]}"
         if given := [one for one in _GIVEN_UP if one in options]:
             text = (
-                f"The kernel has given the file system on {where} up ({given[0]}): see its log; end the pods."
+                f"The kernel has given up the file system on {where} ({given[0]}): end the pods that use it."
             )
             yield Link("mount", WRONG, text, NODE, "journalctl -k", 0.0, proof)
         else:

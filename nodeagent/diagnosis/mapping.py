@@ -119,13 +119,13 @@ def _mapping(
         return Link("array", RIGHT, text, NOBODY, "", 0.0, f"{proof}; lshost {mapping.host}")
     node = remedy.node_of(mapping.host) or "NODE"
     text = f"{volume.name} is mapped to host {mapping.host}{whose}, which is not logged in to the array: "
-    if own:
+    proof = f"{proof}; lshost {mapping.host}"
+    if own:  # so it is for a moment in each attach
         text += "this node has no session with it."
-        command, who = f"instoragectl doctor --volume {volume.name}", NODE
-    else:
-        text += "no other node gets the volume until it is taken from that one, or that one lets it go."
-        command, who = f"instoragectl release {volume.name} --from {node}", KUBERNETES
-    return Link("array", WRONG, text, who, command, 0.0, f"{proof}; lshost {mapping.host}")
+        return Link("array", WAITS, text, NODE, f"instoragectl doctor --volume {volume.name}", 0.0, proof)
+    text += "no other node gets the volume until it is taken from that one, or that one lets it go."
+    command = f"instoragectl release {volume.name} --from {node}"
+    return Link("array", WRONG, text, KUBERNETES, command, 0.0, proof)
 
 
 def _pool(volume: Volume, array: Array) -> Iterator[Link]:

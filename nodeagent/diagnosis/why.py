@@ -14,7 +14,7 @@ from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from nodeagent.diagnosis import agent, claim, device, link, mapping, objects, pod
 from nodeagent.diagnosis.kubectl import Kubectl
-from nodeagent.diagnosis.link import NODE, UNSEEN, WRONG, Link
+from nodeagent.diagnosis.link import NODE, UNSEEN, WAITS, WRONG, Link
 from nodeagent.diagnosis.objects import Objects, Unknown, at
 from nodeagent.diagnosis.outcome import Outcome
 from nodeagent.diagnosis.waiting import waited
@@ -89,9 +89,11 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
         yield Link("agent", UNSEEN, text)
     else:
         place = os.environ.get("INSTORAGE_AGENT_SOCKET", agent.SOCKET)
-        yield from agent.links(volume, paths.records, place)
-        if kept is not None:
-            yield from device.links(volume, str(kept.get("uid")), device.Kernel(paths.sysfs), attached=True)
+        said = list(agent.links(volume, paths.records, place))
+        yield from said
+        if kept is not None:  # a call under way may not have brought the paths yet
+            attached, kernel = all(one.state != WAITS for one in said), device.Kernel(paths.sysfs)
+            yield from device.links(volume, str(kept.get("uid")), kernel, attached=attached)
     if configuration is None:
         yield unread
         return
@@ -104,10 +106,12 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
 def _configuration(file: Path) -> tuple[Configuration | None, Link]:
     from instorage.configuration.settings import load
 
-    try:
-        return load(file, need_host=False), Link("array", UNSEEN, "")
-    except Fault as fault:
-        return None, _without(file, fault)
+    for need_host in (True, False):  # a provisioner's has no group «host»
+        try:
+            return load(file, need_host=need_host), Link("array", UNSEEN, "")
+        except Fault as fault:
+            found = _without(file, fault)
+    return None, found
 
 
 def _without(file: Path, fault: Fault) -> Link:

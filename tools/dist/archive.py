@@ -12,7 +12,7 @@ from typing import Final
 
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
-from tools.dist import interpreter, toolchain, tree
+from tools.dist import interpreter, plugin, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
 from tools.lab.progress import Report, step
@@ -60,6 +60,7 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         for source, target in BESIDE.items():
             put_beside(ROOT / source, top / target)
         (top / "VERSION").write_text(f"{VERSION}\n")
+        plugin.write(top / plugin.NAME)
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
         (top / CONTENTS).write_text(contents(top))
