@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import remedy
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
-from nodeagent.diagnosis.objects import DRIVER, LEASE, LEASE_NAMESPACE, PROVISIONER, at, first
+from nodeagent.diagnosis.objects import DRIVER, LEASE_NAMESPACE, at, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def _pending(found: Objects, claim: Object, created: float, proof: str) -> Itera
         yield Link("claim", WRONG, text, KUBERNETES, "kubectl get storageclass", created, proof)
     elif found.storage_class is None:
         yield _without_class(found, str(storage_class), created, proof)
-    elif at(found.storage_class, "provisioner") != PROVISIONER:
+    elif not found.served:
         whose = at(found.storage_class, "provisioner")
         text = f"StorageClass {storage_class} is served by {whose}, not by this product: see there."
         yield Link("claim", WAITS, text, KUBERNETES, _describe(claim), created, proof)
@@ -128,13 +128,15 @@ def _provisioning(found: Objects, claim: Object, created: float, proof: str) -> 
 
 def _provisioner(found: Objects) -> Link:
     """Return whether a provisioner works, by its Lease."""
-    named = f"Lease {LEASE_NAMESPACE}/{LEASE}"
+    named = f"Lease {LEASE_NAMESPACE}/{found.lease_name}"
     if "lease" in found.unseen:
         return Link("provisioner", UNSEEN, f"{named} could not be read: {found.unseen['lease']}")
     command = "systemctl status instorage-provisioner"
     if found.lease is None:
         text = f"No provisioner has ever worked here ({named} is not there): install and start it on a host."
-        return Link("provisioner", WRONG, text, KUBERNETES, command, 0.0, f"kubectl get lease {LEASE}")
+        return Link(
+            "provisioner", WRONG, text, KUBERNETES, command, 0.0, f"kubectl get lease {found.lease_name}"
+        )
     spec = at(found.lease, "spec") or {}
     renewed, who = moment(at(found.lease, "spec", "renewTime")), at(spec, "holderIdentity")
     length = float(at(spec, "leaseDurationSeconds") or _LEASE_SECONDS)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Ask = Callable[..., "Object | None"]
     """Takes the words of `kubectl get`; None: not there; raises `Unseen`."""
 
-DRIVER, PROVISIONER, LEASE = "inspur/instorage-flexvolume", "inspur/instorage", "inspur-instorage"
-LEASE_NAMESPACE = "kube-system"
+DRIVER, PROVISIONER = "inspur/instorage-flexvolume", "inspur/instorage"
+COMPONENT, LEASE_NAMESPACE = "instorage-provisioner", "kube-system"
 
 
 class Unseen(Exception):
@@ -47,6 +47,17 @@ class Objects:
         """The PV's name, as far as an object names it; empty otherwise."""
         named = at(self.claim, "spec", "volumeName") or at(self.volume, "metadata", "name")
         return str(named or inline(self.pod) or "")
+
+    @property
+    def lease_name(self) -> str:
+        """The Lease of the class's provisioner: its name with «-» for «/»."""
+        return str(at(self.storage_class, "provisioner") or PROVISIONER).replace("/", "-")
+
+    @property
+    def served(self) -> bool:
+        """Whether a provisioner of this product serves the class, under whatever name it was started."""
+        told = {at(event, "source", "component") for event in self.about(self.claim)}
+        return at(self.storage_class, "provisioner") == PROVISIONER or COMPONENT in told
 
     def about(self, thing: Object | None, *reasons: str) -> list[Object]:
         """Return the events about an object, of these reasons (all when none), the latest first."""
@@ -156,7 +167,7 @@ def _rest(found: Objects, ask: Ask) -> None:
     named = at(found.claim, "spec", "storageClassName")
     if named and found.volume is None:
         found.storage_class = _had(found, "class", ask, "storageclass", str(named))
-        found.lease = _had(found, "lease", ask, "lease", LEASE, LEASE_NAMESPACE)
+        found.lease = _had(found, "lease", ask, "lease", found.lease_name, LEASE_NAMESPACE)
     if node := at(found.pod, "spec", "nodeName"):
         found.node = _had(found, "node", ask, "node", str(node))
     if found.namespace:
