@@ -57,19 +57,10 @@ def test_the_plugin_tells_a_full_pool_from_what_kubectl_gets(
     served.says(claim, "[pool-full]")
     file = tmp_path / made.NAME
     made.write(file)
-    argv = [
-        sys.executable,
-        "-I",
-        str(file),
-        "why",
-        f"default/{name}",
-        "--kubeconfig",
-        str(plane.kubeconfig("admin")),
-    ]
-    environment = os.environ | {"PATH": f"{plane.kubectl.parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=ROOT
-    )
+    kubeconfig = str(plane.kubeconfig("admin"))
+    argv = [sys.executable, "-I", str(file), "why", f"default/{name}", "--kubeconfig", kubeconfig]
+    environment = os.environ | {"PATH": f"{build.program('kubectl').parent}:{os.environ['PATH']}"}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 2, done.stderr
     assert "Who must act: the array's administrator." in done.stdout
     assert "Do: mcsinq lsmdiskgrp Pool0" in done.stdout
