@@ -121,7 +121,7 @@ def _provisioning(found: Objects, claim: Object, created: float, proof: str) -> 
         yield Link("claim", WAITS, text, NOBODY, "", moment(first(begun[0])), _proof("event", begun[0]))
     else:
         text = "The claim waits for the provisioner, which has not begun with it."
-        command = "" if provisioner.state == RIGHT else "systemctl status instorage-provisioner"
+        command = "" if provisioner.state == RIGHT else "systemctl restart instorage-provisioner"
         who = NOBODY if provisioner.state == RIGHT else KUBERNETES
         yield Link("claim", WAITS, text, who, command, created, proof)
 
@@ -131,7 +131,7 @@ def _provisioner(found: Objects) -> Link:
     named = f"Lease {LEASE_NAMESPACE}/{found.lease_name}"
     if "lease" in found.unseen:
         return Link("provisioner", UNSEEN, f"{named} could not be read: {found.unseen['lease']}")
-    command = "systemctl status instorage-provisioner"
+    command = "systemctl restart instorage-provisioner"
     if found.lease is None:
         text = f"No provisioner has ever worked here ({named} is not there): install and start it on a host."
         return Link(

@@ -137,7 +137,7 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text = f"kubelet of {node} does not find the driver {DRIVER}: install the node part there."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
-        units = "systemctl status instorage-nodeagent.service instorage-nodeagent.socket"
+        units = "systemctl restart instorage-nodeagent.socket instorage-nodeagent.service"
         return Link("agent", WRONG, f"On {node}: {sentence}", NODE, units, since, proof)
     if _ELSEWHERE.search(message):
         text, command = f"Kubernetes keeps the volume on another node: {message}", "get pods -o wide"

@@ -16,7 +16,6 @@ class Remedy(NamedTuple):
 
 
 _JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
-_UNITS = "systemctl status instorage-nodeagent instorage-helper.socket"
 _CHECK = "instorage-flexvolume ext-check-cfg"
 REMEDIES = {
     "bad-request": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
@@ -48,7 +47,7 @@ REMEDIES = {
     "no-path": Remedy(SAN, "instoragectl doctor --volume {volume}"),
     "portal-unreachable": Remedy(SAN, "instoragectl doctor --volume {volume}"),
     "wrong-device": Remedy(ARRAY, "instoragectl doctor --volume {volume}"),
-    "no-multipath": Remedy(NODE, "systemctl status multipathd"),
+    "no-multipath": Remedy(NODE, "systemctl restart multipathd"),
     "device-busy": Remedy(NODE, "instoragectl doctor --volume {volume}"),
     "not-empty": Remedy(ARRAY, "instoragectl tree {volume}"),
     "file-system": Remedy(NODE, "journalctl -k"),
@@ -61,7 +60,7 @@ REMEDIES = {
     "tool-failed": Remedy(NODE, _JOURNAL),
     "timeout": Remedy(NODE, "instoragectl trace {volume}"),
     "credential-plugin": Remedy(KUBERNETES, "journalctl -u instorage-provisioner"),
-    "helper-unreachable": Remedy(NODE, _UNITS),
+    "helper-unreachable": Remedy(NODE, "systemctl restart instorage-helper.socket"),
     "protocol": Remedy(NODE, _JOURNAL),
     "internal": Remedy(NODE, _JOURNAL),
 }

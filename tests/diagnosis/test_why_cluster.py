@@ -95,7 +95,7 @@ def test_a_provisioner_that_is_away_is_told_by_its_lease(api: Recorded) -> None:
         "The provisioner is away: master_1 has not renewed Lease kube-system/inspur-instorage"
         in verdict.sentence
     )
-    assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl status instorage-provisioner")
+    assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl restart instorage-provisioner")
 
 
 def test_a_provisioner_that_works_and_has_not_begun_is_waited_for(api: Recorded) -> None:
