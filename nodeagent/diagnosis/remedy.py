@@ -67,7 +67,7 @@ REMEDIES = {
 UNKNOWN = Remedy(NODE, _JOURNAL)
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
 _HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+)[:,]")
-_POOL = re.compile(r"\bPool (\S+) ")
+_POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
 _HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
 
 

@@ -78,9 +78,16 @@ def test_a_scheduler_that_waits_for_the_claim_is_no_fault_of_its_own(api: Record
     assert "has 1.0 GiB free" in verdict.sentence
 
 
-def test_a_full_pool_is_the_arrays_administrators(api: Recorded) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Volume v of 9.0 GiB does not fit on array storage-01: Pool0 has 1.0 GiB of 4.0 GiB free.",
+        "The volume cannot grow now: pool Pool0 on array storage-01 has 1.0 GiB free.",
+    ],
+)
+def test_a_full_pool_is_the_arrays_administrators(api: Recorded, said: str) -> None:
     claim = api.claim()
-    api.event(claim, "ProvisioningFailed", "Pool Pool0 on array storage-01 has 1.0 GiB free. [pool-full]")
+    api.event(claim, "ProvisioningFailed", f"{said} [pool-full]")
     verdict = api.why("default/data")
     assert (verdict.who, verdict.command) == (ARRAY, "mcsinq lsmdiskgrp Pool0")
     assert "[pool-full]" not in verdict.sentence

@@ -38,10 +38,6 @@ CLASS: Final = "why-thick"
 BARRIER: Final = f"/{PLUGIN}/aa-extend-failure.barrier"
 DEAD: Final = "iscsi-node9"
 UNITS: Final = tuple(f"instorage-nodeagent{unit}" for unit in (".socket", "-plugin.socket", ".service"))
-    "instorage-nodeagent.socket",
-    "instorage-nodeagent-plugin.socket",
-    "instorage-nodeagent.service",
-)
 STOP_AGENT: Final = f"systemctl stop {' '.join(UNITS)}"
 STOP_HELPER: Final = "systemctl stop instorage-helper.socket instorage-helper.service"
 

@@ -29,7 +29,7 @@ PLACES: Final = {
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security",
+    "manual", "security", "why",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
