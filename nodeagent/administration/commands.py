@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage import places
+from instorage.catalogue import table as catalogue
 from instorage.configuration import shadow_command
 from instorage.volume_name import VolumeName
-from nodeagent.administration import arrays, barrier, completion, pin, release
+from instorage.wire.fault import Code, Fault
+from nodeagent.administration import arrays, barrier, bundle, completion, pin, release, status, volumes
 from nodeagent.administration.command import Command, Option, flag
 from nodeagent.administration.doctor import run as doctor
 from nodeagent.diagnosis import times, trace, tree, why
@@ -40,10 +43,6 @@ def _release(given: argparse.Namespace) -> Outcome:
     return Outcome(release.release(given.config, volume, given.node, logged_in=logged_in, storage=storage))
 
 
-def _arrays(given: argparse.Namespace) -> Outcome:
-    return Outcome(arrays.report(given.config))
-
-
 def _shadow_key(given: argparse.Namespace) -> Outcome:
     provisioners = places.provisioner() / "config/instorage.yaml"
     return Outcome(shadow_command.run(given, (Paths.from_environment().configuration, provisioners)))
@@ -65,6 +64,17 @@ def _barrier_lines(given: argparse.Namespace) -> Iterator[str]:
     return barrier.resume(given.config, volume, lambda phase: print(f"  {phase}", flush=True, file=where))
 
 
+def _codes(given: argparse.Namespace) -> Outcome:
+    wanted = [code for code in catalogue.CATALOGUE if given.code in (None, code.value)]
+    if not wanted:
+        raise Fault(Code.BAD_REQUEST, f"There is no code {given.code}: «instoragectl codes» lists them.")
+    data = [
+        {"code": code.value, "message_id": catalogue.message_id(code), **asdict(catalogue.CATALOGUE[code])}
+        for code in wanted
+    ]
+    return Outcome([line for code in wanted for line in catalogue.explain(code)], {"codes": data})
+
+
 def _completion(given: argparse.Namespace) -> Outcome:
     return Outcome(completion.script(given.shell, table()))
 
@@ -73,15 +83,11 @@ def _adopt(_: argparse.Namespace) -> Outcome:
     raise AssertionError("`adopt` is executed from the provisioner before arguments are parsed")
 
 
+A_FILE: dict[str, object] = {"metavar": "FILE", "type": Path}
 WAITING = Option("OBJECT", "a volume, NAMESPACE/PVC or NAMESPACE/POD", complete="volume")
 PROOF = flag("--proof", "say with each line where it was read")
-SVG = Option(
-    "--svg", "write the timeline as a picture for a browser", {"metavar": "FILE", "type": Path}, "file"
-)
-JOURNAL = Option(
-    "--journal", "read this file of «journalctl -o json --all», not the journal here",
-    {"metavar": "FILE", "type": Path}, "file",
-)  # fmt: skip
+SVG = Option("--svg", "write the timeline as a picture for a browser", A_FILE, "file")
+JOURNAL = Option("--journal", "a file of «journalctl -o json --all», in place of the journal", A_FILE, "file")
 SINCE = Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"})
 
 
@@ -92,11 +98,16 @@ LOSES = "also from a node that is logged in: it loses what it has not written"
 def _reading() -> tuple[Command, ...]:
     """Return what only looks."""
     return (
+        Command("status", "show this node on one screen", status.run),
+        Command(
+            "volumes", "list the volumes of this node", volumes.run,
+            (flag("--names", "names alone, for completion"),),
+        ),
         Command(
             "doctor", "examine this node, and compare it with its arrays", doctor.run,
             (
                 Option("--volume", "compare this one alone, and closely", {"metavar": "VOLUME"}, "volume"),
-                Option("--bundle", "examine what a bundle says", {"metavar": "FILE", "type": Path}, "file"),
+                Option("--bundle", "examine what a bundle says", A_FILE, "file"),
             ),
             "Looks and changes nothing. Exit status 0: nothing is wrong, 1: warnings, 2: errors. As root it "
             "sees everything.",
@@ -116,7 +127,18 @@ def _reading() -> tuple[Command, ...]:
             "times", "show how long each phase took: median, 95th percentile, longest", times.run,
             (SINCE, SVG, JOURNAL),
         ),
-        Command("arrays", "say whether each array answers, and what it protects", _arrays, (_config(),)),
+        Command(
+            "bundle", "write what support needs into one file, without a secret", bundle.run_bundle,
+            (
+                Option("--file", "(default: instorage-NODE-TIME.tar.gz, here)", A_FILE, "file"),
+                Option("--since", "of the journal (default: -2d)", {"default": "-2d", "metavar": "TIME"}),
+            ),
+        ),
+        Command(
+            "codes", "explain the codes of failures (INSTORAGE_CODE in the journal)", _codes,
+            (Option("CODE", "one code", {"nargs": "?"}),),
+        ),
+        Command("arrays", "say whether each array answers, and what it protects", arrays.run, (_config(),)),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The volumes of a cluster as tables: claim, PV, array, pool, kind, size, used, node, age; what nodes say.
 
-`used` is of kubelet's statistics, a node's findings are in a file that its doctor wrote and its kubelet gives
-out: both with the administrator's own rights. A node needs none on anything for it.
+`used` is of kubelet's statistics, which the administrator may read or not; what a node's doctor says is an
+annotation of its Node object (`instorage-report`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from nodeagent.diagnosis.objects import Object
 
 COLUMNS = ("CLAIM", "PV", "ARRAY", "POOL", "KIND", "SIZE", "USED", "NODE", "PATHS", "AGE")
-REPORT = "instorage-doctor.json"
-"""Below the node's /var/log, which its kubelet gives out: what `instoragectl doctor --json` printed."""
+REPORT = "instorage.inspur.com/doctor"
+"""The annotation of a Node in which its doctor says what it found."""
 _UNITS = ((1 << 40, "Ti"), (1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki"))
 
 
@@ -35,13 +35,12 @@ def volumes(kubectl: Kubectl, namespace: str = "") -> list[dict[str, Any]]:
         where, claim = (str(at(volume, "spec", "claimRef", key) or "") for key in ("namespace", "name"))
         if namespace in ("", where):
             rows.append(_row(volume, where, claim, using.get((where, claim), [])))
-    reports = {node: _report(kubectl, node) for node in {one for row in rows for one in row["nodes"]}}
-    used = {node: _used(kubectl, node) for node in reports}
+    said = {one["node"]: one["report"] for one in reports(kubectl)} if rows else {}
+    used = {node: _used(kubectl, node) for node in {one for row in rows for one in row["nodes"]}}
     for row in rows:
         told = [used[node].get(row["claim"]) for node in row["nodes"]]
         row["used"] = next((one for one in told if one is not None), None)
-        said = [_paths(reports[node], row["pv"]) for node in row["nodes"]]
-        row["paths"] = next((one for one in said if one is not None), None)
+        row["paths"] = next(filter(None, (_paths(said.get(node), row["pv"]) for node in row["nodes"])), None)
     return rows
 
 
@@ -85,16 +84,12 @@ def _used(kubectl: Kubectl, node: str) -> dict[str, int]:
     return used
 
 
-def _report(kubectl: Kubectl, node: str) -> Object | None:
-    return _raw(kubectl, f"/api/v1/nodes/{quote(node, safe='')}/proxy/logs/{REPORT}")
-
-
 def _paths(report: Object | None, volume: str) -> str | None:
-    """Return the paths of a volume, as the node's report has them."""
-    for one in items(report, "volumes"):
-        if one.get("volume") == volume and one.get("paths") is not None:
-            return str(one["paths"])
-    return None
+    """Return what the node's doctor says of a volume: its findings' codes, «ok»; None without a word."""
+    if report is None:
+        return None
+    found = [str(one.get("code")) for one in items(report, "findings") if one.get("volume") == volume]
+    return ",".join(dict.fromkeys(found)) or "ok"
 
 
 def _raw(kubectl: Kubectl, path: str) -> Object | None:
@@ -117,9 +112,22 @@ def arrays(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def reports(kubectl: Kubectl) -> list[dict[str, Any]]:
-    """Return of each node what its doctor last said, None when no report is to be had."""
-    nodes = [str(at(node, "metadata", "name")) for node in items(kubectl("nodes"), "items")]
-    return [{"node": node, "report": _report(kubectl, node)} for node in nodes]
+    """Return of each node what its doctor last said, None when it says nothing that can be read."""
+    return [
+        {
+            "node": str(at(node, "metadata", "name")),
+            "report": _said(at(node, "metadata", "annotations", REPORT)),
+        }
+        for node in items(kubectl("nodes"), "items")
+    ]
+
+
+def _said(text: object) -> Object | None:
+    try:
+        found = json.loads(str(text or "null"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

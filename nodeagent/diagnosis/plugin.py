@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nodeagent.diagnosis import claim, cluster, link, pod
 from nodeagent.diagnosis.branches import drawn
 from nodeagent.diagnosis.kubectl import Kubectl
-from nodeagent.diagnosis.link import UNSEEN, WRONG, Link
+from nodeagent.diagnosis.link import UNSEEN, WRONG, Link, age, moment
 from nodeagent.diagnosis.objects import Unknown, Unseen, at, gathered
 
 if TYPE_CHECKING:
@@ -117,11 +117,12 @@ def _doctor(given: argparse.Namespace, kubectl: Kubectl) -> int:
     for one in found:
         node, report = one["node"], one["report"]
         if report is None:
-            command = f"instoragectl doctor --json >/var/log/{cluster.REPORT}"
-            lines.append(f"{node}: no report. On it, as root: {command}")
+            lines.append(f"{node}: no report. On it: systemctl status instorage-report.timer")
             continue
         findings = [each for each in report.get("findings") or () if isinstance(each, dict)]
-        lines.append(f"{node}: {len(findings)} findings")
+        when = moment(report.get("at"))
+        ago = f", {age(when)} ago" if when else ""
+        lines.append(f"{node}: {len(findings)} findings{ago}")
         lines += [
             f"    {each.get('severity')} {each.get('check')}: {each.get('sentence')}" for each in findings
         ]

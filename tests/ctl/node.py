@@ -27,9 +27,9 @@ class Node(Bench):
         self.root.say_units()
         self.start()
 
-    def ctl(self, *arguments: str, status: int | None = 0, **environment: str) -> str:
-        """What `instoragectl` prints; `status` None: any."""
-        known = {
+    def environment(self) -> dict[str, str]:
+        """Where programs of ours find this node."""
+        return {
             "PATH": "/usr/bin:/bin",
             "INSTORAGE_ROOT": str(self.directory),
             "INSTORAGE_PLUGIN": str(self.directory / "plugin"),
@@ -37,10 +37,13 @@ class Node(Bench):
             "STATE_DIRECTORY": str(self.directory / "state"),
             "INSTORAGE_HELPER_SOCKET": str(self.directory / "helper.sock"),
         }
+
+    def ctl(self, *arguments: str, status: int | None = 0, **environment: str) -> str:
+        """What `instoragectl` prints; `status` None: any."""
         done = subprocess.run(
             [sys.executable, "-m", "nodeagent.administration.ctl", *arguments],
-            cwd=ROOT, env=known | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=120, check=False,
+            cwd=ROOT, env=self.environment() | environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert status in (None, done.returncode), done.stdout + done.stderr
         self.errors = done.stderr
@@ -61,6 +64,12 @@ class Node(Bench):
         """Have every record be of an attach long ago."""
         for path in (self.directory / "state/volumes").iterdir():
             path.write_text(json.dumps(json.loads(path.read_text()) | {"created": HOUR_AGO}))
+
+    def close_all_but_the_bundle(self) -> None:
+        """Have nothing of the node that could still be asked."""
+        self.helper.stop()
+        for path in self.directory.glob("usr/sbin/*"):
+            path.unlink()
 
     def in_use(self, *names: str) -> dict[str, str]:
         """Volumes that pods use since long; their UIDs by name."""

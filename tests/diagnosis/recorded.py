@@ -112,6 +112,22 @@ class Recorded:
         return link.judged(subject, [*claim.links(found), *pod.links(found)])
 
 
+def serving() -> Recorded:
+    """A cluster with a class, a provisioner that works, and a node."""
+    made = Recorded()
+    made.storage_class()
+    made.lease()
+    made.node()
+    return made
+
+
+def waiting(api: Recorded) -> Recorded:
+    """A pod on its node, whose claim is bound and whose volume is not there yet."""
+    api.bound()
+    api.pod(conditions=[{"type": "PodScheduled", "status": "True", "lastTransitionTime": ago(300)}])
+    return api
+
+
 KUBECTL = """#!/usr/bin/env python3
 # kubectl, as far as it gets objects: out of a file
 import json, sys

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.diagnosis.recorded import VOLUME, Recorded, kubectl
+from tests.diagnosis.recorded import VOLUME, Recorded, ago, kubectl
 from tools.dist import plugin
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.subprocess
 
 SUMMARY = {"pods": [{"volume": [{"pvcRef": {"namespace": "default", "name": "data"}, "usedBytes": 3 << 29}]}]}
+DEGRADED = {"severity": "warning", "check": "volumes", "code": "paths-degraded", "volume": VOLUME}
 FINDING = {"severity": "error", "check": "portals", "sentence": "Portal 10.0.0.3:3260 does not answer."}
-REPORT = {"node": "node1", "findings": [FINDING], "volumes": [{"volume": VOLUME, "paths": "2/4"}]}
+REPORT = {"format": 1, "node": "node1", "findings": [FINDING, DEGRADED]}
 Answer = tuple[int, str]
 
 
@@ -29,7 +30,8 @@ def api() -> Recorded:
     made = Recorded()
     made.storage_class()
     made.lease()
-    made.node()
+    said = json.dumps(REPORT | {"at": ago(90)})
+    made.node()["metadata"]["annotations"] = {"instorage.inspur.com/doctor": said}
     made.bound()
     made.pod()
     return made
@@ -45,7 +47,6 @@ def ask(tmp_path: Path, api: Recorded) -> Callable[..., Answer]:
     def run(*words: str) -> Answer:
         raw: dict[str, Any] = {
             "/api/v1/nodes/node1/proxy/stats/summary": SUMMARY,
-            "/api/v1/nodes/node1/proxy/logs/instorage-doctor.json": REPORT,
         }
         found = kubectl(tmp_path, api, **raw)
         done = subprocess.run(
@@ -95,7 +96,17 @@ def test_volumes_are_listed_with_what_kubelet_and_the_nodes_report_say(
     head, row = (line.split() for line in said.splitlines())
     assert status == 0
     assert head == ["CLAIM", "PV", "ARRAY", "POOL", "KIND", "SIZE", "USED", "NODE", "PATHS", "AGE"]
-    assert row[:9] == ["default/data", VOLUME, "storage-01", "Pool0", "basic", "5Gi", "1.5Gi", "node1", "2/4"]
+    assert row[:9] == [
+        "default/data",
+        VOLUME,
+        "storage-01",
+        "Pool0",
+        "basic",
+        "5Gi",
+        "1.5Gi",
+        "node1",
+        "paths-degraded",
+    ]
     assert len(ask("volumes", "-n", "other")[1].splitlines()) == 1
 
 
@@ -112,9 +123,8 @@ def test_doctor_shows_what_nodes_reported_and_how_another_does(
     status, said = ask("doctor")
     assert status == 2
     assert "error portals: Portal 10.0.0.3:3260 does not answer." in said
-    assert (
-        "node2: no report. On it, as root: instoragectl doctor --json >/var/log/instorage-doctor.json" in said
-    )
+    assert "node1: 2 findings, " in said
+    assert "node2: no report. On it: systemctl status instorage-report.timer" in said
 
 
 def test_what_is_nowhere_is_one_line_of_error(ask: Callable[..., Answer]) -> None:

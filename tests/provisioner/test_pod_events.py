@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.provisioner.world import World
     from tools.kube.control_plane import ControlPlane
 
-pytestmark = pytest.mark.kube
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(300)]  # kubectl is a program for each object
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -60,7 +60,7 @@ def test_the_plugin_tells_a_full_pool_from_what_kubectl_gets(
     kubeconfig = str(plane.kubeconfig("admin"))
     argv = [sys.executable, "-I", str(file), "why", f"default/{name}", "--kubeconfig", kubeconfig]
     environment = os.environ | {"PATH": f"{build.program('kubectl').parent}:{os.environ['PATH']}"}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False, env=environment)
     assert done.returncode == 2, done.stderr
     assert "Who must act: the array's administrator." in done.stdout
     assert "Do: mcsinq lsmdiskgrp Pool0" in done.stdout

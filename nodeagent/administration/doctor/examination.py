@@ -55,7 +55,7 @@ CHECKS: Mapping[str, Check] = {
 }
 """In the order in which findings are shown: what explains the others comes first."""
 NEEDING_ARRAYS = ("initiator", "arrays", "protection", "portals", "volumes")
-DEADLINE_SECONDS = 12.0
+DEADLINE_SECONDS = 45.0
 _TOLD = (Code.TIMEOUT, Code.ARRAY_UNREACHABLE)  # of arrays, which «arrays» says
 
 
@@ -111,31 +111,28 @@ def examine(
 
 
 def _run(name: str, host: Host, found: dict[str, list[Finding]]) -> None:
+    """Make a check; what it found before it broke off is kept."""
+    found[name] = list(_findings(name, host))
+
+
+def _findings(name: str, host: Host) -> Iterator[Finding]:
     try:
-        found[name] = list(CHECKS[name](host))
+        yield from CHECKS[name](host)
     except Fault as fault:
         told_elsewhere = name in NEEDING_ARRAYS and fault.code in _TOLD
         severity = Severity.OK if told_elsewhere else Severity.WARNING
-        found[name] = [
-            Finding(
-                name,
-                "not-seen",
-                severity,
-                f"The check «{name}» was not made: {fault.sentence}",
-                proof=str(fault.code),
-            )
-        ]
+        sentence = f"The check «{name}» was not made to its end: {fault.sentence}"
+        yield Finding(name, "not-seen", severity, sentence, proof=str(fault.code))
     except OSError as error:
-        sentence = f"The check «{name}» was not made: {error.filename or 'a file'}: {error.strerror}."
+        sentence = f"The check «{name}» was not made to its end: {error.filename}: {error.strerror}."
         severity = Severity.WARNING if host.looks.whole else Severity.OK
         mend = "" if host.looks.whole else "sudo instoragectl doctor"
-        found[name] = [Finding(name, "not-seen", severity, sentence, command=mend, proof=str(error.filename))]
+        yield Finding(name, "not-seen", severity, sentence, command=mend, proof=str(error.filename))
     except Exception as error:  # a defect of one check hides no other
-        sentence = (
-            f"The check «{name}» broke off by a defect of instoragectl ({type(error).__name__}: {error})."
-        )
+        what = f"{type(error).__name__}: {error}"
+        sentence = f"The check «{name}» broke off by a defect of instoragectl ({what})."
         mend = "report it, with the output of «instoragectl bundle»"
-        found[name] = [Finding(name, "defect", Severity.WARNING, sentence, who=Who.NOBODY, command=mend)]
+        yield Finding(name, "defect", Severity.WARNING, sentence, who=Who.NOBODY, command=mend)
 
 
 def _hangs(name: str, seconds: float) -> Finding:

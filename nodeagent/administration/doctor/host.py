@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from nodeagent.administration.doctor.looks import Looks
     from nodeagent.host.paths import Paths
 
-ARRAY_SECONDS = 4.0
+ARRAY_SECONDS = 20.0
+"""For all arrays together, with a login; they answer within two, but not on a busy node or array."""
 
 
 @dataclass(frozen=True)

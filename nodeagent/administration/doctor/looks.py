@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DIRECTORIES = ("usr/sbin", "sbin", "usr/bin", "bin")
 LIMIT = 1 << 20  # bytes of a text
-PROGRAM_SECONDS = 3.0
+PROGRAM_SECONDS = 10.0
 
 
 @dataclass(frozen=True)

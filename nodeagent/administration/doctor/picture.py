@@ -69,13 +69,15 @@ def pictures(host: Host, turn: int = 1) -> list[Picture]:
         for one in said["mappings"]
         if one["uid"]
     }
-    silent = {name for name, said in answers.items() if "fault" in said}
+    silent = {
+        one.name for one in host.setup.arrays if "fault" in answers.get(one.name, {"fault": "not asked"})
+    }
     found = []
     changing = before.keys() ^ after.keys()
     for uid in sorted(before.keys() | after.keys() | kernel.keys() | mapped.keys()):
         record = after.get(uid) or before.get(uid) or {}
         array, mapping = mapped.get(uid, (str(record.get("storage", "")), {}))
-        asked = {array} if array else set(answers)
+        asked = {array} if array else {one.name for one in host.setup.arrays}
         young = uid in changing or _young(record, host)
         found.append(Picture(uid, record, mapping, kernel.get(uid, {}), array, bool(asked & silent), young))
     return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nodeagent.administration.doctor.host import Host
 
 CHECK = "portals"
-PROBE_SECONDS = 1.5
+PROBE_SECONDS = 2.0
 _LARGEST = 65507  # bytes of an echo
 _HEADERS = {socket.AF_INET: 28, socket.AF_INET6: 48}
 

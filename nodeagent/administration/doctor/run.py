@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nodeagent.administration.doctor.examination import Examination
     from nodeagent.diagnosis.finding import Finding
 
+UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError)
 LOOKS = "doctor.json"
 """The file of a bundle that keeps the looks."""
 
@@ -41,7 +43,7 @@ def run(given: argparse.Namespace) -> Outcome:
         with examination.this_node(Paths.from_environment(), root(), given.volume or "") as host:
             found = examination.examine(host)
     status = exit_status(found.findings)
-    return Outcome(_lines(found, Paint.here()), to_json(found), status, abandon=bool(found.hanging))
+    return Outcome(lines(found), to_json(found), status, abandon=bool(found.hanging))
 
 
 def to_json(found: Examination) -> dict[str, Any]:
@@ -62,13 +64,15 @@ def of_bundle(path: Path, volume: str) -> Host:
             file = tar.extractfile(member)
             kept = json.load(file) if file else {}
         return Host(Looks(kept=kept), Setup.from_json(kept["setup"]["is"]), None, volume)
-    except (OSError, tarfile.TarError, StopIteration, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, StopIteration, ValueError, LookupError, TypeError, AttributeError) as error:
         why = str(error) or f"it has no {LOOKS}"
         text = f"{path} is no bundle that can be read ({why}): make one with «instoragectl bundle»."
         raise Fault(Code.BAD_REQUEST, text, file=str(path)) from None
 
 
-def _lines(found: Examination, paint: Paint) -> Iterator[str]:
+def lines(found: Examination) -> Iterator[str]:
+    """Yield what people read."""
+    paint = Paint.here()
     for one in found.findings:
         yield from shown(one, paint)
     counts = {kind: sum(one.severity is kind for one in found.findings) for kind in Severity}

@@ -115,15 +115,15 @@ def _removal(one: Picture) -> str:
 
 
 def _mounts(one: Picture) -> Iterator[Finding]:
-    for mount in one.mounts:
-        if mount.get("trouble"):
-            yield Finding(
-                CHECK, "mount-trouble", Severity.ERROR,
-                f"Volume {one.name} on {mount['target']}: {mount['trouble']}.",
-                risk="What the pod writes fails, or is lost.", who=Who.KUBERNETES,
-                command=f"{_end_pods(one)}; its next start checks the file system",
-                proof=f"/proc/1/mountinfo, {mount['target']}", volume=one.name,
-            )  # fmt: skip
+    mount = next((mount for mount in one.mounts if mount.get("trouble")), None)
+    if mount:  # the file system's, and so that of each place where it is mounted
+        yield Finding(
+            CHECK, "mount-trouble", Severity.ERROR,
+            f"Volume {one.name} on {mount['target']}: {mount['trouble']}.",
+            risk="What the pod writes fails, or is lost.", who=Who.KUBERNETES,
+            command=f"{_end_pods(one)}; its next start checks the file system",
+            proof=f"/proc/1/mountinfo, {mount['target']}", volume=one.name,
+        )  # fmt: skip
     places = [str(mount["target"]) for mount in one.mounts]
     pods = [place for place in places if targets.pod_of(place)]
     if pods and not any(targets.is_device_mount(place) for place in places):
