@@ -102,6 +102,8 @@ A_FILE: dict[str, object] = {"metavar": "FILE", "type": Path}
 WAITING = Option("OBJECT", "a volume, NAMESPACE/PVC or NAMESPACE/POD", complete="volume")
 PROOF = flag("--proof", "say with each line where it was read")
 SVG = Option("--svg", "write the timeline as a picture for a browser", A_FILE, "file")
+JOURNAL = Option("--journal", "a file of «journalctl -o json --all», in place of the journal", A_FILE, "file")
+SINCE = Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"})
 
 
 FROM: dict[str, object] = {"required": True, "dest": "node", "metavar": "NODE"}
@@ -127,15 +129,20 @@ def _reading() -> tuple[Command, ...]:
             "Looks and changes nothing. Exit status 0: nothing is wrong, 1: warnings, 2: errors. As root it "
             "sees everything.",
         ),
-        Command("why", "say why a volume, claim or pod waits, and who must act", why.run, (WAITING, PROOF)),
-        Command("tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), PROOF)),
+        Command(
+            "why", "say why a volume, claim or pod waits, and who must act", why.run,
+            (WAITING, PROOF, _config()),
+        ),
+        Command(
+            "tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), _config())
+        ),
         Command(
             "trace", "show one request, or a volume's last one, as a timeline", trace.run,
-            (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG),
+            (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG, JOURNAL),
         ),
         Command(
             "times", "show how long each phase took: median, 95th percentile, longest", times.run,
-            (Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"}), SVG),
+            (SINCE, SVG, JOURNAL),
         ),
         Command(
             "bundle", "write what support needs into one file, without a secret", bundle.run_bundle,
