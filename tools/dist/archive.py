@@ -30,7 +30,7 @@ PLACES: Final = {
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security",
+    "manual", "security", "doctor",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
