@@ -2,7 +2,6 @@
 
 import functools
 import time
-from collections.abc import Sequence
 
 from helper import child, device, fc, iscsi, multipath, scsi
 from helper.child import until
@@ -27,14 +26,14 @@ _MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, th
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:
     """Return the volume's device with the disks that were proven and the paths that were refused."""
     settings.check(request.uid, (*request.paths, *request.fc_paths))
-    over_fc = fc.connect(request.fc_paths)  # each port counts for every adapter that sees it
-    if (many := len(request.paths) + len(over_fc)) > _MOST:
+    # Over Fibre Channel each port counts for every adapter that sees it.
+    if (many := len(request.paths) + len(fc.connect(request.fc_paths))) > _MOST:
         raise Fault(Code.BAD_REQUEST, f"{many} paths are asked for, more than {_MOST}.")
     deadline = time.monotonic() + request.wait_ms / 1000
     with hold(request.uid, request.op, deadline), iscsi.using(deadline) as kept:
         if not kept:
             raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
-        found, refused = _disks(request, over_fc, deadline)
+        found, refused = _disks(request, deadline)
         if not found:
             raise _no_path(request, [fault for _, fault in refused])
         volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
@@ -48,11 +47,9 @@ def _left_out(path: Path, fault: Fault) -> RefusedPath:
     return RefusedPath(fault.code, fault.sentence, *where)
 
 
-def _disks(
-    request: AttachRequest, over_fc: Sequence[Way], deadline: float
-) -> tuple[list[str], list[tuple[Path, Fault]]]:
+def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], list[tuple[Path, Fault]]]:
     """Return the names of the proven disks, and the paths without one."""
-    said: list[Way] = [*iscsi.connect(request.paths, deadline).items(), *over_fc]
+    said: list[Way] = [*iscsi.connect(request.paths, deadline).items(), *fc.connect(request.fc_paths)]
     reached(Step.HELPER_ATTACH_LOGGED_IN)
     ready = [(path, way.at) for path, way in said if not isinstance(way, Fault)]
     refused = [(path, way) for path, way in said if isinstance(way, Fault)]
