@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, places, records, services, sessions, units, users, vendor
+from installer import agent, places, records, selinux, services, sessions, units, users, vendor, zoning
 from installer.files import own, remove
 from installer.host import run
 from installer.part import Part
@@ -52,7 +52,10 @@ class Node(Part):
         self._put_drop_ins()
         if not self.host.live or not self.first():
             self._put_stub()
-        self.label(LIBRARY, LIBEXEC, self.plugin, "/usr/sbin/instoragectl", "/etc/instorage")
+        selinux.load(self.host, self.run.archive)
+        self.label(
+            LIBRARY, LIBEXEC, self.plugin, "/usr/sbin/instoragectl", "/etc/instorage", "/run/instorage"
+        )
 
     def _put_stub(self) -> None:
         stub = self.run.archive / places.DRIVER / vendor.STUB
@@ -151,6 +154,9 @@ class Node(Part):
             f"InStorage {self.run.version} is installed on this node: plugin {self.plugin}, kubelet's "
             f"directories {self.run.places.roots}."
         )
+        program = self.host.path(f"{self.tree}/libexec/instoragectl")
+        for line in zoning.proposals(self.host, self.plugin, program):
+            say(line)
 
     def _needed(self, path: Path) -> bool:
         # Before versions had directories, a checkout's environment was all of this one.
