@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,16 @@ def test_trace_takes_a_request_or_a_volume_and_prints_text_json_and_a_picture(
     ElementTree.fromstring(shown)
     assert "mkvdiskhostmap" in shown
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)|<script|href=|url\(", shown) == []
+
+
+def test_a_bundle_is_read_as_the_journal_is(
+    lived: Journald, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = lived.exported(tmp_path / "journal.json")
+    with tarfile.open(tmp_path / "bundle.tar.gz", "w:gz") as tar:
+        tar.add(journal, "instorage-node1/journal.json")
+    told = asked(capsys, "trace", "vol1", "--journal", str(tmp_path / "bundle.tar.gz"))
+    assert told == asked(capsys, "trace", "vol1", "--journal", str(journal))
 
 
 def test_an_unknown_request_is_told_where_to_look(
