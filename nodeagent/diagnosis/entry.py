@@ -73,9 +73,9 @@ def _text(value: object) -> str:
 
 
 def read(matches: Sequence[str], *, file: Path | None = None, since: str = "") -> list[Entry]:
-    """Return the entries that have one of these fields («INSTORAGE_OP=…»), or any of ours; the oldest first.
+    """Return the entries that have one of these fields («INSTORAGE_OP=…»), the oldest first.
 
-    From `file` (or a bundle), or from this host's journal. `Fault`: it cannot be read, or not within a minute.
+    From `file` (or a bundle), or this host's journal. `Fault`: it cannot be read, or not within a minute.
     """
     if file is not None:
         return [entry for entry in _from_file(file) if _fits(entry, matches)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nodeagent.administration import ctl
 from nodeagent.diagnosis import entry, timeline
 from nodeagent.diagnosis.entry import Entry
-from tests.agent.bench import pod_target, until
+from tests.agent.bench import compared, pod_target, until
 from tests.agent.helper_peer import FaultError
 
 if TYPE_CHECKING:
@@ -85,10 +85,23 @@ def test_a_timeline_has_the_arrays_commands_the_helpers_verbs_and_the_waits_in_t
     inside = {node.what: [part.what for part in node.parts] for _, node in made.walk()}
     array = inside["asking array storage-01 for the volume"]
     assert any("lsvdisk" in what for what in array)
-    connecting = "a connection to array storage-01"
-    assert any(connecting in parts for what, parts in inside.items() if "mcsinq" in what)
     device = next(parts for what, parts in inside.items() if what.startswith("waiting for the device"))
     assert "helper: Attach" in device
+
+
+def test_a_connection_that_is_made_is_a_wait_of_the_command_that_wanted_it(
+    bench: Bench, journald: Journald
+) -> None:
+    bench.create("vol1")
+    compared()
+    bench.do("drop-connections")
+    bench.attach("vol1").success()
+    (call,) = ended(journald, "waitforattach")
+    waits = [
+        part.what for _, node in of(journald, call["INSTORAGE_OP"]).walk() if node.kind == "command"
+        for part in node.parts
+    ]  # fmt: skip
+    assert "a connection to array storage-01" in waits
 
 
 def test_what_nothing_explains_is_said(bench: Bench, journald: Journald) -> None:
