@@ -30,7 +30,7 @@ PLACES: Final = {
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security", "why",
+    "manual", "security", "doctor", "why", "fibre-channel", "fencing",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
