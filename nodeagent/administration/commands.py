@@ -102,7 +102,7 @@ A_FILE: dict[str, object] = {"metavar": "FILE", "type": Path}
 WAITING = Option("OBJECT", "a volume, NAMESPACE/PVC or NAMESPACE/POD", complete="volume")
 PROOF = flag("--proof", "say with each line where it was read")
 SVG = Option("--svg", "write the timeline as a picture for a browser", A_FILE, "file")
-JOURNAL = Option("--journal", "a file of «journalctl -o json --all», in place of the journal", A_FILE, "file")
+JOURNAL = Option("--journal", "a bundle, or a file of «journalctl -o json --all»", A_FILE, "file")
 SINCE = Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"})
 
 
