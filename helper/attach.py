@@ -3,7 +3,7 @@
 import functools
 import time
 
-from helper import child, device, iscsi, multipath, scsi
+from helper import child, device, iscsi, mounts, multipath, scsi
 from helper.child import until
 from helper.detach import remove
 from helper.identity import check
@@ -16,6 +16,7 @@ from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedP
 _MOST = 16  # paths: each gets a process of its own, and the unit bounds them (TasksMax=)
 _DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
+_TOLD = 1  # seconds for multipathd to say what it does with a map
 _MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, that several disks would like
 
 
@@ -28,18 +29,44 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
     with hold(request.uid, request.op, deadline), iscsi.using(deadline) as kept:
         if not kept:
             raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
+        if request.add_only:
+            _require_use(request)
         found, refused = _disks(request, deadline)
         if not found:
             raise _no_path(request, list(refused.values()))
-        volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
-        device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
+        if request.add_only:
+            volume, found = _extend(request.uid, found, deadline)
+        else:
+            volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
+            device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
+        told = multipath.queueing(request.uid, time.monotonic() + _TOLD) if volume.map else ""
     left_out = tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items())
-    return AttachReply(volume.link, volume.map is not None, tuple(found), left_out)
+    return AttachReply(volume.link, volume.map is not None, tuple(found), left_out, told)
+
+
+def _require_use(request: AttachRequest) -> None:
+    """Refuse to add a path to what is not mounted through a map: an Attach without `add_only` may do it."""
+    volume = device.find(request.uid)
+    if volume.map is None or not mounts.everywhere(volume.numbers):
+        text = f"Volume {request.uid} is not mounted here through a map, to which a path could be added."
+        raise Fault(Code.NO_MULTIPATH, text, uid=request.uid)
+    if volume.map.size != request.size:
+        text = f"The map of volume {request.uid} has {volume.map.size} bytes, not {request.size}: ask anew."
+        raise Fault(Code.WRONG_DEVICE, text, uid=request.uid)
+
+
+def _extend(uid: str, found: list[str], deadline: float) -> tuple[device.Volume, list[str]]:
+    """Return the volume, and which of the proven disks are in its map now."""
+    members = multipath.add(uid, found, deadline)
+    if not members.intersection(found):
+        text = f"multipathd does not take {', '.join(found)} into the map of volume {uid}: see its journal."
+        raise Fault(Code.NO_MULTIPATH, text, uid=uid)
+    return device.find(uid), [name for name in found if name in members]
 
 
 def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[IscsiPath, Fault]]:
     """Return the names of the proven disks, and the paths without one."""
-    sessions = iscsi.connect(request.paths, deadline)
+    sessions = iscsi.connect(request.paths, deadline, again=request.add_only)
     reached(Step.HELPER_ATTACH_LOGGED_IN)
     refused = {path: one for path, one in sessions.items() if isinstance(one, Fault)}
     ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
@@ -78,7 +105,7 @@ def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: flo
             check(name, request.uid, request.size)
             break
         except Fault as fault:
-            if fault.code is Code.NOT_OURS:
+            if fault.code is Code.NOT_OURS or request.add_only:
                 raise
             _remove_stale(name, request.uid, fault, deadline)
             reached(Step.HELPER_ATTACH_STALE_REMOVED)

@@ -15,8 +15,8 @@ from helper import child, scsi, volume
 from helper.program import run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Iqn, Wwpn
-from instorage.wire.verbs import InitiatorReply, IscsiPath
+from instorage.wire.values import Iqn, Portal, Wwpn
+from instorage.wire.verbs import InitiatorReply, IscsiPath, LeaveReply, LeaveRequest
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
@@ -57,11 +57,17 @@ def initiator() -> InitiatorReply:
     return InitiatorReply(wwpns=wwpns)
 
 
-def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi.Session | Fault]:
-    """Return a session for every path, or why there is none; portals are logged in to all at once."""
+def connect(
+    paths: Sequence[IscsiPath], deadline: float, *, again: bool = False
+) -> dict[IscsiPath, scsi.Session | Fault]:
+    """Return a session for every path, or why there is none; portals are logged in to all at once.
+
+    `again`: also to one that failed a moment ago, for it is known to be back.
+    """
     there = _sessions()
     working = any(_key(path) in there for path in paths)
-    missing = [path for path in paths if _key(path) not in there and not (working and _fresh(_mark(path)))]
+    patient = working and not again
+    missing = [path for path in paths if _key(path) not in there and not (patient and _fresh(_mark(path)))]
     grace = max(_GRACE, (deadline - time.monotonic()) * _SLOW)
     soon = min(deadline, time.monotonic() + (grace if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
@@ -143,18 +149,30 @@ def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
             os.close(lock)
 
 
-def leave(deadline: float) -> None:
+def leave(deadline: float, gone: tuple[str, Sequence[Portal]] | None = None) -> tuple[str, ...]:
     """End used sessions that have no device of any kind left, unless an attach may be about to need one.
 
     Also those that do not work any more: iscsid would for ever try a portal that the array has dropped.
+    `gone`: only those to a target's portals. Returns the portals whose sessions were ended.
     """
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
         used = scsi.names(USED) if alone else []
         idle = [one for one in scsi.sessions(all_states=True) if one.sid in used and not scsi.behind(one)]
+        if gone:
+            meant = {(str(portal), gone[0].lower()) for portal in gone[1]}
+            idle = [one for one in idle if (one.portal, one.target.lower()) in meant]
         jobs = [functools.partial(_log_out, one.sid, deadline) for one in idle]
-        for answer in child.gather(jobs, deadline, "A logout"):
+        answers = child.gather(jobs, deadline, "A logout")
+        for answer in answers:
             if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
                 print(f"A session stays: {answer}", file=sys.stderr)
+    return tuple(one.portal for one, said in zip(idle, answers, strict=True) if said is None)
+
+
+def leave_gone(request: LeaveRequest, _: object) -> LeaveReply:
+    """End the sessions to portals that the array has dropped."""
+    deadline = time.monotonic() + request.wait_ms / 1000
+    return LeaveReply(leave(deadline, (request.target, request.portals)))
 
 
 def _log_out(sid: str, deadline: float) -> None:

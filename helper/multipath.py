@@ -128,6 +128,26 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
         until(whole, deadline)
 
 
+def add(uid: str, names: list[str], deadline: float) -> set[str]:
+    """Have multipathd take disks into the map that is there, and return the map's; it makes no map."""
+
+    def inside() -> set[str]:
+        return set(found.paths) if (found := find(uid)) else set()
+
+    # As soon as udev has seen a disk multipathd takes it by itself; asked before, it would not know its WWID.
+    until(lambda: {*names} <= inside() | paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05)
+    for name in {*names} - inside():
+        ask(f"add path {name}", deadline)
+    until(lambda: {*names} <= inside(), deadline)
+    return inside()
+
+
+def queueing(uid: str, deadline: float) -> str:
+    """Return what multipathd does with a map that has no path left (`AttachReply`)."""
+    lines = (ask('show maps raw format "%w %Q"', deadline) or "").splitlines()
+    return next((line.partition(" ")[2].strip() for line in lines if line.startswith(f"3{uid} ")), "")
+
+
 def flush(found: Map, uid: str, deadline: float) -> bool:
     """Remove a map that is not in use, by multipathd or without it; return whether it is gone.
 

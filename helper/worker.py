@@ -39,7 +39,7 @@ _INFO = {
 _Verb = Callable[[Any, Settings], Any]
 _VERBS: dict[str, _Verb] = {
     **{"Attach": attach, "Detach": detach, "Mount": mount, "Bind": bind, "Unmount": unmount},
-    **{"Rescan": rescan, "GrowFilesystem": grow_filesystem, "Barrier": barrier},
+    **{"Leave": iscsi.leave_gone, "Rescan": rescan, "GrowFilesystem": grow_filesystem, "Barrier": barrier},
 }
 _SEND = 10  # seconds for the agent to take an answer
 _IDLE = 86400  # seconds

@@ -123,12 +123,17 @@ class UnlockRequest(Request):
 
 
 class AttachRequest(OfVolume):
-    """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
+    """Bring the volume's device up over `paths` and prove that it is that volume on each of them.
+
+    `add_only`: give paths to the map of a volume that is mounted, and change nothing else: no disk, map or
+    session goes, nothing is made but what is missing. `size` is then the map's.
+    """
 
     size: Bytes
     paths: tuple[IscsiPath, ...]
     multipath: Multipath
     wait_ms: int
+    add_only: bool = False
 
 
 class RefusedPath(Record):
@@ -140,12 +145,34 @@ class RefusedPath(Record):
 
 
 class AttachReply(Record):
-    """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded."""
+    """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded.
+
+    `queueing`: what multipathd does with the map when no path is left: «60 chk» (tries so often), «55 sec»
+    (left of that), «off», «on» (waits for ever), «-»; empty: there is no map, or it does not say.
+    """
 
     device: str
     multipath: bool
     found: tuple[str, ...] = ()
     refused: tuple[RefusedPath, ...] = ()
+    queueing: str = ""
+
+
+class LeaveRequest(Request):
+    """End the sessions to these portals of a target that the array has no more.
+
+    Only those that a volume was attached through, and that have no device of any kind.
+    """
+
+    target: Iqn
+    portals: tuple[Portal, ...]
+    wait_ms: int
+
+
+class LeaveReply(Record):
+    """The portals whose sessions were ended."""
+
+    ended: tuple[str, ...] = ()
 
 
 class DetachRequest(OfVolume):
@@ -242,6 +269,7 @@ VERBS: dict[str, tuple[type, type]] = {
     "Lock": (LockRequest, LockReply),
     "Unlock": (UnlockRequest, Empty),
     "Attach": (AttachRequest, AttachReply),
+    "Leave": (LeaveRequest, LeaveReply),
     "Detach": (DetachRequest, DetachReply),
     "Mount": (MountRequest, MountReply),
     "Bind": (BindRequest, BindReply),

@@ -11,7 +11,7 @@ _MOST = 16  # paths
 
 
 class MountingPeer(GrowingPeer):
-    """Initiator, Inspect, Attach, Detach, Mount, Bind, Unmount."""
+    """Initiator, Inspect, Attach, Leave, Detach, Mount, Bind, Unmount."""
 
     iqn: str | None
     wwpns: list[str]
@@ -53,6 +53,8 @@ class MountingPeer(GrowingPeer):
         if len(paths) > _MOST:
             raise FaultError("bad-request", f"{len(paths)} paths are asked for, more than {_MOST}.")
         self.refuse_worked_on(uid)
+        if asked["add_only"]:
+            self._require_use(uid, asked["size"])
         here = self.mapped(uid)
         up = [number for number, _ in enumerate(paths) if here and (uid, number) not in self.silent]
         if not up:
@@ -71,7 +73,19 @@ class MountingPeer(GrowingPeer):
             "multipath": self.has_map(uid),
             "found": found,
             "refused": refused,
+            "queueing": self.queueing if self.has_map(uid) else "",
         }
+
+    def _require_use(self, uid: str, size: int) -> None:
+        if not self.has_map(uid) or not (self.on(uid) or uid in self.foreign):
+            raise FaultError("no-multipath", f"Volume {uid} is not mounted here through a map.")
+        if self.size(uid) != size:
+            raise FaultError("wrong-device", f"The map of volume {uid} has {self.size(uid)} bytes.")
+
+    def do_leave(self, asked: dict[str, Any]) -> dict[str, Any]:
+        gone = [one for one in self.sessions if one[0] == asked["target"] and one[1] in asked["portals"]]
+        self.sessions.difference_update(gone)
+        return {"ended": [portal for _, portal in gone]}
 
     def _bring_up(self, uid: str, found: int, size: int, *, demanded: bool) -> None:
         with_map = self.has_map(uid) or not self.no_map

@@ -38,7 +38,8 @@ class PeerKernel:
     program has the map), `above` (a map is built on it), `losing` (writes do not arrive), `stubborn` (its map
     keeps its size), `strange` (another volume answers behind its LUN), `by_hand` (an administrator's freeze).
     `silent` are (UID, number of its path), `busy` targets with open files, `trouble` what the kernel says of
-    a volume's file system; `no_map`: multipathd makes none; `break_mkfs`: the next format is broken off.
+    a volume's file system; `no_map`: multipathd makes none; `break_mkfs`: the next format is broken off;
+    `queueing`: multipathd's word for every map; `sessions`: (target, portal) without a device, for Leave.
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,8 @@ class PeerKernel:
         self.silent: set[tuple[str, int]] = set()
         self.busy: set[str] = set()
         self.no_map = self.break_mkfs = False
+        self.queueing = "60 chk"
+        self.sessions: set[tuple[str, str]] = set()
 
     def shape(self, target: str, *, only_device: bool = False) -> tuple[str, bool]:
         """Return a target's volume name, and whether it is a device mount; refuse what is neither."""

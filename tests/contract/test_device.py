@@ -182,3 +182,33 @@ def test_a_device_that_is_mounted_stays(node: Node) -> None:
     assert node.detach().code == "device-busy"
     node.unmount().ok()
     node.detach().ok()
+
+
+def test_a_path_is_added_to_a_volume_in_use(node: Node) -> None:
+    node.world.show(UID)
+    node.attach(paths=node.paths(count=1)).ok()
+    node.mount().ok()
+    reply = node.attach(paths=node.paths(), add_only=True).ok()
+    assert (reply.multipath, len(reply.found), reply.queueing) == (True, 2, "60 chk")
+    assert len(node.inspect().paths) == 2
+
+
+@pytest.mark.parametrize("state", ["not here", "not mounted", "without a map"])
+def test_only_a_volume_that_is_mounted_through_a_map_is_healed(node: Node, state: str) -> None:
+    node.world.show(UID)
+    if state == "without a map":
+        node.world.no_map()
+    if state != "not here":
+        node.attach().ok()
+    if state == "without a map":
+        node.mount().ok()
+    assert node.attach(add_only=True).code == "no-multipath"
+
+
+def test_a_path_is_added_with_the_size_of_the_map(node: Node) -> None:
+    node.mounted()
+    assert node.attach(add_only=True, size=2 * GIB).code == "wrong-device"
+
+
+def test_no_session_is_left_that_leads_nowhere_when_there_is_none(node: Node) -> None:
+    assert node.call("Leave", portals=["10.9.7.1:3260"]).ok().ended == ()
