@@ -40,7 +40,7 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
             volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
             device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
         told = multipath.queueing(request.uid, time.monotonic() + _TOLD) if volume.map else ""
-    left_out = tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items())
+    left_out = tuple(RefusedPath(fault.code, fault.sentence, path) for path, fault in refused.items())
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out, told)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Host, IscsiTarget, Mapping, Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes, Lun, VolumeUid
-    from instorage.wire.verbs import AttachReply
+    from instorage.wire.verbs import AttachReply, RefusedPath
     from nodeagent.host.helper_client import Helper
     from nodeagent.host.portals import Report
     from nodeagent.operation.node import Operation
@@ -115,8 +115,14 @@ def rescan_request(operation: Operation, uid: VolumeUid, size: Bytes) -> RescanR
     return RescanRequest(operation.op, uid, size, int(patience * 1000))
 
 
+def _where(refused: RefusedPath) -> str:
+    if refused.path is not None:
+        return str(refused.path.portal)
+    return f"port {refused.fc_path.target}" if refused.fc_path is not None else "a path"
+
+
 def _degraded(report: Report, reply: AttachReply) -> str:
-    refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
+    refused = [f"{_where(path)} ({path.sentence})" for path in reply.refused]
     remarks = [report.remark] if report.remark else []
     if refused:
         remarks.append(f"Attached, but degraded: {len(refused)} paths refused: {', '.join(refused)}")
