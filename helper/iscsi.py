@@ -15,8 +15,9 @@ from helper import child, scsi, volume
 from helper.program import run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
+from instorage.wire.leaving import LeaveReply, LeaveRequest
 from instorage.wire.values import Iqn, Portal, Wwpn
-from instorage.wire.verbs import InitiatorReply, IscsiPath, LeaveReply, LeaveRequest
+from instorage.wire.verbs import InitiatorReply, IscsiPath
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately

@@ -144,23 +144,6 @@ class AttachReply(Record):
     queueing: str = ""
 
 
-class LeaveRequest(Request):
-    """End the sessions to these portals of a target that the array has no more.
-
-    Only those that a volume was attached through, and that have no device of any kind.
-    """
-
-    target: Iqn
-    portals: tuple[Portal, ...]
-    wait_ms: int
-
-
-class LeaveReply(Record):
-    """The portals whose sessions were ended."""
-
-    ended: tuple[str, ...] = ()
-
-
 class DetachRequest(OfVolume):
     """Flush, remove the map and every path of the volume; refused while anything uses it.
 
@@ -253,7 +236,6 @@ VERBS: dict[str, tuple[type, type]] = {
     "Initiator": (InitiatorRequest, InitiatorReply),
     "Inspect": (InspectRequest, InspectReply),
     "Attach": (AttachRequest, AttachReply),
-    "Leave": (LeaveRequest, LeaveReply),
     "Detach": (DetachRequest, DetachReply),
     "Mount": (MountRequest, MountReply),
     "Bind": (BindRequest, BindReply),

@@ -10,8 +10,9 @@ from helper import iscsi
 from helper.attach import attach
 from helper.settings import Settings
 from instorage.wire.fault import Code, Fault
+from instorage.wire.leaving import LeaveRequest
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
-from instorage.wire.verbs import AttachRequest, IscsiPath, LeaveRequest, Multipath
+from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from tests.helper.host import OTHER, UID, Host
 from tests.helper.sysfs import GIB, TARGET
 
