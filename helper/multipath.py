@@ -144,7 +144,7 @@ def add(uid: str, names: list[str], deadline: float) -> set[str]:
 
 def queueing(uid: str, deadline: float) -> str:
     """Return what multipathd does with a map that has no path left (`AttachReply`)."""
-    lines = (ask('show maps raw format "%w %Q"', deadline) or "").splitlines()
+    lines = (ask('show maps raw format "%w %Q %f"', deadline) or "").splitlines()
     return next((line.partition(" ")[2].strip() for line in lines if line.startswith(f"3{uid} ")), "")
 
 

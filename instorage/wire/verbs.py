@@ -133,8 +133,9 @@ class RefusedPath(Record):
 class AttachReply(Record):
     """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded.
 
-    `queueing`: what multipathd does with the map when no path is left: «60 chk» (tries so often), «55 sec»
-    (left of that), «off», «on» (waits for ever), «-»; empty: there is no map, or it does not say.
+    `queueing`: what multipathd does with the map when no path is left, and its features: «60 chk 0» (checks
+    so often), «55 sec 0» (left of that), «off 0», «on 0» (waits for ever), «- 1 queue_if_no_path» (too);
+    empty: there is no map, or it does not say.
     """
 
     device: str

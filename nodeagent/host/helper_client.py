@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from instorage.wire import growth, host_lock, record, verbs
+from instorage.wire import growth, host_lock, leaving, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
@@ -121,6 +121,10 @@ class Helper:
         """Bring the volume's device up and have it verified."""
         return self.call(request, verbs.AttachReply, request.wait_ms / 1000 + GRACE_SECONDS)
 
+    def leave(self, request: leaving.LeaveRequest) -> leaving.LeaveReply:
+        """End sessions of ours to portals that the array has dropped."""
+        return self.call(request, leaving.LeaveReply, request.wait_ms / 1000 + GRACE_SECONDS)
+
     def detach(self, request: verbs.DetachRequest) -> verbs.DetachReply:
         """Flush and remove map and paths."""
         return self.call(request, verbs.DetachReply, request.wait_ms / 1000 + GRACE_SECONDS)
@@ -229,10 +233,8 @@ class Helper:
 @functools.lru_cache(16)
 def _say_not_locked(path: str) -> None:
     """Say it once: it is so again at every attach."""
-    _LOG.warning(
-        "%s (host.attachExtendFileLockPath) cannot be locked: other programs are not kept out. Make the "
-        "file, or remove the key.", path,
-    )  # fmt: skip
+    text = "%s (host.attachExtendFileLockPath) cannot be locked: other programs are not kept out. Make the "
+    _LOG.warning(text + "file, or remove the key.", path)
 
 
 def _reply(answer: dict[str, Any], reply: type[T], verb: str) -> T:

@@ -11,13 +11,16 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.arrays import naming
+from instorage.wire.values import VolumeUid
 from nodeagent.host import identity, sessions
 from nodeagent.recovery import vanished
 from nodeagent.recovery.attempts import attempt_all
+from nodeagent.volume import ways
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from instorage.arrays.model import Host, IscsiTarget, Mapping
     from instorage.arrays.protocol import Array
     from nodeagent.operation.node import Operation
 
@@ -47,13 +50,18 @@ def compare(operation: Operation, array: Array) -> None:
     given = identity.assigned(operation.host)
     names = (given,) if given else identity.host_names(operation.host)
     there = set()
+    ours: list[tuple[Host, Mapping]] = []
     for name in names:
         operation.progress.say(f"asking array {array.name} what is mapped to {name}")
-        if array.find_host(name) is not None:
+        if (host := array.find_host(name)) is not None:
             there.add(name)
-            _compare_host(operation, array, name)
+            ours += [(host, mapping) for mapping in _compare_host(operation, array, name)]
     _say_renamed(operation, array, there)
-    _compare_sessions(array)
+    targets = array.iscsi_targets()
+    _compare_sessions(array, targets)
+    for host, mapping in ours:
+        paths = ways.of_mapping(mapping, targets, host.portset)
+        operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
 
 
 def _say_renamed(operation: Operation, array: Array, there: set[str]) -> None:
@@ -69,9 +77,9 @@ def _say_renamed(operation: Operation, array: Array, there: set[str]) -> None:
             )  # fmt: skip
 
 
-def _compare_sessions(array: Array) -> None:
+def _compare_sessions(array: Array, known: Iterable[IscsiTarget]) -> None:
     """Say which sessions to this array's targets lead to a portal that it does not name any more."""
-    named = {(target.iqn.lower(), str(target.portal)) for target in array.iscsi_targets()}
+    named = {(target.iqn.lower(), str(target.portal)) for target in known}
     targets = {iqn for iqn, _ in named}
     for session in sessions.sessions():
         target = session.target.lower()
@@ -83,12 +91,14 @@ def _compare_sessions(array: Array) -> None:
             )  # fmt: skip
 
 
-def _compare_host(operation: Operation, array: Array, host: str) -> None:
+def _compare_host(operation: Operation, array: Array, host: str) -> list[Mapping]:
+    """Compare what is mapped to one host object; return the mappings that are recorded."""
     records = operation.node.records
     ours = [record for record in records.all() if (record.storage, record.host) == (array.name, host)]
     # By UID: somebody may have renamed a volume that is in use here.
     before: dict[str, str] = {record.uid: record.name for record in ours}
-    mapped = {mapping.uid: mapping.volume for mapping in array.host_mappings(host)}
+    mappings = array.host_mappings(host)
+    mapped = {mapping.uid: mapping.volume for mapping in mappings}
     # Read again: a volume that is attached or detached meanwhile is in one of the two and no stranger.
     after = {str(record.uid) for record in records.all() if record.storage == array.name}
     for name in sorted(mapped[uid] for uid in mapped.keys() - before.keys() - after):
@@ -110,3 +120,4 @@ def _compare_host(operation: Operation, array: Array, host: str) -> None:
                 "can neither grow nor be attached anew until it has its name back: %s.",
                 before[uid], mapped[uid], array.name, naming.command(before[uid], mapped[uid]),
             )  # fmt: skip
+    return [mapping for mapping in mappings if mapping.uid in before]

@@ -12,12 +12,13 @@ from instorage.wire.growth import RescanRequest
 from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import queueing, ways
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, IscsiTarget, Mapping, Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.values import Bytes, Lun, VolumeUid
-    from instorage.wire.verbs import AttachReply, RefusedPath
+    from instorage.wire.verbs import AttachReply, FcPath, RefusedPath
     from nodeagent.host.helper_client import Helper
     from nodeagent.host.portals import Report
     from nodeagent.operation.node import Operation
@@ -68,11 +69,38 @@ def _connect(
         )
     )
     reached(Step.AGENT_ATTACH_UP)
+    _note(operation, array, volume, reply, ways.of_mapping(mapping, targets, host.portset))
+    _refuse_endless(operation, helper, volume, reply)
     _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
-    remark = _degraded(report, reply)
+    remark = _degraded(report, reply, array.name)
     if remark:
         _LOG.warning("Volume %s: %s", volume.name, remark)
     return Attached(volume.uid, reply.device, remark)
+
+
+def _refuse_endless(operation: Operation, helper: Helper, volume: Volume, reply: AttachReply) -> None:
+    """Refuse a map that waits for ever; of a volume that is in use already it is only said."""
+    if not queueing.for_ever(reply.queueing):
+        return
+    try:
+        queueing.refuse_endless(volume.name, reply.queueing)
+    except Fault as fault:
+        if not helper.inspect(volume.uid).mounts:
+            raise
+        operation.progress.remarks.append(fault.sentence)
+
+
+def _note(
+    operation: Operation,
+    array: Array,
+    volume: Volume,
+    reply: AttachReply,
+    paths: tuple[IscsiPath | FcPath, ...],
+) -> None:
+    """Have the paths looked after that are not there, or that will be lost."""
+    expected = operation.node.expected
+    expected.queues(volume.uid, reply.queueing)
+    expected.note(array.name, volume.uid, paths)
 
 
 def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> list[IscsiTarget]:
@@ -121,13 +149,19 @@ def _where(refused: RefusedPath) -> str:
     return f"port {refused.fc_path.target}" if refused.fc_path is not None else "a path"
 
 
-def _degraded(report: Report, reply: AttachReply) -> str:
+def _degraded(report: Report, reply: AttachReply, array: str) -> str:
+    """Say what is less than it should be; one path by design is not one path that is left."""
+    whole = len(report.up) + len(report.out)
     refused = [f"{_where(path)} ({path.sentence})" for path in reply.refused]
     remarks = [report.remark] if report.remark else []
     if refused:
         remarks.append(f"Attached, but degraded: {len(refused)} paths refused: {', '.join(refused)}")
     if len(reply.found) == 1:
-        remarks.append("Only a single path is in use.")
+        remarks.append(
+            f"One path by design: array {array} has one portal for the volume."
+            if whole == 1
+            else f"One path is left of {whole}: the others are added as soon as they are there."
+        )
     elif not reply.multipath:
         remarks.append(
             f"Attached, but degraded: {len(reply.found)} paths and no multipath map, so that one alone is "

@@ -65,7 +65,7 @@ class PeerKernel:
         self.silent: set[tuple[str, int]] = set()
         self.busy: set[str] = set()
         self.no_map = self.break_mkfs = False
-        self.queueing = "60 chk"
+        self.queueing = "60 chk 0"
         self.sessions: set[tuple[str, str]] = set()
 
     def shape(self, target: str, *, only_device: bool = False) -> tuple[str, bool]:

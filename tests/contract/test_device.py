@@ -189,7 +189,7 @@ def test_a_path_is_added_to_a_volume_in_use(node: Node) -> None:
     node.attach(paths=node.paths(count=1)).ok()
     node.mount().ok()
     reply = node.attach(paths=node.paths(), add_only=True).ok()
-    assert (reply.multipath, len(reply.found), reply.queueing) == (True, 2, "60 chk")
+    assert (reply.multipath, len(reply.found), reply.queueing) == (True, 2, "60 chk 0")
     assert len(node.inspect().paths) == 2
 
 

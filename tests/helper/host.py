@@ -221,7 +221,7 @@ class Host(Sysfs):
 
     def _obey(self, asked: str) -> str:
         if asked.startswith("show maps raw"):
-            return "\n".join(f"3{uid} 60 chk" for uid in self.mapped())
+            return "\n".join(f"3{uid} 60 chk 0" for uid in self.mapped())
         if asked.startswith("show paths"):
             return "\n".join(f"{one.name} 3{one.uid}" if "%w" in asked else one.name for one in scsi.disks())
         if asked == "help":

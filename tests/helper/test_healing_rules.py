@@ -57,7 +57,7 @@ def deeds(host: Host) -> list[str]:
 
 def test_a_path_that_came_back_is_given_to_the_map(one_left: Host) -> None:
     reply = heal()
-    assert (reply.multipath, reply.found, reply.queueing) == (True, ("sdm",), "60 chk")
+    assert (reply.multipath, reply.found, reply.queueing) == (True, ("sdm",), "60 chk 0")
     (name,) = (found for found in one_left.names() if found.startswith("dm-"))
     assert {path.name for path in (one_left.root / f"sys/block/{name}/slaves").iterdir()} == {"sda", "sdm"}
     assert deeds(one_left) == []

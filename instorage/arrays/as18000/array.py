@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         VolumeSpec,
     )
     from instorage.volume_name import VolumeName
-    from instorage.wire.values import VolumeUid
+    from instorage.wire.values import Portal, VolumeUid
 
 
 class As18000:
@@ -182,9 +182,18 @@ class As18000:
         return self._hosts.ensure(Claim(initiator, link, names, assigned, site), volume)
 
     @call
-    def iscsi_targets(self, io_groups: Collection[str] = ()) -> tuple[IscsiTarget, ...]:
+    def iscsi_targets(
+        self, io_groups: Collection[str] = (), *, fresh: bool = False
+    ) -> tuple[IscsiTarget, ...]:
         """See `Array`."""
+        if fresh:
+            self._targets.forget()
         return self._targets.get(io_groups)
+
+    @call
+    def portals(self) -> tuple[Portal, ...]:
+        """See `Array`."""
+        return identity.portals(self._cli, self._targets.ip_ports)
 
     @call
     def san_identity(self) -> SanIdentity:
