@@ -7,6 +7,7 @@ each ended by a NUL byte. Multipath maps say when a path failed or came back (dr
 from __future__ import annotations
 
 import errno
+import select
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,9 +19,8 @@ _KOBJECT_UEVENT = 15  # NETLINK_KOBJECT_UEVENT, <linux/netlink.h>
 _KERNEL_GROUP = 1  # udev's own copies are group 2
 _LARGEST = 8192  # bytes; the kernel's own bound is 2048 (UEVENT_BUFFER_SIZE)
 OURS = "mpath-36"  # what the UUID of a map over NAA type 6 disks begins with
-_COMING = ("add", "remove", "offline", "online")
-_OF_PATHS = ("scsi", "iscsi_session", "fc_remote_ports", "fc_host")
-"""Kinds of devices whose coming or going changes paths: disks, sessions, ports of either end."""
+_LINKS = ("iscsi_session", "fc_remote_ports", "fc_host")
+"""Kinds of devices whose coming and going changes paths; of disks the going does: an attach brings many."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Uevent:
         kind = self.fields.get("SUBSYSTEM", "")
         if kind == "block":
             return bool(self.failed or self.reinstated)
-        return kind in _OF_PATHS and self.action in _COMING
+        if kind == "scsi":
+            return self.action == "remove" and self.fields.get("DEVTYPE") == "scsi_device"
+        return kind in _LINKS and self.action in ("add", "remove")
 
     @property
     def failed(self) -> str:
@@ -55,7 +57,7 @@ class Uevent:
         return self.fields.get("DM_PATH", "") if ours and said else ""
 
 
-LOST = Uevent("lost", "", {"SUBSYSTEM": "scsi"})
+LOST = Uevent("remove", "", {"SUBSYSTEM": "iscsi_session"})
 """Stands for events that came faster than they were read."""
 
 
@@ -74,27 +76,33 @@ class Uevents:
 
     def __init__(self) -> None:
         kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+        self._wake, self._waker = socket.socketpair()
         self._socket = socket.socket(socket.AF_NETLINK, kind, _KOBJECT_UEVENT)
         try:
             self._socket.bind((0, _KERNEL_GROUP))
         except OSError:
-            self._socket.close()
+            self._end()
             raise
 
     def next(self) -> Uevent | None:
-        """Wait for an event; `LOST` when some were lost, None when the socket was closed."""
+        """Wait for an event; `LOST` when some were lost, None after `close`. For one thread."""
         while True:
+            if self._wake in select.select((self._socket, self._wake), (), ())[0]:
+                self._end()
+                return None
             try:
                 message, (sender, _) = self._socket.recvfrom(_LARGEST)
             except OSError as error:
                 if error.errno == errno.ENOBUFS:
                     return LOST
-                return None
-            if not message:
-                return None
+                raise
             if sender == 0 and (event := parse(message)):  # 0: the kernel; programs have numbers
                 return event
 
     def close(self) -> None:
         """Hear no more; who waits in `next` gets None."""
-        self._socket.close()
+        self._waker.close()
+
+    def _end(self) -> None:
+        for one in (self._socket, self._wake, self._waker):
+            one.close()

@@ -91,7 +91,7 @@ class Healer:
                 _LOG.exception("Healing met a defect of the agent and goes on")
 
     def _pause(self) -> float | None:
-        if self._sick:
+        if self._sick or any(lane.unfinished for lane in self._lanes.values()):
             return self._look
         return BLIND_SECONDS if self._uevents is None and self._node.records.all() else None
 

@@ -42,9 +42,11 @@ class Lane:
         self._node, self._begin, self._storage = node, begin, storage
         self._saying = PathSaying()
         self._guard = threading.Lock()
-        self._asked: tuple[set[End], float] = set(), 0.0  # about what, and the pause after it
+        self._asked: tuple[set[tuple[str, End]], float] = set(), 0.0  # about what, and the pause after it
         self._next = 0.0  # monotonic seconds
         self._strays: set[End] = set()
+        self.unfinished = False
+        """Whether a session leads nowhere, and the array could not be asked yet."""
 
     def see_to(self, volumes: Sick, failed: set[str]) -> None:
         """Say what changed, and mend in the background what is not well; returns at once."""
@@ -52,15 +54,13 @@ class Lane:
             return
         strays = repair.strays(self._node, self._storage)
         self._strays &= strays  # what is left alone is asked about once
+        new = strays - self._strays
+        self.unfinished = bool(new)
         expected = self._node.expected
         unknown = any(expected.of(record.uid) is None for record in volumes)
-        if unknown or strays - self._strays or any(health.lost for _, health in volumes.values()):
-            work = threading.Thread(
-                target=self._guarded,
-                args=(volumes, failed, strays - self._strays),
-                name="healing-lane",
-                daemon=True,
-            )
+        if unknown or new or any(health.lost for _, health in volumes.values()):
+            given = (volumes, failed, new)
+            work = threading.Thread(target=self._guarded, args=given, name="healing-lane", daemon=True)
             try:
                 work.start()
             except RuntimeError:  # the process may have no further thread
@@ -88,10 +88,12 @@ class Lane:
             self._guard.release()
 
     def _work(self, operation: Operation, volumes: Sick, failed: set[str], strays: set[End]) -> None:
-        why = self._mend(operation, volumes)
+        why, added = self._mend(operation, volumes)
         unknown = any(operation.node.expected.of(record.uid) is None for record in volumes)
         stale = operation.node.expected.stale(self._storage)
-        if (unknown or stale or why or strays) and self._may_ask(set(why) | strays):
+        about = {("lost", end) for _, health in volumes.values() for end in health.lost}
+        about |= {("stray", end) for end in strays}
+        if (unknown or stale or about) and self._may_ask(about):
             try:
                 repair.refresh(operation, self._storage)
             except Fault as fault:  # the array's commands are one thing, its data paths another
@@ -101,23 +103,27 @@ class Lane:
                     record: (found, judge(found, operation.node.expected.of(record.uid), failed))
                     for record, (found, _) in volumes.items()
                 }
-                why = self._mend(operation, volumes)
+                why, more = self._mend(operation, volumes)
+                added = added or more
                 self._leave(operation)
-        self._tell(volumes, why)
+        if not added:  # else the next look, at once, finds how it is now
+            self._tell(volumes, why)
 
-    def _mend(self, operation: Operation, volumes: Sick) -> dict[End, str]:
-        """Add what can be added to volumes that are mounted; return why the rest cannot."""
+    def _mend(self, operation: Operation, volumes: Sick) -> tuple[dict[End, str], bool]:
+        """Add what can be added to volumes that are mounted; return why the rest cannot, whether any was."""
         mounted = {record: one for record, one in volumes.items() if record.target and one[1].missing}
         closed = repair.unreached(operation, [health for _, health in mounted.values()])
-        return closed | repair.add(operation, mounted, closed)
+        why, added = repair.add(operation, mounted, closed)
+        return closed | why, added
 
     def _leave(self, operation: Operation) -> None:
         found = repair.strays(operation.node, self._storage)
         if found:
             repair.leave(operation, operation.array(self._storage), found)
             self._strays |= found
+        self.unfinished = False
 
-    def _may_ask(self, about: set[End]) -> bool:
+    def _may_ask(self, about: set[tuple[str, End]]) -> bool:
         """Say whether the array is to be asked now: at once about what is new, else more and more seldom."""
         known, pause = self._asked
         now = time.monotonic()

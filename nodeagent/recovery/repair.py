@@ -70,8 +70,11 @@ def unreached(operation: Operation, health: list[Health]) -> dict[End, str]:
 
 def add(
     operation: Operation, sick: dict[Record, tuple[VolumeMap, Health]], closed: dict[End, str]
-) -> dict[End, str]:
-    """Have the helper add what can be reached, many volumes at a time; return why the rest is not added."""
+) -> tuple[dict[End, str], bool]:
+    """Have the helper add what can be reached, many volumes at a time.
+
+    Returns why the rest is not added, and whether anything was.
+    """
     jobs = []
     for record, (found, health) in sick.items():
         wanted = operation.node.expected.of(record.uid) or ()
@@ -79,32 +82,35 @@ def add(
         if paths:
             jobs.append(functools.partial(_add_one, operation, record, found, paths))
     why: dict[End, str] = {}
-    for said in request.overlap(jobs, width=WIDTH):
+    answers = request.overlap(jobs, width=WIDTH)
+    for said, _ in answers:
         why |= said
-    return why
+    return why, any(added for _, added in answers)
 
 
-def _add_one(operation: Operation, record: Record, found: VolumeMap, paths: list[SanPath]) -> dict[End, str]:
+def _add_one(
+    operation: Operation, record: Record, found: VolumeMap, paths: list[SanPath]
+) -> tuple[dict[End, str], bool]:
     deadline = time.monotonic() + LOCK_SECONDS
     try:
         with operation.node.locks.held(
             record.name, f"healing of {record.name}", operation.progress, deadline
         ):
             if operation.node.records.get(record.uid) is None:
-                return {}
+                return {}, False
             reply = _ask(operation, record, found, paths)
     except Fault as fault:
         if fault.code in _PASSING:
-            return {}
+            return {}, False
         _LOG.debug("Volume %s: no path was added: %s", record.name, fault)
-        return {end_of(path): fault.sentence for path in paths}
+        return {end_of(path): fault.sentence for path in paths}, False
     operation.node.expected.queues(record.uid, reply.queueing)
     refused = {end_of(one.path or one.fc_path): one.sentence for one in reply.refused}  # type: ignore[arg-type]
     if added := [path for path in paths if end_of(path) not in refused]:
         operation.node.expected.look(record.uid)
         names = ", ".join(str(end_of(path)) for path in added)
         _LOG.info("Volume %s: %s given to multipathd again", record.name, names)
-    return refused
+    return refused, bool(added)
 
 
 def _ask(operation: Operation, record: Record, found: VolumeMap, paths: list[SanPath]) -> AttachReply:
