@@ -2,7 +2,9 @@
 
 `pin` ties a node's helper to its arrays, `release` takes a volume from a node that is gone, `barrier`
 explains and finishes an active-active expansion that was broken off, `arrays` says how the arrays are set up,
-`shadow-key` carries the key of the encrypted passwords to other hosts.
+`multipath` compares what
+multipathd has in force with the manual, `shadow-key` carries the key of the encrypted passwords to other
+hosts.
 `instoragectl adopt` is the provisioner's, which alone has a private key and Kubernetes' client: it is
 executed from there, if a provisioner is installed on this host too.
 
@@ -21,7 +23,7 @@ from instorage import places
 from instorage.configuration import shadow_command
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
-from nodeagent.administration import arrays, barrier, pin, release
+from nodeagent.administration import arrays, barrier, multipath_check, pin, release
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     to_ask.add_argument(
         "--config", type=Path, default=Paths.from_environment().configuration, help="instorage.yaml"
     )
+    to_compare = commands.add_parser("multipath", help="compare what multipathd has in force with the manual")
+    to_compare.add_argument("--json", action="store_true", help="only what is to be mended, for programs")
     shadow_command.add_to(commands)
     commands.add_parser("adopt", help="sign PVs that carry no signature (on a provisioner's host)")
     return parser
@@ -111,6 +115,8 @@ def _lines(given: argparse.Namespace) -> Iterator[str]:
         return pin.pin(given.config, given.file, dry_run=given.dry_run)
     if given.command == "arrays":
         return arrays.report(given.config)
+    if given.command == "multipath":
+        return multipath_check.report(as_json=given.json)
     if given.command == "barrier":
         return _barrier(given)
     if given.command == "shadow-key":

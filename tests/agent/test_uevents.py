@@ -14,6 +14,7 @@ from nodeagent.host.uevents import Uevents, parse
 
 NULL = Path("/sys/class/mem/null/uevent")
 UUID = "mpath-360050760008900000000000000000001"
+FAILED = {"SUBSYSTEM": "block", "DM_ACTION": "PATH_FAILED", "DM_PATH": "8:1"}
 
 
 def message(head: str, **fields: str) -> bytes:
@@ -23,9 +24,8 @@ def message(head: str, **fields: str) -> bytes:
 @pytest.mark.parametrize(
     ("action", "fields", "looks"),
     [
-        ("change", {"SUBSYSTEM": "block", "DM_ACTION": "PATH_FAILED", "DM_PATH": "8:16", "DM_UUID": UUID}, True),
-        ("change", {"SUBSYSTEM": "block", "DM_ACTION": "PATH_REINSTATED", "DM_PATH": "8:16", "DM_UUID": UUID}, True),
-        ("change", {"SUBSYSTEM": "block", "DM_ACTION": "PATH_FAILED", "DM_PATH": "8:1", "DM_UUID": "mpath-1x"}, False),
+        ("change", {**FAILED, "DM_UUID": UUID}, True),
+        ("change", {**FAILED, "DM_UUID": "LVM"}, False),
         ("change", {"SUBSYSTEM": "block", "DM_UUID": UUID}, False),
         ("remove", {"SUBSYSTEM": "scsi", "DEVTYPE": "scsi_device"}, True),
         ("remove", {"SUBSYSTEM": "scsi", "DEVTYPE": "scsi_target"}, False),
@@ -78,3 +78,4 @@ def test_an_event_of_the_kernel_is_heard_and_one_of_a_program_is_not() -> None:
     assert event
     assert (event.action, event.device) == ("change", "/devices/virtual/mem/null")
     uevents.close()
+    assert uevents.next() is None
