@@ -8,16 +8,17 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from helper import child, scsi, volume
-from helper.program import run
+from helper import child, fc, scsi, volume
+from helper.program import ANY, run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
-from instorage.wire.leaving import LeaveReply, LeaveRequest
-from instorage.wire.values import Iqn, Portal, Wwpn
-from instorage.wire.verbs import InitiatorReply, IscsiPath
+from instorage.wire.values import Iqn
+from instorage.wire.verbs import Empty, InitiatorReply, IscsiPath, LeaveRequest
+
+Ways = dict[IscsiPath, scsi.Session | Fault]
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
@@ -37,16 +38,12 @@ _ADMINISTRATORS = ("node.startup = automatic", "node.startup = onboot")
 _TOO_OLD = "{} brings all LUNs at login: install open-iscsi 2.0.875, or log in yourself ({})"
 NODES = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")  # Debian's and SUSE's, Red Hat's
 _RECORDS_BROKEN = ("6", "7")  # as the fields of a fault come out of a child
-_ANY = tuple(range(256))
 _NO_RECORD, _SESSION_EXISTS = 21, 15  # exit statuses, iscsiadm(8)
 
 
 def initiator() -> InitiatorReply:
-    """Return the name under which open-iscsi logs in, and this machine's FC ports, with a link or not."""
-    fc = f"{scsi.SYS}/class/fc_host"
-    ports = [scsi.read(f"{fc}/{name}/port_name").removeprefix("0x") for name in scsi.names(fc)]
-    known = [port.lower() for port in ports if port.strip("0fF")]  # else not set yet
-    wwpns = tuple(Wwpn(port) for port in known if Wwpn.pattern.fullmatch(port))
+    """Return the name under which open-iscsi logs in, and this machine's Fibre Channel ports."""
+    wwpns = fc.wwpns()
     for line in scsi.read(NAME_FILE).splitlines():
         key, _, name = line.partition("=")
         if key.strip() == "InitiatorName":
@@ -58,9 +55,7 @@ def initiator() -> InitiatorReply:
     return InitiatorReply(wwpns=wwpns)
 
 
-def connect(
-    paths: Sequence[IscsiPath], deadline: float, *, again: bool = False
-) -> dict[IscsiPath, scsi.Session | Fault]:
+def connect(paths: Sequence[IscsiPath], deadline: float, *, again: bool = False) -> Ways:
     """Return a session for every path, or why there is none; portals are logged in to all at once.
 
     `again`: also to one that failed a moment ago, for it is known to be back.
@@ -105,7 +100,7 @@ def _log_in(path: IscsiPath, deadline: float) -> bool:
 
 def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     node = ("-m", "node", "-T", path.target, "-p", str(path.portal))
-    found = run("iscsiadm", *node, deadline=deadline, accept=_ANY)
+    found = run("iscsiadm", *node, deadline=deadline, accept=ANY)
     if found.status not in (0, _NO_RECORD):
         _drop_record(path, node, deadline)
     if found.status != 0:
@@ -122,16 +117,16 @@ def _set_up(node: tuple[str, ...], deadline: float, *, made: bool) -> None:
         run("iscsiadm", *node, *_UPDATE, deadline=deadline)
     except Fault as fault:
         if "node.session.scan" in fault.sentence:
-            found = run("iscsiadm", "--version", deadline=deadline, accept=_ANY).out.strip()
+            found = run("iscsiadm", "--version", deadline=deadline, accept=ANY).out.strip()
             fault.fields["mend"] = _TOO_OLD.format(found, _ADMINISTRATORS[0])
         if made:  # by iscsid.conf it may look like the administrator's
-            run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY)
+            run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY)
         raise
 
 
 def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float) -> None:
     """Remove a record that this open-iscsi cannot read, as another version wrote it."""
-    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY).status != 0
+    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status != 0
     mine = f"{glob.escape(path.portal.address)},{path.portal.port},*"
     for folder in NODES if stays else ():
         for record in Path(folder, path.target).glob(mine):
@@ -150,30 +145,27 @@ def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
             os.close(lock)
 
 
-def leave(deadline: float, gone: tuple[str, Sequence[Portal]] | None = None) -> tuple[str, ...]:
+def leave(deadline: float, gone: Collection[tuple[str, str]] | None = None) -> None:
     """End used sessions that have no device of any kind left, unless an attach may be about to need one.
 
     Also those that do not work any more: iscsid would for ever try a portal that the array has dropped.
-    `gone`: only those to a target's portals. Returns the portals whose sessions were ended.
+    `gone`: only those to these portals, each with its target.
     """
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
         used = scsi.names(USED) if alone else []
         idle = [one for one in scsi.sessions(all_states=True) if one.sid in used and not scsi.behind(one)]
-        if gone:
-            meant = {(str(portal), gone[0].lower()) for portal in gone[1]}
-            idle = [one for one in idle if (one.portal, one.target.lower()) in meant]
-        jobs = [functools.partial(_log_out, one.sid, deadline) for one in idle]
-        answers = child.gather(jobs, deadline, "A logout")
-        for answer in answers:
+        meant = [one for one in idle if gone is None or (one.portal, one.target.lower()) in gone]
+        jobs = [functools.partial(_log_out, one.sid, deadline) for one in meant]
+        for answer in child.gather(jobs, deadline, "A logout"):
             if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
                 print(f"A session stays: {answer}", file=sys.stderr)
-    return tuple(one.portal for one, said in zip(idle, answers, strict=True) if said is None)
 
 
-def leave_gone(request: LeaveRequest, _: object) -> LeaveReply:
+def leave_gone(request: LeaveRequest, _: object) -> Empty:
     """End the sessions to portals that the array has dropped."""
-    deadline = time.monotonic() + request.wait_ms / 1000
-    return LeaveReply(leave(deadline, (request.target, request.portals)))
+    gone = {(str(portal), request.target.lower()) for portal in request.portals}
+    leave(time.monotonic() + request.wait_ms / 1000, gone)
+    return Empty()
 
 
 def _log_out(sid: str, deadline: float) -> None:

@@ -105,8 +105,11 @@ def ask(command: str, deadline: float) -> str | None:
     return None
 
 
-def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
-    """Have a map that holds all of `names` with `size` bytes, as far as multipathd can be brought to it."""
+def assemble(uid: str, names: list[str], size: int, deadline: float, *, add_only: bool = False) -> None:
+    """Have a map that holds all of `names` with `size` bytes, as far as multipathd can be brought to it.
+
+    `add_only`: no map is made, and nothing remembered: the disks are given to the one that is there.
+    """
 
     def whole() -> bool:
         return bool((found := find(uid)) and found.size == size and {*names} <= set(found.paths))
@@ -118,28 +121,15 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
     if not until(lambda: {*names} <= paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05):
         for name in {*names} - paths(uid, deadline):
             ask(f"add path {name}", deadline)
-    if not _OLD.search(daemon):
+    if not (add_only or _OLD.search(daemon)):
         ask(f"add map 3{uid}", deadline)
         until(whole, min(deadline, time.monotonic() + _UDEV))
     if not whole() and time.monotonic() < deadline:
-        run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
+        if not add_only:
+            run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
         for name in names:
             ask(f"add path {name}", deadline)
         until(whole, deadline)
-
-
-def add(uid: str, names: list[str], deadline: float) -> set[str]:
-    """Have multipathd take disks into the map that is there, and return the map's; it makes no map."""
-
-    def inside() -> set[str]:
-        return set(found.paths) if (found := find(uid)) else set()
-
-    # As soon as udev has seen a disk multipathd takes it by itself; asked before, it would not know its WWID.
-    until(lambda: {*names} <= inside() | paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05)
-    for name in {*names} - inside():
-        ask(f"add path {name}", deadline)
-    until(lambda: {*names} <= inside(), deadline)
-    return inside()
 
 
 def queueing(uid: str, deadline: float) -> str:
@@ -173,11 +163,6 @@ def forget(uid: str, deadline: float) -> None:
     """Take the WWID out of what multipath remembers."""
     if f"/3{uid}/" in scsi.read(WWIDS).split():
         run("multipath", "-w", f"3{uid}", deadline=deadline, accept=(0, 1))
-
-
-def lost(uid: str, names: tuple[str, ...], deadline: float) -> bool:
-    """Wait until multipathd has none of the volume's paths any more; another's may have the name already."""
-    return until(lambda: paths(uid, deadline).isdisjoint(names), deadline, 0.02)
 
 
 def paths(uid: str, deadline: float) -> set[str]:

@@ -31,9 +31,7 @@ from instorage.wire.verbs import Empty
 
 SERVICE = "org.varlink.service"
 _INFO = {
-    "vendor": "InStorage for Kubernetes",
-    "product": "instorage-helper",
-    "version": "3",
+    **{"vendor": "InStorage for Kubernetes", "product": "instorage-helper", "version": "3"},
     "url": "https://github.com/inspur/instorage-k8s",
     "interfaces": [SERVICE, INTERFACE],
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.model import (
+        FcTarget,
         Host,
         Initiator,
         IscsiTarget,
@@ -133,6 +134,12 @@ class Array(Protocol):
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
 
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """Return the host object that has one of the ports (`Host.port_names`), None: not found in 10 s.
+
+        Looks at every host object, a command each, when the fabric does not name it: for trouble alone.
+        """
+
     def ensure_host(
         self,
         initiator: Initiator,
@@ -164,6 +171,13 @@ class Array(Protocol):
 
     def portals(self) -> tuple[Portal, ...]:
         """Return every portal that is configured, up or down; not cached. ARRAY_ANSWER: it may be half."""
+
+    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+        """Return the Fibre Channel ports that a host object can reach (cached as `iscsi_targets` are).
+
+        Those to which its ports are logged in; where the array shows no login, all that are open to hosts:
+        then this machine's kernel says which of them it sees.
+        """
 
     def san_identity(self) -> SanIdentity:
         """Return what tells this array from others on the SAN (`instoragectl pin`); not cached."""

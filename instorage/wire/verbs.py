@@ -1,7 +1,4 @@
-"""The verbs of a volume's life, from the initiator to the detach: one request and one reply type each.
-
-Sizes are bytes, times milliseconds.
-"""
+"""The verbs of a volume's life: one request and one reply type each. Sizes are bytes, times milliseconds."""
 
 from __future__ import annotations
 
@@ -25,12 +22,18 @@ class IscsiPath(Record):
     target: Iqn
     lun: Lun
 
+    def __str__(self) -> str:
+        return f"portal {self.portal}"
+
 
 class FcPath(Record):
     """The same over Fibre Channel: one LUN behind one target port, by whichever adapters log in to that."""
 
     target: Wwpn
     lun: Lun
+
+    def __str__(self) -> str:
+        return f"port {self.target}"
 
 
 class Request(Record):
@@ -65,8 +68,7 @@ class InspectRequest(Request):
 class PathState(Record):
     """A SCSI device: kernel name, H:C:T:L, SCSI state, and where it comes from.
 
-    iSCSI: the session's `portal` and `target` (a name). Fibre Channel: `target` is the WWPN of the array's
-    port, `initiator` that of this machine's, and there is no portal.
+    iSCSI: the session's `portal` and `target` (a name). Fibre Channel: the WWPNs of `target` and `initiator`.
     """
 
     name: str
@@ -109,8 +111,7 @@ class InspectReply(Record):
 class AttachRequest(OfVolume):
     """Bring the volume's device up over `paths` and prove that it is that volume on each of them.
 
-    `add_only`: give paths to the map of a volume that is mounted, and change nothing else: no disk, map or
-    session goes, nothing is made but what is missing. `size` is then the map's.
+    `add_only`: give paths to the map, of `size`, of a mounted volume; nothing goes, and no map is made.
     """
 
     size: Bytes
@@ -133,9 +134,7 @@ class RefusedPath(Record):
 class AttachReply(Record):
     """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded.
 
-    `queueing`: what multipathd does with the map when no path is left, and its features: «60 chk 0» (checks
-    so often), «55 sec 0» (left of that), «off 0», «on 0» (waits for ever), «- 1 queue_if_no_path» (too);
-    empty: there is no map, or it does not say.
+    `queueing`: what multipathd does with the map without a path. `add_only`: `found` are those in the map.
     """
 
     device: str
@@ -143,6 +142,14 @@ class AttachReply(Record):
     found: tuple[str, ...] = ()
     refused: tuple[RefusedPath, ...] = ()
     queueing: str = ""
+
+
+class LeaveRequest(Request):
+    """End our sessions without a device to portals of a target that the array has no more."""
+
+    target: Iqn
+    portals: tuple[Portal, ...]
+    wait_ms: int
 
 
 class DetachRequest(OfVolume):
@@ -234,12 +241,9 @@ class Empty(Record):
 
 
 VERBS: dict[str, tuple[type, type]] = {
-    "Initiator": (InitiatorRequest, InitiatorReply),
-    "Inspect": (InspectRequest, InspectReply),
-    "Attach": (AttachRequest, AttachReply),
-    "Detach": (DetachRequest, DetachReply),
-    "Mount": (MountRequest, MountReply),
-    "Bind": (BindRequest, BindReply),
-    "Unmount": (UnmountRequest, UnmountReply),
+    **{"Initiator": (InitiatorRequest, InitiatorReply), "Inspect": (InspectRequest, InspectReply)},
+    **{"Attach": (AttachRequest, AttachReply), "Leave": (LeaveRequest, Empty)},
+    **{"Detach": (DetachRequest, DetachReply), "Mount": (MountRequest, MountReply)},
+    **{"Bind": (BindRequest, BindReply), "Unmount": (UnmountRequest, UnmountReply)},
 }
 """Verb to request and reply type."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,11 @@ from instorage.wire.fault import Fault
 from nodeagent.administration import multipathd
 from nodeagent.administration.multipath_conf import NAMES, fits
 from nodeagent.administration.multipath_syntax import parse
+from nodeagent.diagnosis.outcome import Outcome
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
@@ -159,14 +160,16 @@ def _hidden(kind: str, pattern: str, hidden: list[str]) -> Finding:
     )
 
 
-def report(*, as_json: bool) -> Iterator[str]:
-    """Yield what `instoragectl multipath` prints: what is in force, then what to mend."""
+def run(_: argparse.Namespace) -> Outcome:
+    """Say what is in force, then what to mend (`instoragectl multipath`); status 1 when it is serious."""
     config, found = _asked()
-    if as_json:
-        yield json.dumps([dataclasses.asdict(one) for one in found], ensure_ascii=False, indent=1)
-        return
-    if config is not None:
-        force = in_force(config)
+    force = in_force(config) if config is not None else {}
+    data = {"in_force": force, "findings": [dataclasses.asdict(one) for one in found]}
+    return Outcome(_lines(force, found), data, int(any(one.serious for one in found)))
+
+
+def _lines(force: dict[str, str], found: list[Finding]) -> Iterator[str]:
+    if force:
         yield f"multipathd has in force for {VENDOR} {PRODUCT}:"
         yield from (f"  {key} {force.get(key, '(unset)')}" for key in MANUAL)
     for one in found:

@@ -11,11 +11,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.arrays import naming
+from instorage.configuration.settings import Link
 from instorage.wire.values import VolumeUid
 from nodeagent.host import identity, sessions
 from nodeagent.recovery import vanished
 from nodeagent.recovery.attempts import attempt_all
-from nodeagent.volume import ways
+from nodeagent.volume import expected_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,25 +57,35 @@ def compare(operation: Operation, array: Array) -> None:
         if (host := array.find_host(name)) is not None:
             there.add(name)
             ours += [(host, mapping) for mapping in _compare_host(operation, array, name)]
-    _say_renamed(operation, array, there)
-    targets = array.iscsi_targets()
-    _compare_sessions(array, targets)
-    for host, mapping in ours:
-        paths = ways.of_mapping(mapping, targets, host.portset)
-        operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
+    ours += _compare_recorded(operation, array, there)
+    if operation.host.link is Link.ISCSI:
+        targets = array.iscsi_targets()
+        _compare_sessions(array, targets)
+        for host, mapping in ours:
+            paths = expected_paths.over_iscsi(mapping, targets, host.portset)
+            operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
+    else:
+        for host, mapping in ours:
+            paths = expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
+            operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
 
 
-def _say_renamed(operation: Operation, array: Array, there: set[str]) -> None:
-    """Say which host objects of records the array does not have any more, those that are `there` left out."""
+def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> list[tuple[Host, Mapping]]:
+    """Compare the host objects of records that are not `there`, as an administrator's; say which are gone."""
+    found = []
     records = [record for record in operation.node.records.all() if record.storage == array.name]
     for name in sorted({record.host for record in records} - there):
-        if array.find_host(name) is None:
+        if (host := array.find_host(name)) is not None:
+            if operation.host.link is Link.FC:  # zoning made it, under any name
+                found += [(host, mapping) for mapping in _compare_host(operation, array, name)]
+        else:
             _LOG.warning(
                 "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "
                 "it was renamed, add to the configuration: host.objects: {%s: ITS NAME}; nothing new is "
                 "attached before. What is mapped goes with its pods, whatever its name.",
                 name, array.name, operation.host.node_name,
             )  # fmt: skip
+    return found
 
 
 def _compare_sessions(array: Array, known: Iterable[IscsiTarget]) -> None:

@@ -21,11 +21,13 @@ NO_DISK = "no disk of it is in the map"
 class Health:
     """`lost`: where paths should lead and do not work, with the reason; `left` of `whole` paths work.
 
-    `missing` are those of the lost that have no disk in the map: they can be added.
+    `missing` are those of the lost that have no disk in the map: they can be added. `works`: where paths lead
+    that work.
     """
 
     lost: Mapping[End, str]
     missing: frozenset[End]
+    works: frozenset[End]
     left: int
     whole: int
 
@@ -38,12 +40,14 @@ class Health:
 def judge(found: VolumeMap, wanted: Collection[SanPath] | None, failed: Collection[str]) -> Health:
     """Compare the map with what its array says (None: not known yet); `failed`: major:minor of bad paths.
 
-    A disk that leads where the array has no port any more counts as none: it never comes back.
+    A disk that leads to a portal that the array has no more counts as none: it never comes back.
     """
     ends = None if wanted is None else {end_of(path) for path in wanted}
-    lost, works, left, whole = {}, set(), 0, 0
+    lost: dict[End, str] = {}
+    works: set[End] = set()
+    left = whole = 0
     for path in found.paths:
-        if ends is not None and path.end not in ends:
+        if ends is not None and path.end.portal and path.end not in ends:
             continue
         whole += 1
         trouble = path.trouble or (CHECKS_FAIL.format(path.disk) if path.number in failed else "")
@@ -54,4 +58,4 @@ def judge(found: VolumeMap, wanted: Collection[SanPath] | None, failed: Collecti
             left += 1
     missing = (ends or set()) - works - lost.keys()
     lost |= dict.fromkeys(missing, NO_DISK)
-    return Health(lost, frozenset(missing), left, max(whole + len(missing), len(ends or ())))
+    return Health(lost, frozenset(missing), frozenset(works), left, whole + len(missing))

@@ -39,19 +39,24 @@ class PathSaying:
         """
         new: defaultdict[tuple[End, str], list[str]] = defaultdict(list)
         back: defaultdict[End, list[tuple[str, float]]] = defaultdict(list)
+        gone: defaultdict[End, list[str]] = defaultdict(list)
         for name, health in sorted(found.items()):
             known = self._lost.setdefault(name, {})
             for end in health.lost.keys() - known.keys():
                 known[end] = time.monotonic()
                 new[end, why.get(end) or health.lost[end]].append(name)
             for end in known.keys() - health.lost.keys():
-                back[end].append((name, known.pop(end)))
+                since = known.pop(end)
+                back[end].append((name, since)) if end in health.works else gone[end].append(name)
         for (end, reason), names in new.items():
             _say_lost(array, end, reason, {name: found[name] for name in names})
-        for end, since in back.items():
-            gone = time.monotonic() - min(at for _, at in since)
-            whose = _named([name for name, _ in since])
-            _LOG.warning("The path to %s of array %s is back for %s, after %.0f s.", end, array, whose, gone)
+        for end, times in back.items():
+            away = time.monotonic() - min(at for _, at in times)
+            whose = _named([name for name, _ in times])
+            _LOG.warning("The path to %s of array %s is back for %s, after %.0f s.", end, array, whose, away)
+        for end, names in gone.items():
+            text = "Array %s has no %s any more: the path to it is not waited for, for %s."
+            _LOG.warning(text, array, end, _named(names))
         self._tell_dead(found, words)
 
     def keep(self, names: Collection[str]) -> None:

@@ -12,15 +12,16 @@ import time
 from typing import TYPE_CHECKING
 
 from instorage import operation as request
+from instorage.configuration.settings import Link
 from instorage.wire.fault import Code, Fault
-from instorage.wire.leaving import LeaveRequest
 from instorage.wire.values import Bytes, Iqn, Portal
-from instorage.wire.verbs import AttachRequest, FcPath, IscsiPath, Multipath
+from instorage.wire.verbs import AttachRequest, FcPath, IscsiPath, LeaveRequest, Multipath
 from nodeagent.host import portals, volume_paths
 from nodeagent.operation.expected import end_of
-from nodeagent.volume import ways
+from nodeagent.volume import expected_paths
 
 if TYPE_CHECKING:
+    from instorage.arrays.model import Host, Mapping
     from instorage.arrays.protocol import Array
     from instorage.wire.values import VolumeUid
     from instorage.wire.verbs import AttachReply
@@ -39,20 +40,55 @@ _LOG = logging.getLogger(__name__)
 
 
 def refresh(operation: Operation, storage: str) -> None:
-    """Ask an array anew over which paths its volumes are to be reached here. Raises what the array raises."""
+    """Ask an array anew over which paths its volumes are to be reached here. Raises what the array raises.
+
+    A port that is down, or whose node is, is shown no more: what led there is expected until the array is
+    configured without it.
+    """
     with request.within(ARRAY_SECONDS):
-        array = operation.array(storage)
-        targets = array.iscsi_targets(fresh=True)
-        found: dict[VolumeUid, tuple[SanPath, ...]] = {}
-        records = {one.uid: one for one in operation.node.records.all() if one.storage == storage}
-        for name in sorted({record.host for record in records.values()}):
-            host = array.find_host(name)
-            for mapping in array.host_mappings(name) if host else ():
-                record = next((one for uid, one in records.items() if uid == mapping.uid), None)
-                if host and record:
-                    found[record.uid] = ways.of_mapping(mapping, targets, host.portset)
-        ends = [volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets]
-        operation.node.expected.renew(storage, ends, found)
+        array, expected = operation.array(storage), operation.node.expected
+        by_host = _mapped(operation, array)
+        if operation.host.link is Link.ISCSI:
+            targets = array.iscsi_targets(fresh=True)
+            found = {
+                uid: expected_paths.over_iscsi(mapping, targets, host.portset)
+                for uid, (host, mapping) in by_host.items()
+            }
+            ends = {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}
+            still = _configured(array)
+        else:
+            found = {
+                uid: expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
+                for uid, (host, mapping) in by_host.items()
+            }
+            ends, still = {end_of(path) for paths in found.values() for path in paths}, None
+        for uid, paths in found.items():
+            kept = (path for path in expected.of(uid) or () if still is None or end_of(path).portal in still)
+            found[uid] = tuple(dict.fromkeys((*paths, *kept)))
+        expected.renew(storage, ends, found)
+
+
+def _mapped(operation: Operation, array: Array) -> dict[VolumeUid, tuple[Host, Mapping]]:
+    """Return the mappings of recorded volumes, with their host objects."""
+    records = [one for one in operation.node.records.all() if one.storage == array.name]
+    found = {}
+    for name in sorted({record.host for record in records}):
+        host = array.find_host(name)
+        mappings = {mapping.uid: mapping for mapping in array.host_mappings(name)} if host else {}
+        for record in records:
+            if host and record.host == name and record.uid in mappings:
+                found[record.uid] = host, mappings[record.uid]
+    return found
+
+
+def _configured(array: Array) -> set[str] | None:
+    """Return the portals that an array has, up or down; None when it does not show them all just now."""
+    try:
+        return {str(portal) for portal in array.portals()}
+    except Fault as fault:
+        if fault.code is not Code.ARRAY_ANSWER:
+            raise
+        return None
 
 
 def unreached(operation: Operation, health: list[Health]) -> dict[End, str]:
@@ -105,6 +141,9 @@ def _add_one(
         _LOG.debug("Volume %s: no path was added: %s", record.name, fault)
         return {end_of(path): fault.sentence for path in paths}, False
     operation.node.expected.queues(record.uid, reply.queueing)
+    if not reply.found:
+        text = "multipathd does not take its disk into the map: see its journal"
+        return {end_of(path): text for path in paths}, False
     refused = {end_of(one.path or one.fc_path): one.sentence for one in reply.refused}  # type: ignore[arg-type]
     if added := [path for path in paths if end_of(path) not in refused]:
         operation.node.expected.look(record.uid)
@@ -145,11 +184,12 @@ def strays(node: Node, storage: str) -> set[End]:
 def leave(operation: Operation, array: Array, found: set[End]) -> None:
     """End sessions to portals that the array has no more, be it up or down; the helper ends only ours."""
     with request.within(ARRAY_SECONDS):
-        configured = {str(portal) for portal in array.portals()}
-    gone = {end for end in found if end.portal not in configured}
+        configured = _configured(array)
+    gone = {end for end in found if configured is not None and end.portal not in configured}
     for target in sorted({end.target for end in gone}):
         asked = tuple(Portal.parse(end.portal) for end in sorted(gone, key=str) if end.target == target)
         with operation.helper() as helper:
-            reply = helper.leave(LeaveRequest(operation.op, Iqn.parse(target), asked, WAIT_MS))
-        for portal in reply.ended:
-            _LOG.warning("Array %s has no portal %s any more: the session to it is ended", array.name, portal)
+            helper.leave(LeaveRequest(operation.op, Iqn.parse(target), asked, WAIT_MS))
+    left = {end for end, _ in volume_paths.sessions(operation.node.paths.sysfs)}
+    for end in sorted(gone - left, key=str):
+        _LOG.warning("Array %s has no %s any more: our session to it is ended", array.name, end)
