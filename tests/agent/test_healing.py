@@ -169,6 +169,26 @@ def test_a_session_to_a_portal_that_is_only_down_is_kept(world: PathWorld, late:
     assert "Leave" not in world.bench.order
 
 
+def test_what_leads_to_a_node_that_is_down_stays_lost_until_it_is_back(
+    world: PathWorld, late: Port, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The array shows no port of such a node as usable: that is not one that it has no more."""
+    late.open()
+    uid = world.use("vol1")
+    world.at_rest()
+    world.bench.do("node-status", node=2, status="offline")
+    late.close()
+    world.drop(late.name)
+    world.bench.agent._node.expected.look()
+    until(lambda: said(caplog, "is lost for volume vol1"), LONG)
+    looks = world.bench.agent.healer.looks
+    until(lambda: world.bench.agent.healer.looks > looks + 10, LONG)
+    assert not said(caplog, "is not waited for")
+    assert not said(caplog, "is back for")
+    late.open()
+    until(lambda: world.paths(uid) == 2, LONG)
+
+
 def test_no_path_left_is_said_with_what_the_map_does_meanwhile(
     world: PathWorld, late: Port, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,6 +209,7 @@ def test_a_path_that_multipathd_has_given_up_is_lost_though_its_session_works(
 ) -> None:
     late.open()
     uid = world.use("vol1")
+    world.at_rest()
     healer = world.bench.agent.healer
     healer._failed = {world.number(uid)}
     world.bench.agent._node.expected.look()
