@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from instorage.version import VERSION
 from tools.dist import interpreter, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
+from tools.lab.policy import built
 from tools.lab.progress import Report, step
 
 # Where things of a host lie in the archive; what is nowhere here (links, /etc) is the installer's to make.
@@ -29,7 +31,7 @@ PLACES: Final = {
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security",
+    "manual", "security", "selinux",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
@@ -60,11 +62,19 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
             _put_part(part, arch, top, report)
         for source, target in BESIDE.items():
             put_beside(ROOT / source, top / target)
+        _put_policy(top)
         (top / "VERSION").write_text(f"{VERSION}\n")
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
         (top / CONTENTS).write_text(contents(top))
     return top
+
+
+def _put_policy(top: Path) -> None:
+    """Put the module for Debian's policy, whose headers are here, beside the sources."""
+    with tempfile.TemporaryDirectory() as scratch:
+        module = built(Path(scratch))
+        put_beside(module, top / "selinux/refpolicy" / module.name)
 
 
 def contents(top: Path) -> str:
