@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: selinux help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
+.PHONY: selinux help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants soak soak-beside soak-dead soak-machines bench demo demo-kube demo-aa demo-why lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -159,10 +159,16 @@ selinux: $(STAMP) ## the policy module, checked: make selinux [POLICY=fedora HEA
 	  SHAREDIR=$(dir $(abspath $(HEADERS))) POLICY=$(or $(POLICY),refpolicy)
 	@[ "$(POLICY)" = fedora ] || $(PY) -m pytest -q tests/selinux
 
+bench: $(STAMP) ## how fast, against what: table, JSON and pictures below build/bench (PART="stub claims": some)
+	@tools/system-packages lab
+	@tools/system-packages kube
+	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
+	@$(PY) -m benchmarks $(PART)
+
 fuzz: $(STAMP) ## random input for every parser: make fuzz N=1000000 [SEED=1]
 	@$(PY) -m tools.fuzz $(or $(N),1000000) $(if $(SEED),--seed $(SEED))
 
-demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1 leaves a shell)
+demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (LINK=fc over Fibre Channel; KEEP=1 leaves a shell)
 	@tools/system-packages lab
 	@tools/system-packages dist
 	@$(PY) -m tools.demo
@@ -175,6 +181,11 @@ demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a re
 demo-aa: $(STAMP) ## an active-active volume whose site dies under a running pod, and comes back (3 min)
 	@tools/system-packages lab
 	@$(PY) -m tools.demo.sites
+
+demo-why: $(STAMP) ## five faults, what «kubectl instorage why» says of each, mended by the command it names
+	@tools/system-packages lab
+	@tools/system-packages kube
+	@$(PY) -m tools.demo.why
 
 lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b", or make lab RELEASE=bullseye
 	@tools/system-packages lab

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
+        FcTarget,
         Host,
         Initiator,
         IscsiTarget,
@@ -118,13 +120,19 @@ class Array(Protocol):
         """Return what is mapped to a host object (by lshostvdiskmap)."""
 
     def map_volume(
-        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+        self,
+        volume: VolumeName,
+        host: str,
+        *,
+        share: bool = False,
+        uid: VolumeUid | None = None,
+        avoid: Collection[int] = (),
     ) -> Mapping:
         """Map, or return the mapping that is there, with the LUN re-read from the array.
 
         Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
         VOLUME_MISSING, HOST_MISSING; NOT_OURS, and nothing mapped, when another than the volume of `uid` has
-        the name now.
+        the name now. `avoid` are LUN numbers that the volume must not get: the host has disks behind them.
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
@@ -132,6 +140,18 @@ class Array(Protocol):
 
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
+
+    def host_logins(self, name: str) -> HostLogins | None:
+        """Return which ports of a host object are logged in, by all that the array knows of them; not cached.
+
+        None when the array says that there is no such object. What it says in part is a Fault.
+        """
+
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """Return the host object that has one of the ports (`Host.port_names`), None: not found in 10 s.
+
+        Looks at every host object, a command each, when the fabric does not name it: for trouble alone.
+        """
 
     def ensure_host(
         self,
@@ -158,6 +178,13 @@ class Array(Protocol):
 
         Asked anew when what is cached has none of one of these I/O groups, though not within ten seconds.
         Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
+        """
+
+    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+        """Return the Fibre Channel ports that a host object can reach (cached as `iscsi_targets` are).
+
+        Those to which its ports are logged in; where the array shows no login, all that are open to hosts:
+        then this machine's kernel says which of them it sees.
         """
 
     def san_identity(self) -> SanIdentity:

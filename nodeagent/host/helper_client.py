@@ -8,13 +8,15 @@ import logging
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from instorage.wire import growth, record, verbs
+from instorage import trail
+from instorage.wire import growth, host_lock, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
 from nodeagent.host.helper_record import kept
+from nodeagent.host.helper_reply import understood
 from nodeagent.host.helper_socket import LOOK, connect, unreachable
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Helper:
         self._path = path
         self._stream: Stream | None = None
         self._lease_until: float | None = None
-        self._mode = verbs.LockMode.SHARED
+        self._mode = host_lock.LockMode.SHARED
         self.connections = 0
         """How often it was connected: what the helper held for one connection is lost with it."""
 
@@ -64,6 +66,11 @@ class Helper:
     def there(self) -> bool:
         """Whether this host has a helper: its socket is there even while no helper runs."""
         return self._stream is not None or Path(self._path).exists()
+
+    def begin(self) -> None:
+        """Connect, so that a helper that has left starts meanwhile; the first call says if there is none."""
+        with contextlib.suppress(Fault):
+            self._connected()
 
     def close(self) -> None:
         """Close the connection; the helper drops what it held for it."""
@@ -85,11 +92,11 @@ class Helper:
         replies = self._calls(verbs.InspectRequest(self.op), verbs.InspectReply, ANSWER_SECONDS, more=True)
         return tuple(reply for reply in replies if reply.uid is not None)
 
-    def lock(self, wait: float, mode: verbs.LockMode = verbs.LockMode.SHARED) -> None:
+    def lock(self, wait: float, mode: host_lock.LockMode = host_lock.LockMode.SHARED) -> None:
         """Take (or renew) the host lock, waiting at most `wait` seconds."""
         until = time.monotonic() + LEASE_SECONDS  # the lease begins later, so this is never too long
-        request = verbs.LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
-        reply = self.call(request, verbs.LockReply, wait + ANSWER_SECONDS)
+        request = host_lock.LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
+        reply = self.call(request, host_lock.LockReply, wait + ANSWER_SECONDS)
         self._lease_until, self._mode = until, mode
         for path in reply.not_locked:
             _say_not_locked(path)
@@ -114,7 +121,7 @@ class Helper:
 
     def unlock(self) -> None:
         """Give the host lock up."""
-        self.call(verbs.UnlockRequest(self.op), verbs.Empty)
+        self.call(host_lock.UnlockRequest(self.op), verbs.Empty)
         self._lease_until = None
 
     def attach(self, request: verbs.AttachRequest) -> verbs.AttachReply:
@@ -175,7 +182,8 @@ class Helper:
     ) -> Iterator[T]:
         """Exchange messages; a helper that serves all that it may has done nothing, and is asked again."""
         until = time.monotonic() + BUSY_SECONDS
-        with kept(_VERB_OF[type(request)], request):
+        verb = _VERB_OF[type(request)]
+        with kept(verb, request), trail.timed(trail.Kind.VERB, f"helper: {verb}"):
             while True:
                 try:
                     yield from self._exchange(request, reply, seconds, more=more)
@@ -204,7 +212,7 @@ class Helper:
                 if answer is None:
                     raise ConnectionError("it closed the connection")
                 continues = answer.get("continues") is True
-                yield _reply(answer, reply, verb)
+                yield understood(answer, reply, verb)
         except TimeoutError:
             self.close()
             raise Fault(
@@ -233,16 +241,3 @@ def _say_not_locked(path: str) -> None:
         "%s (host.attachExtendFileLockPath) cannot be locked: other programs are not kept out. Make the "
         "file, or remove the key.", path,
     )  # fmt: skip
-
-
-def _reply(answer: dict[str, Any], reply: type[T], verb: str) -> T:
-    parameters = answer.get("parameters", {})
-    error = answer.get("error")
-    if error is None:
-        try:
-            return record.from_json(reply, parameters)
-        except Fault as fault:
-            raise Fault(Code.PROTOCOL, f"The helper's reply to {verb} is wrong: {fault.sentence}") from None
-    if error == f"{INTERFACE}.Fault" and isinstance(parameters, dict):
-        raise Fault.from_wire(parameters)
-    raise Fault(Code.PROTOCOL, f"The helper refused {verb}: {str(error)[:200]}.", verb=verb)

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from instorage import log_directory, operation
+from instorage.catalogue.table import message_id
 from instorage.log_file import LogFile
 from instorage.wire import journal
 from instorage.wire.fault import Code
@@ -28,7 +29,8 @@ OURS = ("nodeagent", "instorage", helper_record.LOGGER.name)
 LOUD = "paramiko"  # calls it an error, with a traceback of a dozen lines, when an array does not answer
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _MARKS = ("op", "volume", "code")
-_TIMING = ("call", "ms", "phases")  # how long a call took and in which phases, for the journal alone
+# How long a call took, in which phases, and with what: for the journal alone.
+_TIMING = ("call", "ms", "phases", "began", "spans", "dropped")
 _LOG = logging.getLogger(__name__)
 
 volume: ContextVar[str] = ContextVar("volume", default="")
@@ -95,6 +97,9 @@ class Journal(logging.Handler):
         fields = {
             f"INSTORAGE_{name.upper()}": value for name, value in marks(record, _MARKS + _TIMING).items()
         }
+        code = fields.get("INSTORAGE_CODE")
+        if code in set(Code):
+            fields["MESSAGE_ID"] = message_id(Code(code))  # for journalctl -x
         journal.send(
             record.msg,
             PRIORITY=str(_PRIORITY.get(record.levelno, 6)),

@@ -1,4 +1,4 @@
-"""Operations on host objects: mkhost, addhostport, chhost, rmhost."""
+"""Operations on host objects: mkhost, addhostport, rmhostport, chhost, rmhost."""
 
 import re
 from dataclasses import replace
@@ -14,6 +14,7 @@ MKHOST = syntax(
     takes_object=False,
 )
 ADDHOSTPORT = syntax("force iscsiname= hbawwpn= saswwpn= nqn=", needs_object=True)
+RMHOSTPORT = syntax("force iscsiname= hbawwpn= saswwpn= nqn=", needs_object=True)
 RMHOST = syntax("force", needs_object=True)
 CHHOST = syntax("force name= site= nosite portset= chapsecret= nochapsecret", needs_object=True)
 
@@ -43,7 +44,7 @@ def mkhost(context: Context, arguments: Arguments) -> Change:
         type=arguments.get("type") or "generic",
         portset=_portset(arguments.get("portset")),
     )
-    steps = tuple(_admit(port) for port in ports if port.kind == "iscsi")
+    steps = tuple(_admit(port) for port in _served(context, ports))
     return Change(state.with_host(host), steps, f"Host, id [{host_id}], successfully created\n")
 
 
@@ -54,12 +55,27 @@ def addhostport(context: Context, arguments: Arguments) -> Change:
     if host is None:
         raise ArrayError("CMMVC5753E")
     ports = _new_ports(state, arguments)
-    names = [port.name for port in ports if port.kind == "iscsi"]
-    steps = [_admit(port) for port in ports if port.kind == "iscsi"]
+    names = [port.name for port in _served(context, ports)]
+    steps = [_admit(port) for port in _served(context, ports)]
     for mapping in state.maps_of_host(host):
         vdisk = state.vdisks[mapping.vdisk]
         steps += show(context, vdisk.uid, vdisk.size, vdisk.access, names, mapping.lun)
     return Change(state.with_host(replace(host, ports=host.ports + ports)), tuple(steps))
+
+
+def rmhostport(context: Context, arguments: Arguments) -> Change:
+    """Take ports from a host, whatever I/O they have: they see none of its volumes any more."""
+    state = context.state
+    host = find(state.hosts, arguments.object or "")
+    if host is None:
+        raise ArrayError("CMMVC5753E")
+    kind, names = _given(arguments)
+    gone = tuple(port for port in host.ports if port.kind == kind and port.name in names)
+    if len(gone) < len(names):
+        raise ArrayError("CMMVC5842E")
+    steps = [_expel(port.name) for port in _served(context, gone)]
+    rest = tuple(port for port in host.ports if port not in gone)
+    return Change(state.with_host(replace(host, ports=rest)), tuple(steps))
 
 
 def chhost(context: Context, arguments: Arguments) -> Change:
@@ -93,41 +109,46 @@ def rmhost(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5753E")
     if state.maps_of_host(host):
         raise ArrayError("CMMVC5871E")
-    steps = tuple(_expel(iqn) for iqn in host.names("iscsi"))
+    steps = tuple(_expel(name) for name in host.names(*context.topology.port_kinds))
     return Change(state.without_host(host), steps)
 
 
 def show(
     context: Context, uid: str, size: int, access: tuple[int, ...], names: list[str], lun: int
 ) -> list[Step]:
-    """Return the steps that show a volume to these initiators, none if no I/O group of it has a portal."""
-    if not any(node.iogrp in access for node in context.topology.iscsi_nodes()):
+    """Return the steps that show a volume to these initiators, none if no I/O group of it has a port."""
+    if not context.topology.exporting_groups() & set(access):
         return []
-    return [_show(uid, size, iqn, lun) for iqn in names]
+    return [_show(uid, size, name, lun) for name in names]
 
 
 def hide(uid: str, size: int, names: list[str], lun: int) -> list[Step]:
     """Return the steps that take a volume from these initiators."""
-    return [_hide(uid, size, iqn, lun) for iqn in names]
+    return [_hide(uid, size, name, lun) for name in names]
 
 
-def _show(uid: str, size: int, iqn: str, lun: int) -> Step:
-    return Step(lambda plane: plane.map(uid, size, iqn, lun), lambda plane: plane.unmap(iqn, lun))
+def _served(context: Context, ports: tuple[Port, ...]) -> list[Port]:
+    return [port for port in ports if port.kind in context.topology.port_kinds]
 
 
-def _hide(uid: str, size: int, iqn: str, lun: int) -> Step:
-    return Step(lambda plane: plane.unmap(iqn, lun), lambda plane: plane.map(uid, size, iqn, lun))
+def _show(uid: str, size: int, name: str, lun: int) -> Step:
+    return Step(lambda plane: plane.map(uid, size, name, lun), lambda plane: plane.unmap(name, lun))
+
+
+def _hide(uid: str, size: int, name: str, lun: int) -> Step:
+    return Step(lambda plane: plane.unmap(name, lun), lambda plane: plane.map(uid, size, name, lun))
 
 
 def _admit(port: Port) -> Step:
     return Step(lambda plane: plane.admit(port.name), lambda plane: plane.expel(port.name))
 
 
-def _expel(iqn: str) -> Step:
-    return Step(lambda plane: plane.expel(iqn), lambda plane: plane.admit(iqn))
+def _expel(name: str) -> Step:
+    return Step(lambda plane: plane.expel(name), lambda plane: plane.admit(name))
 
 
-def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
+def _given(arguments: Arguments) -> tuple[str, list[str]]:
+    """Return the kind of the ports on the command line, and their names."""
     arguments.exclude(*KINDS)
     given = [(kind, arguments.values[flag]) for flag, kind in KINDS.items() if flag in arguments.values]
     if not given:
@@ -135,7 +156,11 @@ def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
     kind, text = given[0]
     # IQNs may hold colons, so only WWPNs come as a colon list; IQNs and NQNs as a comma list.
     names = text.upper().split(":") if kind in ("fc", "sas") else text.split(",")
-    names = [name.lower() for name in names] if kind == "iscsi" else names
+    return kind, [name.lower() for name in names] if kind == "iscsi" else names
+
+
+def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
+    kind, names = _given(arguments)
     taken = {port.name for host in state.hosts.values() for port in host.ports}
     for name in names:
         if name in taken or not FORMS[kind].fullmatch(name) or names.count(name) > 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.helper_rig import Rig, Volume, prepare
+from tests.lab.rig_site import prepare
 from tests.soak import WHOLE
 from tools.lab import Lab, LabFault, denials
 from tools.lab.product import Product
@@ -18,6 +18,7 @@ from tools.lab.topology import NODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from tests.lab.helper_rig import Rig, Volume
     from tools.lab import Machine
 
 TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
@@ -107,9 +108,15 @@ def product(lab: Lab, san: San) -> Product:
 
 
 @pytest.fixture(scope="module")
-def installed(lab: Lab) -> Iterator[Rig]:
+def link() -> str:
+    """The link of the rig; a module of tests over Fibre Channel says `fc`."""
+    return "iscsi"
+
+
+@pytest.fixture(scope="module")
+def installed(lab: Lab, link: str) -> Iterator[Rig]:
     """The helper's units on node a, a SAN beside it, without an agent."""
-    rig = prepare(lab)
+    rig = prepare(lab, link)
     yield rig
     rig.plane.close()
     rig.client.close()

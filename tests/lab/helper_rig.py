@@ -1,4 +1,7 @@
-"""The helper alone on node a, volumes of the real SAN for it, and what must be true when a test has ended."""
+"""The helper alone on node a, volumes of the real SAN for it, and what must be true when a test has ended.
+
+Over iSCSI or over Fibre Channel: a rig has one link, and says how many paths that is.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,20 @@ import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.dataplane.plane import Target
-from simulator.dataplane.remote import RemoteDataPlane
-from tools.install import as_tar
-from tools.lab.channel import Channel
-from tools.lab.product import build_stub, residue
-from tools.lab.san import serve_dataplane
+from tools.lab.fibre_channel import PORTS
+from tools.lab.product import residue
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
-    from tools.lab import Lab, Machine
+    from simulator.dataplane.remote import RemoteDataPlane
+    from tools.lab import Machine
+    from tools.lab.channel import Channel
 
 GIB = 1 << 30
 TARGETS = ("iqn.2004-12.com.inspur:helper.node1", "iqn.2004-12.com.inspur:helper.node2")
 CLIENT = "/usr/local/lib/helper_client.py"
-PORT = "helper.client"
 CALL_LIMIT = 150  # seconds
 DEVICE_MOUNTS = "/var/lib/kubelet/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts"
 POD = "/var/lib/kubelet/pods/431a7251-1df7-43a7-b81a-9e1d775a898e/volumes/inspur~instorage-flexvolume"
@@ -50,12 +49,17 @@ class Volume:
 
     @property
     def paths(self) -> list[dict[str, object]]:
-        """As the Attach request has them."""
+        """As the Attach request has them over iSCSI."""
         portals = [f"{address}:3260" for address in PORTALS]
         return [
             {"portal": portal, "target": target, "lun": self.lun}
             for portal, target in zip(portals, TARGETS, strict=True)
         ]
+
+    @property
+    def fc_paths(self) -> list[dict[str, object]]:
+        """As the Attach request has them over Fibre Channel."""
+        return [{"target": port.wwpn.lower(), "lun": self.lun} for port in PORTS]
 
     @property
     def name(self) -> str:
@@ -80,6 +84,7 @@ class Rig:
     node: Machine
     plane: RemoteDataPlane
     client: Channel
+    link: str = "iscsi"
     milliseconds: list[tuple[str, int]] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -105,6 +110,16 @@ class Rig:
         reply: dict[str, Any] = answer[0]
         return reply
 
+    @property
+    def path_count(self) -> int:
+        """How many paths a volume has."""
+        return len(TARGETS) if self.link == "iscsi" else len(PORTS)
+
+    @property
+    def initiators(self) -> tuple[str, ...]:
+        """What node a is called on the array."""
+        return (self.node.role.initiator,) if self.link == "iscsi" else self.node.role.wwpns
+
     def volume(self, size: int = GIB) -> Volume:
         """Return a new volume, mapped to node a."""
         number = next(self._numbers)
@@ -114,15 +129,18 @@ class Rig:
 
     def map(self, volume: Volume) -> None:
         """Show a volume to node a."""
-        self.plane.map(volume.uid, volume.size, self.node.role.initiator, volume.lun)
+        for initiator in self.initiators:
+            self.plane.map(volume.uid, volume.size, initiator, volume.lun)
 
     def unmap(self, volume: Volume) -> None:
         """Take a volume away from node a."""
-        self.plane.unmap(self.node.role.initiator, volume.lun)
+        for initiator in self.initiators:
+            self.plane.unmap(initiator, volume.lun)
 
     def attach(self, volume: Volume, **changed: Any) -> dict[str, Any]:
         """Attach by all paths, a map demanded."""
-        usual = {"paths": volume.paths, "multipath": "required", "wait_ms": 40000, "size": volume.size}
+        ways = {"paths": volume.paths} if self.link == "iscsi" else {"paths": [], "fc_paths": volume.fc_paths}
+        usual = {**ways, "multipath": "required", "wait_ms": 40000, "size": volume.size}
         return self.call("Attach", uid=volume.uid, **{**usual, **changed})
 
     def detach(self, volume: Volume) -> list[str]:
@@ -179,44 +197,3 @@ class Rig:
         while (left := residue(self.node)) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert not left, f"left behind on the node: {left}"
-
-
-def prepare(lab: Lab) -> Rig:
-    """Install the product on node a, of which only the helper's socket is started; start the data plane."""
-    lab.start("array", "a")
-    node = lab.node("a")
-    serve_dataplane(lab.array)
-    plane = RemoteDataPlane(lab.array.dataplane_socket)
-    plane.open([Target(n + 1, TARGETS[n], f"{PORTALS[n]}:3260", optimized=n == 0) for n in (0, 1)])
-    plane.admit(node.role.initiator)
-    build_stub()
-    node.put_tree("/", as_tar())
-    node.put(CLIENT, (Path(__file__).parent / "helper_client.py").read_bytes())
-    node.run(
-        f"systemd-sysusers && systemd-tmpfiles --create && mkdir -p {DEVICE_MOUNTS} {POD} && "
-        "systemctl daemon-reload && systemctl restart instorage-helper.socket",
-        timeout=120,
-    )
-    warm(node)
-    return Rig(node, plane, stand(node))
-
-
-def warm(node: Machine) -> None:
-    """Log in and out once: the first time in an emulated machine may take longer than the helper waits."""
-    discoveries = "; ".join(f"iscsiadm -m discovery -t st -p {address}" for address in PORTALS)
-    node.run(
-        f"{discoveries}; iscsiadm -m node -L all && iscsiadm -m node -U all && iscsiadm -m node -o delete"
-    )
-
-
-def stand(node: Machine) -> Channel:
-    """Start the client that stands in the node as the agent's user, and return the channel to it."""
-    path = node.add_port(PORT)
-    channel = Channel(path)
-    port = f"/dev/virtio-ports/{PORT}"
-    node.run(
-        f"until test -c {port}; do sleep 0.05; done; systemd-run -q --unit=helper-client -p Restart=always "
-        f"sh -c 'exec {' '.join(AS_AGENT)} {node.python} -SEs {CLIENT} <>{port}'"
-    )
-    channel.wait_answer(CALL_LIMIT)
-    return channel

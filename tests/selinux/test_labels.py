@@ -43,6 +43,7 @@ ELSEWHERE = {
     (f"{VERSION}/libexec/instorage-helper-shutdown", "-"): "instorage_shutdown_exec_t",
     (f"{VERSION}/libexec/instorage-ext", "-"): "instorage_ext_exec_t",
     (f"{VERSION}/libexec/instoragectl", "-"): "bin_t",
+    (f"{VERSION}/libexec/instorage-report", "-"): "bin_t",
     (f"{VERSION}/bin/python3.11", "-"): "bin_t",
     (f"{VERSION}/lib/python3.11/os.py", "-"): "lib_t",
     ("/etc/instorage/places", "-"): "instorage_conf_t",

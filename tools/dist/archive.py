@@ -13,7 +13,7 @@ from typing import Final
 
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
-from tools.dist import interpreter, toolchain, tree
+from tools.dist import interpreter, plugin, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
 from tools.lab.policy import built
@@ -25,13 +25,15 @@ PLACES: Final = {
     f"{PLUGIN}/": "inspur~instorage-flexvolume/",
     f"{PROVISIONER}/": "inspur-instorage-provisioner/",
     "usr/lib/systemd/system/": "systemd/",
+    "usr/lib/systemd/catalog/": "systemd/catalog/",
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security", "selinux",
+    "manual", "security", "doctor", "why", "fibre-channel", "fencing",
+    "selinux",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
@@ -64,6 +66,7 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
             put_beside(ROOT / source, top / target)
         _put_policy(top)
         (top / "VERSION").write_text(f"{VERSION}\n")
+        plugin.write(top / plugin.NAME)
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
         (top / CONTENTS).write_text(contents(top))
