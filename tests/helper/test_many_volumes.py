@@ -1,8 +1,8 @@
 """300 volumes with four paths each on one node: what one costs does not grow with how many there are.
 
-What the kernel is asked is counted, not timed: files opened and directories listed below the fake sysfs, by
-this thread. A volume beside others costs a single look at each of their disks, since nothing in sysfs is found
-by what it remembers; everything else is looked for from the volume's own disks on.
+What the kernel is asked is counted, not timed: files opened and directories listed below the fake sysfs by
+this thread. A volume beside others costs one look at each of their disks, for nothing in sysfs is found by
+what it remembers; everything else is looked for from the volume's own disks on.
 """
 
 from __future__ import annotations
