@@ -64,8 +64,8 @@ class Ledger:
                 read = json.loads(line)
             except ValueError:
                 continue
-            counts = {name: Counter(read.pop(name)) for name in ("struck", "met")}
-            yield Result(**read, **counts)
+            read |= {name: Counter(read[name]) for name in ("struck", "met")}
+            yield Result(**read)
 
 
 def met(results: Iterable[Result], kinds: Iterable[str]) -> Counter[str]:

@@ -26,7 +26,7 @@ class World(Protocol):
 
     def work(self, volume: int, work: Work) -> None: ...
 
-    def strike(self, strike: Strike) -> Callable[[], object]: ...
+    def strike(self, strike: Strike) -> Callable[[], object] | None: ...
 
     def check(self) -> None: ...
 
@@ -59,6 +59,8 @@ def _turn(turn: Turn, world: World, result: Result) -> None:
                 _rest(jobs, begun + strike.after * world.usual)
                 before = _in_flight(jobs)
                 heal = world.strike(strike)
+                if heal is None:
+                    continue
                 healing.append((time.monotonic() + strike.lasts * world.longest, heal))
                 result.struck[strike.kind] += 1
                 result.met[strike.kind] += before and _in_flight(jobs)

@@ -111,7 +111,7 @@ def test_an_attach_looks_once_at_each_disk_of_others(host: Host, asked: Asked) -
             late.wait(1)
         return obey(word)
 
-    host._obey = slow  # type: ignore[method-assign]
+    host._obey = slow  # type: ignore[method-assign, assignment]
     few, many = looks(host, asked, lambda: attached(host))
     print(f"{few} looks beside {FEW} volumes, {many} beside {MANY}")
     assert many - few <= (MANY - FEW) * PATHS * FLAT
