@@ -7,12 +7,12 @@ from pathlib import Path
 
 from simulator.array import POOLS, Settings, Simulator
 from simulator.dataplane.lio import LioDataPlane
-from simulator.dataplane.plane import DataPlane, NoDataPlane
+from simulator.dataplane.plane import DataPlane, NoDataPlane, is_wwpn
 from simulator.dataplane.remote import RemoteDataPlane
 from simulator.face.algorithms import Offer
 from simulator.face.limits import Limits
 from simulator.language.dialect import Dialect
-from simulator.model.topology import Topology
+from simulator.model.topology import PORTALS, Topology
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -37,6 +37,8 @@ def arguments() -> argparse.ArgumentParser:
         metavar="NODE=ADDRESS:PORT",
         help="default 1=10.9.0.1:3260 2=10.9.1.1:3260",
     )
+    add("--fc-port", action="append", default=[], metavar="NODE=WWPN", help="a real one of the data plane")
+    add("--zone", default="", metavar="WWPN,...", help="FC initiators that the fabric lets log in")
     add(
         "--dialect",
         action="append",
@@ -58,11 +60,6 @@ def arguments() -> argparse.ArgumentParser:
 def settings(given: argparse.Namespace) -> Settings:
     """Turn the command line into settings; ValueError."""
     password = given.password_file.read_text().splitlines()[0] if given.password_file else "passw0rd"
-    portals = [portal.split("=", 1) for portal in given.portal or []]
-    topology = Topology(name=given.name, iqn_base=given.iqn_base, uid_prefix=given.uid_prefix)
-    if portals:
-        numbered = {int(node): portal for node, portal in portals}
-        topology = Topology(given.name, numbered, given.iqn_base, given.uid_prefix)
     return Settings(
         state=given.state,
         control=given.control,
@@ -79,8 +76,26 @@ def settings(given: argparse.Namespace) -> Settings:
             given.limit_channels,
         ),
         dialect=Dialect().changed(dict(switch.split("=", 1) for switch in given.dialect)),
-        topology=topology,
+        topology=_topology(given),
         offer=Offer(_names(given.ssh_kex), _names(given.ssh_keys)),
+    )
+
+
+def _topology(given: argparse.Namespace) -> Topology:
+    portals = {int(node): portal for node, _, portal in (one.partition("=") for one in given.portal or [])}
+    wwpns: dict[int, tuple[str, ...]] = {}
+    for node, _, wwpn in (one.partition("=") for one in given.fc_port):
+        wwpns[int(node)] = (*wwpns.get(int(node), ()), wwpn)
+    for wwpn in (*_names(given.zone), *(wwpn for ports in wwpns.values() for wwpn in ports)):
+        if not is_wwpn(wwpn):
+            raise ValueError(f"a WWPN is 16 upper-case hex digits, not {wwpn!r}")
+    return Topology(
+        given.name,
+        portals or dict(PORTALS),
+        given.iqn_base,
+        given.uid_prefix,
+        wwpns=wwpns,
+        zone=_names(given.zone),
     )
 
 

@@ -14,12 +14,12 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     password          [password], [expired], [interactive]: for new connections; expired: another is asked for
     drop-connections  close all SSH connections -> how many
     dialect           switches of simulator.language.dialect.Dialect
-    portal            node, up: close a node's iSCSI target (sessions end) or open it
+    portal            node, up: close a node's iSCSI target (sessions end) and FC links, or open them
     site              site (1 or 2), up: lose its nodes, portals, pools and vdisks, or have them back;
                       active-active relationships run from the other one, and are synchronised afterwards
     node-status       node, status: online, offline, service ...
     copy-status       volume, copy, [status], [progress]: a copy offline, or not synchronised (percent)
-    drop-sessions     host: end its iSCSI sessions
+    drop-sessions     host: end its sessions (over FC those of everybody at its ports)
     map-wrong-lun     host, volume, instead: other data behind a mapping, in the data plane only
     map-right-lun     host, volume: the cure
     shrink, resize    volume, size (bytes): behind the commands' back, in state and data plane
@@ -32,7 +32,8 @@ Reply: `{"ok": true, "result": ...}` or `{"ok": false, "error": TEXT}`.
     snapshot          volume, target: a LocalCopy map between two vdisks
     logins            port (IQN or WWPN), nodes: say who is logged in where (FC, or no data plane)
     used              volume, bytes: say what a thin volume has written
-    sessions          node ids by IQN, from the data plane
+    sessions          node ids by IQN or WWPN, from the data plane
+    fabric            the nodes' WWPNs by the WWPN that is logged in there, from the data plane
     inventory         what the data plane exports
     reconcile         make the data plane equal to the state (after the array's VM was reset)
 """

@@ -31,6 +31,7 @@ class Verbs:
             "dialect": self.dialect,
             "drop-connections": server.drop_connections,
             "drop-sessions": self.drop_sessions,
+            "fabric": engine.plane.fabric,
             "fault": self.fault,
             "hosts": self.hosts,
             "inventory": lambda: asdict(engine.plane.inventory()),
@@ -81,9 +82,9 @@ class Verbs:
         self._engine.written = self._engine.written | {vdisk.uid: bytes}
 
     def drop_sessions(self, host: str) -> None:
-        """End the iSCSI sessions of a host."""
-        for iqn in _host(self._engine.state, host).names("iscsi"):
-            self._engine.plane.drop(iqn)
+        """End the sessions of a host; over FC those of everybody at its ports."""
+        for name in _host(self._engine.state, host).names(*self._engine.topology.port_kinds):
+            self._engine.plane.drop(name)
 
     def resize(self, volume: str, size: int) -> None:
         """Give a volume another size in bytes behind the commands' back."""
@@ -122,9 +123,9 @@ class Verbs:
         lun = next((m.lun for m in state.maps_of_vdisk(vdisk) if m.host == owner.id), None)
         if lun is None:
             raise ValueError(f"{volume} is not mapped to {host}")
-        for iqn in owner.names("iscsi"):
-            plane.unmap(iqn, lun)
-            plane.map(other.uid, other.size, iqn, lun)
+        for name in owner.names(*self._engine.topology.port_kinds):
+            plane.unmap(name, lun)
+            plane.map(other.uid, other.size, name, lun)
 
 
 def _map(state: State, mapping: HostMap) -> dict[str, Any]:

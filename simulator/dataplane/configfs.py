@@ -18,8 +18,8 @@ START_LIMIT = 60  # seconds that mount or modprobe may take
 def load(configfs: Path, modules: Sequence[str]) -> None:
     """Mount configfs there unless it is, and load the modules that fill it; raises DataPlaneError."""
     if not os.path.ismount(configfs):
-        _start("/bin/mount", "-t", "configfs", "configfs", str(configfs))
-    _start("/sbin/modprobe", "-a", *modules)
+        start("/bin/mount", "-t", "configfs", "configfs", str(configfs))
+    start("/sbin/modprobe", "-a", *modules)
 
 
 def write(attribute: Path, value: object) -> None:
@@ -49,7 +49,8 @@ def told() -> Iterator[None]:
         raise DataPlaneError(str(error)) from error
 
 
-def _start(*argv: str) -> None:
+def start(*argv: str) -> None:
+    """Run a program to its end; raises DataPlaneError when it fails."""
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=START_LIMIT, check=False, env={"PATH": "/sbin:/bin"}
     )

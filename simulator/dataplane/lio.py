@@ -1,22 +1,25 @@
 """The data plane of the kernel's LIO target, through plain configfs.
 
-One IQN with one portal group and one portal for each node; a volume is an iblock backstore over a loop
-device over a sparse file, a LUN of every portal group under the same index, and shown to an initiator by a
-mapped LUN of its node ACL. No rtslib: it lacks company_id and the truth about sessions. Vendor, product and
-the NAA 6 identifier of page 0x83 are the array's; the ALUA groups are implicit only, as arrays do. The guest
-side: standard library only. Source: lab notes, section 3 and part D.
+A volume is an iblock backstore over a loop device over a sparse file, a LUN of every portal group under the
+same index, and shown to an initiator by a mapped LUN of its node ACL. No rtslib: it lacks company_id and the
+truth about sessions. Vendor, product and the NAA 6 identifier of page 0x83 are the array's; the ALUA groups,
+one for each node, are implicit only, as arrays do. The guest side: standard library only. Source: lab notes,
+section 3 and part D.
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from simulator.dataplane import loop
 from simulator.dataplane.configfs import CONFIGFS, links, load, remove_with_links, told, write
-from simulator.dataplane.plane import DataPlaneError, Inventory, Lun, Target
+from simulator.dataplane.fibre_channel import FcGroup
+from simulator.dataplane.group import PortalGroup
+from simulator.dataplane.iscsi import IscsiGroup
+from simulator.dataplane.plane import DataPlaneError, FcTarget, Inventory, Lun, Target
 
 MODULES = ("loop", "target_core_mod", "target_core_iblock", "iscsi_target_mod")
-NOPIN_SECONDS = 5  # a dead initiator is seen as gone after about 6.5 s
 OPTIMIZED, NON_OPTIMIZED, IMPLICIT = 0, 1, 1
 
 
@@ -27,60 +30,52 @@ class LioDataPlane:
         self._backing = backing
         self._configfs = configfs
         self._root = configfs / "target"
-        self._targets: list[Target] = []
+        self._groups: list[PortalGroup] = []
 
-    def open(self, targets: list[Target]) -> None:
+    def open(self, targets: Sequence[Target], ports: Sequence[FcTarget] = ()) -> None:
         """See DataPlane."""
         with told():
-            self._load()
+            self._load(fibre_channel=bool(ports))
             self._backing.mkdir(parents=True, exist_ok=True)
-            for target in targets:
-                group = self._group(target)
-                (group / "np" / target.portal).mkdir(parents=True, exist_ok=True)
-                write(group / "attrib/authentication", 0)
-                write(group / "attrib/generate_node_acls", 0)
-                write(group / "enable", 1)
-            self._targets = targets
+            groups = [
+                *(IscsiGroup(self._root, target) for target in targets),
+                *(FcGroup(self._root, port) for port in ports),
+            ]
+            for group in groups:
+                group.make()
+            self._groups = groups
 
-    def admit(self, iqn: str) -> None:
+    def admit(self, initiator: str) -> None:
         """See DataPlane."""
         with told():
-            for group in self._groups():
-                acl = group / "acls" / iqn
-                if not acl.is_dir():
-                    acl.mkdir()
-                    write(acl / "attrib/nopin_timeout", NOPIN_SECONDS)
-                    write(acl / "attrib/nopin_response_timeout", NOPIN_SECONDS)
+            for group in self._groups_of(initiator):
+                group.admit(initiator)
 
-    def expel(self, iqn: str) -> None:
+    def expel(self, initiator: str) -> None:
         """See DataPlane."""
         with told():
-            for group in self._groups():
-                acl = group / "acls" / iqn
-                if acl.is_dir():
-                    for mapped in acl.glob("lun_*"):
-                        remove_with_links(mapped)
-                    acl.rmdir()
+            for group in self._groups_of(initiator):
+                group.expel(initiator)
 
-    def map(self, uid: str, size: int, iqn: str, lun: int) -> None:
+    def map(self, uid: str, size: int, initiator: str, lun: int) -> None:
         """See DataPlane."""
-        self.admit(iqn)
+        self.admit(initiator)
         with told():
             index = self._export(uid, size)
-            for group in self._groups():
-                mapped = group / "acls" / iqn / f"lun_{lun}"
+            for group in self._groups_of(initiator):
+                mapped = group.acl(initiator) / f"lun_{lun}"
                 shown = _uid_behind(mapped)
                 if shown not in (None, uid):
-                    raise DataPlaneError(f"LUN {lun} of {iqn} shows {shown}")
+                    raise DataPlaneError(f"LUN {lun} of {initiator} shows {shown}")
                 if shown is None:
                     mapped.mkdir(exist_ok=True)
-                    (mapped / "volume").symlink_to(group / f"lun/lun_{index}")
+                    (mapped / "volume").symlink_to(group.path / f"lun/lun_{index}")
 
-    def unmap(self, iqn: str, lun: int) -> None:
+    def unmap(self, initiator: str, lun: int) -> None:
         """See DataPlane."""
         with told():
-            for group in self._groups():
-                remove_with_links(group / "acls" / iqn / f"lun_{lun}")
+            for group in self._groups_of(initiator):
+                remove_with_links(group.acl(initiator) / f"lun_{lun}")
 
     def delete(self, uid: str) -> None:
         """See DataPlane."""
@@ -88,13 +83,13 @@ class LioDataPlane:
             raise DataPlaneError(f"{uid} is mapped")
         with told():
             index = self._index(uid)
-            for group in self._groups() if index is not None else []:
-                remove_with_links(group / f"lun/lun_{index}")
+            for group in self._groups if index is not None else []:
+                remove_with_links(group.path / f"lun/lun_{index}")
             store = self._store(uid)
             if store.is_dir():
-                for target in self._targets:
+                for group in self._groups:
                     with suppress(FileNotFoundError):
-                        (store / "alua" / f"node{target.node}").rmdir()
+                        (store / "alua" / f"node{group.node}").rmdir()
                 store.rmdir()
             loop.detach(self._file(uid))
             self._file(uid).unlink(missing_ok=True)
@@ -113,54 +108,59 @@ class LioDataPlane:
 
     def sessions(self) -> dict[str, list[int]]:
         """See DataPlane."""
-        nodes: dict[str, list[int]] = {}
+        nodes: dict[str, set[int]] = {}
         with told():
-            for target in self._targets:
-                for acl in (self._group(target) / "acls").iterdir():
-                    # "No active iSCSI Session..." otherwise; lab notes, part D.
-                    if (acl / "info").read_text().startswith("InitiatorName"):
-                        nodes.setdefault(acl.name, []).append(target.node)
-        return nodes
+            for group in self._groups:
+                for initiator in group.logins():
+                    nodes.setdefault(initiator, set()).add(group.node)
+        return {initiator: sorted(numbers) for initiator, numbers in nodes.items()}
+
+    def fabric(self) -> dict[str, list[str]]:
+        """See DataPlane."""
+        ports: dict[str, list[str]] = {}
+        with told():
+            for group in [group for group in self._groups if isinstance(group, FcGroup)]:
+                for initiator in group.logins():
+                    ports.setdefault(initiator, []).append(group.wwpn)
+        return ports
 
     def portal(self, node: int, *, up: bool) -> None:
         """See DataPlane."""
         with told():
-            for target in self._targets:
-                if target.node == node:
-                    write(self._group(target) / "enable", int(up))
+            for group in self._groups:
+                if group.node == node:
+                    group.reopen() if up else group.close()
 
-    def drop(self, iqn: str) -> None:
-        """See DataPlane: a changed queue depth makes LIO end the initiator's sessions at once."""
+    def drop(self, initiator: str) -> None:
+        """See DataPlane."""
         with told():
-            for group in self._groups():
-                depth = group / "acls" / iqn / "cmdsn_depth"
-                if depth.exists():
-                    write(depth, int(depth.read_text()) ^ 1)
+            for group in self._groups_of(initiator):
+                group.drop(initiator)
 
     def inventory(self) -> Inventory:
         """See DataPlane."""
+        initiators: set[str] = set()
+        luns: set[Lun] = set()
         with told():
             volumes = {file.stem: file.stat().st_size for file in self._backing.glob("*.img")}
-            acls = {acl.name: acl for group in self._groups() for acl in (group / "acls").iterdir()}
-            luns = {
-                Lun(acl.name, int(mapped.name.removeprefix("lun_")), _uid_behind(mapped) or "")
-                for group in self._groups()
-                for acl in (group / "acls").iterdir()
-                for mapped in acl.glob("lun_*")
-            }
-        return Inventory(volumes, sorted(acls), sorted(luns, key=lambda lun: (lun.iqn, lun.lun)))
+            for group in self._groups:
+                for initiator, acl in group.admitted():
+                    if not (isinstance(group, FcGroup) and group.zoned(initiator)):
+                        initiators.add(initiator)
+                    for mapped in acl.glob("lun_*"):
+                        number = int(mapped.name.removeprefix("lun_"))
+                        luns.add(Lun(initiator, number, _uid_behind(mapped) or ""))
+        return Inventory(volumes, sorted(initiators), sorted(luns, key=lambda lun: (lun.initiator, lun.lun)))
 
-    def _load(self) -> None:
+    def _load(self, *, fibre_channel: bool) -> None:
+        folders = ("iscsi", "core/iblock_0", *(("fc",) if fibre_channel else ()))
         if not self._root.is_dir():
             load(self._configfs, MODULES)
-        for part in ("iscsi", "core/iblock_0"):
+        for part in folders:
             (self._root / part).mkdir(parents=True, exist_ok=True)
 
-    def _group(self, target: Target) -> Path:
-        return self._root / "iscsi" / target.iqn / "tpgt_1"
-
-    def _groups(self) -> list[Path]:
-        return [self._group(target) for target in self._targets]
+    def _groups_of(self, initiator: str) -> list[PortalGroup]:
+        return [group for group in self._groups if group.accepts(initiator)]
 
     def _store(self, uid: str) -> Path:
         return self._root / "core/iblock_0" / uid
@@ -177,14 +177,10 @@ class LioDataPlane:
             self._make_store(uid, loop.attach(self._file(uid)))
         index = self._index(uid)
         if index is None:
-            taken = {lun.name for group in self._groups() for lun in (group / "lun").iterdir()}
+            taken = {lun.name for group in self._groups for lun in group.luns()}
             index = next(i for i in range(len(taken) + 1) if f"lun_{i}" not in taken)
-        for target in self._targets:
-            lun = self._group(target) / "lun" / f"lun_{index}"
-            if not lun.is_dir() or not links(lun):
-                lun.mkdir(exist_ok=True)
-                (lun / uid).symlink_to(self._store(uid))
-                write(lun / "alua_tg_pt_gp", f"node{target.node}")
+        for group in self._groups:
+            group.export(self._store(uid), index)
         return index
 
     def _enabled(self, uid: str) -> bool:
@@ -202,16 +198,17 @@ class LioDataPlane:
         write(store / "wwn/vpd_unit_serial", uid[7:])
         write(store / "udev_path", device)
         write(store / "enable", 1)
-        for number, target in enumerate(self._targets, start=1):
-            alua = store / "alua" / f"node{target.node}"
+        optimized = {group.node: group.optimized for group in self._groups}
+        for number, node in enumerate(optimized, start=1):
+            alua = store / "alua" / f"node{node}"
             alua.mkdir(exist_ok=True)
             write(alua / "tg_pt_gp_id", number)
-            write(alua / "alua_access_state", OPTIMIZED if target.optimized else NON_OPTIMIZED)
+            write(alua / "alua_access_state", OPTIMIZED if optimized[node] else NON_OPTIMIZED)
             write(alua / "alua_access_type", IMPLICIT)
 
     def _index(self, uid: str) -> int | None:
-        for group in self._groups():
-            for lun in (group / "lun").iterdir():
+        for group in self._groups:
+            for lun in group.luns():
                 if (lun / uid).is_symlink():
                     return int(lun.name.removeprefix("lun_"))
         return None

@@ -4,11 +4,13 @@ The guest side imports this module too: standard library only. Every verb can be
 mapped, deleting what is gone does nothing), so that an engine that was killed half way can simply go on.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-VERBS = ("open", "admit", "expel", "map", "unmap", "delete", "resize", "usage", "sessions", "portal", "drop",
-         "inventory")  # fmt: skip
+VERBS = ("open", "admit", "expel", "map", "unmap", "delete", "resize", "usage", "sessions", "fabric",
+         "portal", "drop", "inventory")  # fmt: skip
 
 
 class DataPlaneError(Exception):
@@ -26,17 +28,35 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Lun:
-    """A volume behind a LUN number of one initiator."""
+class FcTarget:
+    """An FC target port: node id, WWPN, whether its paths are optimized, and the initiators of its zone.
 
-    iqn: str
+    These may log in before they are a host object, as in a fabric, where the switch says who may.
+    """
+
+    node: int
+    wwpn: str
+    optimized: bool
+    zone: Sequence[str] = ()
+
+
+def is_wwpn(initiator: str) -> bool:
+    """Tell a WWPN, written as 16 upper-case hex digits, from an IQN."""
+    return re.fullmatch(r"[0-9A-F]{16}", initiator) is not None
+
+
+@dataclass(frozen=True)
+class Lun:
+    """A volume behind a LUN number of one initiator: an IQN or a WWPN."""
+
+    initiator: str
     lun: int
     uid: str
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What is there: backing sizes in bytes by UID, admitted initiators, LUNs."""
+    """What is there: backing sizes in bytes by UID, admitted initiators (a zone's apart), LUNs."""
 
     volumes: dict[str, int]
     initiators: list[str]
@@ -44,21 +64,24 @@ class Inventory:
 
 
 class DataPlane(Protocol):
-    """Exports volumes, named by UID, through the targets; all raise DataPlaneError."""
+    """Exports volumes, named by UID, through the targets; all raise DataPlaneError.
 
-    def open(self, targets: list[Target]) -> None:
-        """Make the targets and portals, adopting what is there."""
+    An `initiator` is an IQN or a WWPN (`is_wwpn`), and meets the targets of its own link only.
+    """
 
-    def admit(self, iqn: str) -> None:
+    def open(self, targets: Sequence[Target], ports: Sequence[FcTarget] = ()) -> None:
+        """Make the targets and portals, and what answers behind the FC ports, adopting what is there."""
+
+    def admit(self, initiator: str) -> None:
         """Let an initiator log in (it sees no volume yet)."""
 
-    def expel(self, iqn: str) -> None:
+    def expel(self, initiator: str) -> None:
         """End an initiator's sessions and refuse its logins."""
 
-    def map(self, uid: str, size: int, iqn: str, lun: int) -> None:
+    def map(self, uid: str, size: int, initiator: str, lun: int) -> None:
         """Show a volume to an initiator on every target; its backing of `size` bytes is made if missing."""
 
-    def unmap(self, iqn: str, lun: int) -> None:
+    def unmap(self, initiator: str, lun: int) -> None:
         """Take a LUN from an initiator; the data stays."""
 
     def delete(self, uid: str) -> None:
@@ -73,10 +96,13 @@ class DataPlane(Protocol):
     def sessions(self) -> dict[str, list[int]]:
         """Return the node ids that each initiator is logged in to."""
 
-    def portal(self, node: int, *, up: bool) -> None:
-        """Close a node's target (its sessions end) or open it again."""
+    def fabric(self) -> dict[str, list[str]]:
+        """Return the WWPNs of the target ports that each FC initiator is logged in to."""
 
-    def drop(self, iqn: str) -> None:
+    def portal(self, node: int, *, up: bool) -> None:
+        """Close a node's targets (sessions end, FC links go down) or open them again."""
+
+    def drop(self, initiator: str) -> None:
         """End an initiator's sessions; it may log in again."""
 
     def inventory(self) -> Inventory:
@@ -86,19 +112,19 @@ class DataPlane(Protocol):
 class NoDataPlane:
     """Control plane only: every verb succeeds and nothing is exported."""
 
-    def open(self, targets: list[Target]) -> None:
+    def open(self, targets: Sequence[Target], ports: Sequence[FcTarget] = ()) -> None:
         """Do nothing."""
 
-    def admit(self, iqn: str) -> None:
+    def admit(self, initiator: str) -> None:
         """Do nothing."""
 
-    def expel(self, iqn: str) -> None:
+    def expel(self, initiator: str) -> None:
         """Do nothing."""
 
-    def map(self, uid: str, size: int, iqn: str, lun: int) -> None:
+    def map(self, uid: str, size: int, initiator: str, lun: int) -> None:
         """Do nothing."""
 
-    def unmap(self, iqn: str, lun: int) -> None:
+    def unmap(self, initiator: str, lun: int) -> None:
         """Do nothing."""
 
     def delete(self, uid: str) -> None:
@@ -115,10 +141,14 @@ class NoDataPlane:
         """Nobody is logged in."""
         return {}
 
+    def fabric(self) -> dict[str, list[str]]:
+        """Nobody is logged in."""
+        return {}
+
     def portal(self, node: int, *, up: bool) -> None:
         """Do nothing."""
 
-    def drop(self, iqn: str) -> None:
+    def drop(self, initiator: str) -> None:
         """Do nothing."""
 
     def inventory(self) -> Inventory:

@@ -12,11 +12,12 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from simulator.dataplane.plane import DataPlaneError, Inventory, Lun, Target
+from simulator.dataplane.plane import DataPlaneError, FcTarget, Inventory, Lun, Target
 
 TIMEOUT = 20.0
 
@@ -31,25 +32,26 @@ class RemoteDataPlane:
         self._socket: socket.socket | None = None
         self._buffer = b""
 
-    def open(self, targets: list[Target]) -> None:
+    def open(self, targets: Sequence[Target], ports: Sequence[FcTarget] = ()) -> None:
         """See DataPlane."""
-        self._ask("open", targets=[asdict(target) for target in targets])
+        told = [asdict(target) for target in targets]
+        self._ask("open", targets=told, ports=[asdict(port) for port in ports])
 
-    def admit(self, iqn: str) -> None:
+    def admit(self, initiator: str) -> None:
         """See DataPlane."""
-        self._ask("admit", iqn=iqn)
+        self._ask("admit", initiator=initiator)
 
-    def expel(self, iqn: str) -> None:
+    def expel(self, initiator: str) -> None:
         """See DataPlane."""
-        self._ask("expel", iqn=iqn)
+        self._ask("expel", initiator=initiator)
 
-    def map(self, uid: str, size: int, iqn: str, lun: int) -> None:
+    def map(self, uid: str, size: int, initiator: str, lun: int) -> None:
         """See DataPlane."""
-        self._ask("map", uid=uid, size=size, iqn=iqn, lun=lun)
+        self._ask("map", uid=uid, size=size, initiator=initiator, lun=lun)
 
-    def unmap(self, iqn: str, lun: int) -> None:
+    def unmap(self, initiator: str, lun: int) -> None:
         """See DataPlane."""
-        self._ask("unmap", iqn=iqn, lun=lun)
+        self._ask("unmap", initiator=initiator, lun=lun)
 
     def delete(self, uid: str) -> None:
         """See DataPlane."""
@@ -65,15 +67,19 @@ class RemoteDataPlane:
 
     def sessions(self) -> dict[str, list[int]]:
         """See DataPlane."""
-        return {str(iqn): [int(n) for n in nodes] for iqn, nodes in self._ask("sessions").items()}
+        return {str(name): [int(n) for n in nodes] for name, nodes in self._ask("sessions").items()}
+
+    def fabric(self) -> dict[str, list[str]]:
+        """See DataPlane."""
+        return {str(wwpn): [str(port) for port in ports] for wwpn, ports in self._ask("fabric").items()}
 
     def portal(self, node: int, *, up: bool) -> None:
         """See DataPlane."""
         self._ask("portal", node=node, up=up)
 
-    def drop(self, iqn: str) -> None:
+    def drop(self, initiator: str) -> None:
         """See DataPlane."""
-        self._ask("drop", iqn=iqn)
+        self._ask("drop", initiator=initiator)
 
     def inventory(self) -> Inventory:
         """See DataPlane."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.dataplane.lio import LioDataPlane
-from simulator.dataplane.plane import VERBS, DataPlane, Target
+from simulator.dataplane.plane import VERBS, DataPlane, FcTarget, Target
 
 BACKING = "/var/lib/lio"
 IDLE_POLL = 0.05
@@ -32,6 +32,7 @@ def answer(plane: DataPlane, line: bytes) -> bytes:
         arguments: dict[str, Any] = dict(question["with"])
         if verb == "open":
             arguments["targets"] = [Target(**target) for target in arguments["targets"]]
+            arguments["ports"] = [FcTarget(**port) for port in arguments["ports"]]
         result = getattr(plane, verb)(**arguments)
         if is_dataclass(result) and not isinstance(result, type):
             result = asdict(result)

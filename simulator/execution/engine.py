@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from simulator.dataplane.plane import DataPlane, DataPlaneError, Lun, Target
+from simulator.dataplane.plane import DataPlane, DataPlaneError, FcTarget, Lun, Target
 from simulator.execution.commands import OPERATIONS, QUERIES, Named
 from simulator.language.arguments import parse
 from simulator.language.codes import ArrayError
@@ -78,29 +78,38 @@ class Engine:
         """Make the data plane export what the state says: what else it has goes away, with its data."""
         with self._changing:
             state = self._state
-            nodes = self.topology.iscsi_nodes()
-            self.plane.open([Target(n.id, n.iqn, n.portal, optimized=n == nodes[0]) for n in nodes])
+            self._open_targets()
             there = self.plane.inventory()
             wanted = self._wanted_luns(state)
-            initiators = [iqn for host in state.hosts.values() for iqn in host.names("iscsi")]
+            kinds = self.topology.port_kinds
+            initiators = [name for host in state.hosts.values() for name in host.names(*kinds)]
             for lun in there.luns:
                 if lun not in wanted:
-                    self.plane.unmap(lun.iqn, lun.lun)
-            for iqn in set(there.initiators) - set(initiators):
-                self.plane.expel(iqn)
+                    self.plane.unmap(lun.initiator, lun.lun)
+            for initiator in set(there.initiators) - set(initiators):
+                self.plane.expel(initiator)
             for uid in there.volumes.keys() - {vdisk.uid for vdisk in state.vdisks.values()}:
                 self.plane.delete(uid)
-            for iqn in initiators:
-                self.plane.admit(iqn)
+            for initiator in initiators:
+                self.plane.admit(initiator)
             for lun, size in wanted.items():
-                self.plane.map(lun.uid, size, lun.iqn, lun.lun)
+                self.plane.map(lun.uid, size, lun.initiator, lun.lun)
         for site in state.down:
             self._portals_of(site, up=False)
 
+    def _open_targets(self) -> None:
+        """Have the data plane answer at every port; paths of the first node that has one are optimized."""
+        nodes = [node for node in self.topology.nodes if node.portal or node.wwpns]
+        first = nodes[0].id if nodes else 0
+        self.plane.open(
+            [Target(n.id, n.iqn, n.portal, optimized=n.id == first) for n in nodes if n.portal],
+            [FcTarget(n.id, w, n.id == first, self.topology.zone) for n in nodes for w in n.wwpns],
+        )
+
     def portal(self, node: int, *, up: bool) -> None:
-        """Close or open a node's iSCSI portal; ValueError when it has none."""
+        """Close or open a node's iSCSI portal and FC ports; ValueError when it has none."""
         known = self.topology.node(node)
-        if known is None or not known.portal:
+        if known is None or not (known.portal or known.wwpns):
             raise ValueError(f"node {node} has no portal")
         self.plane.portal(node, up=up)
         self.closed = self.closed - {node} if up else self.closed | {node}
@@ -119,8 +128,8 @@ class Engine:
         return availability.site_lost(state, self.topology, site, now)
 
     def _portals_of(self, site: int, *, up: bool) -> None:
-        for node in self.topology.iscsi_nodes():
-            if node.site == site:
+        for node in self.topology.nodes:
+            if node.site == site and (node.portal or node.wwpns):
                 self.portal(node.id, up=up)
 
     def _query(self, command: Named) -> str:
@@ -131,7 +140,7 @@ class Engine:
 
     def context(self) -> Context:
         """Return what a command sees at this moment."""
-        sensors = Sensors(self._usage, self._sessions, time.time, self.closed)
+        sensors = Sensors(self._usage, self._sessions, self._fabric, time.time, self.closed)
         return Context(self.state, self.topology, self.dialect, sensors)
 
     def _usage(self) -> Usage:
@@ -140,6 +149,10 @@ class Engine:
     def _sessions(self) -> dict[str, list[int]]:
         said = {name: [n for n in nodes if n not in self.closed] for name, nodes in self.logins.items()}
         return self.plane.sessions() | said
+
+    def _fabric(self) -> dict[str, list[str]]:
+        there = self.plane.fabric() if self.topology.wwpns else {}
+        return {wwpn: ports for wwpn, ports in there.items() if wwpn not in self.logins}
 
     def _perform(self, steps: tuple[Step, ...]) -> None:
         begun: list[Step] = []
@@ -157,10 +170,11 @@ class Engine:
 
     def _wanted_luns(self, state: State) -> dict[Lun, int]:
         """Return the LUNs that the mappings call for, with the volumes' sizes."""
-        groups = {node.iogrp for node in self.topology.iscsi_nodes()}
+        groups = self.topology.exporting_groups()
         wanted = {}
         for m in state.hostmaps:
             vdisk = state.vdisks[m.vdisk]
-            for iqn in state.hosts[m.host].names("iscsi") if groups & set(vdisk.access) else []:
-                wanted[Lun(iqn, m.lun, vdisk.uid)] = vdisk.size
+            names = state.hosts[m.host].names(*self.topology.port_kinds)
+            for name in names if groups & set(vdisk.access) else []:
+                wanted[Lun(name, m.lun, vdisk.uid)] = vdisk.size
         return wanted

@@ -34,11 +34,13 @@ class Change:
 class Sensors:
     """Where a command reads what only the data plane knows (asked at most once a command), and the clock.
 
-    `logins` are FC and test logins by port name: node ids; `closed` the nodes whose portal is down.
+    `sessions` are the logins by port name: node ids; `fabric` the real FC ones: the nodes' WWPNs; `closed`
+    the nodes whose portal is down.
     """
 
     usage: Callable[[], Usage]
     sessions: Callable[[], dict[str, list[int]]]
+    fabric: Callable[[], dict[str, list[str]]]
     now: Callable[[], float]
     closed: frozenset[int]
 
@@ -62,3 +64,8 @@ class Context:
     def sessions(self) -> dict[str, list[int]]:
         """Node ids that each port name is logged in to."""
         return self.sensors.sessions()
+
+    @cached_property
+    def fabric(self) -> dict[str, list[str]]:
+        """WWPNs of the nodes' ports that each WWPN is logged in to, where the data plane knows."""
+        return self.sensors.fabric()

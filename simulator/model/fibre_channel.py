@@ -1,7 +1,12 @@
-"""FC ports of the nodes: two each, of which the first is cabled; with NPIV hosts log in to virtual ones."""
+"""FC ports of the nodes: two each; with NPIV hosts log in to virtual ones.
+
+Where the data plane has real ports, those are cabled, and their WWPNs are the ones to which hosts log in; of
+made-up ones the first is cabled.
+"""
 
 from dataclasses import dataclass
 
+from simulator.language.dialect import Dialect
 from simulator.model.topology import Node
 
 NO_LINK = "000000"
@@ -26,13 +31,17 @@ class FcPort:
         return f"{node.id:02X}{self.number:02X}{'01' if virtual else '00'}" if self.linked else NO_LINK
 
 
-def fc_ports(node: Node, *, linked: bool) -> list[FcPort]:
-    """Return a node's ports; `linked`: the first is cabled."""
-    return [
-        FcPort(number, f"50050768{number:02X}{node.wwnn[10:]}", f"50050768{number + 4:02X}{node.wwnn[10:]}",
-               linked and number == 1)
-        for number in (1, 2)
-    ]  # fmt: skip
+def fc_ports(node: Node, dialect: Dialect) -> list[FcPort]:
+    """Return a node's ports."""
+    return [_port(node, number, dialect) for number in (1, 2)]
+
+
+def _port(node: Node, number: int, dialect: Dialect) -> FcPort:
+    physical, virtual = (f"50050768{kind:02X}{node.wwnn[10:]}" for kind in (number, number + 4))
+    if number > len(node.wwpns):
+        return FcPort(number, physical, virtual, dialect.fc_links and number == 1 and not node.wwpns)
+    real = node.wwpns[number - 1]
+    return FcPort(number, *((physical, real) if dialect.npiv else (real, virtual)), dialect.fc_links)
 
 
 def host_wwpn(port: FcPort, *, npiv: bool) -> str:

@@ -119,9 +119,9 @@ class Host:
     chap: str = ""
     portset: int = 0
 
-    def names(self, kind: str) -> list[str]:
-        """Port names of one kind."""
-        return [port.name for port in self.ports if port.kind == kind]
+    def names(self, *kinds: str) -> list[str]:
+        """Port names of these kinds."""
+        return [port.name for port in self.ports if port.kind in kinds]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The fixed parts of the array: its name, sites, I/O groups, nodes and iSCSI portals.
+"""The fixed parts of the array: its name, sites, I/O groups, nodes, iSCSI portals and real FC ports.
 
 Four nodes in two I/O groups on two sites (an active-active system); by default only io_grp0's nodes have an
-iSCSI address, the other ports answer as unconfigured rows.
+iSCSI address, the other ports answer as unconfigured rows. FC ports are made up, unless the data plane has
+some.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ PORTALS = {1: "10.9.0.1:3260", 2: "10.9.1.1:3260"}
 class Node:
     """A node canister; `portal` is `address:port` or empty when its iSCSI port is not configured.
 
-    `address_6`: an IPv6 address that the same port has besides; `portset` the one of its addresses.
+    `address_6`: an IPv6 address that the same port has besides; `portset` the one of its addresses;
+    `wwpns`: those of its FC ports, in order, that the data plane really has, to which hosts log in.
     """
 
     id: int
@@ -29,6 +31,7 @@ class Node:
     portal: str = ""
     address_6: str = ""
     portset: int = 0
+    wwpns: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -40,7 +43,8 @@ class Node:
 class Topology:
     """Name and hardware of the system; `portals` maps node ids to `address:port`.
 
-    `addresses_6` and `portsets` (with the dialect of that name) map node ids to what `Node` has of them.
+    `addresses_6`, `portsets` (with the dialect of that name) and `wwpns` map node ids to what `Node` has of
+    them; `zone` has the WWPNs of the initiators that the fabric lets log in.
     """
 
     name: str = "mcs1"
@@ -49,6 +53,8 @@ class Topology:
     uid_prefix: str = ""
     addresses_6: dict[int, str] = field(default_factory=dict)
     portsets: dict[int, int] = field(default_factory=dict)
+    wwpns: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    zone: tuple[str, ...] = ()
 
     @property
     def system_id(self) -> str:
@@ -70,6 +76,7 @@ class Topology:
                 portal=self.portals.get(n, ""),
                 address_6=self.addresses_6.get(n, ""),
                 portset=self.portsets.get(n, 0),
+                wwpns=self.wwpns.get(n, ()),
             )
             for n in (1, 2, 3, 4)
         ]
@@ -83,8 +90,17 @@ class Topology:
         return [node for node in self.nodes if node.iogrp == iogrp]
 
     def iscsi_nodes(self) -> list[Node]:
-        """Nodes that have an iSCSI portal: the data plane exports through these."""
+        """Nodes that have an iSCSI portal."""
         return [node for node in self.nodes if node.portal]
+
+    def exporting_groups(self) -> set[int]:
+        """I/O groups through which the data plane exports."""
+        return {node.iogrp for node in self.nodes if node.portal or node.wwpns}
+
+    @property
+    def port_kinds(self) -> tuple[str, ...]:
+        """Kinds of host ports that the data plane serves."""
+        return ("iscsi", "fc") if self.wwpns else ("iscsi",)
 
     def site_of_iogrp(self, iogrp: int) -> int:
         """Site of an I/O group, 0 when it has no nodes."""

@@ -63,7 +63,7 @@ def rmvdiskcopy(context: Context, arguments: Arguments) -> Change:
     if not arguments.has("force"):
         raise ArrayError("CMMVC6357E")
     require_idle(context, [vdisk])
-    return removal(context.state, [vdisk])
+    return removal(context, [vdisk])
 
 
 def splitvdiskcopy(context: Context, arguments: Arguments) -> Change:

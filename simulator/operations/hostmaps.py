@@ -28,7 +28,8 @@ def mkvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     if existing and not arguments.has("force"):
         raise ArrayError("CMMVC6071E")
     lun = _lun(context, host, arguments.get("scsi"))
-    steps = show(context, vdisk.uid, vdisk.size, vdisk.access, host.names("iscsi"), lun)
+    names = host.names(*context.topology.port_kinds)
+    steps = show(context, vdisk.uid, vdisk.size, vdisk.access, names, lun)
     state = state.with_hostmap(HostMap(host.id, vdisk.id, lun))
     state = state.with_host(replace(host, next_lun=max(host.next_lun, lun + 1)))
     state = state.with_vdisk(replace(vdisk, used_at=context.sensors.now()))
@@ -43,26 +44,26 @@ def rmvdiskhostmap(context: Context, arguments: Arguments) -> Change:
     if not gone:
         raise ArrayError("CMMVC5842E")
     require_idle(context, [vdisk])
-    return Change(state.without_hostmaps(gone), unmapping(state, gone))
+    return Change(state.without_hostmaps(gone), unmapping(context, gone))
 
 
-def unmapping(state: State, gone: list[HostMap]) -> tuple[Step, ...]:
+def unmapping(context: Context, gone: list[HostMap]) -> tuple[Step, ...]:
     """Return the steps that take these mappings from their initiators."""
     steps: list[Step] = []
     for mapping in gone:
-        vdisk, host = state.vdisks[mapping.vdisk], state.hosts[mapping.host]
-        steps += hide(vdisk.uid, vdisk.size, host.names("iscsi"), mapping.lun)
+        vdisk, host = context.state.vdisks[mapping.vdisk], context.state.hosts[mapping.host]
+        steps += hide(vdisk.uid, vdisk.size, host.names(*context.topology.port_kinds), mapping.lun)
     return tuple(steps)
 
 
 def reached(context: Context, vdisk: Vdisk, groups: set[int]) -> Change:
     """Return the change that lets hosts reach a vdisk through these I/O groups, and through no other."""
-    portals = {node.iogrp for node in context.topology.iscsi_nodes()}
-    before, after = bool(portals & set(vdisk.access)), bool(portals & groups)
+    ports = context.topology.exporting_groups()
+    before, after = bool(ports & set(vdisk.access)), bool(ports & groups)
     changed = replace(vdisk, access=tuple(sorted(groups)))
     steps: list[Step] = []
     for mapping in context.state.maps_of_vdisk(vdisk) if before is not after else []:
-        names = context.state.hosts[mapping.host].names("iscsi")
+        names = context.state.hosts[mapping.host].names(*context.topology.port_kinds)
         if after:
             steps += show(context, vdisk.uid, vdisk.size, changed.access, names, mapping.lun)
         else:

@@ -43,7 +43,7 @@ def mkhost(context: Context, arguments: Arguments) -> Change:
         type=arguments.get("type") or "generic",
         portset=_portset(arguments.get("portset")),
     )
-    steps = tuple(_admit(port) for port in ports if port.kind == "iscsi")
+    steps = tuple(_admit(port) for port in _served(context, ports))
     return Change(state.with_host(host), steps, f"Host, id [{host_id}], successfully created\n")
 
 
@@ -54,8 +54,8 @@ def addhostport(context: Context, arguments: Arguments) -> Change:
     if host is None:
         raise ArrayError("CMMVC5753E")
     ports = _new_ports(state, arguments)
-    names = [port.name for port in ports if port.kind == "iscsi"]
-    steps = [_admit(port) for port in ports if port.kind == "iscsi"]
+    names = [port.name for port in _served(context, ports)]
+    steps = [_admit(port) for port in _served(context, ports)]
     for mapping in state.maps_of_host(host):
         vdisk = state.vdisks[mapping.vdisk]
         steps += show(context, vdisk.uid, vdisk.size, vdisk.access, names, mapping.lun)
@@ -93,38 +93,42 @@ def rmhost(context: Context, arguments: Arguments) -> Change:
         raise ArrayError("CMMVC5753E")
     if state.maps_of_host(host):
         raise ArrayError("CMMVC5871E")
-    steps = tuple(_expel(iqn) for iqn in host.names("iscsi"))
+    steps = tuple(_expel(name) for name in host.names(*context.topology.port_kinds))
     return Change(state.without_host(host), steps)
 
 
 def show(
     context: Context, uid: str, size: int, access: tuple[int, ...], names: list[str], lun: int
 ) -> list[Step]:
-    """Return the steps that show a volume to these initiators, none if no I/O group of it has a portal."""
-    if not any(node.iogrp in access for node in context.topology.iscsi_nodes()):
+    """Return the steps that show a volume to these initiators, none if no I/O group of it has a port."""
+    if not context.topology.exporting_groups() & set(access):
         return []
-    return [_show(uid, size, iqn, lun) for iqn in names]
+    return [_show(uid, size, name, lun) for name in names]
 
 
 def hide(uid: str, size: int, names: list[str], lun: int) -> list[Step]:
     """Return the steps that take a volume from these initiators."""
-    return [_hide(uid, size, iqn, lun) for iqn in names]
+    return [_hide(uid, size, name, lun) for name in names]
 
 
-def _show(uid: str, size: int, iqn: str, lun: int) -> Step:
-    return Step(lambda plane: plane.map(uid, size, iqn, lun), lambda plane: plane.unmap(iqn, lun))
+def _served(context: Context, ports: tuple[Port, ...]) -> list[Port]:
+    return [port for port in ports if port.kind in context.topology.port_kinds]
 
 
-def _hide(uid: str, size: int, iqn: str, lun: int) -> Step:
-    return Step(lambda plane: plane.unmap(iqn, lun), lambda plane: plane.map(uid, size, iqn, lun))
+def _show(uid: str, size: int, name: str, lun: int) -> Step:
+    return Step(lambda plane: plane.map(uid, size, name, lun), lambda plane: plane.unmap(name, lun))
+
+
+def _hide(uid: str, size: int, name: str, lun: int) -> Step:
+    return Step(lambda plane: plane.unmap(name, lun), lambda plane: plane.map(uid, size, name, lun))
 
 
 def _admit(port: Port) -> Step:
     return Step(lambda plane: plane.admit(port.name), lambda plane: plane.expel(port.name))
 
 
-def _expel(iqn: str) -> Step:
-    return Step(lambda plane: plane.expel(iqn), lambda plane: plane.admit(iqn))
+def _expel(name: str) -> Step:
+    return Step(lambda plane: plane.expel(name), lambda plane: plane.admit(name))
 
 
 def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:

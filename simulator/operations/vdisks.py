@@ -85,11 +85,12 @@ def rmvdisk(context: Context, arguments: Arguments) -> Change:
     if vdisk.function or state.relationship_of(vdisk) or (entangled and not arguments.has("force")):
         raise ArrayError("CMMVC5840E")
     require_idle(context, [vdisk])
-    return removal(state, [vdisk])
+    return removal(context, [vdisk])
 
 
-def removal(state: State, vdisks: list[Vdisk]) -> Change:
+def removal(context: Context, vdisks: list[Vdisk]) -> Change:
     """Return the change that removes vdisks with everything that hangs on them; their data is destroyed."""
+    state = context.state
     ids = {vdisk.id for vdisk in vdisks}
     maps = [m for m in state.hostmaps if m.vdisk in ids]
     new = replace(
@@ -98,7 +99,7 @@ def removal(state: State, vdisks: list[Vdisk]) -> Change:
         lcmaps={k: m for k, m in state.lcmaps.items() if not ids & {m.source, m.target}},
         relationships={k: r for k, r in state.relationships.items() if r.master not in ids},
     )
-    return Change(new, (*unmapping(state, maps), *(_destroy(vdisk.uid) for vdisk in vdisks)))
+    return Change(new, (*unmapping(context, maps), *(_destroy(vdisk.uid) for vdisk in vdisks)))
 
 
 def _destroy(uid: str) -> Step:

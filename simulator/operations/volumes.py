@@ -78,7 +78,7 @@ def rmvolume(context: Context, arguments: Arguments) -> Change:
     if copied and not arguments.has("removelcmaps"):
         raise ArrayError("CMMVC5840E")
     require_idle(context, members)
-    return removal(state, members)
+    return removal(context, members)
 
 
 def _groups(context: Context, text: str | None, pools: list[Pool]) -> list[int]:

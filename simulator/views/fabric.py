@@ -1,5 +1,6 @@
 """Queries about Fibre Channel: lsportfc, lstargetportfc, lsfabric."""
 
+from simulator.dataplane.plane import is_wwpn
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
 from simulator.language.tables import QUERY, Row, Table, columns_of, yes
@@ -66,17 +67,18 @@ def lsfabric(context: Context, arguments: Arguments) -> Table:
 
 
 def _logins(context: Context) -> list[Row]:
-    """Return the logins, over the cabled ports of the nodes that a test has named."""
+    """Return the logins: the data plane's, and those over the cabled ports of nodes that a test has named."""
     owners = {port.name: host for host in context.state.hosts.values() for port in host.ports}
     npiv = context.dialect.npiv
     rows: list[Row] = []
     for wwpn, nodes in sorted(context.sessions.items()):
-        if len(wwpn) != 16:
-            continue  # an IQN
+        if not is_wwpn(wwpn):
+            continue
         for node, port in _ports(context):
-            if node.id in nodes and port.linked:
+            local = host_wwpn(port, npiv=npiv)
+            if node.id in nodes and port.linked and local in context.fabric.get(wwpn, [local]):
                 owner = owners.get(wwpn)
-                fields = (wwpn, f"0100{node.id:02X}", str(node.id), node.name, host_wwpn(port, npiv=npiv),
+                fields = (wwpn, f"0100{node.id:02X}", str(node.id), node.name, local,
                           str(port.number), port.address(node, virtual=npiv), "active",
                           owner.name if owner else "", "", "host")  # fmt: skip
                 rows.append(dict(zip(FABRIC, fields, strict=True)))
@@ -84,5 +86,4 @@ def _logins(context: Context) -> list[Row]:
 
 
 def _ports(context: Context) -> list[tuple[Node, FcPort]]:
-    linked = context.dialect.fc_links
-    return [(node, port) for node in context.topology.nodes for port in fc_ports(node, linked=linked)]
+    return [(node, port) for node in context.topology.nodes for port in fc_ports(node, context.dialect)]

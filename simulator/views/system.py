@@ -56,7 +56,7 @@ def lsnode(context: Context, arguments: Arguments) -> Table | Detail:
     for node in context.topology.nodes:
         if arguments.object in (str(node.id), node.name):
             shown: list[tuple[str, str]] = []
-            for port in fc_ports(node, linked=context.dialect.fc_links):
+            for port in fc_ports(node, context.dialect):
                 shown += [("port_id", port.wwpn), ("port_status", "active" if port.linked else "inactive")]
                 shown += [("port_speed", port.speed)]
             return Detail([[*_node(context, node).items(), *shown]])

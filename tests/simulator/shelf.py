@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from simulator.dataplane.plane import DataPlaneError, Inventory, Lun, Target
+from simulator.dataplane.plane import DataPlaneError, FcTarget, Inventory, Lun, Target, is_wwpn
 from tests.simulator.conftest import IQN, Client
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SECOND = f"{IQN}-2"
 
@@ -17,6 +22,8 @@ class Shelf:
 
     def __init__(self) -> None:
         self.targets: list[Target] = []
+        self.ports: list[FcTarget] = []
+        self.logged_in: dict[str, list[str]] = {}
         self.volumes: dict[str, int] = {}
         self.initiators: set[str] = set()
         self.luns: dict[tuple[str, int], str] = {}
@@ -29,27 +36,27 @@ class Shelf:
                 del self.failing[verb]
                 raise DataPlaneError(f"{verb} fails")
 
-    def open(self, targets: list[Target]) -> None:
-        self.targets = targets
+    def open(self, targets: Sequence[Target], ports: Sequence[FcTarget] = ()) -> None:
+        self.targets, self.ports = list(targets), list(ports)
 
-    def admit(self, iqn: str) -> None:
+    def admit(self, initiator: str) -> None:
         self._call("admit")
-        self.initiators.add(iqn)
+        self.initiators.add(initiator)
 
-    def expel(self, iqn: str) -> None:
+    def expel(self, initiator: str) -> None:
         self._call("expel")
-        self.initiators.discard(iqn)
+        self.initiators.discard(initiator)
 
-    def map(self, uid: str, size: int, iqn: str, lun: int) -> None:
+    def map(self, uid: str, size: int, initiator: str, lun: int) -> None:
         self._call("map")
-        assert iqn in self.initiators
-        assert self.luns.get((iqn, lun), uid) == uid
+        assert initiator in self.initiators
+        assert self.luns.get((initiator, lun), uid) == uid
         self.volumes.setdefault(uid, size)
-        self.luns[iqn, lun] = uid
+        self.luns[initiator, lun] = uid
 
-    def unmap(self, iqn: str, lun: int) -> None:
+    def unmap(self, initiator: str, lun: int) -> None:
         self._call("unmap")
-        self.luns.pop((iqn, lun), None)
+        self.luns.pop((initiator, lun), None)
 
     def delete(self, uid: str) -> None:
         self._call("delete")
@@ -65,12 +72,19 @@ class Shelf:
 
     def sessions(self) -> dict[str, list[int]]:
         self._call("sessions")
-        return {iqn: [1, 2] for iqn in self.initiators}
+        over_fc = {wwpn: self._nodes(ports) for wwpn, ports in self.logged_in.items()}
+        return {iqn: [1, 2] for iqn in self.initiators if not is_wwpn(iqn)} | over_fc
+
+    def fabric(self) -> dict[str, list[str]]:
+        return dict(self.logged_in)
+
+    def _nodes(self, ports: list[str]) -> list[int]:
+        return sorted({port.node for port in self.ports if port.wwpn in ports})
 
     def portal(self, node: int, *, up: bool) -> None:
         self._call("portal")
 
-    def drop(self, iqn: str) -> None:
+    def drop(self, initiator: str) -> None:
         self._call("drop")
 
     def inventory(self) -> Inventory:

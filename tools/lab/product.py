@@ -53,13 +53,18 @@ def build_stub() -> None:
         raise FileNotFoundError(STUB)
 
 
+def host_settings(link: str = "iscsi") -> dict[str, Any]:
+    """Return the configuration's `host` section for a link."""
+    return {"link": link, **PATIENCE}
+
+
 @dataclass
 class Product:
     """The installed product on `machine`."""
 
     machine: Machine
     password: str = PASSWORD
-    host: dict[str, Any] = field(default_factory=lambda: {"link": "iscsi", **PATIENCE})
+    host: dict[str, Any] = field(default_factory=host_settings)
     storages: tuple[str, ...] = ("storage-01",)
 
     def install(self) -> None:

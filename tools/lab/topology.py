@@ -2,8 +2,8 @@
 
 The array has its own four links to each node: 0 and 1 carry iSCSI and are bridged inside the array, so
 that both nodes see the same two portals, each over its own wire (SendTargets names every portal of a
-target portal group, so a portal per node would show a node portals it cannot reach). 2 and 3 are for
-Fibre Channel over Ethernet. A PCI slot in decimal is the number in the guest's name of the device.
+target portal group, so a portal per node would show a node portals it cannot reach). 2 and 3 carry Fibre
+Channel over Ethernet where a test wants it (tools/lab/fibre_channel.py). A PCI slot in decimal is the number in the guest's name of the device.
 """
 
 from collections.abc import Mapping
@@ -54,6 +54,12 @@ class Role:
     def initiator(self) -> str:
         """The iSCSI initiator's name."""
         return f"iqn.1993-08.org.debian:01:{self.hostname}"
+
+    @property
+    def wwpns(self) -> tuple[str, ...]:
+        """WWPNs of its FC ports, as a driver for FCoE makes them of the MAC; the array has ports of its own."""
+        macs = (wire.mac for wire in self.wires if wire.name in LINKS and wire.name.startswith("fc"))
+        return tuple("2000" + mac.replace(":", "").upper() for mac in macs)
 
     def address(self, link: int) -> str:
         """Return the IPv4 address on iSCSI link 0 or 1."""
