@@ -125,6 +125,11 @@ class FaultyNode:
     def check(self) -> None:
         """Look at every volume: in use as it was written, of the right size; of others nothing is here."""
         bench = self.bench
+        for name in self.strikes.robbed & self.used:
+            if not bench.maps(name):  # its pod is started anew
+                self._end(name)
+                self._start(name)
+        self.strikes.robbed.clear()
         for name in self.used:
             uid = self.uids[name]
             both = {device_target(name): (uid, False), pod_target(name): (uid, False)}

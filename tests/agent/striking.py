@@ -56,6 +56,8 @@ class Strikes:
     front: Front
     uids: dict[str, str]
     rest: float
+    robbed: set[str] = field(default_factory=set)
+    """Volumes whose mapping somebody has taken away: the pod that got one all the same sees errors only."""
     _portals: dict[int, Portals] = field(default_factory=dict)
     _agent: subprocess.Popen[bytes] | None = None
 
@@ -159,6 +161,7 @@ class Strikes:
         for host in self.bench.maps(name):
             with suppress(Fault):  # the agent was first
                 self.bench.array.unmap_volume(name, host)  # type: ignore[arg-type]
+                self.robbed.add(name)
                 return _nothing
         return None
 

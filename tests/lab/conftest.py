@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.helper_rig import Rig, Volume, prepare
+from tests.lab.link import LINKS, USUAL, Link
 from tools.lab import Lab, LabFault
 from tools.lab.product import Product
-from tools.lab.san import San
 from tools.lab.snapshots import snapshots
 from tools.lab.topology import NODES
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from tools.lab import Machine
+    from tools.lab.san import San
 
 TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
 JOURNAL_LINES = 60
@@ -53,9 +54,22 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         del request.config.stash[LAB]
 
 
+@pytest.fixture(scope="module")
+def link(request: pytest.FixtureRequest) -> Link:
+    """The link of a module's tests: both, one after the other, where it says so (`tests.lab.link.over`)."""
+    return LINKS[getattr(request, "param", USUAL)]
+
+
+@pytest.fixture
+def iscsi_only(link: Link) -> None:
+    """Portals, sessions or records of iscsid: nothing that Fibre Channel has."""
+    if link.name != "iscsi":
+        pytest.skip("of iSCSI")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def fresh_machines(lab: Lab) -> None:
-    """Give each module the machines as they were saved: no sessions, no volumes, nothing installed."""
+def fresh_machines(lab: Lab, link: Link) -> None:
+    """Give each module, and each link, the machines as they were saved: no sessions, nothing installed."""
     lab.fresh()
 
 
@@ -73,25 +87,25 @@ def node(lab: Lab) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def san(lab: Lab) -> Iterator[San]:
+def san(lab: Lab, link: Link) -> Iterator[San]:
     """The array as a program beside node a."""
     lab.start("array", "a")
-    with San(lab) as san:
+    with link.san(lab) as san:
         yield san
 
 
 @pytest.fixture(scope="module")
-def product(lab: Lab, san: San) -> Product:
+def product(lab: Lab, link: Link, san: San) -> Product:
     """The whole product, installed on node a and running."""
-    product = Product(lab.node("a"))
+    product = Product(lab.node("a"), host=link.host)
     product.install()
     return product
 
 
 @pytest.fixture(scope="module")
-def installed(lab: Lab) -> Iterator[Rig]:
+def installed(lab: Lab, link: Link) -> Iterator[Rig]:
     """The helper's units on node a, a SAN beside it, without an agent."""
-    rig = prepare(lab)
+    rig = prepare(lab, link)
     yield rig
     rig.plane.close()
     rig.client.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.dataplane.plane import Target
 from simulator.dataplane.remote import RemoteDataPlane
+from tests.lab.link import LINKS, Link
 from tools.install import as_tar
 from tools.lab.channel import Channel
 from tools.lab.product import build_stub, residue
@@ -42,20 +43,23 @@ class HelperFault(Exception):
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of the array, shown to node a on one LUN behind both targets."""
+    """A volume of the array, shown to node a on one LUN behind all targets."""
 
     uid: str
     lun: int
     size: int = GIB
+    link: Link = LINKS["iscsi"]
 
     @property
     def paths(self) -> list[dict[str, object]]:
-        """As the Attach request has them."""
-        portals = [f"{address}:3260" for address in PORTALS]
-        return [
-            {"portal": portal, "target": target, "lun": self.lun}
-            for portal, target in zip(portals, TARGETS, strict=True)
-        ]
+        """The iSCSI ones as the Attach request has them."""
+        found: list[dict[str, object]] = self.asked["paths"]
+        return found
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Its paths as the Attach request has them."""
+        return self.link.asked(TARGETS, self.lun)
 
     @property
     def name(self) -> str:
@@ -80,6 +84,7 @@ class Rig:
     node: Machine
     plane: RemoteDataPlane
     client: Channel
+    link: Link = LINKS["iscsi"]
     milliseconds: list[tuple[str, int]] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -108,21 +113,23 @@ class Rig:
     def volume(self, size: int = GIB) -> Volume:
         """Return a new volume, mapped to node a."""
         number = next(self._numbers)
-        volume = Volume(f"600507600089000{number:017x}", number, size)
+        volume = Volume(f"600507600089000{number:017x}", number, size, self.link)
         self.map(volume)
         return volume
 
     def map(self, volume: Volume) -> None:
         """Show a volume to node a."""
-        self.plane.map(volume.uid, volume.size, self.node.role.initiator, volume.lun)
+        for initiator in self.link.initiators(self.node):
+            self.plane.map(volume.uid, volume.size, initiator, volume.lun)
 
     def unmap(self, volume: Volume) -> None:
         """Take a volume away from node a."""
-        self.plane.unmap(self.node.role.initiator, volume.lun)
+        for initiator in self.link.initiators(self.node):
+            self.plane.unmap(initiator, volume.lun)
 
     def attach(self, volume: Volume, **changed: Any) -> dict[str, Any]:
         """Attach by all paths, a map demanded."""
-        usual = {"paths": volume.paths, "multipath": "required", "wait_ms": 40000, "size": volume.size}
+        usual = {**volume.asked, "multipath": "required", "wait_ms": 40000, "size": volume.size}
         return self.call("Attach", uid=volume.uid, **{**usual, **changed})
 
     def detach(self, volume: Volume) -> list[str]:
@@ -181,14 +188,17 @@ class Rig:
         assert not left, f"left behind on the node: {left}"
 
 
-def prepare(lab: Lab) -> Rig:
+def prepare(lab: Lab, link: Link) -> Rig:
     """Install the product on node a, of which only the helper's socket is started; start the data plane."""
     lab.start("array", "a")
     node = lab.node("a")
     serve_dataplane(lab.array)
     plane = RemoteDataPlane(lab.array.dataplane_socket)
-    plane.open([Target(n + 1, TARGETS[n], f"{PORTALS[n]}:3260", optimized=n == 0) for n in (0, 1)])
-    plane.admit(node.role.initiator)
+    if link.name == "iscsi":
+        plane.open([Target(n + 1, TARGETS[n], f"{PORTALS[n]}:3260", optimized=n == 0) for n in (0, 1)])
+    link.plug_in(lab, plane)
+    for initiator in link.initiators(node):
+        plane.admit(initiator)
     build_stub()
     node.put_tree("/", as_tar())
     node.put(CLIENT, (Path(__file__).parent / "helper_client.py").read_bytes())
@@ -197,8 +207,9 @@ def prepare(lab: Lab) -> Rig:
         "systemctl daemon-reload && systemctl restart instorage-helper.socket",
         timeout=120,
     )
-    warm(node)
-    return Rig(node, plane, stand(node))
+    if link.name == "iscsi":
+        warm(node)
+    return Rig(node, plane, stand(node), link)
 
 
 def warm(node: Machine) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.crash import build
+from tests.lab.link import LINKS, Link
 from tools.lab.product import Product
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 CLEAN_LIMIT = 60  # seconds: «within a minute nothing is left that nobody uses»
 
 
-def installed(machine: Machine) -> Product:
+def installed(machine: Machine, link: Link = LINKS["iscsi"]) -> Product:
     """Install the build that can be stopped, and start it."""
-    product = Product(machine)
+    product = Product(machine, host=link.host)
     product.install()
     machine.put_tree("/", build.tree())
     build.watch(machine)
@@ -33,8 +34,8 @@ def installed(machine: Machine) -> Product:
 
 
 @pytest.fixture(scope="module")
-def product(lab: Lab, san: San) -> Product:
-    return installed(lab.node("a"))
+def product(lab: Lab, link: Link, san: San) -> Product:
+    return installed(lab.node("a"), link)
 
 
 @pytest.fixture
