@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.agent.call import Reply
-    from tests.faults.schedule import Strike
+    from tests.faults.schedule import Strike, Turn
 
 __all__ = ["KINDS"]
 PATIENCE = 120.0  # seconds for kubelet's repeats of one operation
@@ -30,7 +30,7 @@ ANSWER = 90.0  # for one answer
 SETTLED = 60.0
 REST = 0.5  # of reconciliation
 PACE = 0.05  # of the waits for an array that is dead
-EACH_COMMAND = 0.02  # seconds that the array takes, so that there is something to meet
+EACH_COMMAND = 0.08  # seconds that the array takes, so that there is something to meet
 
 
 @dataclass
@@ -38,7 +38,7 @@ class FaultyNode:
     """`names`: the volumes by their number; `sizes`: bytes that each must have; `written`: by UID."""
 
     bench: Bench
-    usual: float = 2.0
+    usual: float = 0.6
     longest: float = 1.5
     names: list[str] = field(default_factory=lambda: [f"vol{number}" for number in range(VOLUMES)])
     uids: dict[str, str] = field(default_factory=dict)
@@ -68,6 +68,9 @@ class FaultyNode:
         if reply["formatted"]:
             self.written.pop(asked["uid"], None)
         return reply
+
+    def prepare(self, turn: Turn) -> None:
+        """Nothing comes before the work."""
 
     def work(self, volume: int, work: Work) -> None:
         """Do with a volume what kubelet does, again and again until it has succeeded."""

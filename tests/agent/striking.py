@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from instorage.wire.fault import Fault
 from tests.agent.front import Front, Portals, Way
-from tests.agent.peer_kernel import FaultError
+from tests.agent.peer_kernel import FaultError, until
 from tests.faults.schedule import Kind, Work
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.schedule import Strike
 
 BUSY, REFUSED = "CMMVC5786E", "CMMVC5982E"
+MAPPED = 2.0  # seconds for a volume to be mapped, so that this can be taken away
 VERBS = ("Attach", "Mount", "Bind", "Rescan", "GrowFilesystem", "Unmount", "Detach", "Inspect", "Lock")
 CHANGES = ("mkvdiskhostmap", "rmvdiskhostmap", "expandvdisksize")
 KINDS = [
@@ -39,9 +40,9 @@ KINDS = [
     Kind("answer-lost"),
     Kind("ssh-dropped"),
     Kind("empty-answer"),
-    Kind("path-silent"),
-    Kind("lun-unmapped", (Work.START, Work.END)),
-    Kind("wrong-lun", (Work.START,)),
+    Kind("path-silent", (Work.START, Work.GROW), aimed=True),
+    Kind("lun-unmapped", (Work.START, Work.END), aimed=True),
+    Kind("wrong-lun", (Work.START,), aimed=True),
     Kind("multipathd-away", (Work.START,)),
     Kind("portal-gone", (Work.START,)),
 ]
@@ -158,7 +159,7 @@ class Strikes:
 
     def _lun_unmapped(self, _: Strike, name: str) -> Callable[[], object] | None:
         """An administrator takes the mapping away, whatever the agent does meanwhile."""
-        for host in self.bench.maps(name):
+        for host in until(lambda: self.bench.maps(name), MAPPED) or ():
             with suppress(Fault):  # the agent was first
                 self.bench.array.unmap_volume(name, host)  # type: ignore[arg-type]
                 self.robbed.add(name)

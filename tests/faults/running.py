@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 class World(Protocol):
     """A node with an array. `usual`: seconds of an operation without a fault; `longest`: of a fault.
 
-    `work` insists as kubelet does until it has succeeded and raises AssertionError when it does not within
-    its own deadline; `strike` returns what heals; `check` is the oracle between two turns, `finish` that of
-    the end.
+    `prepare` is what comes before the operations of a turn and is none of them. `work` insists as kubelet
+    does until it has succeeded, and raises AssertionError when it does not within its own deadline. `strike`
+    returns what heals, None when there was nothing to strike. `check` is the oracle between two turns,
+    `finish` that of the end.
     """
 
     usual: float
     longest: float
+
+    def prepare(self, turn: Turn) -> None: ...
 
     def work(self, volume: int, work: Work) -> None: ...
 
@@ -39,6 +42,7 @@ def run(schedule: Schedule, world: World, result: Result) -> None:
     try:
         for turn in schedule.turns:
             print(f"{schedule}: {_described(turn)}")
+            world.prepare(turn)
             _turn(turn, world, result)
             world.check()
         world.finish()
@@ -53,17 +57,19 @@ def run(schedule: Schedule, world: World, result: Result) -> None:
 def _turn(turn: Turn, world: World, result: Result) -> None:
     begun, healing = time.monotonic(), list[tuple[float, "Callable[[], object]"]]()
     with ThreadPoolExecutor(len(turn.work)) as pool:
-        jobs = [pool.submit(world.work, volume, work) for volume, work in turn.work]
+        by_volume = {volume: pool.submit(world.work, volume, work) for volume, work in turn.work}
+        jobs = list(by_volume.values())
         try:
             for strike in turn.strikes:
                 _rest(jobs, begun + strike.after * world.usual)
-                before = _in_flight(jobs)
+                meant = [by_volume[strike.volume]] if strike.aimed else jobs
+                before = _in_flight(meant)
                 heal = world.strike(strike)
                 if heal is None:
                     continue
                 healing.append((time.monotonic() + strike.lasts * world.longest, heal))
                 result.struck[strike.kind] += 1
-                result.met[strike.kind] += before and _in_flight(jobs)
+                result.met[strike.kind] += before and _in_flight(meant)
         finally:
             for until, heal in sorted(healing, key=lambda one: one[0]):
                 _rest(jobs, until)

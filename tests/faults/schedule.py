@@ -33,10 +33,11 @@ class Work(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault; `on`: the work of the volume that it strikes, where it strikes one."""
+    """A kind of fault; `on`: the work that it is meant for; `aimed`: at one volume, and no other meets it."""
 
     name: str
     on: tuple[Work, ...] = tuple(Work)
+    aimed: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Strike:
     way: int
     after: float
     lasts: float
+    aimed: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,4 +125,4 @@ def _strike(source: random.Random, kind: Kind, work: dict[int, Work]) -> Strike:
     fitting = [number for number, one in work.items() if one in kind.on]
     volume = source.choice(fitting or sorted(work))
     after, lasts = (round(source.uniform(0, most), 3) for most in (SOON, LONG))
-    return Strike(kind.name, volume, source.randrange(2), after, lasts)
+    return Strike(kind.name, volume, source.randrange(2), after, lasts, kind.aimed)
