@@ -36,10 +36,8 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.machine.run(
-            f"touch {self._stop}; systemctl stop {self.unit}; rm -f {PROGRAM} {self._stop} {self._figures}",
-            check=False,
-        )
+        litter = f"{PROGRAM} {self._stop} {self._figures}"
+        self.machine.run(f"touch {self._stop}; systemctl stop {self.unit}; rm -f {litter}", check=False)
 
     def start(self) -> None:
         """Begin, and wait until it has written."""

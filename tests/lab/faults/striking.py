@@ -91,7 +91,12 @@ class Strikes:
     def _pulled(self, *wires: str) -> Callable[[], object]:
         for wire in wires:
             self.node.set_link(wire, up=False)
-        return lambda: [self.node.set_link(wire, up=True) for wire in wires]
+
+        def plug() -> None:
+            for wire in wires:
+                self.node.set_link(wire, up=True)
+
+        return plug
 
     def _target_gone(self, strike: Strike, _: str) -> Callable[[], object]:
         self.san.control.do("portal", node=strike.way + 1, up=False)
