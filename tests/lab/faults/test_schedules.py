@@ -20,6 +20,7 @@ from tests.faults.schedule import drawn, enough
 from tests.lab.faults.striking import kinds
 from tests.lab.faults.world import LabWorld
 from tests.lab.link import over
+from tests.lab.node.fault_matrix import CONF, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,9 @@ def ledger(link: Link, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 
 @pytest.fixture(scope="module")
 def world(product: Product, san: San, link: Link) -> Iterator[LabWorld]:
+    """A node whose maps queue for longer than any fault lasts."""
+    product.machine.put(CONF, TEXT)
+    product.machine.run("multipathd reconfigure", 60)
     made = LabWorld(product, san, link)
     yield made
     made.close()
