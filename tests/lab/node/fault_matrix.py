@@ -1,6 +1,6 @@
 """What may happen to the way between a node and its volumes, each kind of it with its beginning and its end.
 
-A map queues for 20 s here (`QUEUEING`; a product's own file may say something else), so that both sides of that
+A map queues for 20 s here (`QUEUEING`; a product's own file may say something else): so both sides of that
 time can be tried in a test.
 """
 
