@@ -223,18 +223,19 @@ class Host(Sysfs):
                 connection.sendall(_LENGTH.pack(len(answer)) + answer)
 
     def _obey(self, asked: str) -> str:
-        disks = dict(scsi.disks())
+        disks = [path.name for path in (self.root / "sys/block").glob("sd*")]
         if asked.startswith("show paths"):
-            return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in disks.items())
+            known = {one.name: one.uid for one in self.disks() if one.name in disks}
+            return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
         if asked == "help":
             return f"multipath-tools v{self.multipath_tools} (11/12, 2020)\nCLI commands reference:"
         if not asked.startswith("show"):
             self.note(f"multipathd {asked}")
         known = [event for event in self.events if event.startswith("multipath -a ")]
         if asked.startswith("add map 3") or (known and asked.startswith("add path ")):
-            uid = disks.get(asked[9:], asked[9:])
+            uid = next((one.uid for one in self.disks() if one.name == asked[9:]), asked[9:])
             if asked.startswith("add map 3") or not multipath.find(uid):
-                self.map(uid, *(name for name, of in disks.items() if of == uid))
+                self.map(uid, *(one.name for one in self.disks() if one.uid == uid))
         if asked.startswith("resize map 3") and asked[11:] not in self.busy_maps:
             for at in (self.root / "sys/block").glob("dm-*"):
                 if (at / "dm/name").read_text() == asked[11:]:

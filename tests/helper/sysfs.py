@@ -82,6 +82,10 @@ class Sysfs:
         (self.root / "wwids").write_text(f"/3{uid}/\n")
         return name
 
+    def disks(self) -> list[scsi.Disk]:
+        """The SCSI disks with their facts, as the helper reads each."""
+        return [one for name, _ in scsi.disks() if (one := scsi.disk(name))]
+
     def names(self) -> list[str]:
         """The block devices that are there."""
         return sorted(path.name for path in (self.root / "sys/block").iterdir())
