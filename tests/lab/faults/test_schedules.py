@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 
 ASKED = os.environ.get("FAULTS_N", "")
 COUNT, SEED = int(ASKED or 4), int(os.environ.get("FAULTS_SEED") or 7)
+MANY = 3  # times what deals each kind once
 LONGEST = 1800  # seconds for one schedule
 pytestmark = [pytest.mark.lab, soak.NOT_SEEN, over("iscsi"), pytest.mark.timeout(LONGEST)]
 
 
 @pytest.fixture(scope="module")
 def ledger(link: Link, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """Of all sessions, when a number was asked for; else of this one."""
-    folder = FOLDER if ASKED else tmp_path_factory.mktemp("faults")
+    """Of all sessions, when a number was asked for; else of this one, also after a failure."""
+    folder = FOLDER if ASKED else tmp_path_factory.getbasetemp()
     return Ledger(folder / f"{link.name}-{SEED}.jsonl")
 
 
@@ -66,6 +67,7 @@ def test_whatever_strikes_nothing_is_lost_and_nothing_is_left(
 
 
 def test_every_fault_met_an_operation_that_was_under_way(link: Link, ledger: Ledger) -> None:
+    """In a run of many: of four, each kind strikes twice, and may come too late."""
     names = [kind.name for kind in kinds(link.name)]
     results = [one for number, one in ledger.results().items() if number < COUNT]
     said = told(results, names)
@@ -73,7 +75,7 @@ def test_every_fault_met_an_operation_that_was_under_way(link: Link, ledger: Led
     if ASKED:
         soak.write_figures(f"faults over {link.name}, seed {SEED}", said)
     missed = [name for name, count in met(results, names).items() if not count]
-    assert enough(kinds(link.name)) > COUNT or not missed, f"struck, and met nothing: {missed}"
+    assert not missed or len(results) < MANY * enough(kinds(link.name)), f"struck, and met nothing: {missed}"
 
 
 def commit() -> str:

@@ -122,8 +122,9 @@ class LabWorld:
 
     def _look(self, name: str, pod: Kubelet) -> None:
         source = self.node.run(["findmnt", "-nro", "SOURCE", pod.pod_directory]).stdout.strip()
-        shown = self.node.run(f"cat /sys/block/$(basename $(readlink -f {source}))/dm/uuid").stdout
-        assert shown.strip().lower() == f"mpath-3{self.uids[name]}", f"{name} is on {source}, {shown}"
+        at = f"/sys/block/$(basename $(readlink -f {source}))"  # a disk, when multipathd was away
+        shown = self.node.run(f"cat {at}/dm/uuid 2>/dev/null || cat {at}/device/wwid").stdout.strip().lower()
+        assert shown.endswith(self.uids[name]), f"{name} is on {source}, {shown}"
         row = f"{pod.pod_directory}/row"
         if name in self.marked:
             assert self.node.read(row).decode() == name
@@ -138,9 +139,10 @@ class LabWorld:
         self.writers[name].goes_on()
 
     def _here(self) -> set[str]:
-        """UIDs of the maps and records on the node."""
-        shown = self.node.run("cat /sys/block/dm-*/dm/uuid; ls /var/lib/instorage/volumes", check=False)
-        return {line.strip().removeprefix("mpath-3").lower() for line in shown.stdout.splitlines()}
+        """UIDs of the maps, disks and records on the node."""
+        looks = "cat /sys/block/dm-*/dm/uuid /sys/block/sd*/device/wwid; ls /var/lib/instorage/volumes"
+        shown = self.node.run(looks, check=False).stdout.splitlines()
+        return {line.strip().removeprefix("mpath-3").removeprefix("naa.").lower() for line in shown}
 
     def _mapped(self) -> set[str]:
         return {row["name"] for row in self.san.control.do("volumes") if row["maps"]}
