@@ -157,7 +157,7 @@ $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 fuzz: $(STAMP) ## random input for every parser: make fuzz N=1000000 [SEED=1]
 	@$(PY) -m tools.fuzz $(or $(N),1000000) $(if $(SEED),--seed $(SEED))
 
-demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (KEEP=1 leaves a shell)
+demo: $(STAMP) ## a volume's whole life on one node, in virtual machines (LINK=fc over Fibre Channel; KEEP=1 leaves a shell)
 	@tools/system-packages lab
 	@tools/system-packages dist
 	@$(PY) -m tools.demo

@@ -2,8 +2,9 @@
 
 import functools
 import time
+from collections.abc import Sequence
 
-from helper import child, device, iscsi, multipath, scsi
+from helper import child, device, fc, iscsi, multipath, scsi
 from helper.child import until
 from helper.detach import remove
 from helper.identity import check
@@ -11,9 +12,13 @@ from helper.settings import Settings
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
-from instorage.wire.verbs import AttachReply, AttachRequest, IscsiPath, RefusedPath
+from instorage.wire.verbs import AttachReply, AttachRequest, FcPath, IscsiPath, RefusedPath
+
+Path = IscsiPath | FcPath
+Way = tuple[Path, scsi.Session | fc.Port | Fault]
 
 _MOST = 16  # paths: each gets a process of its own, and the unit bounds them (TasksMax=)
+_FLAT = 0x4000  # flat space addressing
 _DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
 _MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, that several disks would like
@@ -21,32 +26,40 @@ _MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, th
 
 def attach(request: AttachRequest, settings: Settings) -> AttachReply:
     """Return the volume's device with the disks that were proven and the paths that were refused."""
-    if len(request.paths) > _MOST:
-        raise Fault(Code.BAD_REQUEST, f"{len(request.paths)} paths are asked for, more than {_MOST}.")
-    settings.check(request.uid, request.paths)
+    settings.check(request.uid, (*request.paths, *request.fc_paths))
+    over_fc = fc.connect(request.fc_paths)  # each port counts for every adapter that sees it
+    if (many := len(request.paths) + len(over_fc)) > _MOST:
+        raise Fault(Code.BAD_REQUEST, f"{many} paths are asked for, more than {_MOST}.")
     deadline = time.monotonic() + request.wait_ms / 1000
     with hold(request.uid, request.op, deadline), iscsi.using(deadline) as kept:
         if not kept:
             raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
-        found, refused = _disks(request, deadline)
+        found, refused = _disks(request, over_fc, deadline)
         if not found:
-            raise _no_path(request, list(refused.values()))
+            raise _no_path(request, [fault for _, fault in refused])
         volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
         device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
-    left_out = tuple(RefusedPath(path, fault.code, fault.sentence) for path, fault in refused.items())
+    left_out = tuple(_left_out(path, fault) for path, fault in refused)
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out)
 
 
-def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[IscsiPath, Fault]]:
+def _left_out(path: Path, fault: Fault) -> RefusedPath:
+    where = (path, None) if isinstance(path, IscsiPath) else (None, path)
+    return RefusedPath(fault.code, fault.sentence, *where)
+
+
+def _disks(
+    request: AttachRequest, over_fc: Sequence[Way], deadline: float
+) -> tuple[list[str], list[tuple[Path, Fault]]]:
     """Return the names of the proven disks, and the paths without one."""
-    sessions = iscsi.connect(request.paths, deadline)
+    said: list[Way] = [*iscsi.connect(request.paths, deadline).items(), *over_fc]
     reached(Step.HELPER_ATTACH_LOGGED_IN)
-    refused = {path: one for path, one in sessions.items() if isinstance(one, Fault)}
-    ready = [(path, one) for path, one in sessions.items() if not isinstance(one, Fault)]
+    ready = [(path, way.at) for path, way in said if not isinstance(way, Fault)]
+    refused = [(path, way) for path, way in said if isinstance(way, Fault)]
     patience = deadline - time.monotonic()
     soon = deadline - patience * (1 - _DISK)
     end = soon - patience / 10
-    jobs = [functools.partial(_disk, request, path.lun, session, end) for path, session in ready]
+    jobs = [functools.partial(_disk, request, path, at, end) for path, at in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=max(_GRACE, patience * _SLOW))
     reached(Step.HELPER_ATTACH_SCANNED)
@@ -54,25 +67,33 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], dict[Isc
         if isinstance(answer, str):
             found.append(answer)
         else:
-            fault = Fault(Code.NO_PATH, f"LUN {path.lun} behind {path.portal}: {answer}.")
-            refused[path] = answer if isinstance(answer, Fault) else fault
+            fault = Fault(Code.NO_PATH, f"LUN {path.lun} behind {path}: {answer}.")
+            refused.append((path, answer if isinstance(answer, Fault) else fault))
     return found, refused
 
 
-def _disk(request: AttachRequest, lun: int, session: scsi.Session, deadline: float) -> str:
-    """Return the proven disk of one path; a wrong one that nobody uses is removed and sought once more."""
-    hctl = f"{session.host}:0:{session.target_id}:{lun}"
+def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
+    """Return the proven disk of one path; a wrong one that nobody uses is removed and sought once more.
+
+    From 256 on a LUN has two spellings, and the kernel keeps the one of the array: flat (0x4000 and the
+    number, SAM-5 4.7.3), else as it is. The second, by which an array may mean another LUN, is asked for only
+    while the first shows no disk.
+    """
+    numbers = (path.lun | _FLAT, path.lun) if path.lun > 255 else (path.lun,)
 
     def appears() -> str:
-        if not scsi.exists(hctl):  # the write comes back when the LUN is there or not
-            scsi.scan(session, lun)
-        return scsi.name_at(hctl)
+        for hctl in (f"{at}:{number}" for number in numbers):
+            if not scsi.exists(hctl):
+                scsi.scan(hctl)
+            if name := scsi.name_at(hctl):
+                return name
+        return ""
 
     for last in (False, True):
         now = time.monotonic()
         if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
-            text = f"Portal {session.portal} shows no LUN {lun} to this host: see the mapping on the array."
-            raise Fault(Code.NO_PATH, text, portal=session.portal, lun=lun)
+            text = f"The array's {path} shows no LUN {path.lun} to this host ({at}): see the mapping there."
+            raise Fault(Code.NO_PATH, text, lun=path.lun)
         until(lambda: scsi.opens(name), deadline, 0.005)
         try:
             check(name, request.uid, request.size)

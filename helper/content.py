@@ -34,11 +34,6 @@ class Content(NamedTuple):
     kind: str = ""
     uuid: str = ""
 
-    @property
-    def family(self) -> str:
-        """ext3 and ext4 are one."""
-        return self.kind.rstrip("34")
-
 
 def signature(path: str, deadline: float) -> Content:
     """Return what blkid finds on a device; OSError when it cannot be read, which blkid calls nothing, too.

@@ -47,7 +47,8 @@ def _take_down(volume: device.Volume, deadline: float) -> tuple[str, ...]:
     reached(Step.HELPER_DETACH_MAP_REMOVED)
     removed = _remove_disks(volume, deadline)
     reached(Step.HELPER_DETACH_DISKS_REMOVED)
-    multipath.lost(volume.uid, removed, deadline)
+    # Until multipathd has none of its paths any more; another volume's may have the name already.
+    child.until(lambda: multipath.paths(volume.uid, deadline).isdisjoint(removed), deadline, 0.02)
     return ((volume.map.name,) if volume.map else ()) + removed
 
 

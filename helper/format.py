@@ -36,8 +36,7 @@ def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
     if known and _superblock(request, path) == [known, False]:
         return str(request.fs_type), _repeat(request, path, known)
     found = _prove(request, path)
-    wanted = Content(str(request.fs_type))
-    if found.kind and found.family != wanted.family:
+    if found.kind and found.kind.rstrip("34") != request.fs_type.rstrip("34"):  # ext3 and ext4 are one
         raise _not_empty(request, f"{found.kind} was found on it")
     if found.kind:
         forget(request.uid)  # if there is a record, mkfs had ended, here or on another host
@@ -46,7 +45,7 @@ def prepare(request: MountRequest, path: str) -> tuple[str, bool]:
         text = f"Volume {request.uid} has no file system: its first use must be read-write, so that it is "
         raise Fault(Code.READ_ONLY_FIRST_USE, f"{text}formatted (manual, chapter 5, 7).", uid=request.uid)
     _require_licence(request, "no data was found")
-    return wanted.kind, _make(request, path, str(uuid.uuid4()))
+    return str(request.fs_type), _make(request, path, str(uuid.uuid4()))
 
 
 def _repeat(request: MountRequest, path: str, known: str) -> bool:

@@ -123,7 +123,8 @@ def _keep_frozen(
     try:
         reached(Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
-            intact = intact and filesystem.still_frozen(node)
+            # Frozen anew if somebody has thawed it meanwhile.
+            intact = intact and not filesystem.order(node, filesystem.FREEZE)
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)
@@ -176,17 +177,16 @@ def thaw_behind(found: Configured) -> int:
     return 0
 
 
-def thaw_recorded(found: Configured, *uids: str) -> None:
-    """Thaw what the records name, none of whose guardians lives, and say what could not be thawed."""
+def thaw_recorded(found: Configured, uid: str) -> None:
+    """Thaw what a record names whose guardian does not live, and say so when it cannot be."""
     settings = Settings() if isinstance(found, Fault) else found
 
-    def one(uid: str) -> None:
+    def thaw() -> None:
         with contextlib.ExitStack() as stack:
             place, row, _ = volume_on(parse(_recorded(uid)[0], settings), stack, uid)
             _thaw(filesystem.opened(place, row), uid)
 
-    names = uids or store.names(frozen.RECORDS)
-    jobs = [functools.partial(one, uid) for uid in names]
-    for uid, answer in zip(names, child.gather(jobs, time.monotonic() + ANSWER, "A thaw"), strict=True):
-        if isinstance(answer, Exception):
-            print(f"Volume {uid} may still be frozen: {answer}", file=sys.stderr)
+    try:
+        child.apart(thaw, time.monotonic() + ANSWER, "A thaw")
+    except (Fault, OSError) as error:
+        print(f"Volume {uid} may still be frozen: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ import time
 from helper import child, volume
 from helper.scsi import read
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import LockMode
+from instorage.wire.host_lock import LockMode
 
 HOST_LOCK = "/run/instorage/host.lock"
 _AGAIN = 0.05  # seconds between two looks at a lock that somebody else has

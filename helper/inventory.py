@@ -5,7 +5,7 @@ import functools
 import os
 import time
 
-from helper import child, device, filesystem, mounts, scsi
+from helper import child, device, fc, filesystem, mounts, scsi
 from helper import format as formatting
 from helper.settings import Settings
 from helper.target import spelled
@@ -13,6 +13,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from instorage.wire.verbs import InspectReply, InspectRequest, MountState, PathState
 
+Way = scsi.Session | fc.Port
 _LOOK = 5  # seconds
 
 
@@ -22,19 +23,24 @@ def inspect(request: InspectRequest, settings: Settings, *, more: bool) -> list[
         raise Fault(Code.BAD_REQUEST, "Inspect without a uid gives several replies: call it with «more».")
     begun = formatting.recorded()
     found = device.every(begun) if request.uid is None else [device.find(request.uid)]
-    rows, ways = mounts.table(), {str(one.host): one for one in scsi.sessions()}
+    rows, ways = mounts.table(), _ways()
     numbers = {number for volume in found for number in volume.numbers}
     here = _states([row for row in rows if row.number in numbers], settings)
     return [_reply(volume, here, ways, begun) for volume in found] or [InspectReply()]
 
 
+def _ways() -> dict[str, Way]:
+    ways: list[Way] = [*scsi.sessions(), *fc.ports()]
+    return {way.at: way for way in ways}
+
+
 def _reply(
-    volume: device.Volume, here: list[tuple[str, MountState]], ways: dict[str, scsi.Session], begun: list[str]
+    volume: device.Volume, here: list[tuple[str, MountState]], ways: dict[str, Way], begun: list[str]
 ) -> InspectReply:
     paths = []
     for disk in volume.disks:
-        way = ways.get(disk.hctl.partition(":")[0])
-        seen = (way.portal, way.target) if way else ()
+        way = ways.get(disk.hctl.rpartition(":")[0])
+        seen = [getattr(way, end, None) for end in ("portal", "target", "initiator")]
         paths.append(PathState(disk.name, disk.hctl, disk.state, disk.size, *seen))
     numbers = volume.numbers
     return InspectReply(

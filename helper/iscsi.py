@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helper import child, scsi, volume
+from helper import child, fc, scsi, volume
 from helper.program import run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Iqn, Wwpn
+from instorage.wire.values import Iqn
 from instorage.wire.verbs import InitiatorReply, IscsiPath
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
@@ -41,11 +41,8 @@ _NO_RECORD, _SESSION_EXISTS = 21, 15  # exit statuses, iscsiadm(8)
 
 
 def initiator() -> InitiatorReply:
-    """Return the name under which open-iscsi logs in, and this machine's FC ports, with a link or not."""
-    fc = f"{scsi.SYS}/class/fc_host"
-    ports = [scsi.read(f"{fc}/{name}/port_name").removeprefix("0x") for name in scsi.names(fc)]
-    known = [port.lower() for port in ports if port.strip("0fF")]  # else not set yet
-    wwpns = tuple(Wwpn(port) for port in known if Wwpn.pattern.fullmatch(port))
+    """Return the name under which open-iscsi logs in, and this machine's Fibre Channel ports."""
+    wwpns = fc.wwpns()
     for line in scsi.read(NAME_FILE).splitlines():
         key, _, name = line.partition("=")
         if key.strip() == "InitiatorName":

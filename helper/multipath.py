@@ -155,11 +155,6 @@ def forget(uid: str, deadline: float) -> None:
         run("multipath", "-w", f"3{uid}", deadline=deadline, accept=(0, 1))
 
 
-def lost(uid: str, names: tuple[str, ...], deadline: float) -> bool:
-    """Wait until multipathd has none of the volume's paths any more; another's may have the name already."""
-    return until(lambda: paths(uid, deadline).isdisjoint(names), deadline, 0.02)
-
-
 def paths(uid: str, deadline: float) -> set[str]:
     """Return the disks that multipathd knows as paths of a volume, none when it does not answer."""
     lines = (ask('show paths raw format "%d %w"', deadline) or "").splitlines()

@@ -32,6 +32,11 @@ class Session(NamedTuple):
     target: str
     portal: str
 
+    @property
+    def at(self) -> str:
+        """Where its LUNs are: host:channel:target id."""
+        return f"{self.host}:0:{self.target_id}"
+
 
 class Disk(NamedTuple):
     """A SCSI disk. `uid` and `size` (bytes) are what sysfs remembers; `number` is major:minor."""
@@ -150,9 +155,10 @@ def opens(name: str) -> bool:
     return True
 
 
-def scan(session: Session, lun: int) -> None:
-    """Make the kernel look for one LUN behind one session; may hang."""
-    _write(f"{SYS}/class/scsi_host/host{session.host}/scan", f"0 {session.target_id} {lun}")
+def scan(hctl: str) -> None:
+    """Make the kernel look for one LUN of one target, comes back when it is there or not; may hang."""
+    host, _, rest = hctl.partition(":")
+    _write(f"{SYS}/class/scsi_host/host{host}/scan", rest.replace(":", " "))
 
 
 def rescan(name: str) -> None:

@@ -3,11 +3,12 @@
 import configparser
 import os
 import stat
+from collections.abc import Collection
 
 from instorage.wire.fault import Code, Fault
 from instorage.wire.record import Record
 from instorage.wire.values import VolumeUid
-from instorage.wire.verbs import IscsiPath, Multipath
+from instorage.wire.verbs import FcPath, IscsiPath, Multipath
 
 FILES = ("/run/instorage/helper-defaults.conf", "/etc/instorage/helper.conf")  # later ones win
 _PINS = ("allowed_portals", "allowed_targets", "allowed_uid_prefixes")
@@ -37,10 +38,10 @@ class Settings(Record):
         """Return whether a single path will not do; a message may only tighten the configuration."""
         return Multipath.REQUIRED in (asked, self.multipath)
 
-    def check(self, uid: VolumeUid, paths: tuple[IscsiPath, ...] = ()) -> None:
+    def check(self, uid: VolumeUid, paths: Collection[IscsiPath | FcPath] = ()) -> None:
         """Raise `Fault(NOT_ALLOWED)` for an array that nobody has pinned here."""
-        portals = {str(path.portal) for path in paths} if self.portals else set()
-        targets = {path.target.lower() for path in paths} if self.targets else set()
+        portals = {str(path.portal) for path in paths if isinstance(path, IscsiPath) and self.portals}
+        targets = {path.target.lower() for path in paths if self.targets}
         strange = (portals - set(self.portals)) | (targets - set(self.targets))
         if self.uid_prefixes and not uid.startswith(self.uid_prefixes):
             strange.add(uid)

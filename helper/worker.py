@@ -23,10 +23,11 @@ from helper.mount import mount
 from helper.settings import Settings
 from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
+from instorage.wire.host_lock import LockReply
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.record import from_json, to_json
 from instorage.wire.varlink import Stream
-from instorage.wire.verbs import Empty, LockReply
+from instorage.wire.verbs import Empty
 
 SERVICE = "org.varlink.service"
 _INFO = {

@@ -54,7 +54,7 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
 
     return Node(
         paths=paths,
-        settings=Settings(paths.configuration, in_force),
+        settings=Settings(paths.configuration, in_force, paths.sysfs),
         adopted=AdoptedFile(paths.adopted),
         arrays=ArrayPool(lambda entry: array_client(entry, paths.state / "known_hosts")),
         records=records,

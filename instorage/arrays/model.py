@@ -171,12 +171,26 @@ class IscsiTarget:
 
 
 @dataclass(frozen=True)
+class FcTarget:
+    """A Fibre Channel port of an array as hosts meet it, the node that has it now, and that node's I/O group.
+
+    `initiators`: the ports of the host that are logged in there; empty where the array shows no login.
+    """
+
+    wwpn: Wwpn
+    node: str
+    io_group: str
+    initiators: tuple[Wwpn, ...] = ()
+
+
+@dataclass(frozen=True)
 class SanIdentity:
     """What tells an array from others on the SAN; no `uid_prefixes` while it has no volume."""
 
     portals: tuple[Portal, ...]
     iqns: tuple[Iqn, ...]
     uid_prefixes: tuple[str, ...]
+    wwpns: tuple[Wwpn, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.model import (
+        FcTarget,
         Host,
         Initiator,
         IscsiTarget,
@@ -158,6 +159,13 @@ class Array(Protocol):
 
         Asked anew when what is cached has none of one of these I/O groups, though not within ten seconds.
         Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
+        """
+
+    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+        """Return the Fibre Channel ports that a host object can reach (cached as `iscsi_targets` are).
+
+        Those to which its ports are logged in; where the array shows no login, all that are open to hosts:
+        then this machine's kernel says which of them it sees.
         """
 
     def san_identity(self) -> SanIdentity:

@@ -89,13 +89,6 @@ class HostSettings:
     direct_names: tuple[str, ...] = ("*",)
     """Patterns (`*`, `?`) of the volume names that need no signature; names `pvc-*` with a key always do."""
 
-    @property
-    def unusable(self) -> str:
-        """A sentence when no volume can be attached over this link, empty otherwise."""
-        if self.link is Link.FC:
-            return "host.link is fc, which is not in this version: no volume is attached. Use iscsi."
-        return ""
-
 
 def read_host(top: Section, host: Section | None) -> HostSettings:
     """Return the group `host`; raise `Fault(BAD_CONFIGURATION)` for what is wrong or missing in it."""

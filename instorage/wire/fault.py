@@ -5,13 +5,9 @@ FlexVolume `message` towards kubelet, `INSTORAGE_CODE` in the journal), so its c
 names the thing and the mend.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Self
 
 Field = str | int | bool
 MAX_SENTENCE = 2000
@@ -96,7 +92,7 @@ class Fault(Exception):
         return {"code": self.code.value, "sentence": self.sentence, "fields": fields}
 
     @classmethod
-    def from_wire(cls, parameters: Mapping[str, object]) -> Fault:
+    def from_wire(cls, parameters: Mapping[str, object]) -> Self:
         """Rebuild a fault that another process sent; a code from a newer version becomes INTERNAL."""
         raw = str(parameters.get("code", ""))
         code = Code(raw) if raw in set(Code) else Code.INTERNAL

@@ -5,18 +5,14 @@ A record is a `Record`, or a frozen dataclass without factories. Knows `str`, `i
 unknown, missing or wrongly typed key raises `Fault(BAD_REQUEST)` naming it.
 """
 
-from __future__ import annotations
-
 import functools
 import types
 import typing
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from instorage.wire.fault import Code, Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 T = TypeVar("T")
 

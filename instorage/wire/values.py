@@ -25,7 +25,6 @@ def _shown(text: object) -> str:
 class Text(str):
     """Text of one pattern; `wanted` is how people call it."""
 
-    __slots__ = ()
     pattern: re.Pattern[str]
     wanted: str
     folded = False
@@ -42,7 +41,6 @@ class Text(str):
 class VolumeUid(Text):
     """An NAA type 6 identifier, 32 hex digits, lower case (the array prints it in upper case)."""
 
-    __slots__ = ()
     pattern = re.compile(r"6[0-9A-Fa-f]{31}", re.ASCII)
     wanted = "a volume UID (32 hex digits that begin with 6)"
     folded = True
@@ -55,7 +53,6 @@ class Iqn(Text):
     spelling is kept, and names are compared in lower case.
     """
 
-    __slots__ = ()
     pattern = re.compile(
         r"(?:iqn\.[0-9]{4}-(?:0[1-9]|1[0-2])\.[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,210})"
         r"|eui\.[0-9A-Fa-f]{16}|naa\.[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?)",
@@ -67,7 +64,6 @@ class Iqn(Text):
 class Wwpn(Text):
     """A Fibre Channel port name: 16 hex digits, lower case."""
 
-    __slots__ = ()
     pattern = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
     wanted = "a WWPN (16 hex digits)"
     folded = True
@@ -76,7 +72,6 @@ class Wwpn(Text):
 class RequestId(Text):
     """Names one request in every process and in the journal (`INSTORAGE_OP`)."""
 
-    __slots__ = ()
     pattern = re.compile(r"[0-9a-z]{4,32}", re.ASCII)
     wanted = "a request id (4 to 32 lower-case letters and digits)"
 
@@ -84,7 +79,6 @@ class RequestId(Text):
 class FsType(Text):
     """A file system that may be made and mounted here. Nothing else, so no fuse.*, overlay, nfs."""
 
-    __slots__ = ()
     pattern = re.compile(r"ext4|ext3|xfs", re.ASCII)
     wanted = "a file system type that is served (ext4, ext3, xfs)"
 
@@ -92,15 +86,12 @@ class FsType(Text):
 class MountOption(Text):
     """One harmless token; values with commas, quotes or '=' are not possible."""
 
-    __slots__ = ()
     pattern = re.compile(r"noatime|nodiratime|relatime|strictatime|lazytime|noexec|sync|dirsync", re.ASCII)
     wanted = "an allowed mount option (noatime, nodiratime, relatime, strictatime, lazytime, noexec, sync...)"
 
 
 class Lun(int):
     """A logical unit number, 0 to 16383; compared as a number (LUN 1 is not LUN 11)."""
-
-    __slots__ = ()
 
     @classmethod
     def parse(cls, number: object) -> Self:
@@ -112,8 +103,6 @@ class Lun(int):
 
 class Bytes(int):
     """A size in bytes: positive, a multiple of 512, below 2^60."""
-
-    __slots__ = ()
 
     @classmethod
     def parse(cls, number: object) -> Self:

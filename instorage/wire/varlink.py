@@ -5,18 +5,14 @@ integer beyond 64 bits, no NaN. What breaks a rule raises `Fault(PROTOCOL)`, and
 to be closed.
 """
 
-from __future__ import annotations
-
 import json
 import re
+import socket
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from instorage.wire.fault import Code, Fault
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Mapping
 
 MAX_MESSAGE = 64 * 1024  # bytes, the NUL included
 MAX_DEPTH = 16

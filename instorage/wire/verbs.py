@@ -11,13 +11,6 @@ from instorage.wire.record import Record
 from instorage.wire.values import Bytes, FsType, Iqn, Lun, MountOption, Portal, RequestId, VolumeUid, Wwpn
 
 
-class LockMode(StrEnum):
-    """Shared: one mapping or unmapping among others. Exclusive: a whole active-active expansion."""
-
-    SHARED = "shared"
-    EXCLUSIVE = "exclusive"
-
-
 class Multipath(StrEnum):
     """Whether a single path will do when no map can be had."""
 
@@ -31,6 +24,19 @@ class IscsiPath(Record):
     portal: Portal
     target: Iqn
     lun: Lun
+
+    def __str__(self) -> str:
+        return f"portal {self.portal}"
+
+
+class FcPath(Record):
+    """The same over Fibre Channel: one LUN behind one target port, by whichever adapters log in to that."""
+
+    target: Wwpn
+    lun: Lun
+
+    def __str__(self) -> str:
+        return f"port {self.target}"
 
 
 class Request(Record):
@@ -63,7 +69,11 @@ class InspectRequest(Request):
 
 
 class PathState(Record):
-    """A SCSI device: kernel name, H:C:T:L, SCSI state, and for iSCSI the session's portal and target."""
+    """A SCSI device: kernel name, H:C:T:L, SCSI state, and where it comes from.
+
+    iSCSI: the session's `portal` and `target` (a name). Fibre Channel: `target` is the WWPN of the array's
+    port, `initiator` that of this machine's, and there is no portal.
+    """
 
     name: str
     hctl: str
@@ -71,6 +81,7 @@ class PathState(Record):
     size: int
     portal: str | None = None
     target: str | None = None
+    initiator: Wwpn | None = None
 
 
 class MountState(Record):
@@ -101,27 +112,6 @@ class InspectReply(Record):
     formatting: bool = False
 
 
-class LockRequest(Request):
-    """Take or renew the host lock for this connection; dropped when the connection or the lease ends.
-
-    A verb that is under way then keeps it until it has ended: what it does to the host needs the lock.
-    """
-
-    mode: LockMode
-    lease_ms: int
-    wait_ms: int
-
-
-class LockReply(Record):
-    """The lock is held; `not_locked` names files that other programs may lock beside us, and why."""
-
-    not_locked: tuple[str, ...] = ()
-
-
-class UnlockRequest(Request):
-    """Give the host lock up."""
-
-
 class AttachRequest(OfVolume):
     """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
 
@@ -129,14 +119,16 @@ class AttachRequest(OfVolume):
     paths: tuple[IscsiPath, ...]
     multipath: Multipath
     wait_ms: int
+    fc_paths: tuple[FcPath, ...] = ()
 
 
 class RefusedPath(Record):
-    """A path that is not used, with the fault's code and sentence."""
+    """A path that is not used, of either link, with the fault's code and sentence."""
 
-    path: IscsiPath
     code: str
     sentence: str
+    path: IscsiPath | None = None
+    fc_path: FcPath | None = None
 
 
 class AttachReply(Record):
@@ -239,8 +231,6 @@ class Empty(Record):
 VERBS: dict[str, tuple[type, type]] = {
     "Initiator": (InitiatorRequest, InitiatorReply),
     "Inspect": (InspectRequest, InspectReply),
-    "Lock": (LockRequest, LockReply),
-    "Unlock": (UnlockRequest, Empty),
     "Attach": (AttachRequest, AttachReply),
     "Detach": (DetachRequest, DetachReply),
     "Mount": (MountRequest, MountReply),

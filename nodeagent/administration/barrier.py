@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
+from instorage.wire.host_lock import LockMode
 from instorage.wire.values import RequestId
-from instorage.wire.verbs import LockMode
 from nodeagent.administration.array import USER, client
 from nodeagent.expansion import barrier, barrier_text, earlier
 from nodeagent.expansion.guard import HostGuard, planned

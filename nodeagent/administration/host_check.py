@@ -20,6 +20,7 @@ from instorage.configuration import cipher_key
 from instorage.privilege import leave_root
 from nodeagent.administration import multipath_conf, versions
 from nodeagent.administration.array import USER
+from nodeagent.host import fc_ports
 from nodeagent.operation.journal import UNIT
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _ASKED = "LoadState,ProtectSystem,ReadWritePaths,StateDirectory,LogsDirectory,Environment"
 SHOW = ("/usr/bin/systemctl", "show", UNIT, f"--property={_ASKED}")
+SYSFS = Path("/sys")
 _SECONDS = 5.0
 
 
@@ -81,8 +83,8 @@ def remarks(found: Configuration, unit: Unit, key: Path, *, draft: bool = False)
             "that one, or have this directory used: install.sh --node --plugin-dir "
             f"{found.plugin_directory.parent}."
         )
-    if found.host is not None and found.host.unusable:
-        yield found.host.unusable
+    if found.host is not None and (why := fc_ports.unusable(found.host, SYSFS)):
+        yield why
     if found.host is not None and not found.host.lock_path.exists():
         yield (
             f"{found.host.lock_path} (host.attachExtendFileLockPath) does not exist, so that other programs "

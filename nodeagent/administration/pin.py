@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from instorage import durable_file
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Iqn, Portal
+from instorage.wire.values import Iqn, Portal, Wwpn
 from nodeagent.administration.array import open_array
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ _LIMIT = 1 << 20  # bytes from a child
 
 @dataclass(frozen=True)
 class Pins:
-    """What is allowed, as `helper.conf` spells it; `unknown` are arrays that have no volume yet."""
+    """What is allowed, as `helper.conf` spells it; `targets`: names over iSCSI and WWPNs of FC ports.
+
+    `unknown` are arrays that have no volume yet.
+    """
 
     portals: frozenset[str]
     targets: frozenset[str]
@@ -37,9 +40,12 @@ class Pins:
     unknown: tuple[str, ...] = ()
 
     def keys(self) -> dict[str, str]:
-        """Return key and value of each line; no prefixes at all while an array's are not known."""
+        """Return key and value of each line; no prefixes at all while an array's are not known.
+
+        An empty list would allow all: of arrays over Fibre Channel alone no portal is allowed.
+        """
         prefixes = frozenset() if self.unknown else self.prefixes
-        found = {"allowed_portals": self.portals, "allowed_targets": self.targets}
+        found = {"allowed_portals": self.portals or frozenset({"none"}), "allowed_targets": self.targets}
         found["allowed_uid_prefixes"] = prefixes
         return {key: " ".join(sorted(values)) for key, values in found.items()}
 
@@ -73,14 +79,19 @@ def pin(configuration: Path, file: Path, *, dry_run: bool) -> Iterator[str]:
 def gathered(found: dict[str, dict[str, list[str]]]) -> Pins:
     """Join what several arrays said; `Fault(ARRAY_ANSWER)` for one that has no portal."""
     for name, said in found.items():
-        if not said["portals"] or not said["targets"]:
+        if not said["wwpns"] and not (said["portals"] and said["targets"]):
             text = (
-                f"Array {name} names no iSCSI portal or no target: nothing was written, all would be refused."
+                f"Array {name} names no iSCSI portal or no target, and no Fibre Channel port: nothing was "
+                "written, all would be refused."
             )
             raise Fault(Code.ARRAY_ANSWER, text, array=name)
     return Pins(
         portals=frozenset(str(Portal.parse(text)) for said in found.values() for text in said["portals"]),
-        targets=frozenset(Iqn.parse(text) for said in found.values() for text in said["targets"]),
+        targets=frozenset(
+            name
+            for said in found.values()
+            for name in (*map(Iqn.parse, said["targets"]), *map(Wwpn.parse, said["wwpns"]))
+        ),
         prefixes=frozenset(_prefix(text) for said in found.values() for text in said["prefixes"]),
         unknown=tuple(name for name, said in found.items() if not said["prefixes"]),
     )
@@ -127,7 +138,7 @@ def _asked(configuration: Path, name: str) -> dict[str, list[str]]:
     said = json.loads(text or "{}")
     if "portals" not in said:
         raise Fault.from_wire(said or {"code": "internal", "sentence": f"Asking array {name} broke off."})
-    return {key: list(said[key]) for key in ("portals", "targets", "prefixes")}
+    return {key: list(said[key]) for key in ("portals", "targets", "wwpns", "prefixes")}
 
 
 def _answer(configuration: Path, name: str) -> dict[str, object]:
@@ -137,7 +148,8 @@ def _answer(configuration: Path, name: str) -> dict[str, object]:
     except Fault as fault:
         return fault.to_wire()
     portals = [str(portal) for portal in found.portals]
-    return {"portals": portals, "targets": list(found.iqns), "prefixes": list(found.uid_prefixes)}
+    targets = {"targets": list(found.iqns), "wwpns": list(found.wwpns)}
+    return {"portals": portals, **targets, "prefixes": list(found.uid_prefixes)}
 
 
 def _read(file: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import LockMode
+from instorage.wire.host_lock import LockMode
 from nodeagent.expansion import barrier
 
 if TYPE_CHECKING:

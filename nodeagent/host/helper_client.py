@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from instorage.wire import growth, record, verbs
+from instorage.wire import growth, host_lock, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
@@ -48,7 +48,7 @@ class Helper:
         self._path = path
         self._stream: Stream | None = None
         self._lease_until: float | None = None
-        self._mode = verbs.LockMode.SHARED
+        self._mode = host_lock.LockMode.SHARED
         self.connections = 0
         """How often it was connected: what the helper held for one connection is lost with it."""
 
@@ -85,11 +85,11 @@ class Helper:
         replies = self._calls(verbs.InspectRequest(self.op), verbs.InspectReply, ANSWER_SECONDS, more=True)
         return tuple(reply for reply in replies if reply.uid is not None)
 
-    def lock(self, wait: float, mode: verbs.LockMode = verbs.LockMode.SHARED) -> None:
+    def lock(self, wait: float, mode: host_lock.LockMode = host_lock.LockMode.SHARED) -> None:
         """Take (or renew) the host lock, waiting at most `wait` seconds."""
         until = time.monotonic() + LEASE_SECONDS  # the lease begins later, so this is never too long
-        request = verbs.LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
-        reply = self.call(request, verbs.LockReply, wait + ANSWER_SECONDS)
+        request = host_lock.LockRequest(self.op, mode, int(LEASE_SECONDS * 1000), int(wait * 1000))
+        reply = self.call(request, host_lock.LockReply, wait + ANSWER_SECONDS)
         self._lease_until, self._mode = until, mode
         for path in reply.not_locked:
             _say_not_locked(path)
@@ -114,7 +114,7 @@ class Helper:
 
     def unlock(self) -> None:
         """Give the host lock up."""
-        self.call(verbs.UnlockRequest(self.op), verbs.Empty)
+        self.call(host_lock.UnlockRequest(self.op), verbs.Empty)
         self._lease_until = None
 
     def attach(self, request: verbs.AttachRequest) -> verbs.AttachReply:

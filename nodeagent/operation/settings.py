@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage.configuration.file import ConfigurationFile
+from nodeagent.host import fc_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from instorage.configuration.settings import Configuration
 
@@ -20,8 +21,13 @@ _LOG = logging.getLogger(__name__)
 class Settings:
     """The configuration file of this host; `changed` is called with each one that comes into force."""
 
-    def __init__(self, path: Path, changed: Callable[[Configuration], None] = lambda _: None) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        changed: Callable[[Configuration], None] = lambda _: None,
+        sysfs: Path = Path("/sys"),
+    ) -> None:
+        self._path, self._sysfs = path, sysfs
         self._file = ConfigurationFile(path)
         self._changed = changed
         self._guard = threading.Lock()
@@ -40,8 +46,8 @@ class Settings:
                 self._say_trouble()
             if found is not self._seen and found != self._seen:
                 _LOG.info("Configuration %s is in force", self._path)
-                unusable = (found.host.unusable,) if found.host and found.host.unusable else ()
-                for warning in (*found.warnings, *unusable):
+                unusable = fc_ports.unusable(found.host, self._sysfs) if found.host else ""
+                for warning in filter(None, (*found.warnings, unusable)):
                     _LOG.warning("%s", warning)
                 self._changed(found)
             self._seen = found

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.arrays import naming
+from instorage.configuration.settings import Link
 from nodeagent.host import identity, sessions
 from nodeagent.recovery import vanished
 from nodeagent.recovery.attempts import attempt_all
@@ -52,15 +53,19 @@ def compare(operation: Operation, array: Array) -> None:
         if array.find_host(name) is not None:
             there.add(name)
             _compare_host(operation, array, name)
-    _say_renamed(operation, array, there)
-    _compare_sessions(array)
+    _compare_recorded(operation, array, there)
+    if operation.host.link is Link.ISCSI:
+        _compare_sessions(array)
 
 
-def _say_renamed(operation: Operation, array: Array, there: set[str]) -> None:
-    """Say which host objects of records the array does not have any more, those that are `there` left out."""
+def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> None:
+    """Compare the host objects of records that are not `there`, as an administrator's; say which are gone."""
     records = [record for record in operation.node.records.all() if record.storage == array.name]
     for name in sorted({record.host for record in records} - there):
-        if array.find_host(name) is None:
+        if array.find_host(name) is not None:
+            if operation.host.link is Link.FC:  # zoning made it, under any name
+                _compare_host(operation, array, name)
+        else:
             _LOG.warning(
                 "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "
                 "it was renamed, add to the configuration: host.objects: {%s: ITS NAME}; nothing new is "

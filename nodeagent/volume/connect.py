@@ -1,4 +1,4 @@
-"""From a mapping to a proven device: portals probed, paths handed to the helper (safety.md, Attach 3)."""
+"""From a mapping to a proven device, over either link: paths handed to the helper (safety.md, Attach 3)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Code, Fault
+from instorage.configuration.settings import Link
+from instorage.wire.fault import Fault
 from instorage.wire.growth import RescanRequest
-from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
+from instorage.wire.verbs import AttachRequest, Multipath
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
+from nodeagent.volume import fibre_channel, iscsi
 
 if TYPE_CHECKING:
-    from instorage.arrays.model import Host, IscsiTarget, Mapping, Volume
+    from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
-    from instorage.wire.values import Bytes, Lun, VolumeUid
-    from instorage.wire.verbs import AttachReply
+    from instorage.wire.values import Bytes, VolumeUid
+    from instorage.wire.verbs import AttachReply, RefusedPath
     from nodeagent.host.helper_client import Helper
-    from nodeagent.host.portals import Report
     from nodeagent.operation.node import Operation
+    from nodeagent.volume.ways import Ways
 
 _LOG = logging.getLogger(__name__)
+_WAYS = {Link.ISCSI: iscsi.ways, Link.FC: fibre_channel.ways}
+_ENDS = {Link.ISCSI: "paths", Link.FC: "ports"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Attached:
 def bring_up(
     operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping, host: Host
 ) -> Attached:
-    """Bring the mapped volume's device up over every portal that answers."""
+    """Bring the mapped volume's device up over every path that works."""
     try:
         return _connect(operation, array, helper, volume, mapping, host)
     except Fault:
@@ -48,60 +52,27 @@ def bring_up(
 def _connect(
     operation: Operation, array: Array, helper: Helper, volume: Volume, mapping: Mapping, host: Host
 ) -> Attached:
-    luns = dict(mapping.luns)
-    operation.progress.say("looking for the array's portals")
-    targets = _targets(array, volume, luns, host)
-    report = operation.node.portals.report(target.portal for target in targets)
-    up = [target for target in targets if target.portal in report.up]
-    wanted = [IscsiPath(target.portal, target.iqn, luns[target.io_group]) for target in up]
-    paths = tuple(dict.fromkeys(wanted))  # two portsets may share an address
-    operation.progress.say(f"waiting for the device over {len(paths)} paths")
+    ways = _WAYS[operation.host.link](operation, array, volume, mapping, host)
+    count = len(ways.over_iscsi) + len(ways.over_fc)
+    operation.progress.say(f"waiting for the device over {count} {_ENDS[operation.host.link]}")
     began = time.monotonic()
     reply = helper.attach(
         AttachRequest(
             op=operation.op,
             uid=volume.uid,
             size=volume.size,
-            paths=paths,
+            paths=ways.over_iscsi,
             multipath=multipath(operation),
             wait_ms=int(identity.patience(operation.host) * 1000),
+            fc_paths=ways.over_fc,
         )
     )
     reached(Step.AGENT_ATTACH_UP)
     _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
-    remark = _degraded(report, reply)
+    remark = _degraded(ways, reply)
     if remark:
         _LOG.warning("Volume %s: %s", volume.name, remark)
     return Attached(volume.uid, reply.device, remark)
-
-
-def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> list[IscsiTarget]:
-    """Return the portals of the volume's I/O groups; a volume is seen behind no other, nor by another's.
-
-    What is remembered may be from while a site was down: each group is to have one.
-    """
-    portals = array.iscsi_targets(luns)
-    open_here = [target for target in portals if target.open_to(host.portset)]
-    targets = [target for target in open_here if target.io_group in luns]
-    if targets:
-        return targets
-    if open_here:
-        text = (
-            f"Volume {volume.name} is in I/O group {' and '.join(luns)} of array {array.name}, whose nodes "
-            "have no iSCSI portal: configure one there, or have the volume in another I/O group or pool."
-        )
-    elif portals:
-        text = (
-            f"Host object {host.name} of array {array.name} may use the addresses of portset {host.portset} "
-            "alone, and there is none of it with a link on a node that is online: see lsip, and add one or "
-            "give the object another portset there (chhost -portset)."
-        )
-    else:
-        text = (
-            f"Array {array.name} shows no iSCSI portal with a link on a node that is online, neither by "
-            "lsportip nor by lsip: configure one, or see lsnode and the cables there."
-        )
-    raise Fault(Code.PORTAL_UNREACHABLE, text, volume=volume.name, array=array.name)
 
 
 def multipath(operation: Operation) -> Multipath:
@@ -115,9 +86,15 @@ def rescan_request(operation: Operation, uid: VolumeUid, size: Bytes) -> RescanR
     return RescanRequest(operation.op, uid, size, int(patience * 1000))
 
 
-def _degraded(report: Report, reply: AttachReply) -> str:
-    refused = [f"{path.path.portal} ({path.sentence})" for path in reply.refused]
-    remarks = [report.remark] if report.remark else []
+def _where(refused: RefusedPath) -> str:
+    if refused.path is not None:
+        return str(refused.path.portal)
+    return f"port {refused.fc_path.target}" if refused.fc_path is not None else "a path"
+
+
+def _degraded(ways: Ways, reply: AttachReply) -> str:
+    refused = [f"{_where(path)} ({path.sentence})" for path in reply.refused]
+    remarks = [ways.remark] if ways.remark else []
     if refused:
         remarks.append(f"Attached, but degraded: {len(refused)} paths refused: {', '.join(refused)}")
     if len(reply.found) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.model import Initiator, Level
+from instorage.configuration.settings import Link
 from instorage.wire.fault import Code, Fault
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
@@ -22,28 +23,28 @@ def initiator(helper: Helper) -> Initiator:
     return Initiator(names.iqn, names.wwpns)
 
 
-def nameless() -> Fault:
-    """Return the fault of a machine that no array can know."""
-    return Fault(
-        Code.TOOL_MISSING,
-        "This node has no iSCSI initiator name: install open-iscsi and start it once "
-        "(/etc/iscsi/initiatorname.iscsi).",
-    )
+_NAMELESS = {
+    Link.ISCSI: "no iSCSI initiator name: install open-iscsi and start it once "
+    "(/etc/iscsi/initiatorname.iscsi)",
+    Link.FC: "no Fibre Channel port (/sys/class/fc_host): see the adapter and its driver",
+}
+
+
+def nameless(*links: Link) -> Fault:
+    """Return the fault of a machine that no array can know over these links."""
+    return Fault(Code.TOOL_MISSING, f"This node has {'; '.join(_NAMELESS[link] for link in links)}.")
 
 
 def own_host(operation: Operation, array: Array, helper: Helper, volume: Volume) -> Host:
     """Return this machine's host object on the array for that volume, made if it has none."""
     host = operation.host
     own = initiator(helper)
-    link = host.link.value
-    if link == "iscsi" and own.iqn is None:
-        raise nameless()
-    if link != "iscsi":
-        raise Fault(Code.NOT_SUPPORTED, f"host.link {link} is not in this version; use iscsi.", link=link)
+    if not (own.wwpns if host.link is Link.FC else own.iqn):
+        raise nameless(host.link)
     operation.progress.say(f"asking array {array.name} for the host object")
     found = array.ensure_host(
         own,
-        link=link,
+        link=host.link.value,
         names=identity.host_names(host),
         assigned=identity.assigned(host),
         site=identity.site(host),

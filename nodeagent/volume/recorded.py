@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from instorage.configuration.settings import Link
 from nodeagent.volume.host_object import initiator, nameless
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def mapping_of(array: Array, helper: Helper, record: Record, mappings: Iterable[
         if host is not None and own & host.port_names:
             return mapping
     if found and not own:
-        raise nameless()  # «not ours» cannot be told
+        raise nameless(*Link)  # «not ours» cannot be told
     return None
 
 

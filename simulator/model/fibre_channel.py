@@ -39,7 +39,7 @@ def fc_ports(node: Node, dialect: Dialect) -> list[FcPort]:
 def _port(node: Node, number: int, dialect: Dialect) -> FcPort:
     physical, virtual = (f"50050768{kind:02X}{node.wwnn[10:]}" for kind in (number, number + 4))
     if number > len(node.wwpns):
-        return FcPort(number, physical, virtual, dialect.fc_links and number == 1 and not node.wwpns)
+        return FcPort(number, physical, virtual, dialect.fc_links and number == 1 and not node.real_fabric)
     real = node.wwpns[number - 1]
     return FcPort(number, *((physical, real) if dialect.npiv else (real, virtual)), dialect.fc_links)
 

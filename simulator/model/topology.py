@@ -19,7 +19,8 @@ class Node:
     """A node canister; `portal` is `address:port` or empty when its iSCSI port is not configured.
 
     `address_6`: an IPv6 address that the same port has besides; `portset` the one of its addresses;
-    `wwpns`: those of its FC ports, in order, that the data plane really has, to which hosts log in.
+    `wwpns`: those of its FC ports, in order, that the data plane really has, to which hosts log in;
+    `real_fabric`: the data plane has such ports, here or at another node, and no other is cabled.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Node:
     address_6: str = ""
     portset: int = 0
     wwpns: tuple[str, ...] = ()
+    real_fabric: bool = False
 
     @property
     def address(self) -> str:
@@ -77,6 +79,7 @@ class Topology:
                 address_6=self.addresses_6.get(n, ""),
                 portset=self.portsets.get(n, 0),
                 wwpns=self.wwpns.get(n, ()),
+                real_fabric=bool(self.wwpns),
             )
             for n in (1, 2, 3, 4)
         ]

@@ -13,8 +13,9 @@ import pytest
 
 from helper import settings
 from instorage.wire.fault import Fault
-from instorage.wire.values import Iqn, Lun, Portal, VolumeUid
-from instorage.wire.verbs import IscsiPath
+from instorage.wire.values import Iqn, Lun, Portal, VolumeUid, Wwpn
+from instorage.wire.verbs import FcPath, IscsiPath
+from nodeagent.administration import pin
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:
@@ -181,3 +182,25 @@ def test_a_directory_that_others_can_change_gets_no_file(node: Node) -> None:
     node.file.parent.chmod(0o755)
     os.chown(node.file.parent, 12345, 0)
     assert "run this as root" in node.pin(status=1)
+
+
+def test_fibre_channel_ports_are_pinned_by_name_and_a_strange_one_is_refused(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = node.add("storage-01")
+    uid = VolumeUid.parse(array.control.do("volumes")[0]["uid"])
+    node.pin()
+    pinned = node.settings(monkeypatch)
+    (first, *_) = (name for name in pinned.targets if Wwpn.pattern.fullmatch(name))
+    pinned.check(uid, (FcPath(Wwpn.parse(first), Lun.parse(1)), path()))
+    with pytest.raises(Fault, match=r"5006016012345678 is not pinned .*instoragectl pin") as refused:
+        pinned.check(uid, (FcPath(Wwpn.parse("5006016012345678"), Lun.parse(1)),))
+    assert refused.value.code == "not-allowed"
+
+
+def test_an_array_over_fibre_channel_alone_opens_no_portal() -> None:
+    said = {"portals": [], "targets": [], "wwpns": ["5005076801100001"], "prefixes": ["6005076000355600"]}
+    keys = pin.gathered({"storage-01": said}).keys()
+    assert (keys["allowed_portals"], keys["allowed_targets"]) == ("none", "5005076801100001")
+    with pytest.raises(Fault, match="no Fibre Channel port"):
+        pin.gathered({"storage-01": said | {"wwpns": []}})

@@ -23,7 +23,7 @@ from simulator.face.limits import Limits
 from simulator.model.topology import Topology
 from tests.agent.call import Reply, Stub
 from tests.agent.helper_peer import HelperPeer
-from tests.agent.simulated_array import GIB, SimulatedArray
+from tests.agent.simulated_array import GIB, WWPNS, SimulatedArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,7 @@ class Bench(SimulatedArray):
     portals: dict[int, str]
     rest: float = 30.0
     patience: Patience | None = None
+    link: str = "iscsi"
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
     _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
@@ -142,7 +143,7 @@ class Bench(SimulatedArray):
     def configure(self, password: str = "passw0rd", host: str = "", storage: str = "") -> None:
         """Write the configuration file; `host` and `storage` are further lines of YAML."""
         text = (
-            f"host:\n  link: iscsi\n  nodeName: {NODE}\n{host}"
+            f"host:\n  link: {self.link}\n  nodeName: {NODE}\n{host}"
             f"storage:\n- name: storage-01\n  type: AS18000\n  host: 127.0.0.1:{self.port}\n"
             f"  username: superuser\n  password: {password}\n{storage}"
         )
@@ -183,6 +184,24 @@ class Bench(SimulatedArray):
         agent.server.stop()
         thread.join(25)
         assert not thread.is_alive()
+
+    def plug(self, *nodes: int) -> None:
+        """Have the link be Fibre Channel: two adapters, each logged in to these nodes of the array."""
+        self.link, self.helper.wwpns = "fc", [wwpn.lower() for wwpn in WWPNS]
+        for number, wwpn in enumerate(WWPNS, 3):
+            at = self.directory / f"sys/class/fc_host/host{number}"
+            at.mkdir(parents=True)
+            (at / "port_name").write_text(f"0x{wwpn.lower()}\n")
+            (at / "port_state").write_text("Online\n")
+            self.do("logins", port=wwpn, nodes=[*nodes])
+        self.configure()
+
+    def see(self, adapter: int, number: int, port: str, state: str = "Online") -> None:
+        """Have the kernel know a port of the array behind one of the adapters, 0 or 1."""
+        at = self.directory / f"sys/class/fc_remote_ports/rport-{adapter + 3}:0-{number}"
+        at.mkdir(parents=True)
+        (at / "port_name").write_text(f"0x{port}\n")
+        (at / "port_state").write_text(f"{state}\n")
 
     def restart(self, between: Callable[[], object] = lambda: None) -> Agent:
         """Stop the agent in good order and start another."""

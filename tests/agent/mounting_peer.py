@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from tests.agent.growing_peer import GrowingPeer
@@ -29,9 +30,10 @@ class MountingPeer(GrowingPeer):
 
     def _state(self, uid: str) -> dict[str, Any]:
         device, disks = self.devices.get(uid), self.disks(uid)
+        ends = itertools.chain(self.ends.get(uid, ()), itertools.repeat({}))
         paths = [
-            {"name": name, "hctl": f"{number}:0:0:0", "state": "running", "size": self.size(uid)}
-            for number, name in enumerate(disks)
+            {"name": name, "hctl": f"{number}:0:0:0", "state": "running", "size": self.size(uid)} | its_ends
+            for number, (name, its_ends) in enumerate(zip(disks, ends, strict=False))
         ]
         why = self.trouble.get(uid, "")
         mounts = [
@@ -49,12 +51,16 @@ class MountingPeer(GrowingPeer):
         return found | here
 
     def do_attach(self, asked: dict[str, Any]) -> dict[str, Any]:
-        uid, paths = asked["uid"], asked["paths"]
-        if len(paths) > _MOST:
-            raise FaultError("bad-request", f"{len(paths)} paths are asked for, more than {_MOST}.")
+        uid, ways = asked["uid"], self._ways(asked)
+        if len(ways) > _MOST:
+            raise FaultError("bad-request", f"{len(ways)} paths are asked for, more than {_MOST}.")
         self.refuse_worked_on(uid)
         here = self.mapped(uid)
-        up = [number for number, _ in enumerate(paths) if here and (uid, number) not in self.silent]
+        up = [
+            number
+            for number, (kind, path, _) in enumerate(ways)
+            if here and (uid, number) not in self.silent and not self._unseen(kind, path)
+        ]
         if not up:
             raise FaultError("no-path", f"Volume {uid} has no path that works.")
         if uid in self.strange:
@@ -64,14 +70,31 @@ class MountingPeer(GrowingPeer):
             raise FaultError("wrong-device", f"sd0 has {size} bytes, not {asked['size']}.")
         self._bring_up(uid, len(up), size, demanded=asked["multipath"] == "required")
         said = {"code": "no-path", "sentence": "It shows no such LUN to this host."}
-        refused = [{"path": path} | said for number, path in enumerate(paths) if number not in up]
+        lost = {"code": "portal-unreachable", "sentence": "It is seen by no adapter of this host."}
+        refused = [
+            {kind: path} | (lost if self._unseen(kind, path) else said)
+            for number, (kind, path, _) in enumerate(ways)
+            if number not in up
+        ]
         found = [f"sd{number}" for number in up]
+        self.ends[uid] = [ways[number][2] for number in up]
         return {
             "device": self.devices[uid],
             "multipath": self.has_map(uid),
             "found": found,
             "refused": refused,
         }
+
+    def _ways(self, asked: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
+        """Return each way to a volume: the field that names it, its path, what Inspect tells of its ends."""
+        ways: list[tuple[str, dict[str, Any], dict[str, str]]] = [("path", one, {}) for one in asked["paths"]]
+        for path in asked["fc_paths"]:
+            for wwpn in self.wwpns[:1] if self._unseen("fc_path", path) else self.wwpns:
+                ways.append(("fc_path", path, {"target": path["target"], "initiator": wwpn}))
+        return ways
+
+    def _unseen(self, kind: str, path: dict[str, Any]) -> bool:
+        return kind == "fc_path" and path["target"] in self.unseen
 
     def _bring_up(self, uid: str, found: int, size: int, *, demanded: bool) -> None:
         with_map = self.has_map(uid) or not self.no_map

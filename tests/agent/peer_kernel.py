@@ -37,8 +37,9 @@ class PeerKernel:
     `damaged`, `written` (data that is no file system), `foreign` (another namespace has a mount), `opened` (a
     program has the map), `above` (a map is built on it), `losing` (writes do not arrive), `stubborn` (its map
     keeps its size), `strange` (another volume answers behind its LUN), `by_hand` (an administrator's freeze).
-    `silent` are (UID, number of its path), `busy` targets with open files, `trouble` what the kernel says of
-    a volume's file system; `no_map`: multipathd makes none; `break_mkfs`: the next format is broken off.
+    `silent` are (UID, number of its path), `unseen` the WWPNs of ports that no adapter sees, `busy` targets
+    with open files, `trouble` what the kernel says of a file system; `no_map`: multipathd makes none;
+    `break_mkfs`: the next format is broken off.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,8 @@ class PeerKernel:
         self.by_hand: set[str] = set()
         self.silent: set[tuple[str, int]] = set()
         self.busy: set[str] = set()
+        self.unseen: set[str] = set()
+        self.ends: dict[str, list[dict[str, str]]] = {}
         self.no_map = self.break_mkfs = False
 
     def shape(self, target: str, *, only_device: bool = False) -> tuple[str, bool]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulator.array import Simulator
 
 GIB = 1 << 30
+WWPNS = ("2100000E1E30ACFC", "2100000E1E30ACFD")  # as the array spells them
 
 
 @dataclass
@@ -41,7 +42,9 @@ class SimulatedArray:
         """Whether the array lets this host have a volume; those that are of another array it does."""
         rows = [row for row in self.do("volumes") if row["uid"].lower() == uid]
         self._known |= {uid} if rows else set()
-        mine = {host["name"] for host in self.do("hosts") if IQN in json.dumps(host)}
+        mine = {
+            host["name"] for host in self.do("hosts") if any(own in json.dumps(host) for own in (IQN, *WWPNS))
+        }
         return uid not in self._known or any(
             mapping["host"] in mine for row in rows for mapping in row["maps"]
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.agent.helper_peer import HelperPeer
 from tests.agent.peer_kernel import ROOT
-from tests.contract.world import GIB, Caller
+from tests.contract.world import ADAPTERS, GIB, Caller
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,12 @@ class ScriptedWorld:
 
     def initiator(self, name: str | None) -> None:
         self._peer.iqn = name
+
+    def plug(self) -> None:
+        self._peer.wwpns = [*ADAPTERS]
+
+    def unplug(self, port: str) -> None:
+        self._peer.unseen.add(port)
 
     def show(self, uid: str, size: int = GIB) -> None:
         self._sizes[uid] = size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.world import GIB, OTHER, UID
+from tests.contract.world import ADAPTERS, GIB, OTHER, PORTS, UID
 
 if TYPE_CHECKING:
     from tests.contract.world import Node
@@ -182,3 +182,51 @@ def test_a_device_that_is_mounted_stays(node: Node) -> None:
     assert node.detach().code == "device-busy"
     node.unmount().ok()
     node.detach().ok()
+
+
+def test_the_ports_of_adapters(node: Node) -> None:
+    node.world.plug()
+    assert node.call("Initiator").ok().wwpns == ADAPTERS
+
+
+def test_over_fibre_channel_each_adapter_has_a_path_to_each_port(node: Node) -> None:
+    node.world.plug()
+    node.world.show(UID)
+    reply = node.attach_over_fc().ok()
+    assert (reply.multipath, len(reply.found), reply.refused) == (True, 4, ())
+    ends = {(path.initiator, path.target, path.portal) for path in node.inspect().paths}
+    assert ends == {(ours, port, None) for ours in ADAPTERS for port in PORTS}
+    assert len(node.detach().ok().removed) == 5
+
+
+def test_a_port_that_no_adapter_sees_is_refused_and_the_other_used(node: Node) -> None:
+    node.world.plug()
+    node.world.show(UID)
+    node.world.unplug(PORTS[1])
+    reply = node.attach_over_fc().ok()
+    assert len(reply.found) == 2
+    (refused,) = reply.refused
+    assert (refused.code, refused.fc_path.target) == ("portal-unreachable", PORTS[1])
+    node.detach().ok()
+    node.world.unplug(PORTS[0])
+    assert node.attach_over_fc().code == "no-path"
+
+
+def test_adapters_count_among_the_sixteen_paths(node: Node) -> None:
+    node.world.plug()
+    node.world.show(UID)
+    assert node.attach(paths=node.paths() * 8, fc_paths=node.fc_paths(count=1)).code == "bad-request"
+
+
+def test_both_links_at_once(node: Node) -> None:
+    node.world.plug()
+    node.world.show(UID)
+    assert len(node.attach(fc_paths=node.fc_paths()).ok().found) == 6
+
+
+def test_over_fibre_channel_another_volume_is_never_taken_either(node: Node) -> None:
+    node.world.plug()
+    node.world.show(UID)
+    node.attach_over_fc().ok()
+    node.world.replace(UID)
+    assert node.attach_over_fc().code == "wrong-device"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from helper import bind, content, device, freeze, growth, iscsi, mount, multipath, scsi, unmount, users
 from helper.settings import Settings
 from tests.contract.fake_mounts import FakeMounts, number_of, numbers_of
 from tests.contract.kernel_host import BLKID, MKFS, KernelHost
-from tests.contract.world import GIB, LUNS, NAMES, OTHER, POD, PORTALS, SECOND, UID, Caller
+from tests.contract.world import ADAPTERS, GIB, LUNS, NAMES, OTHER, POD, PORTALS, PORTS, SECOND, UID, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class TrueWorld:
         for name in LUNS:
             (host.root / "content" / name).touch()
         host.patch(monkeypatch)
+        self._targets = [(number, 0) for number, _ in enumerate(PORTALS)]  # SCSI host and target id
         self._mounts = FakeMounts(host.root)
         self._mounts.patch(monkeypatch)
         self._kernel(monkeypatch)
@@ -121,19 +123,30 @@ class TrueWorld:
     def initiator(self, name: str | None) -> None:
         (self._host.root / "initiatorname").write_text(f"InitiatorName={name}\n" if name else "")
 
+    def plug(self) -> None:
+        for host, wwpn in enumerate(ADAPTERS, len(PORTALS)):
+            self._host.adapter(host, wwpn)
+            for number, port in enumerate(PORTS):
+                self._host.remote_port(host, number, port)
+                self._targets.append((host, number))
+
+    def unplug(self, port: str) -> None:
+        for host, _ in enumerate(ADAPTERS, len(PORTALS)):
+            shutil.rmtree(self._host.root / f"sys/class/fc_remote_ports/rport-{host}:0-{PORTS.index(port)}")
+
     def show(self, uid: str, size: int = GIB) -> None:
-        for number, _ in enumerate(PORTALS):
-            self._host.luns[number, 0, LUNS[uid]] = (uid, size)
+        for host, number in self._targets:
+            self._host.luns[host, number, LUNS[uid]] = (uid, size)
 
     def withdraw(self, uid: str) -> None:
-        for number, _ in enumerate(PORTALS):
-            del self._host.luns[number, 0, LUNS[uid]]
+        for host, number in self._targets:
+            del self._host.luns[host, number, LUNS[uid]]
         for disk in device.find(uid).disks:
             (self._host.root / "page83" / disk.name).write_text("unmapped")
 
     def replace(self, uid: str) -> None:
-        for number, _ in enumerate(PORTALS):
-            self._host.luns[number, 0, LUNS[uid]] = (OTHER if uid == UID else UID, GIB)
+        for host, number in self._targets:
+            self._host.luns[host, number, LUNS[uid]] = (OTHER if uid == UID else UID, GIB)
         for disk in device.find(uid).disks:
             (self._host.root / "page83" / disk.name).write_text(OTHER)
 

@@ -23,6 +23,8 @@ OTHER = "600507600089000" + "0" * 16 + "2"
 GIB = 1 << 30
 IQN = "iqn.2004-12.com.inspur:mcs.node1"
 PORTALS = ("10.9.0.1:3260", "10.9.1.1:3260")
+ADAPTERS = ("2100000e1e30acfc", "2100000e1e30acfd")
+PORTS = ("500507680110aaaa", "500507680110bbbb")
 POD, SECOND = (f"431a7251-1df7-43a7-b81a-9e1d775a898{digit}" for digit in "ef")
 NAMES = {UID: "pvc-1", OTHER: "pvc-2"}
 LUNS = {UID: 1, OTHER: 2}
@@ -101,6 +103,12 @@ class World(Protocol):
 
     def connect(self) -> Caller: ...
     def initiator(self, name: str | None) -> None: ...
+    def plug(self) -> None:
+        """Put two Fibre Channel adapters in, each of which sees both of the array's ports."""
+
+    def unplug(self, port: str) -> None:
+        """Let no adapter see that port of the array any more."""
+
     def show(self, uid: str, size: int = GIB) -> None:
         """Put a volume on the array and map it here, over both portals."""
 
@@ -171,6 +179,12 @@ class Node:
 
     def paths(self, uid: str = UID, count: int = 2) -> list[dict[str, Any]]:
         return [{"portal": one, "target": IQN, "lun": LUNS[uid]} for one in PORTALS[:count]]
+
+    def fc_paths(self, uid: str = UID, count: int = 2) -> list[dict[str, Any]]:
+        return [{"target": one, "lun": LUNS[uid]} for one in PORTS[:count]]
+
+    def attach_over_fc(self, uid: str = UID, **changed: Any) -> Answer:
+        return self.attach(uid, **{"paths": [], "fc_paths": self.fc_paths(uid)} | changed)
 
     def attach(self, uid: str = UID, **changed: Any) -> Answer:
         return self.call("Attach", **{"uid": uid, "paths": self.paths(uid)} | changed)

@@ -25,6 +25,7 @@ from pathlib import Path
 from instorage import places
 from nodeagent.administration import ext, host_check, multipath_conf, versions
 host_check.USER, host_check.SHOW, multipath_conf.PLACES = sys.argv[1], ("/bin/cat", sys.argv[2]), ()
+host_check.SYSFS = Path(sys.argv[2]).with_name("sys")
 places.FILE = Path(sys.argv[3])
 versions.DIRECTORIES, versions.TABLE = (sys.argv[4],), versions.TABLE if sys.argv[4] else ()
 sys.argv[1:] = sys.argv[5:]
@@ -92,8 +93,24 @@ def test_nothing_is_said_of_what_works(node: Node) -> None:
     assert node.check("host: {link: iscsi}\n") == ""
 
 
-def test_fibre_channel_is_not_passed_over(node: Node) -> None:
-    assert "host.link is fc, which is not in this version" in node.check("host: {link: fc}\n")
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (None, "this machine has no Fibre Channel port"),
+        ("Linkdown", "no Fibre Channel port of this machine has a link (2100000e1e30acfc is Linkdown)"),
+        ("Online", ""),
+    ],
+)
+def test_fibre_channel_without_a_port_or_a_link_is_not_passed_over(
+    node: Node, state: str | None, said: str
+) -> None:
+    if state:
+        at = node.directory / "sys/class/fc_host/host3"
+        at.mkdir(parents=True)
+        (at / "port_name").write_text("0x2100000E1E30ACFC\n")
+        (at / "port_state").write_text(f"{state}\n")
+    assert said in node.check("host: {link: fc}\n")
+    assert bool(said) is bool(node.check("host: {link: fc}\n"))
 
 
 def test_a_log_directory_that_the_agent_may_not_write_is_named_with_the_mend(node: Node) -> None:

@@ -44,6 +44,27 @@ class Sysfs:
         self._write(peer, persistent_address=address, persistent_port=port)
         self._write(self.root / f"sys/class/scsi_host/host{number}", scan="")
 
+    def adapter(self, host: int, wwpn: str) -> None:
+        """A Fibre Channel port of this machine."""
+        self._write(self.root / f"sys/class/fc_host/host{host}", port_name=f"0x{wwpn}\n")
+        self._write(self.root / f"sys/class/scsi_host/host{host}", scan="")
+
+    def remote_port(
+        self,
+        host: int,
+        number: int,
+        wwpn: str,
+        *,
+        target_id: int | None = None,
+        state: str = "Online",
+        roles: str = "FCP Target, FCP Initiator",
+    ) -> None:
+        """A port that an adapter knows in its fabric; its target id is its number unless said otherwise."""
+        at = self.root / f"sys/class/fc_remote_ports/rport-{host}:0-{number}"
+        facts = {"port_name": f"0x{wwpn}", "port_state": state, "roles": roles}
+        facts["scsi_target_id"] = str(number if target_id is None else target_id)
+        self._write(at, **{name: f"{text}\n" for name, text in facts.items()})
+
     def disk(
         self,
         name: str,

@@ -72,7 +72,7 @@ def test_a_record_thaws_only_where_that_volume_is_mounted(
     rig: Rig, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     died(rig, rig.target.replace("pvc-1", "pvc-2") if target == "elsewhere" else target or " ")
-    thaw_recorded(rig.settings)
+    thaw_recorded(rig.settings, UID)
     assert rig.frozen.exists()
     assert rig.kept == [UID]
     assert f"Volume {UID} may still be frozen" in capsys.readouterr().err

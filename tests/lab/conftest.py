@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.helper_rig import Rig, Volume, prepare
-from tests.lab.link import LINKS, USUAL, Link
+from tests.lab.link import USUAL
+from tests.lab.rig_site import prepare
 from tools.lab import Lab, LabFault
-from tools.lab.product import Product
+from tools.lab.fibre_channel import san_over
+from tools.lab.product import Product, host_settings
 from tools.lab.snapshots import snapshots
 from tools.lab.topology import NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from tests.lab.helper_rig import Rig, Volume
     from tools.lab import Machine
     from tools.lab.san import San
 
@@ -55,20 +57,20 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def link(request: pytest.FixtureRequest) -> Link:
-    """The link of a module's tests: both, one after the other, where it says so (`tests.lab.link.over`)."""
-    return LINKS[getattr(request, "param", USUAL)]
+def link(request: pytest.FixtureRequest) -> str:
+    """`iscsi` or `fc`: both, one after the other, in a module that says so (`tests.lab.link.over`)."""
+    return str(getattr(request, "param", USUAL))
 
 
 @pytest.fixture
-def iscsi_only(link: Link) -> None:
+def iscsi_only(link: str) -> None:
     """Portals, sessions or records of iscsid: nothing that Fibre Channel has."""
-    if link.name != "iscsi":
+    if link != "iscsi":
         pytest.skip("of iSCSI")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def fresh_machines(lab: Lab, link: Link) -> None:
+def fresh_machines(lab: Lab, link: str) -> None:
     """Give each module, and each link, the machines as they were saved: no sessions, nothing installed."""
     lab.fresh()
 
@@ -87,23 +89,23 @@ def node(lab: Lab) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def san(lab: Lab, link: Link) -> Iterator[San]:
+def san(lab: Lab, link: str) -> Iterator[San]:
     """The array as a program beside node a."""
     lab.start("array", "a")
-    with link.san(lab) as san:
+    with san_over(link, lab) as san:
         yield san
 
 
 @pytest.fixture(scope="module")
-def product(lab: Lab, link: Link, san: San) -> Product:
+def product(lab: Lab, link: str, san: San) -> Product:
     """The whole product, installed on node a and running."""
-    product = Product(lab.node("a"), host=link.host)
+    product = Product(lab.node("a"), host=host_settings(link))
     product.install()
     return product
 
 
 @pytest.fixture(scope="module")
-def installed(lab: Lab, link: Link) -> Iterator[Rig]:
+def installed(lab: Lab, link: str) -> Iterator[Rig]:
     """The helper's units on node a, a SAN beside it, without an agent."""
     rig = prepare(lab, link)
     yield rig

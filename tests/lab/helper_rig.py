@@ -1,4 +1,7 @@
-"""The helper alone on node a, volumes of the real SAN for it, and what must be true when a test has ended."""
+"""The helper alone on node a, volumes of the real SAN for it, and what must be true when a test has ended.
+
+Over iSCSI or over Fibre Channel: a rig has one link, and says how many paths that is.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,20 @@ import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.dataplane.plane import Target
-from simulator.dataplane.remote import RemoteDataPlane
-from tests.lab.link import LINKS, Link
-from tools.install import as_tar
-from tools.lab.channel import Channel
-from tools.lab.product import build_stub, residue
-from tools.lab.san import serve_dataplane
+from tools.lab.fibre_channel import PORTS
+from tools.lab.product import residue
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
-    from tools.lab import Lab, Machine
+    from simulator.dataplane.remote import RemoteDataPlane
+    from tools.lab import Machine
+    from tools.lab.channel import Channel
 
 GIB = 1 << 30
 TARGETS = ("iqn.2004-12.com.inspur:helper.node1", "iqn.2004-12.com.inspur:helper.node2")
 CLIENT = "/usr/local/lib/helper_client.py"
-PORT = "helper.client"
 CALL_LIMIT = 150  # seconds
 DEVICE_MOUNTS = "/var/lib/kubelet/plugins/kubernetes.io/flexvolume/inspur/instorage-flexvolume/mounts"
 POD = "/var/lib/kubelet/pods/431a7251-1df7-43a7-b81a-9e1d775a898e/volumes/inspur~instorage-flexvolume"
@@ -43,23 +41,25 @@ class HelperFault(Exception):
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of the array, shown to node a on one LUN behind all targets."""
+    """A volume of the array, shown to node a on one LUN behind both targets."""
 
     uid: str
     lun: int
     size: int = GIB
-    link: Link = LINKS["iscsi"]
 
     @property
     def paths(self) -> list[dict[str, object]]:
-        """The iSCSI ones as the Attach request has them."""
-        found: list[dict[str, object]] = self.asked["paths"]
-        return found
+        """As the Attach request has them over iSCSI."""
+        portals = [f"{address}:3260" for address in PORTALS]
+        return [
+            {"portal": portal, "target": target, "lun": self.lun}
+            for portal, target in zip(portals, TARGETS, strict=True)
+        ]
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """Its paths as the Attach request has them."""
-        return self.link.asked(TARGETS, self.lun)
+    def fc_paths(self) -> list[dict[str, object]]:
+        """As the Attach request has them over Fibre Channel."""
+        return [{"target": port.wwpn.lower(), "lun": self.lun} for port in PORTS]
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class Rig:
     node: Machine
     plane: RemoteDataPlane
     client: Channel
-    link: Link = LINKS["iscsi"]
+    link: str = "iscsi"
     milliseconds: list[tuple[str, int]] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -110,26 +110,37 @@ class Rig:
         reply: dict[str, Any] = answer[0]
         return reply
 
+    @property
+    def path_count(self) -> int:
+        """How many paths a volume has."""
+        return len(TARGETS) if self.link == "iscsi" else len(PORTS)
+
+    @property
+    def initiators(self) -> tuple[str, ...]:
+        """What node a is called on the array."""
+        return (self.node.role.initiator,) if self.link == "iscsi" else self.node.role.wwpns
+
     def volume(self, size: int = GIB) -> Volume:
         """Return a new volume, mapped to node a."""
         number = next(self._numbers)
-        volume = Volume(f"600507600089000{number:017x}", number, size, self.link)
+        volume = Volume(f"600507600089000{number:017x}", number, size)
         self.map(volume)
         return volume
 
     def map(self, volume: Volume) -> None:
         """Show a volume to node a."""
-        for initiator in self.link.initiators(self.node):
+        for initiator in self.initiators:
             self.plane.map(volume.uid, volume.size, initiator, volume.lun)
 
     def unmap(self, volume: Volume) -> None:
         """Take a volume away from node a."""
-        for initiator in self.link.initiators(self.node):
+        for initiator in self.initiators:
             self.plane.unmap(initiator, volume.lun)
 
     def attach(self, volume: Volume, **changed: Any) -> dict[str, Any]:
         """Attach by all paths, a map demanded."""
-        usual = {**volume.asked, "multipath": "required", "wait_ms": 40000, "size": volume.size}
+        ways = {"paths": volume.paths} if self.link == "iscsi" else {"paths": [], "fc_paths": volume.fc_paths}
+        usual = {**ways, "multipath": "required", "wait_ms": 40000, "size": volume.size}
         return self.call("Attach", uid=volume.uid, **{**usual, **changed})
 
     def detach(self, volume: Volume) -> list[str]:
@@ -186,48 +197,3 @@ class Rig:
         while (left := residue(self.node)) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert not left, f"left behind on the node: {left}"
-
-
-def prepare(lab: Lab, link: Link) -> Rig:
-    """Install the product on node a, of which only the helper's socket is started; start the data plane."""
-    lab.start("array", "a")
-    node = lab.node("a")
-    serve_dataplane(lab.array)
-    plane = RemoteDataPlane(lab.array.dataplane_socket)
-    if link.name == "iscsi":
-        plane.open([Target(n + 1, TARGETS[n], f"{PORTALS[n]}:3260", optimized=n == 0) for n in (0, 1)])
-    link.plug_in(lab, plane)
-    for initiator in link.initiators(node):
-        plane.admit(initiator)
-    build_stub()
-    node.put_tree("/", as_tar())
-    node.put(CLIENT, (Path(__file__).parent / "helper_client.py").read_bytes())
-    node.run(
-        f"systemd-sysusers && systemd-tmpfiles --create && mkdir -p {DEVICE_MOUNTS} {POD} && "
-        "systemctl daemon-reload && systemctl restart instorage-helper.socket",
-        timeout=120,
-    )
-    if link.name == "iscsi":
-        warm(node)
-    return Rig(node, plane, stand(node), link)
-
-
-def warm(node: Machine) -> None:
-    """Log in and out once: the first time in an emulated machine may take longer than the helper waits."""
-    discoveries = "; ".join(f"iscsiadm -m discovery -t st -p {address}" for address in PORTALS)
-    node.run(
-        f"{discoveries}; iscsiadm -m node -L all && iscsiadm -m node -U all && iscsiadm -m node -o delete"
-    )
-
-
-def stand(node: Machine) -> Channel:
-    """Start the client that stands in the node as the agent's user, and return the channel to it."""
-    path = node.add_port(PORT)
-    channel = Channel(path)
-    port = f"/dev/virtio-ports/{PORT}"
-    node.run(
-        f"until test -c {port}; do sleep 0.05; done; systemd-run -q --unit=helper-client -p Restart=always "
-        f"sh -c 'exec {' '.join(AS_AGENT)} {node.python} -SEs {CLIENT} <>{port}'"
-    )
-    channel.wait_answer(CALL_LIMIT)
-    return channel

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.helper_rig import AS_AGENT, DEVICE_MOUNTS, GIB, HelperFault, Rig, Volume
-from tests.lab.link import over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.lab, over("iscsi")]
+pytestmark = pytest.mark.lab
 PROGRAM = "/usr/libexec/instorage/instorage-helper"
 
 
 def test_a_volume_goes_through_its_life_and_every_step_may_be_repeated(rig: Rig, volume: Volume) -> None:
-    name, paths = f"/dev/disk/by-id/dm-uuid-mpath-3{volume.uid}", volume.link.paths
+    link = f"/dev/disk/by-id/dm-uuid-mpath-3{volume.uid}"
     for _ in "12":
         attached = rig.attach(volume)
-        assert (attached["device"], attached["multipath"]) == (name, True)
-        assert (len(attached["found"]), attached["refused"]) == (paths, [])
+        assert (attached["device"], attached["multipath"]) == (link, True)
+        assert (len(attached["found"]), attached["refused"]) == (rig.path_count, [])
     formatted = [rig.mount(volume) for _ in "12"]
     assert [(one["formatted"], one["already"]) for one in formatted] == [(True, False), (False, True)]
     assert [rig.bind(volume)["already"] for _ in "12"] == [False, True]
@@ -31,7 +30,7 @@ def test_a_volume_goes_through_its_life_and_every_step_may_be_repeated(rig: Rig,
     assert {"rw", "nosuid", "nodev"} <= set(options)
     assert [rig.unmount(volume.pod_directory) for _ in "12"] == [volume.uid, None]
     assert [rig.unmount(volume.device_mount) for _ in "12"] == [volume.uid, None]
-    assert [len(rig.detach(volume)) for _ in "12"] == [paths + 1, 0]
+    assert [len(rig.detach(volume)) for _ in "12"] == [rig.path_count + 1, 0]
     rig.assert_clean()
     rig.attach(volume)
     assert rig.mount(volume)["formatted"] is False

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.lab, NOT_SEEN, over("iscsi"), pytest.mark.timeout(3600
 
 @pytest.fixture(scope="module")
 def volumes(installed: Rig) -> Iterator[list[Volume]]:
-    made = [Volume(f"600507600089002{n:017x}", FIRST + n, SIZE, installed.link) for n in range(MANY + 1)]
+    made = [Volume(f"600507600089002{n:017x}", FIRST + n, SIZE) for n in range(MANY + 1)]
     for one in made:
         installed.map(one)
     yield made
@@ -39,7 +39,7 @@ def volumes(installed: Rig) -> Iterator[list[Volume]]:
 
 def attached(rig: Rig, volume: Volume) -> None:
     reply = rig.attach(volume)
-    assert (len(reply["found"]), reply["multipath"]) == (volume.link.paths, True), reply
+    assert (len(reply["found"]), reply["multipath"]) == (rig.path_count, True), reply
 
 
 def cost(rig: Rig, volume: Volume) -> float:
@@ -59,7 +59,7 @@ def looked(rig: Rig, count: int) -> float:
         (replies,) = rig.calls(("Inspect", {}))
         assert isinstance(replies, list), replies
         shown: list[dict[str, Any]] = replies
-        assert [len(one["paths"]) for one in shown] == [rig.link.paths] * count
+        assert [len(one["paths"]) for one in shown] == [rig.path_count] * count
         taken.append(rig.milliseconds[-1][1] / count)
     return median(taken)
 
@@ -76,6 +76,6 @@ def test_a_volume_beside_many_costs_what_it_costs_beside_few(installed: Rig, vol
     said += f"inspect {few[1]:.1f} ms a volume of {FEW}, {many[1]:.1f} of {MANY}"
     print(said)
     if WHOLE:
-        write_figures(f"{MANY} volumes over {installed.link.name}, LUN numbers to {FIRST + MANY}", said)
+        write_figures(f"{MANY} volumes over {installed.link}, LUN numbers to {FIRST + MANY}", said)
     assert many[0] <= few[0] * FLAT
     assert many[1] <= few[1] * FLAT

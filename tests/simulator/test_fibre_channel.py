@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.model.topology import Topology
+from tests.simulator.conftest import IQN, Client
+from tests.simulator.shelf import CREATE, Shelf, shelf
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.array import Simulator
-    from tests.simulator.conftest import Client
+
+__all__ = ["shelf"]
 
 WWPN = "21000024FF3A0001"
 
@@ -63,3 +70,67 @@ def test_without_a_cable_there_is_neither_port_nor_login(array: Simulator, ssh: 
     assert names(ssh, "lsportfc", "status") == {"inactive_unconfigured"}
     assert names(ssh, "lstargetportfc", "current_node_id") == {""}
     assert ssh.rows("lsfabric") == []
+
+
+REAL = {1: ("200002000000F101", "200002000000F102"), 2: ("200002000000F201", "200002000000F202")}
+ADAPTER = "200002000000A302"
+
+
+@pytest.fixture
+def fabric(start: Callable[..., Simulator], shelf: Shelf) -> Simulator:
+    """An array whose data plane has FC ports: two each of nodes 1 and 2."""
+    return start(shelf, topology=Topology(wwpns=REAL, zone=(ADAPTER,)))
+
+
+@pytest.mark.parametrize("npiv", [True, False])
+def test_the_data_planes_ports_are_those_that_hosts_log_in_to(
+    fabric: Simulator, connect: Callable[..., Client], shelf: Shelf, *, npiv: bool
+) -> None:
+    fabric.control.do("dialect", npiv=npiv)
+    ssh = connect(fabric)
+    assert [(port.node, port.wwpn, port.optimized, port.zone) for port in shelf.ports] == [
+        (node, wwpn, node == 1, (ADAPTER,)) for node, wwpns in REAL.items() for wwpn in wwpns
+    ]
+    real = {wwpn for wwpns in REAL.values() for wwpn in wwpns}
+    shown = ssh.rows("lstargetportfc")
+    assert {
+        row["WWPN"] for row in shown if row["host_io_permitted"] == "yes" and row["current_node_id"]
+    } == real
+    assert bool(real & names(ssh, "lsportfc")) is not npiv
+
+
+def test_the_fabric_has_one_row_for_each_login_of_the_data_plane(
+    fabric: Simulator, connect: Callable[..., Client], shelf: Shelf
+) -> None:
+    ssh = connect(fabric)
+    assert ssh.rows("lsfabric") == []
+    shelf.logged_in = {ADAPTER: [REAL[1][0], REAL[2][0]]}
+    rows = {(row["remote_wwpn"], row["local_wwpn"], row["node_name"]) for row in ssh.rows("lsfabric")}
+    assert rows == {(ADAPTER, REAL[1][0], "node1"), (ADAPTER, REAL[2][0], "node2")}
+    ssh.good(f"mcsop mkhost -force -hbawwpn {ADAPTER} -name h")
+    assert dict(ssh.good("mcsinq lshost -delim ! h").sections()[0])["node_logged_in_count"] == "2"
+    shelf.logged_in = {ADAPTER: [REAL[2][0]]}
+    assert names(ssh, "lsfabric -host h", "node_name") == {"node2"}
+
+
+def test_a_mapping_shows_the_volume_to_a_hosts_ports_of_both_links(
+    fabric: Simulator, connect: Callable[..., Client], shelf: Shelf
+) -> None:
+    ssh = connect(fabric)
+    ssh.good(CREATE)
+    ssh.good(f"mcsop mkhost -force -hbawwpn {ADAPTER} -name h;mcsop addhostport -force -iscsiname {IQN} h")
+    ssh.good("mcsop mkvdiskhostmap -host h v")
+    assert set(shelf.luns) == {(ADAPTER, 0), (IQN, 0)}
+    ssh.good("mcsop rmvdiskhostmap -host h v")
+    ssh.good("mcsop rmhost h")
+    assert (shelf.luns, shelf.initiators) == ({}, set())
+
+
+def test_without_real_ports_the_data_plane_is_asked_for_iscsi_alone(
+    start: Callable[..., Simulator], connect: Callable[..., Client], shelf: Shelf
+) -> None:
+    ssh = connect(start(shelf))
+    ssh.good(CREATE)
+    ssh.good(f"mcsop mkhost -force -hbawwpn {ADAPTER} -name h")
+    ssh.good("mcsop mkvdiskhostmap -host h v")
+    assert (shelf.luns, shelf.initiators) == ({}, set())

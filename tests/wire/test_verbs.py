@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instorage.wire import interface, record, verbs
+from instorage.wire import host_lock, interface, record, verbs
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
+from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid, Wwpn
 
 REQUEST = verbs.AttachRequest(
     op=RequestId("op01"),
@@ -81,5 +81,41 @@ def test_a_code_of_a_newer_version_is_shown_not_lost() -> None:
 
 def test_what_only_python_knows_of_a_record_is_no_field_of_it() -> None:
     with pytest.raises(Fault) as refused:
-        record.from_json(verbs.UnlockRequest, {"op": "test1", "__dataclass_fields__": {}})
+        record.from_json(host_lock.UnlockRequest, {"op": "test1", "__dataclass_fields__": {}})
     assert refused.value.fields == {"field": "__dataclass_fields__"}
+
+
+OVER_FC = verbs.AttachRequest(
+    REQUEST.op,
+    REQUEST.uid,
+    REQUEST.size,
+    (),
+    REQUEST.multipath,
+    REQUEST.wait_ms,
+    (verbs.FcPath(Wwpn("500507680110aaaa"), Lun(300)),),
+)
+
+
+def test_a_request_over_fibre_channel_arrives_as_it_was_sent() -> None:
+    assert record.from_json(verbs.AttachRequest, record.to_json(OVER_FC)) == OVER_FC
+
+
+def test_a_request_that_knows_no_fibre_channel_means_what_it_did() -> None:
+    sent = record.to_json(REQUEST)
+    del sent["fc_paths"]
+    assert record.from_json(verbs.AttachRequest, sent) == REQUEST
+
+
+@pytest.mark.parametrize(
+    "path", [{"target": "50:05:07:68:01:10:aa:aa", "lun": 1}, {"target": "500507680110aaaa", "lun": -1}]
+)
+def test_a_path_over_fibre_channel_is_one_port_and_one_lun(path: dict[str, object]) -> None:
+    sent = record.to_json(OVER_FC) | {"fc_paths": [path]}
+    with pytest.raises(Fault, match=r"FcPath\.(target|lun)"):
+        record.from_json(verbs.AttachRequest, sent)
+
+
+@pytest.mark.parametrize("way", [{"path": REQUEST.paths[0]}, {"fc_path": OVER_FC.fc_paths[0]}])
+def test_a_refused_path_is_named_whatever_its_link(way: dict[str, verbs.IscsiPath | verbs.FcPath]) -> None:
+    sent = verbs.RefusedPath("no-path", "It is gone.", **way)  # type: ignore[arg-type]
+    assert record.from_json(verbs.RefusedPath, record.to_json(sent)) == sent

@@ -1,6 +1,7 @@
 """The demo: an array with two pools, a node with the archive that users get, and a volume as kubelet has it.
 
 make demo            runs it; what is not there yet is built: our Python, the archive, the machines
+make demo LINK=fc    over Fibre Channel
 KEEP=1 make demo     leaves it running at the end, with a shell on the node
 """
 
@@ -17,10 +18,10 @@ from tools.demo import phases
 from tools.demo.telling import DemoFailed, say, show
 from tools.lab.archive import built
 from tools.lab.fault import LabFault
+from tools.lab.fibre_channel import san_over
 from tools.lab.kubelet import END, START, STUB, Kubelet
 from tools.lab.lab import Lab
-from tools.lab.product import Product
-from tools.lab.san import San
+from tools.lab.product import Product, host_settings
 from tools.lab.shell import interact
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from tools.lab.archive import Archive
     from tools.lab.kubelet import Answer
     from tools.lab.machine import Machine
+    from tools.lab.san import San
 
 SIZE_GIB = 2
+LINK = os.environ.get("LINK", "iscsi")
 OPTIONS = json.dumps({"inspur.com/volPoolName": "Pool0"})
 
 
@@ -89,10 +92,10 @@ def prove_clean(product: Product, san: San, volume: str) -> None:
 
 def run(lab: Lab, archive: Archive) -> None:
     """Play the whole story."""
-    say("array and node are up")
-    with San(lab) as san:
+    say(f"array and node are up; the link is {LINK}")
+    with san_over(LINK, lab) as san:
         node = lab.node("a")
-        product = Product(node)
+        product = Product(node, host=host_settings(LINK))
         unpacked = archive.put_on(node)
         say(f"array with two pools answers; {archive.path.name} is unpacked on node a")
         took = product.install_from(unpacked)

@@ -1,6 +1,6 @@
 """The demo in a cluster: the manual's StorageClasses, claims and Deployment, with a real kubelet.
 
-make demo-kube          runs it
+make demo-kube          runs it; with LINK=fc over Fibre Channel
 KEEP=1 make demo-kube   leaves it running at the end, with a shell on the node
 """
 
@@ -22,14 +22,17 @@ from tools.kube.cluster import Cluster
 from tools.kube.machines import POOLS, with_kubelet
 from tools.kube.provisioner import Provisioner
 from tools.lab.fault import LabFault
+from tools.lab.fibre_channel import san_over
 from tools.lab.lab import Lab
-from tools.lab.product import Product
-from tools.lab.san import San
+from tools.lab.product import Product, host_settings
 from tools.lab.shell import interact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tools.lab.san import San
+
+LINK: Final = os.environ.get("LINK", "iscsi")
 MANUAL: Final = Path(__file__).with_name("manual")
 CLAIMS: Final = ("data-001", "data-002")
 FOLDERS: Final = ("/mnt", "/media")
@@ -89,7 +92,7 @@ class Story:
         self.kubectl(f"get all -l {LABEL}")
         self._array("lshostvdiskmap")
         say("on the node:")
-        show(self._product.machine.run("ls -l /dev/disk/by-path | grep iscsi; mount | grep flex").stdout)
+        show(self._product.machine.run(f"ls -l /dev/disk/by-path | grep {LINK}; mount | grep flex").stdout)
         return pod
 
     def _write(self, pod: str) -> list[str]:
@@ -174,7 +177,7 @@ class Story:
 
 def prepare(cluster: Cluster, lab: Lab, san: San) -> Product:
     """Install the product on node a while the node joins the cluster."""
-    product = Product(lab.node("a"))
+    product = Product(lab.node("a"), host=host_settings(LINK))
     with ThreadPoolExecutor(2) as pool:
         installed, joined = pool.submit(product.install), pool.submit(cluster.join, "a")
         installed.result()
@@ -184,7 +187,7 @@ def prepare(cluster: Cluster, lab: Lab, san: San) -> Product:
 
 def run(lab: Lab) -> None:
     """Bring everything up, play the story, and with KEEP leave it running."""
-    with Cluster(lab) as cluster, San(lab, *POOLS) as san:
+    with Cluster(lab) as cluster, san_over(LINK, lab, *POOLS) as san:
         say("control plane is ready: etcd, API server, controller manager, scheduler; array answers")
         product = prepare(cluster, lab, san)
         say("node is Ready; agent and helper run under systemd")

@@ -2,17 +2,20 @@
 
 So a node's two adapters see two target ports each, and a volume has four paths. The ports are software (FCoE,
 point to multipoint), with the kernel's own fc_host entries; they are made when a test wants them, in seconds,
-and cost nobody else anything. WWPNs are 2000 and the MAC (guest/labfc).
+and cost nobody else anything. WWPNs are 2000 and the MAC (fc/labfc).
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simulator.dataplane.plane import FcTarget
+from tools.lab.progress import to_stderr
 from tools.lab.san import San
+from tools.lab.target_module import target_module
 from tools.lab.topology import ARRAY, NODES, ROLES
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from tools.lab.lab import Lab
 
+LABFC: Final = Path(__file__).with_name("fc") / "labfc"
 FABRICS: Final = (0, 1)
 TARGETS: Final = {node: tuple(f"200002000000F{node}{fabric + 1:02}" for fabric in FABRICS) for node in (1, 2)}
 """The WWPNs of each canister's ports, by its node id on the array: one in each fabric."""
@@ -46,8 +50,12 @@ done
 
 
 @contextmanager
-def fc_san(lab: Lab, *options: str, nodes: Sequence[str] = ("a",)) -> Iterator[San]:
-    """Run an array with FC ports beside its portals, the named nodes logged in to them."""
+def san_over(link: str, lab: Lab, *options: str, nodes: Sequence[str] = ("a",)) -> Iterator[San]:
+    """Run an array that nodes reach over a link: `iscsi`, or `fc`, to which the named ones are logged in."""
+    if link == "iscsi":
+        with San(lab, *options) as san:
+            yield san
+        return
     make(lab, nodes)
     with San(lab, *OPTIONS, *options) as san:
         plug_in(lab, nodes)
@@ -56,7 +64,11 @@ def fc_san(lab: Lab, *options: str, nodes: Sequence[str] = ("a",)) -> Iterator[S
 
 def make(lab: Lab, nodes: Sequence[str] = ("a",)) -> None:
     """Make the array's ports and the nodes', their links down: the data plane must be opened first."""
+    module = target_module(to_stderr).read_bytes()
     lab.start(ARRAY, *nodes)
+    lab.array.put("/usr/local/lib/tcm_fc.ko", module)
+    for name in (ARRAY, *nodes):
+        lab.machine(name).put("/usr/local/sbin/labfc", LABFC.read_bytes(), 0o755)
     _side_by_side(lab, (ARRAY, *nodes), "labfc make")
 
 

@@ -109,7 +109,6 @@ class _Build:
         for script in ("labagent", "labnet"):
             shutil.copy(GUEST / script, self._root / "usr/local/sbin" / script)
             shutil.copy(GUEST / f"{script}.service", units)
-        shutil.copy(GUEST / "labfc", self._root / "usr/local/sbin")
         self._chroot("systemctl", "enable", "labagent.service", "labnet.service")
         self._chroot("systemctl", "enable", "iscsid.socket", "open-iscsi.service", "multipathd.service")
         self._link(units / "default.target", "/usr/lib/systemd/system/multi-user.target")

@@ -3,7 +3,8 @@
 The array has its own four links to each node: 0 and 1 carry iSCSI and are bridged inside the array, so
 that both nodes see the same two portals, each over its own wire (SendTargets names every portal of a
 target portal group, so a portal per node would show a node portals it cannot reach). 2 and 3 carry Fibre
-Channel over Ethernet where a test wants it (tools/lab/fibre_channel.py). A PCI slot in decimal is the number in the guest's name of the device.
+Channel over Ethernet where a test wants it (tools/lab/fibre_channel.py). A PCI slot in decimal is the number
+in the guest's name of the device.
 """
 
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Role:
 
     @property
     def wwpns(self) -> tuple[str, ...]:
-        """WWPNs of its FC ports, as a driver for FCoE makes them of the MAC; the array has ports of its own."""
+        """WWPNs of a node's FC ports, as the driver makes them of the MAC; the array has ports of its own."""
         macs = (wire.mac for wire in self.wires if wire.name in LINKS and wire.name.startswith("fc"))
         return tuple("2000" + mac.replace(":", "").upper() for mac in macs)
 

@@ -17,6 +17,7 @@ from instorage.arrays.as18000 import (
 )
 from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
 from instorage.arrays.as18000.claim import Claim
+from instorage.arrays.as18000.fc_targets import FcTargets
 from instorage.arrays.as18000.host_objects import HostObjects
 from instorage.arrays.as18000.resting import RestingLuns
 from instorage.arrays.as18000.session.call import call
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from instorage.arrays.endpoint import Endpoint
     from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.model import (
+        FcTarget,
         Host,
         Initiator,
         IscsiTarget,
@@ -62,6 +64,7 @@ class As18000:
         self._unsettled = Unsettled()
         self._hosts = HostObjects(self._cli, width=self.limits.channels)
         self._targets = Targets(self._cli)
+        self._fc_targets = FcTargets(self._cli)
 
     @property
     def name(self) -> str:
@@ -187,6 +190,11 @@ class As18000:
         return self._targets.get(io_groups)
 
     @call
+    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+        """See `Array`."""
+        return self._fc_targets.get(host, io_groups)
+
+    @call
     def san_identity(self) -> SanIdentity:
         """See `Array`."""
         return identity.read(self._cli, self._targets.ip_ports)
@@ -205,6 +213,7 @@ class As18000:
         """See `Array`."""
         self._hosts.forget()
         self._targets.forget()
+        self._fc_targets.forget()
 
     def close(self) -> None:
         """See `Array`."""

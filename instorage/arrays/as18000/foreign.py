@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Host
 
 _CLONED = "if a cloned machine has the same InitiatorName, change it."
+_FOREIGN = {
+    "iscsi": "Remove the foreign ports from it on the array, or give this machine its own InitiatorName",
+    "fc": "Remove the foreign ports from it on the array (rmhostport): each machine has an object of its own",
+}
 
 
 class HeldElsewhere(Fault):
@@ -33,14 +37,44 @@ def require_ports(cli: Cli, claim: Claim) -> None:
         )
 
 
-def explain_taken(cli: Cli, claim: Claim, refused: Refused, ports: tuple[str, ...], *, width: int) -> None:
-    """Return when the holder is ours after all (somebody was faster), else raise HOST_OBJECT."""
-    found = holder.search(cli, frozenset(port.casefold() for port in ports), width=width)
-    if found.holder is None:
-        raise _unknown_holder(cli, claim, refused, ports, found) from refused
-    if found.holder.name not in claim.candidates:
-        fault = refusal(cli, claim, "its name is not one of this machine's", found.holder)
-        raise HeldElsewhere(fault.code, fault.sentence, **fault.fields) from refused
+def explain_taken(
+    cli: Cli, claim: Claim, refused: Refused, ports: tuple[str, ...], found: Host | None, *, width: int
+) -> Host:
+    """Return the holder when it is ours after all (somebody was faster, or zoned it), else raise HOST_OBJECT.
+
+    `found`: the object in which this machine's other ports are.
+    """
+    said = holder.search(cli, frozenset(port.casefold() for port in ports), width=width)
+    if said.holder is None:
+        raise _unknown_holder(cli, claim, refused, ports, said) from refused
+    alone = found is None or not found.ports
+    if said.holder.name in claim.candidates or (alone and zoned(claim, said.holder)):
+        return said.holder
+    fault = refusal(cli, claim, "its name is not one of this machine's", said.holder)
+    if found is not None and zoned(claim, said.holder):
+        fault = _split(cli, claim, said.holder, found)
+    raise HeldElsewhere(fault.code, fault.sentence, **fault.fields) from refused
+
+
+def zoned(claim: Claim, host: Host) -> bool:
+    """Say whether an object of any name is this machine's: over Fibre Channel administrators make them.
+
+    It holds a port of this machine and none of another, and the configuration gives the machine no other. Not
+    so over iSCSI: an InitiatorName is copied with its machine, and a WWPN is burnt in.
+    """
+    ours = host.port_names & frozenset(port.casefold() for port in claim.wanted)
+    whole = not host.unread and host.port_names <= claim.own
+    return claim.link == "fc" and claim.assigned is None and bool(ours) and whole
+
+
+def _split(cli: Cli, claim: Claim, host: Host, found: Host) -> Fault:
+    held = ", ".join(sorted(host.port_names & claim.own))
+    text = (
+        f"Array {cli.array} has ports of this machine in two objects, and takes it for two hosts: {held} in "
+        f"host object {host.name}, others in {found.name}. Put all of them into {found.name} (rmhostport, "
+        f"addhostport), once nothing is mapped to {host.name}."
+    )
+    return Fault(Code.HOST_OBJECT, text, array=cli.array, host=host.name, ports=held, line="")
 
 
 def _unknown_holder(
@@ -68,7 +102,7 @@ def refusal(cli: Cli, claim: Claim, why: str, host: Host | None) -> Fault:
     foreign = bool(host and (host.unread or host.port_names - claim.own))
     line = f"host.objects: {{{claim.node}: {name}}}"
     mend = (
-        "Remove the foreign ports from it on the array, or give this machine an InitiatorName of its own."
+        f"{_FOREIGN[claim.link]}."
         if foreign
         else f"If it is this machine's, add to the configuration of all hosts: {line}; {_CLONED}"
     )

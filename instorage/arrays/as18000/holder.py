@@ -34,15 +34,15 @@ def search(cli: Cli, ports: frozenset[str], *, width: int) -> Search:
     deadline = time.monotonic() + SECONDS
     with within(SECONDS):
         try:
-            found = _by_logins(cli, ports)
+            found = by_logins(cli, ports)
             numbers = [] if found else [object_id(row["id"], "host") for row in cli.sure_rows("lshost")]
         except Fault:
             return Search(None)
         return Search(found) if found else _one_by_one(cli, ports, numbers, deadline, width)
 
 
-def _by_logins(cli: Cli, ports: frozenset[str]) -> Host | None:
-    """Ask the fabric, which names the object of a WWPN that is logged in, in one command."""
+def by_logins(cli: Cli, ports: frozenset[str]) -> Host | None:
+    """Ask the fabric, which names the object of a WWPN that is logged in: a command for each until then."""
     for port in sorted(ports):
         if not Wwpn.pattern.fullmatch(port):
             continue  # an IQN

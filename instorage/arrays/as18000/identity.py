@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import targets
+from instorage.arrays.as18000 import fc_targets, targets
 from instorage.arrays.model import SanIdentity
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, VolumeUid
@@ -22,14 +22,19 @@ PREFIX = 16  # hex digits: NAA type, company and the array's own number; the res
 def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
     """Return what the array is configured for, nodes and ports that are down just now included.
 
-    ARRAY_ANSWER when it shows no address of a node that is down: with a site, half of them may be missing.
+    ARRAY_ANSWER when it shows no address, or no Fibre Channel port, of a node that is down: with a site, half
+    of them may be missing.
     """
     ports, nodes = targets.ports_and_nodes(cli, ip_ports)
+    wwpns = fc_targets.all_names(cli)
     _require_shown(cli, nodes, {port.node for port in ports})
+    if wwpns:
+        _require_shown(cli, nodes, set(wwpns.values()))
     uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.sure_rows("lsvdisk") if row["vdisk_UID"]]
     return SanIdentity(
         portals=tuple(sorted({targets.portal(port) for port in ports}, key=str)),
         iqns=tuple(sorted({Iqn.parse(node["iscsi_name"]) for node in nodes if node["iscsi_name"]})),
+        wwpns=tuple(sorted(wwpns)),
         uid_prefixes=tuple(sorted({uid[:PREFIX] for uid in uids})),
     )
 
@@ -38,7 +43,7 @@ def _require_shown(cli: Cli, nodes: Iterable[Row], shown: set[str]) -> None:
     absent = [node["name"] for node in nodes if node["status"] != "online" and node["id"] not in shown]
     if absent:
         text = (
-            f"Node {', '.join(absent)} of array {cli.array} is not online, and its portals are not shown: "
+            f"Node {', '.join(absent)} of array {cli.array} is not online, and its ports are not shown: "
             "what the array says of itself just now may be half. Run this again when it is back."
         )
         raise Fault(Code.ARRAY_ANSWER, text, array=cli.array)

@@ -1,8 +1,9 @@
 """Which host object is this machine's (architecture.md 5, «Host objects»), and making it.
 
 Ours is an object in which every port is a port of this machine, under a name of ours or one that the
-configuration gives to this node. Anything else is refused: behind a foreign name may be a cloned machine with
-the same InitiatorName, the array would take two nodes for one host, and both would write.
+configuration gives to this node; over Fibre Channel under any name, since administrators make objects when
+they zone. Anything else is refused: behind a foreign name may be a cloned machine with the same
+InitiatorName, the array would take two nodes for one host, and both would write.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage import operation
-from instorage.arrays.as18000 import foreign, hosts, siting
+from instorage.arrays.as18000 import foreign, holder, hosts, siting
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import object_name
 from instorage.arrays.as18000.session.refusal import EXISTS, NOT_FOUND, PORT_TAKEN, Refused
@@ -37,8 +38,9 @@ def ensure(cli: Cli, claim: Claim, volume: VolumeName | None, *, width: int) -> 
     for name in claim.candidates:
         object_name(name, "host")
     trouble: Fault | None = None
+    taken: Host | None = None
     for _ in range(ATTEMPTS):
-        found = _named(cli, claim)
+        found = _ours(cli, claim, taken)
         site = siting.choose(cli, claim.site, volume) if found is None or found.site == Site() else Site()
         if found is not None and not _lacking(claim, found) and not site:
             return found
@@ -50,13 +52,40 @@ def ensure(cli: Cli, claim: Claim, volume: VolumeName | None, *, width: int) -> 
             trouble = refused
             if refused.cmmvc in PORT_TAKEN:
                 ports = _lacking(claim, found) if found else claim.wanted
-                foreign.explain_taken(cli, claim, refused, ports, width=width)
+                taken = foreign.explain_taken(cli, claim, refused, ports, found, width=width)
             elif refused.cmmvc != EXISTS and refused.cmmvc not in NOT_FOUND:
                 raise
-    found = _named(cli, claim)
+    found = _ours(cli, claim, taken)
     if found is not None and not _lacking(claim, found):
         return found
     raise trouble or foreign.refusal(cli, claim, "it does not show the ports that were added", found)
+
+
+def _ours(cli: Cli, claim: Claim, taken: Host | None) -> Host | None:
+    """Return the object under a name of ours, else the one that an administrator made with our FC ports.
+
+    `taken`: who was found to hold one of them. One with a foreign port is refused here as under our name.
+    """
+    named = _named(cli, claim)
+    if claim.link != "fc" or claim.assigned is not None or (named and named.ports):
+        return named
+    if taken is not None:
+        host = hosts.find(cli, taken.name)
+    else:
+        host = holder.by_logins(cli, frozenset(port.casefold() for port in claim.wanted))
+    if host is None or host.name in claim.candidates:
+        return named
+    _require_own(cli, claim, host)
+    return host if foreign.zoned(claim, host) else named
+
+
+def _require_own(cli: Cli, claim: Claim, host: Host) -> None:
+    """Raise HOST_OBJECT for an object that is, or may be, another machine's as well, or at another site."""
+    if host.unread:
+        raise foreign.refusal(cli, claim, f"it has {host.unread} more, which the array does not name", host)
+    if host.port_names - claim.own:
+        raise foreign.refusal(cli, claim, "a port in it is not this machine's", host)
+    siting.require(cli, claim.site, host)
 
 
 def _named(cli: Cli, claim: Claim) -> Host | None:
@@ -66,13 +95,7 @@ def _named(cli: Cli, claim: Claim) -> Host | None:
         host = hosts.find(cli, name)
         if host is None:
             continue
-        if host.unread:
-            raise foreign.refusal(
-                cli, claim, f"it has {host.unread} more, which the array does not name", host
-            )
-        if host.port_names - claim.own:
-            raise foreign.refusal(cli, claim, "a port in it is not this machine's", host)
-        siting.require(cli, claim.site, host)
+        _require_own(cli, claim, host)
         if host.ports:
             return host
         empty = empty or host

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.arrays.as18000.ip_ports import IpPorts
-from instorage.arrays.as18000.remembered import Remembered
+from instorage.arrays.as18000.remembered_targets import RememberedTargets
 from instorage.arrays.model import IscsiTarget
 from instorage.operation import overlap
 from instorage.wire.fault import Fault
@@ -32,31 +31,16 @@ class Targets:
 
     def __init__(self, cli: Cli) -> None:
         self._cli = cli
-        self._lock = threading.Lock()  # held over the queries: of 20 first attaches one asks
-        self._found: Remembered[None, tuple[IscsiTarget, ...]] = Remembered(REMEMBERED)
-        self._lacking: Remembered[str, str] = Remembered(LACKING)
+        self._found: RememberedTargets[IscsiTarget] = RememberedTargets(REMEMBERED, LACKING)
         self.ip_ports = IpPorts()
 
     def get(self, io_groups: Collection[str]) -> tuple[IscsiTarget, ...]:
         """See `Array.iscsi_targets`; an empty answer is not remembered."""
-        with self._lock:
-            found = self._found.get(None)
-            if found is not None and all(map(self._lacking.get, _lacking(found, io_groups))):
-                return found
-            found = read(self._cli, self.ip_ports)
-            if found:
-                self._found.put(None, found)
-                for group in _lacking(found, io_groups):
-                    self._lacking.put(group, group)
-            return found
+        return self._found.get("", io_groups, lambda: read(self._cli, self.ip_ports))
 
     def forget(self) -> None:
         """Ask anew at the next call."""
-        self._found.clear()
-
-
-def _lacking(found: tuple[IscsiTarget, ...], io_groups: Collection[str]) -> set[str]:
-    return set(io_groups) - {target.io_group for target in found}
+        self._found.forget()
 
 
 def read(cli: Cli, ip_ports: IpPorts) -> tuple[IscsiTarget, ...]:

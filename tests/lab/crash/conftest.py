@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.crash import build
-from tests.lab.link import LINKS, Link
-from tools.lab.product import Product
+from tools.lab.product import Product, host_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 CLEAN_LIMIT = 60  # seconds: «within a minute nothing is left that nobody uses»
 
 
-def installed(machine: Machine, link: Link = LINKS["iscsi"]) -> Product:
+def installed(machine: Machine, link: str = "iscsi") -> Product:
     """Install the build that can be stopped, and start it."""
-    product = Product(machine, host=link.host)
+    product = Product(machine, host=host_settings(link))
     product.install()
     machine.put_tree("/", build.tree())
     build.watch(machine)
@@ -34,7 +33,7 @@ def installed(machine: Machine, link: Link = LINKS["iscsi"]) -> Product:
 
 
 @pytest.fixture(scope="module")
-def product(lab: Lab, link: Link, san: San) -> Product:
+def product(lab: Lab, link: str, san: San) -> Product:
     return installed(lab.node("a"), link)
 
 

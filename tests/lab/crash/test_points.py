@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.lab.crash.conftest import MakeVolume
-    from tests.lab.link import Link
     from tools.lab import Machine
     from tools.lab.product import Product
     from tools.lab.san import San
@@ -42,7 +41,7 @@ LIVES = lives(everything() if WHOLE else rotated())
 
 
 @pytest.fixture(scope="module")
-def written(link: Link) -> list[str]:
+def written(link: str) -> list[str]:
     """Volumes to which a pod has written, over the link of now."""
     return []
 

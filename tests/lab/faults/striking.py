@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.schedule import Kind, Work
+from tests.lab.link import WIRES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.faults.schedule import Strike
-    from tests.lab.link import Link
     from tools.lab import Machine
     from tools.lab.san import San
 
@@ -56,7 +56,7 @@ class Strikes:
 
     node: Machine
     san: San
-    link: Link
+    link: str
     robbed: set[str] = field(default_factory=set)
     """Volumes whose mapping somebody has taken away: the pod that got one all the same sees errors only."""
 
@@ -83,10 +83,10 @@ class Strikes:
         return lambda: self.node.run(heal) if heal else None
 
     def _link_down(self, strike: Strike, _: str) -> Callable[[], object]:
-        return self._pulled(self.link.wires[strike.way])
+        return self._pulled(WIRES[self.link][strike.way])
 
     def _both_links_down(self, _: Strike, __: str) -> Callable[[], object]:
-        return self._pulled(*self.link.wires)
+        return self._pulled(*WIRES[self.link])
 
     def _pulled(self, *wires: str) -> Callable[[], object]:
         for wire in wires:

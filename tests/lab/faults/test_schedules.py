@@ -25,7 +25,6 @@ from tests.lab.node.fault_matrix import CONF, TEXT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.link import Link
     from tools.lab.product import Product
     from tools.lab.san import San
 
@@ -37,14 +36,14 @@ pytestmark = [pytest.mark.lab, soak.NOT_SEEN, over("iscsi"), pytest.mark.timeout
 
 
 @pytest.fixture(scope="module")
-def ledger(link: Link, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+def ledger(link: str, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """Of all sessions, when a number was asked for; else of this one, also after a failure."""
     folder = FOLDER if ASKED else tmp_path_factory.getbasetemp()
-    return Ledger(folder / f"{link.name}-{SEED}.jsonl")
+    return Ledger(folder / f"{link}-{SEED}.jsonl")
 
 
 @pytest.fixture(scope="module")
-def world(product: Product, san: San, link: Link) -> Iterator[LabWorld]:
+def world(product: Product, san: San, link: str) -> Iterator[LabWorld]:
     """A node whose maps queue for longer than any fault lasts."""
     product.machine.put(CONF, TEXT)
     product.machine.run("multipathd reconfigure", 60)
@@ -55,27 +54,27 @@ def world(product: Product, san: San, link: Link) -> Iterator[LabWorld]:
 
 @pytest.mark.parametrize("number", range(COUNT), ids=lambda number: f"seed {SEED} number {number}")
 def test_whatever_strikes_nothing_is_lost_and_nothing_is_left(
-    world: LabWorld, link: Link, ledger: Ledger, number: int
+    world: LabWorld, link: str, ledger: Ledger, number: int
 ) -> None:
     if number in ledger.clean():
         pytest.skip(f"clean in {ledger.path}")
     result = Result(SEED, number, commit())
     try:
-        run(drawn(SEED, number, kinds(link.name)), world, result)
+        run(drawn(SEED, number, kinds(link)), world, result)
     finally:
         ledger.write(result)
 
 
-def test_every_fault_met_an_operation_that_was_under_way(link: Link, ledger: Ledger) -> None:
+def test_every_fault_met_an_operation_that_was_under_way(link: str, ledger: Ledger) -> None:
     """In a run of many: of four, each kind strikes twice, and may come too late."""
-    names = [kind.name for kind in kinds(link.name)]
+    names = [kind.name for kind in kinds(link)]
     results = [one for number, one in ledger.results().items() if number < COUNT]
     said = told(results, names)
     print(said)
     if ASKED:
-        soak.write_figures(f"faults over {link.name}, seed {SEED}", said)
+        soak.write_figures(f"faults over {link}, seed {SEED}", said)
     missed = [name for name, count in met(results, names).items() if not count]
-    assert not missed or len(results) < MANY * enough(kinds(link.name)), f"struck, and met nothing: {missed}"
+    assert not missed or len(results) < MANY * enough(kinds(link)), f"struck, and met nothing: {missed}"
 
 
 def commit() -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tests.faults.schedule import VOLUMES, Work
 from tests.lab.crash.life import once, repeat
 from tests.lab.faults.striking import Strikes
+from tests.lab.link import WIRES
 from tests.lab.reachability import wait_until
 from tests.lab.writer import Writer
 from tools.lab.kubelet import Kubelet
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.faults.schedule import Strike, Turn
-    from tests.lab.link import Link
     from tools.lab.product import Product
     from tools.lab.san import San
 
@@ -37,7 +37,7 @@ class LabWorld:
 
     product: Product
     san: San
-    link: Link
+    link: str
     usual: float = 4.0
     longest: float = 8.0
     names: list[str] = field(default_factory=lambda: [f"pvc-{uuid.uuid4()}" for _ in range(VOLUMES)])
@@ -165,5 +165,5 @@ class LabWorld:
     def close(self) -> None:
         """Let everything go that is still held up by a fault."""
         self.san.control.do("clear")
-        for wire in self.link.wires:
+        for wire in WIRES[self.link]:
             self.node.set_link(wire, up=True)

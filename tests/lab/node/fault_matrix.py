@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.lab.link import WIRES
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.lab.link import Link
     from tools.lab import Lab, Machine
     from tools.lab.san import San
 
@@ -40,7 +40,7 @@ class Scene:
 
     lab: Lab
     san: San
-    link: Link
+    link: str
 
     @property
     def node(self) -> Machine:
@@ -50,7 +50,7 @@ class Scene:
     def wires(self, *numbers: int, up: bool) -> None:
         """Pull or plug the cables of the link."""
         for number in numbers:
-            self.node.set_link(self.link.wires[number], up=up)
+            self.node.set_link(WIRES[self.link][number], up=up)
 
     def paths(self) -> int:
         """How many paths of all maps work."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.link import over
+from tests.lab.link import PATHS, over
 from tests.lab.node.fault_matrix import CONF, TEXT, TROUBLES, Scene, Trouble
 from tests.lab.node.test_life import succeeded
 from tests.lab.reachability import wait_until
@@ -21,7 +21,6 @@ from tools.lab.kubelet import Kubelet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.link import Link
     from tests.lab.node.conftest import MakeVolume
     from tools.lab import Lab
     from tools.lab.product import Product
@@ -37,7 +36,7 @@ troubles = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def scene(lab: Lab, product: Product, san: San, link: Link) -> Iterator[Scene]:
+def scene(lab: Lab, product: Product, san: San, link: str) -> Iterator[Scene]:
     """A node whose maps queue for as long as the tests mean it."""
     product.machine.put(CONF, TEXT)
     product.machine.run("multipathd reconfigure", 60)
@@ -50,14 +49,14 @@ def pod(scene: Scene, make_volume: MakeVolume) -> Kubelet:
     """A pod with a volume on all paths, and a row in it that is on the array."""
     started = Kubelet(scene.node, make_volume())
     succeeded(started.start_pod())
-    wait_until(lambda: scene.paths() == scene.link.paths, BACK)
+    wait_until(lambda: scene.paths() == PATHS[scene.link], BACK)
     row = f"{started.pod_directory}/row"
     scene.node.run(f"echo {started.volume} > {row} && sync {row} {started.pod_directory}")
     return started
 
 
-def meant(trouble: Trouble, link: Link) -> None:
-    if trouble.iscsi_only and link.name != "iscsi":
+def meant(trouble: Trouble, link: str) -> None:
+    if trouble.iscsi_only and link != "iscsi":
         pytest.skip("of iSCSI")
 
 
@@ -74,7 +73,7 @@ def test_a_writer_goes_on_and_every_path_is_back_in_15_seconds(
     finally:
         trouble.end(scene)
     ended = time.monotonic()
-    wait_until(lambda: scene.paths() == scene.link.paths, BACK)
+    wait_until(lambda: scene.paths() == PATHS[scene.link], BACK)
     print(f"{trouble}: all paths are back after {time.monotonic() - ended:.1f} s")
     if trouble.stops:
         writer.__exit__()

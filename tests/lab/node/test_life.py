@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.endpoint import Limits
-from tests.lab.link import over
+from tests.lab.link import PATHS, over
 from tests.soak import IN_SOAK, WHOLE
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
-    from tests.lab.link import Link
     from tests.lab.node.conftest import MakeVolume
     from tools.lab import Lab, Machine
     from tools.lab.kubelet import Answer
@@ -48,7 +47,7 @@ def test_data_is_there_again_for_the_next_pod(node: Machine, make_volume: MakeVo
 
 
 def test_every_path_carries_the_volume_under_debians_default_find_multipaths_strict(
-    node: Machine, link: Link, make_volume: MakeVolume
+    node: Machine, link: str, make_volume: MakeVolume
 ) -> None:
     assert "find_multipaths" not in node.run("cat /etc/multipath.conf 2>/dev/null", check=False).stdout
     # A machine's first login may be 2 s later than the other portal's, and is then given up for 60 s (seen).
@@ -58,7 +57,7 @@ def test_every_path_carries_the_volume_under_debians_default_find_multipaths_str
     device = str(attached.answer["device"])
     assert device.startswith("/dev/disk/by-id/dm-uuid-mpath-3600")
     shown = node.run("multipath -ll").stdout
-    assert shown.count("active ready running") == link.paths
+    assert shown.count("active ready running") == PATHS[link]
     assert "INSPUR,MCS" in shown
     succeeded([kubelet.call("mountdevice"), kubelet.call("unmountdevice")])
 
