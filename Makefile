@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines demo demo-kube demo-aa lab stub lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines bench demo demo-kube demo-aa lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -153,6 +153,12 @@ $(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h 
 
 $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 	@cp $< $@.new && mv -f $@.new $@
+
+bench: $(STAMP) ## how fast, against what: table, JSON and pictures below build/bench (PART="stub claims": some)
+	@tools/system-packages lab
+	@tools/system-packages kube
+	@$(PY) -m tools.kube.build kube-apiserver kube-controller-manager >/dev/null
+	@$(PY) -m benchmarks $(PART)
 
 fuzz: $(STAMP) ## random input for every parser: make fuzz N=1000000 [SEED=1]
 	@$(PY) -m tools.fuzz $(or $(N),1000000) $(if $(SEED),--seed $(SEED))

@@ -122,7 +122,8 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     source = f"mapper/{volume.map.label}" if volume.map else ""
     if scsi.place(f"{scsi.DEV}/{source}") != f"{scsi.DEV}/{volume.top.name}":
         source = volume.top.name  # udev has not come to it yet
-    data = ["nouuid"] if kind == "xfs" else ["errors=remount-ro"]  # else ext goes on writing after an error
+    # else ext goes on writing after an error; an option with a value is SELinux' label for all that is in it
+    data = ["nouuid" if kind == "xfs" else "errors=remount-ro", *(o for o in request.options if "=" in o)]
     if request.shared:  # ext and xfs replay their journal even on a read-only mount
         data += ["norecovery"] if kind == "xfs" else ["noload"]
         for one in (*volume.disks, volume.top):
@@ -131,6 +132,5 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     extra = ",".join(data)
     call(place, lambda: mount_at(place, f"{scsi.DEV}/{source}", kind, bits, extra), "mount", volume.uid)
     reached(Step.HELPER_MOUNT_MOUNTED)
-    row = place.seen()
-    wanted = (volume.top.number, request.read_only)
+    row, wanted = place.seen(), (volume.top.number, request.read_only)
     prove(place, volume.uid, good=row is not None and (row.number, row.read_only) == wanted)

@@ -24,6 +24,7 @@ from installer import (
     records,
     removal,
     requirements,
+    selinux,
     undo,
     users,
     vendor,
@@ -116,12 +117,13 @@ def act(run: Run, asked: Asked) -> None:
 
 
 def _remove(run: Run, asked: Asked) -> None:
+    policy = selinux.text(run.archive)
     try:
         if "node" in asked.parts:
             removal.remove_node(run, purge=asked.purge)
         if "provisioner" in asked.parts:
             removal.remove_provisioner(run, purge=asked.purge)
-        removal.forget_places(run, purge=asked.purge)
+        removal.forget_places(run, policy, purge=asked.purge)
     except OSError as error:
         raise Ending(4, f"the removal broke off half-way ({error}): mend that, and run it again.") from None
     if run.left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, places, records, services, sessions, units, users, vendor
+from installer import agent, places, records, selinux, services, sessions, units, users, vendor
 from installer.files import own, remove
 from installer.host import run
 from installer.part import Part
@@ -52,7 +52,10 @@ class Node(Part):
         self._put_drop_ins()
         if not self.host.live or not self.first():
             self._put_stub()
-        self.label(LIBRARY, LIBEXEC, self.plugin, "/usr/sbin/instoragectl", "/etc/instorage")
+        selinux.load(self.host, self.run.archive)
+        self.label(
+            LIBRARY, LIBEXEC, self.plugin, "/usr/sbin/instoragectl", "/etc/instorage", "/run/instorage"
+        )
 
     def _put_stub(self) -> None:
         stub = self.run.archive / places.DRIVER / vendor.STUB
@@ -87,6 +90,7 @@ class Node(Part):
         if not self.journal.before.is_dir() and not agent.trouble(self.plugin, self.tree):
             return
         services.systemctl("daemon-reload")
+        services.update_catalog(self.host)
         if run("systemd-tmpfiles", "--create", "instorage-node.conf").status:
             self.host.path("/run/instorage").mkdir(exist_ok=True)
         if first:

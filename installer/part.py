@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from installer.places import Places
 
 SAMPLE: Final = "config/instorage.yaml"
-BESIDE: Final = ("install.sh", "installer", "VERSION")  # to remove a version without the archive
+BESIDE: Final = ("install.sh", "installer", "VERSION", "selinux")  # to remove a version without the archive
 
 
 @dataclass
@@ -36,7 +36,8 @@ class Run:
     @property
     def beside(self) -> tuple[Path, ...]:
         """What lies beside the programs of an installed version."""
-        return tuple(self.archive / name for name in BESIDE)
+        found = (self.archive / name for name in BESIDE)
+        return tuple(path for path in found if path.exists())  # a package brings no policy
 
     def whole(self, *names: str) -> None:
         """Want these files in the archive; Ending(1)."""

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from installer import places, services, units, users, vendor, vendor_unit
+from installer import places, selinux, services, units, users, vendor, vendor_unit
 from installer.files import remove
 from installer.host import executable, run
 from installer.part import Part
@@ -69,6 +69,7 @@ class Provisioner(Part):
         if self.unit:
             vendor_unit.give_way(self.files, self.unit, self.folder)
         units.drop_in(self.files, SERVICE, self._settings())
+        selinux.load(self.host, self.run.archive)
         self.label(self.folder, "/etc/instorage")
 
     def _keep_vendors(self) -> None:

@@ -11,6 +11,7 @@ from installer import (
     mounts,
     provisioner,
     records,
+    selinux,
     services,
     units,
     users,
@@ -170,11 +171,15 @@ def _say_what_stays(run: Run, *directories: str) -> None:
             run.left.append(place)
 
 
-def forget_places(run: Run, *, purge: bool) -> None:
-    """Take what both parts share away with the last one: /etc/instorage only when nothing is to stay."""
+def forget_places(run: Run, policy: str, *, purge: bool) -> None:
+    """Take what both parts share away with the last one: /etc/instorage only when nothing is to stay.
+
+    `policy` is the script that takes the SELinux module out.
+    """
     host, folder = run.host, run.places.folder
     if any(host.path(place).exists() for place in (f"{LIBRARY}/current", f"{folder}/instorage-provisioner")):
         return
+    selinux.remove(host, policy)
     remove_empty(host.path(LOGS))
     if purge:
         remove(host.path("/etc/instorage"))

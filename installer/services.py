@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 300  # seconds: a unit may take 90 to stop and as long to start
 POLL: Final = 0.2  # seconds
+CATALOGUE: Final = "/var/lib/systemd/catalog/database"  # made by systemd at boot, when it is not there
 
 
 def systemctl(*arguments: str) -> Done:
@@ -61,3 +62,9 @@ def reload(host: Host) -> None:
     if host.boots:
         systemctl("daemon-reload")
         systemctl("reset-failed", "instorage-*")
+
+
+def update_catalog(host: Host) -> None:
+    """Have journald know the messages that are on a live host now, if it keeps a catalogue of any."""
+    if host.live and host.path(CATALOGUE).exists():
+        run("journalctl", "--update-catalog", limit=LIMIT)

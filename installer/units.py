@@ -22,6 +22,7 @@ ENABLED: Final = (
 )
 DROP_INS: Final = "/etc/systemd/system"
 BASES: Final = ("/usr/lib", "/etc")  # of sysusers.d and tmpfiles.d
+CATALOG: Final = Path("/usr/lib/systemd/catalog/instorage.catalog")  # of journald: journalctl -x
 SHARED: Final = "libsystemd-shared-{}.so"  # beside systemd itself, from 231 on
 
 
@@ -58,6 +59,9 @@ def put(files: Files, source: Path, place: str, part: str) -> None:
     temporary = source / f"tmpfiles.d/instorage-{part}.conf"
     if temporary.exists():
         files.write(f"{base(files.host)}/{temporary.parent.name}/{temporary.name}", 0o644, temporary)
+    catalog = source / "catalog" / CATALOG.name
+    if part == "node" and catalog.exists() and base(files.host) == BASES[0]:  # it is read from there alone
+        files.write(str(CATALOG), 0o644, catalog)
     older, version = source / "older/put.sh", _of_image(files.host)
     if older.exists() and (version or not files.host.root):  # what the systemd of this host needs besides
         done = run("/bin/sh", str(older), str(files.host.path(place)), *version, errors=True)
@@ -104,4 +108,7 @@ def remove_all(host: Host, part: str, *, purge: bool) -> None:
             remove_empty(folder)
     for place in (f"{base}/{kind}" for base in BASES for kind in ("sysusers.d", "tmpfiles.d")):
         remove(host.path(f"{place}/instorage-{part}.conf"))
+    if part == "node" and host.path(str(CATALOG)).exists():
+        remove(host.path(str(CATALOG)))
+        services.update_catalog(host)
     services.reload(host)

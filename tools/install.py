@@ -80,6 +80,7 @@ _PROGRAMS = {
     "instorage-helper-thaw": "helper.thaw",
     "instorage-helper-shutdown": "helper.shutdown",
     "instorage-helper-defaults": "nodeagent.administration.helper_defaults",
+    "instorage-report": "nodeagent.administration.report",
     "instorage-ext": "nodeagent.administration.ext",
 }
 _CTL = "instoragectl"
@@ -159,8 +160,10 @@ def _sources(package: str, site: str, replaced: Mapping[str, bytes]) -> Iterator
 
 
 def _unit_path(unit: Path) -> str:
-    """Units go to system/, «sysusers.d/x.conf» and «tmpfiles.d/x.conf» to the directories of those names."""
+    """Units go to system/, what is in sysusers.d, tmpfiles.d, catalog to directories of those names."""
     relative = unit.relative_to(ROOT / "systemd")
+    if relative.parts[0] == "catalog":
+        return f"usr/lib/systemd/{relative}"
     directory = relative.parts[0] if len(relative.parts) > 1 else "systemd/system"
     return f"usr/lib/{directory}/{relative.name}"
 

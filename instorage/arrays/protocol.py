@@ -134,6 +134,12 @@ class Array(Protocol):
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
 
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """Return the host object that has one of the ports (`Host.port_names`), None: not found in 10 s.
+
+        Looks at every host object, a command each, when the fabric does not name it: for trouble alone.
+        """
+
     def ensure_host(
         self,
         initiator: Initiator,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from instorage.configuration.document import Scalar
 from instorage.configuration.section import plugin_directory
 from instorage.tenancy.grant import KEY_PREFIX, is_public_line
+from instorage.wire.fault import Fault
+from instorage.wire.values import MountOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 KEYS = (
     "link",
     "forceUseMultipath",
+    "mountContext",
     *(
         f"{step}{what}"
         for step in ("scsiScan", "iscsiPathCheck", "multipathSearch")
@@ -86,6 +89,8 @@ class HostSettings:
     sites: Mapping[str, str]  # node -> site of two-site arrays, by name or id; "" for all that are not named
     fence: Fence
     logout: bool
+    mount_context: str = ""
+    """The SELinux label of all that is in a volume (mount option context=); "": each file has its own."""
     direct_names: tuple[str, ...] = ("*",)
     """Patterns (`*`, `?`) of the volume names that need no signature; names `pvc-*` with a key always do."""
 
@@ -111,6 +116,7 @@ def read_host(top: Section, host: Section | None) -> HostSettings:
         sites=_sites(host),
         fence=Fence(host.word("fence", Fence.NODE_LOST, list(Fence))),
         logout=host.flag("logout", default=False),
+        mount_context=_mount_context(host),
         direct_names=_direct_names(host),
     )
 
@@ -122,6 +128,20 @@ def _patience(host: Section, step: str) -> Patience:
 def _lock_path(host: Section) -> Path:
     given = host.concrete("attachExtendFileLockPath")
     return plugin_directory(host.file) / given if given else host.file.absolute()
+
+
+def _mount_context(host: Section) -> str:
+    given = host.concrete("mountContext")
+    if given:
+        try:
+            MountOption.parse(f"context={given}")
+        except Fault:
+            host.fail(
+                "mountContext",
+                f"has {given[:80]!r}: write a label as ls -Z has it, system_u:object_r:container_file_t:s0, "
+                "with at most one category or a range of them",
+            )
+    return given or ""
 
 
 def _objects(host: Section) -> dict[str, str]:

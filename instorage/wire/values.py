@@ -84,10 +84,12 @@ class FsType(Text):
 
 
 class MountOption(Text):
-    """One harmless token; values with commas, quotes or '=' are not possible."""
+    """One harmless token: no comma, no quote; with a '=' only SELinux' `context=` and a label."""
 
-    pattern = re.compile(r"noatime|nodiratime|relatime|strictatime|lazytime|noexec|sync|dirsync", re.ASCII)
-    wanted = "an allowed mount option (noatime, nodiratime, relatime, strictatime, lazytime, noexec, sync...)"
+    __slots__ = ()
+    context = r"|context=[a-z_]\w{0,31}:object_r:[a-z_]\w{0,63}(:s\d{1,2}(:c\d{1,4}(\.c\d{1,4})?)?)?"
+    pattern = re.compile(r"no(dir)?atime|(rel|strict)atime|lazytime|noexec|(dir)?sync" + context, re.ASCII)
+    wanted = "an allowed mount option (noatime, nodiratime, relatime, strictatime, lazytime, context=...)"
 
 
 class Lun(int):

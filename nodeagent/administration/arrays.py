@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import time
+from typing import TYPE_CHECKING, Any
 
+from instorage.operation import overlap
 from instorage.privilege import leave_root
 from instorage.wire.fault import Fault
 from nodeagent.administration.array import USER, client
+from nodeagent.diagnosis.outcome import Outcome
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from instorage.arrays.model import Protection
     from instorage.arrays.protocol import Array
+    from instorage.configuration.settings import StorageSettings
 
 
-def report(configuration: Path) -> Iterator[str]:
-    """Ask every array, one after the other, and yield lines for people; one that does not answer says why."""
+def run(given: argparse.Namespace) -> Outcome:
+    """Ask every array, all at once; one that does not answer says why, and hides no other."""
     from instorage.configuration.settings import load
 
-    found = load(configuration, need_host=False)
+    found = load(given.config, need_host=False)
     leave_root(USER)
-    for entry in found.storage:
-        with client(entry) as array:
-            yield _line(array)
+    said = overlap([functools.partial(_asked, entry) for entry in found.storage])
+    return Outcome(_lines(said), {"arrays": said})
 
 
-def _line(array: Array) -> str:
-    try:
-        protection = array.protection()
-    except Fault as fault:
-        return f"Array {array.name} was not asked: {fault}"
-    return f"Array {array.name} answers. {_said(protection)}"
+def _asked(entry: StorageSettings) -> dict[str, Any]:
+    began = time.monotonic()
+    said: dict[str, Any] = {"name": entry.name, "address": entry.address, "port": entry.port}
+    with client(entry) as array:
+        try:
+            said |= {"answers": True, **_facts(array)}
+        except Fault as fault:
+            said |= {"answers": False, "fault": fault.to_wire()}
+    return said | {"seconds": round(time.monotonic() - began, 3)}
 
 
-def _said(protection: Protection | None) -> str:
+def _facts(array: Array) -> dict[str, Any]:
+    protection = array.protection()
+    return {
+        "protection": {"minutes": protection.minutes, "pools": list(protection.pools)}
+        if protection
+        else None,
+        "portals": [{"portal": str(one.portal), "target": str(one.iqn)} for one in array.iscsi_targets()],
+    }
+
+
+def _lines(said: list[dict[str, Any]]) -> Iterator[str]:
+    for one in said:
+        if not one["answers"]:
+            yield f"Array {one['name']} was not asked: {one['fault']['sentence']}"
+            continue
+        portals = ", ".join(sorted({portal["portal"] for portal in one["portals"]})) or "none"
+        yield f"Array {one['name']} answers. {_protection(one['protection'])}"
+        yield f"  {one['address']}, in {one['seconds']:.1f} s; portals: {portals}"
+
+
+def _protection(protection: dict[str, Any] | None) -> str:
     if protection is None:
         return "Volume protection is off: a volume that is let go is unmapped and deleted at once."
-    pools = ", ".join(protection.pools)
+    pools, minutes = ", ".join(protection["pools"]), protection["minutes"]
     return (
-        f"Volume protection is on for {protection.minutes} minutes (pools {pools}): so long after the last "
+        f"Volume protection is on for {minutes} minutes (pools {pools}): so long after the last "
         "I/O a volume is neither unmapped nor deleted, and a pod that moves to another node waits for that. "
         "Shorter: «mcsop chsystem -vdiskprotectiontime MINUTES»; not at all for a pool: «mcsop chmdiskgrp "
         "-vdiskprotectionenabled no POOL»."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PLACES = (Path("/etc/multipath.conf"), Path("/etc/multipath/multipath.conf"), Path("/etc/multipath/conf.d"))
 NAMES = ("sdaa", "sdab", "sdaz", "sdba", "sdaaa")
@@ -22,16 +22,21 @@ _COMMENT = re.compile(r"(^|\s)[#!][^\"\n]*$", re.MULTILINE)
 
 def remarks(places: tuple[Path, ...]) -> Iterator[str]:
     """Yield a sentence for each pattern that hides disks; a file that cannot be read says nothing."""
-    hiding: list[tuple[Path, str]] = []
+    return hiding((path, _text(path)) for path in _files(places))
+
+
+def hiding(files: Iterable[tuple[Path | str, str]]) -> Iterator[str]:
+    """Yield a sentence for each pattern that hides disks, in files (name, text)."""
+    patterns: list[tuple[Path | str, str]] = []
     shown: list[str] = []
-    for path in _files(places):
-        for block, body in _BLOCK.findall(_COMMENT.sub("", _text(path))):
+    for path, text in files:
+        for block, body in _BLOCK.findall(_COMMENT.sub("", text)):
             for pattern in _DEVNODE.findall(body):
                 if block == "blacklist":
-                    hiding.append((path, pattern))
+                    patterns.append((path, pattern))
                 elif block == "blacklist_exceptions":
                     shown.append(pattern)
-    for path, pattern in hiding:
+    for path, pattern in patterns:
         hidden = [name for name in NAMES if _fits(pattern, name) and not any(_fits(x, name) for x in shown)]
         if hidden:
             yield (

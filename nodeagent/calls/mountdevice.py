@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import MountOption
 from instorage.wire.verbs import MountRequest
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, place, recorded, tenancy
@@ -49,6 +50,7 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
                 read_only=options.read_only,
                 may_format=may_format,
                 multipath=multipath(operation),
+                options=_mount_options(operation),
                 shared=options.many_readers,
                 copied=volume.copy_relations > 0,
             )
@@ -61,6 +63,11 @@ def mount_device(operation: Operation, target: DeviceTarget, options: Options) -
         text += "map of them: when that path goes the pod has no other. See systemctl status multipathd."
         _LOG.warning(text)
         operation.progress.remarks.append(text)
+
+
+def _mount_options(operation: Operation) -> tuple[MountOption, ...]:
+    label = operation.host.mount_context
+    return (MountOption(f"context={label}"),) if label else ()
 
 
 def _attached(

@@ -48,6 +48,7 @@ def attach(operation: Operation, options: Options) -> Attached:
     array = operation.array(options.storage)
     with operation.helper() as helper:
         host_lock.look(operation, helper)
+        helper.begin()  # its start takes as long as the array's first answer
         operation.progress.say(f"asking array {array.name} for the volume")
         volume = usable(operation, array, options, grants)
         say_degraded(operation, volume, array.name)

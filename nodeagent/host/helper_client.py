@@ -8,13 +8,14 @@ import logging
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from instorage.wire import growth, host_lock, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.varlink import Stream
 from nodeagent.host.helper_record import kept
+from nodeagent.host.helper_reply import understood
 from nodeagent.host.helper_socket import LOOK, connect, unreachable
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Helper:
     def there(self) -> bool:
         """Whether this host has a helper: its socket is there even while no helper runs."""
         return self._stream is not None or Path(self._path).exists()
+
+    def begin(self) -> None:
+        """Connect, so that a helper that has left starts meanwhile; the first call says if there is none."""
+        with contextlib.suppress(Fault):
+            self._connected()
 
     def close(self) -> None:
         """Close the connection; the helper drops what it held for it."""
@@ -204,7 +210,7 @@ class Helper:
                 if answer is None:
                     raise ConnectionError("it closed the connection")
                 continues = answer.get("continues") is True
-                yield _reply(answer, reply, verb)
+                yield understood(answer, reply, verb)
         except TimeoutError:
             self.close()
             raise Fault(
@@ -233,16 +239,3 @@ def _say_not_locked(path: str) -> None:
         "%s (host.attachExtendFileLockPath) cannot be locked: other programs are not kept out. Make the "
         "file, or remove the key.", path,
     )  # fmt: skip
-
-
-def _reply(answer: dict[str, Any], reply: type[T], verb: str) -> T:
-    parameters = answer.get("parameters", {})
-    error = answer.get("error")
-    if error is None:
-        try:
-            return record.from_json(reply, parameters)
-        except Fault as fault:
-            raise Fault(Code.PROTOCOL, f"The helper's reply to {verb} is wrong: {fault.sentence}") from None
-    if error == f"{INTERFACE}.Fault" and isinstance(parameters, dict):
-        raise Fault.from_wire(parameters)
-    raise Fault(Code.PROTOCOL, f"The helper refused {verb}: {str(error)[:200]}.", verb=verb)

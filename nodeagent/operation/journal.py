@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from instorage import log_directory, operation
+from instorage.catalogue.table import message_id
 from instorage.log_file import LogFile
 from instorage.wire import journal
 from instorage.wire.fault import Code
@@ -95,6 +96,9 @@ class Journal(logging.Handler):
         fields = {
             f"INSTORAGE_{name.upper()}": value for name, value in marks(record, _MARKS + _TIMING).items()
         }
+        code = fields.get("INSTORAGE_CODE")
+        if code in set(Code):
+            fields["MESSAGE_ID"] = message_id(Code(code))  # for journalctl -x
         journal.send(
             record.msg,
             PRIORITY=str(_PRIORITY.get(record.levelno, 6)),

@@ -77,6 +77,11 @@ class HelperPeer(MountingPeer):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def connected(self) -> bool:
+        """Whether somebody has a connection now."""
+        return bool(self._connections)
+
     def drop(self) -> None:
         """Die, and be there again at once for who connects anew, as a socket unit makes it."""
         for connection in list(self._connections):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.agent.bench import POD, RECORDED, device_target, options, pod_target, until
+from tests.agent.bench import POD, RECORDED, compared, device_target, options, pod_target, until
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
@@ -119,3 +119,23 @@ def test_an_unmount_after_the_mount_is_gone_goes_by_the_record(bench: Bench) -> 
     bench.call("unmountdevice", device_target(VOLUME)).success()
     assert bench.maps(VOLUME) == []
     assert bench.records() == {}
+
+
+def test_the_helper_starts_while_the_array_is_asked_for_the_volume(bench: Bench) -> None:
+    """A helper that has left takes a third of a second to start, as an array to answer."""
+    bench.create(VOLUME)
+    compared()
+    until(lambda: not bench.helper.connected)
+    asked = len(bench.helper.verbs())
+    bench.do("fault", command="lsvdisk", delay=15.0, times=0)
+    stub = bench.begin("waitforattach", "", options(VOLUME))
+    until(lambda: bench.helper.connected)
+    assert len(bench.helper.verbs()) == asked
+    bench.do("clear")
+    stub.reply().success()
+
+
+def test_without_a_helper_the_array_is_asked_and_the_failure_is_the_same(bench: Bench) -> None:
+    bench.create(VOLUME)
+    bench.helper.stop()
+    bench.attach(VOLUME).failure("instorage-helper.socket")

@@ -17,7 +17,7 @@ import pytest
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 OLDER = UNITS / "older"
 FIRST, LAST = 237, 257
-KINDS = (".service", ".socket", ".target")
+KINDS = (".service", ".socket", ".target", ".timer")
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 
 _KNOWN = """
@@ -31,6 +31,7 @@ RestrictRealtime RuntimeDirectory RuntimeDirectoryMode RuntimeDirectoryPreserve 
 SocketMode SocketUser Sockets StartLimitIntervalSec StateDirectory StateDirectoryMode
 SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TasksMax TimeoutStartSec TimeoutStopSec
 TriggerLimitIntervalSec Type UMask User WantedBy Wants WatchdogSec
+AccuracySec OnActiveSec OnUnitInactiveSec RandomizedDelaySec
 """
 KNOWN = set(_KNOWN.split())
 """What systemd 237 knows; the youngest are IPAddressDeny, LockPersonality, StateDirectory and such (235)."""

@@ -77,6 +77,11 @@ MISTAKES = [
         "host.volumeKey has 'ed25519:AAAA', which is no public",
     ),
     ("link: fc", f"link: fc\n  volumeKey: [{'A' * 43}=]", "copy the one that the provisioner prints"),
+    (
+        "link: fc",
+        "link: fc\n  mountContext: container_file_t",
+        "host.mountContext has 'container_file_t': ",
+    ),
     ("link: fc", "link: fc\n  directNames: [db-*, a/b]", "host.directNames has 'a/b': a pattern has"),
     ("link: fc", "link: fc\n  link: iscsi", "line 3: the key 'link' stands there a second time"),
     ("host:\n  link: fc", "host: fc", "host must be a group of keys"),

@@ -37,7 +37,7 @@ def report(directory: Path) -> list[str]:
 def test_protection_is_said_with_the_commands_that_change_it(site: Site, tmp_path: Path) -> None:
     assert report(tmp_path)[0].startswith("Array storage-01 answers. Volume protection is off")
     site.array.control.do("dialect", protection_minutes=15)
-    (line,) = report(tmp_path)
+    line, _ = report(tmp_path)
     assert "Volume protection is on for 15 minutes (pools Pool0, Pool1)" in line
     assert "«mcsop chsystem -vdiskprotectiontime MINUTES»" in line
 
@@ -46,6 +46,7 @@ def test_an_array_that_is_away_hides_no_other(site: Site, tmp_path: Path) -> Non
     path = tmp_path / "config/instorage.yaml"
     away = "- name: away\n  type: AS18000\n  host: 127.0.0.1:1\n  username: u\n  password: p\n"
     path.write_text(path.read_text().replace("storage:\n", f"storage:\n{away}"))
-    first, second = report(tmp_path)
+    first, second, where = report(tmp_path)
     assert first.startswith("Array away was not asked: ")
     assert second.startswith("Array storage-01 answers.")
+    assert "portals: " in where

@@ -13,7 +13,7 @@ from helper import child, device, mounts
 from helper import mount as mounting
 from helper.unmount import unmount
 from instorage.wire.fault import Code
-from instorage.wire.values import Bytes, FsType
+from instorage.wire.values import Bytes, FsType, MountOption
 from instorage.wire.verbs import UnmountRequest
 from tests.helper.host import UID
 from tests.helper.mounting import MOUNTED, Rig, rig
@@ -33,6 +33,12 @@ def test_ext_stops_at_an_error_whatever_its_superblock_says(rig: Rig) -> None:
     """mke2fs writes «continue» there: the kernel would go on writing, and nobody would see it."""
     rig.ask()
     assert rig.did("mount") == ["mount ext4 rw errors=remount-ro"]
+
+
+def test_the_label_that_an_administrator_wants_goes_into_the_mount(rig: Rig) -> None:
+    label = MountOption.parse("context=system_u:object_r:container_file_t:s0")
+    rig.ask(options=(MountOption.parse("noatime"), label))
+    assert rig.did("mount") == [f"mount ext4 rw errors=remount-ro,{label}"]
 
 
 @pytest.mark.parametrize(("status", "works"), [(0, True), (1, True), (4, False), (2, False), (8, False)])

@@ -128,7 +128,7 @@ def test_a_version_that_does_not_run_gives_the_node_back_to_the_vendors(host: Ho
 UNITS = (
     "instorage-node.target", "instorage-nodeagent.service", "instorage-helper.service",
     "instorage-nodeagent.socket", "instorage-nodeagent-plugin.socket", "instorage-helper.socket",
-    "instorage-volumes.service",
+    "instorage-volumes.service", "instorage-report.timer", "instorage-report.service",
 )  # fmt: skip
 
 

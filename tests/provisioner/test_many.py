@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.cluster import VOLUMES
+from tests.figures import note
 from tests.provisioner.program import until
 from tests.provisioner.world import CLAIMS
 
@@ -37,6 +38,15 @@ def test_a_hundred_claims_take_a_quarter_of_the_serial_time(
     serial = counters["total"] * LATENCY
     with capsys.disabled():
         print(f"\n{CLAIM_COUNT} claims: {took:.1f} s; {counters['total']} commands, serially {serial:.1f} s")
+    note(
+        "claims",
+        "100 claims until bound, over their commands one by one",
+        took / serial,
+        "times",
+        0.25,
+    )
+    note("claims", "array commands a claim", counters["total"] / CLAIM_COUNT, "commands")
+    note("claims", "new SSH connections for 100 claims", counters["connections"]["opened"], "connections", 0)
     assert counters["connections"]["opened"] == 0
     assert counters["channels"]["peak"] <= 8
     assert counters["commands"]["mkvdisk"] == CLAIM_COUNT

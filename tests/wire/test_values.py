@@ -51,6 +51,11 @@ def test_a_uid_is_stored_as_linux_prints_it() -> None:
         (MountOption, "suid"),
         (MountOption, "noatime,dev"),
         (MountOption, "bind"),
+        (MountOption, "context=x"),
+        (MountOption, "context=system_u:object_r:container_file_t:s0,suid"),
+        (MountOption, 'context="system_u:object_r:container_file_t:s0"'),
+        (MountOption, "fscontext=system_u:object_r:container_file_t:s0"),
+        (MountOption, "context=system_u:system_r:container_t:s0"),
         (RequestId, "abc\ndef"),
     ],
 )
@@ -68,6 +73,12 @@ def test_anything_is_taken_or_refused_never_a_crash(kind: type, text: object) ->
         assert isinstance(kind.parse(text), str)  # type: ignore[attr-defined]
     except Fault as refused:
         assert refused.code is Code.BAD_REQUEST
+
+
+@pytest.mark.parametrize("level", ["", ":s0", ":s0:c7", ":s0:c0.c1023"])
+def test_a_label_for_all_that_is_in_a_volume_is_taken(level: str) -> None:
+    option = f"context=system_u:object_r:container_file_t{level}"
+    assert MountOption.parse(option) == option
 
 
 def test_an_iscsi_name_keeps_its_spelling() -> None:

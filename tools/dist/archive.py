@@ -23,6 +23,7 @@ PLACES: Final = {
     f"{PLUGIN}/": "inspur~instorage-flexvolume/",
     f"{PROVISIONER}/": "inspur-instorage-provisioner/",
     "usr/lib/systemd/system/": "systemd/",
+    "usr/lib/systemd/catalog/": "systemd/catalog/",
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
@@ -35,6 +36,7 @@ PAGES: Final = (
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
     "installer": "installer",
+    "selinux": "selinux",
     "systemd/older": "systemd/older",  # of which install.sh puts what a host needs
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",

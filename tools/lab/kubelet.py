@@ -68,6 +68,7 @@ class Kubelet:
     options: Mapping[str, str] = field(default_factory=dict)
     pod: str = field(default_factory=lambda: str(uuid.uuid4()))
     device: str = "/dev/nodea"
+    program: str = STUB
 
     @property
     def device_mount(self) -> str:
@@ -92,7 +93,7 @@ class Kubelet:
         return answer
 
     def _made(self, name: str, argv: list[str], timeout: float) -> Answer:
-        script = f"{shlex.quote(STUB)} {shlex.join(argv)}"
+        script = f"{shlex.quote(self.program)} {shlex.join(argv)}"
         if name in ("mountdevice", "mount"):
             script = f"mkdir -p -m 0750 {shlex.quote(argv[1])}; {script}"
         elif name in ("unmountdevice", "unmount"):

@@ -8,6 +8,7 @@ from instorage.arrays.as18000 import (
     creation,
     deletion,
     growth,
+    holder,
     hosts,
     identity,
     mapping,
@@ -169,6 +170,11 @@ class As18000:
     def find_host(self, name: str) -> Host | None:
         """See `Array`; always asked of the array, since it shows the logins."""
         return hosts.find(self._cli, name)
+
+    @call
+    def holder_of(self, ports: frozenset[str]) -> Host | None:
+        """See `Array`."""
+        return holder.search(self._cli, ports, width=self.limits.channels).holder
 
     @call
     def ensure_host(

@@ -53,6 +53,8 @@ class Connection:
         self._active = 0
         self._used = time.monotonic()
         self._retired = False
+        self.rested = False
+        """Whether it was closed only since nobody used it: no sign that the array is in trouble."""
         self._watch = threading.Thread(target=self._watching, name="array-connection", daemon=True)
         self._watch.start()
 
@@ -160,6 +162,7 @@ class Connection:
             while True:
                 now = time.monotonic()
                 if self._active == 0 and (self._retired or now >= self._used + self._idle):
+                    self.rested = not self._retired
                     self._retired = True
                     return None
                 overdue = [channel for channel, deadline in self._deadlines.items() if deadline <= now]

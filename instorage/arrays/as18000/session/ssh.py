@@ -119,7 +119,7 @@ class Ssh:
             before, self._connection = self._connection, None
             if before is not None:
                 before.retire()
-            self._connection = self._made(until, lost=before is not None)
+            self._connection = self._made(until, lost=before is not None and not before.rested)
             return self._connection, True
 
     @contextmanager

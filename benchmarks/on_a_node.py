@@ -1,0 +1,155 @@
+"""The parts that need a kernel and a SAN: starts and ends of volumes on a node of the lab."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import Figure
+from benchmarks.processes import memory, processor_seconds
+from benchmarks.work import Bare, FlexVolume, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.work import Driver
+    from tools.lab.machine import Machine
+    from tools.lab.product import Product
+    from tools.lab.san import San
+
+    Round = Callable[[], tuple[float, float]]
+
+ROUNDS = 3
+LATENCY = 0.05  # seconds an array command, where nothing else is said
+OVER_THE_FLOOR, OVER_THE_FLOORS_TWENTY = 1.10, 1.05
+
+
+@dataclass
+class Node:
+    """A node with the product, a volume attached so that sessions are there, and the drivers to compare."""
+
+    product: Product
+    san: San
+    peer: str = ""
+
+    def __post_init__(self) -> None:
+        self.machine: Machine = self.product.machine
+        self.ours = FlexVolume(self.machine)
+        self.bare = Bare(self.machine, self.machine.role.hostname)
+        self._anchor = Work(self.san, self.ours)
+        self._standing = self._anchor.volumes(1)[0]
+
+    def latency(self, seconds: float) -> None:
+        """Have each array command take so long, from now on."""
+        self.san.control.do("clear")
+        if seconds:
+            self.san.control.do("fault", command="*", times=0, delay=seconds)
+
+    def first(self) -> Iterator[Figure]:
+        """Measure the first volume of a node that has no session, no host object and no helper; it stays."""
+        self.latency(LATENCY)
+        yield Figure("first", "first volume of a node: start", self.ours.start(self._standing), "s")
+        phases = self._phases()
+        for name, seconds in phases.items():
+            yield Figure("first", f"of which: {name}", seconds, "s")
+        self.bare.prepare()
+
+    def warm(self) -> Iterator[Figure]:
+        """Compare one volume with the floor, in turn, and say where ours goes."""
+        self.latency(LATENCY)
+        floors, ours = self._in_turn(self._round(self.bare), self._counted)
+        for name, rounds in (("the floor", floors), ("ours", ours)):
+            yield Figure("one volume", f"start, {name}", statistics.median(s for s, _ in rounds), "s")
+        pairs = list(zip(floors, ours, strict=True))
+        over = statistics.median(mine[0] / floor[0] for floor, mine in pairs)
+        yield Figure("one volume", "start, over the floor", over, "times", OVER_THE_FLOOR)
+        over = statistics.median(mine[1] / floor[1] for floor, mine in pairs)
+        yield Figure("one volume", "end, over the floor", over, "times")
+        for name, seconds in self._phases().items():
+            yield Figure("where a start goes", name, seconds, "s")
+        yield from self._asked()
+
+    def cold(self) -> Iterator[Figure]:
+        """Compare a start whose helper has left with one whose helper is there."""
+        self.latency(LATENCY)
+        warm, cold = self._in_turn(self._round(self.ours), self._without_a_helper)
+        over = statistics.median(c[0] / w[0] for w, c in zip(warm, cold, strict=True))
+        yield Figure("cold", "start, its helper gone, over one with a helper", over, "times")
+
+    def many(self, count: int) -> Iterator[Figure]:
+        """Compare `count` volumes at once with the floor's `count`, 200 ms an array command."""
+        self.latency(4 * LATENCY)
+        floor = Work(self.san, self.bare).at_once(count)
+        ours = Work(self.san, self.ours).at_once(count)
+        limit = OVER_THE_FLOORS_TWENTY if count >= 20 else None
+        part = f"{count} volumes at once"
+        yield Figure(part, "start of all, the floor", floor[0], "s")
+        yield Figure(part, "start of all, ours", ours[0], "s")
+        yield Figure(part, "start of all, over the floor", ours[0] / floor[0], "times", limit)
+        yield Figure(part, "end of all, over the floor", ours[1] / floor[1], "times")
+
+    def latencies(self) -> Iterator[Figure]:
+        """Measure one start at three latencies of the array."""
+        for seconds in (0.0, LATENCY, 4 * LATENCY):
+            self.latency(seconds)
+            took = Work(self.san, self.ours).at_once(1)[0]
+            yield Figure("array latency", "start of one, ms a command", took, "s", at=seconds * 1000)
+
+    def peers(self) -> Iterator[Figure]:
+        """Put another driver through the same work, in turn with ours."""
+        if not self.peer:
+            return
+        self.latency(LATENCY)
+        theirs, ours = self._in_turn(self._round(FlexVolume(self.machine, self.peer)), self._round(self.ours))
+        for number, verb in enumerate(("start", "end")):
+            over = statistics.median(t[number] / o[number] for t, o in zip(theirs, ours, strict=True))
+            yield Figure("peer", f"{verb}, the peer's over ours", over, "times")
+
+    def at_rest(self) -> Iterator[Figure]:
+        """Say what is resident."""
+        for name, mib in memory(self.machine).items():
+            yield Figure("memory", f"{name}, resident", mib, "MiB", {"agent": 60.0, "helper": 30.0}[name])
+
+    def done(self) -> None:
+        """End the volume that kept the sessions."""
+        self.latency(0)
+        self.ours.end(self._standing)
+
+    def _in_turn(self, *rounds: Round) -> list[list[tuple[float, float]]]:
+        """Do each once, then each again: what drifts meets all of them."""
+        done = [[one() for one in rounds] for _ in range(ROUNDS)]
+        return [[turn[number] for turn in done] for number in range(len(rounds))]
+
+    def _round(self, driver: Driver) -> Round:
+        return lambda: Work(self.san, driver).at_once(1)
+
+    def _without_a_helper(self) -> tuple[float, float]:
+        self.machine.run("systemctl stop instorage-helper.service")
+        return Work(self.san, self.ours).at_once(1)
+
+    def _counted(self) -> tuple[float, float]:
+        """Measure ours, and count from its begin on what it asks of the array and of the processor."""
+        self.san.control.do("reset-counters")
+        self._before = processor_seconds(self.machine)
+        return Work(self.san, self.ours).at_once(1)
+
+    def _asked(self) -> Iterator[Figure]:
+        counters = self.san.control.do("counters")
+        made = counters["commands"].get("mkvdisk", 0) + counters["commands"].get("rmvdisk", 0)
+        asked = counters["total"] - made  # the administrator's, who made the volume and removes it
+        opened = counters["connections"]["opened"]
+        yield Figure("one volume", "array commands, start and end", asked, "commands", 7)
+        yield Figure("one volume", "new SSH connections, start and end", opened, "connections", 0)
+        for name, after in processor_seconds(self.machine).items():
+            yield Figure("one volume", f"CPU of {name}, start and end", after - self._before[name], "s")
+
+    def _phases(self) -> dict[str, float]:
+        """Return the seconds of each phase of the newest start, as the agent journalled them."""
+        found: dict[str, float] = {}
+        for call in ("waitforattach", "mountdevice"):
+            records = [one for one in self.product.journal() if one.get("INSTORAGE_CALL") == call]
+            for phase, milliseconds in json.loads(records[-1]["INSTORAGE_PHASES"]).items():
+                found[phase] = found.get(phase, 0.0) + milliseconds / 1000
+        return found

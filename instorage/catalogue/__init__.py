@@ -1,0 +1,1 @@
+"""Every code of a fault, explained."""

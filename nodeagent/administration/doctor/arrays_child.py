@@ -1,0 +1,131 @@
+"""The arrays asked by a child: as the agent's user, who has the pinned keys, while root looks at the host.
+
+It is forked before any thread is there, and asks nothing that changes an array. One line of JSON is a
+question, one its answer; it ends with the pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+from instorage.arrays.pool import array_client
+from instorage.operation import overlap
+from instorage.privilege import leave_root
+from instorage.volume_name import VolumeName
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeUid
+from nodeagent.administration.array import USER
+from nodeagent.administration.doctor.array_view import view, volume_view
+from nodeagent.host.paths import Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instorage.arrays.protocol import Array
+    from instorage.configuration.settings import Configuration
+
+_CHUNK = 1 << 16
+
+
+class ArraysChild:
+    """The child as its parent sees it; one question at a time."""
+
+    def __init__(self, configuration: Configuration, ports: tuple[str, ...]) -> None:
+        asked, self._questions = os.pipe()
+        self._answers, answered = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                os.close(self._questions)
+                os.close(self._answers)
+                _serve(configuration, ports, asked, answered)
+            finally:
+                os._exit(0)
+        os.close(asked)
+        os.close(answered)
+        self._rest = b""
+
+    def view(self, seconds: float) -> dict[str, Any]:
+        """Return what each array says, by its name: see `array_view`; `Fault(TIMEOUT)`."""
+        return self._ask({"ask": "view"}, seconds)
+
+    def volumes(self, wanted: dict[str, list[str]], seconds: float) -> dict[str, Any]:
+        """Return what an array (key) says of volumes by UID; `Fault(TIMEOUT)`."""
+        return self._ask({"ask": "volumes", "of": wanted}, seconds)
+
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._questions)
+        os.close(self._answers)
+
+    def _ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
+        until = time.monotonic() + seconds
+        os.write(self._questions, json.dumps(question).encode() + b"\n")
+        while b"\n" not in self._rest:
+            ready, _, _ = select.select([self._answers], [], [], max(until - time.monotonic(), 0))
+            if not ready:
+                raise Fault(Code.TIMEOUT, f"The arrays did not answer within {seconds:.0f} s.")
+            chunk = os.read(self._answers, _CHUNK)
+            if not chunk:
+                raise Fault(Code.INTERNAL, "Asking the arrays broke off by a defect of instoragectl.")
+            self._rest += chunk
+        line, _, self._rest = self._rest.partition(b"\n")
+        found = json.loads(line)
+        if "fault" in found:
+            raise Fault.from_wire(found["fault"])
+        return dict(found["is"])
+
+
+def _serve(configuration: Configuration, ports: tuple[str, ...], asked: int, answered: int) -> None:
+    leave_root(USER)
+    known_hosts = Paths.from_environment().state / "known_hosts"
+    clients = {entry.name: array_client(entry, known_hosts) for entry in configuration.storage}
+    with open(asked, encoding="utf-8") as questions, open(answered, "w", encoding="utf-8") as answers:
+        for line in questions:
+            try:
+                found = {"is": _answer(json.loads(line), clients, configuration, ports)}
+            except Fault as fault:
+                found = {"fault": fault.to_wire()}
+            answers.write(json.dumps(found) + "\n")
+            answers.flush()
+
+
+def _answer(
+    question: dict[str, Any], clients: dict[str, Array], configuration: Configuration, ports: tuple[str, ...]
+) -> dict[str, Any]:
+    if question["ask"] == "view":
+        calls: dict[str, Callable[[], dict[str, Any]]] = {
+            name: lambda array=array: view(array, configuration, frozenset(ports))  # type: ignore[misc]
+            for name, array in clients.items()
+        }
+    else:
+        calls = {
+            name: lambda array=clients[name], uids=uids: _volumes(array, uids)  # type: ignore[misc]
+            for name, uids in question["of"].items()
+            if name in clients
+        }
+    return dict(zip(calls, overlap(list(calls.values())), strict=True))
+
+
+def _volumes(array: Array, wanted: list[str]) -> dict[str, Any]:
+    """Look for volumes by UID, or by name where it is none."""
+    found: dict[str, Any] = {}
+    try:
+        for one in wanted:
+            by_uid = VolumeUid.pattern.fullmatch(one)
+            volume = (
+                array.find_volume_by_uid(VolumeUid(one))
+                if by_uid
+                else array.find_volume(VolumeName.parse(one))
+            )
+            found[one] = volume_view(array, volume) if volume else None
+    except Fault as fault:
+        return {"fault": fault.to_wire(), "found": found}
+    return {"found": found}

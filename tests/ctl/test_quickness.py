@@ -1,0 +1,38 @@
+"""A hundred volumes are compared within five seconds: few commands, all looks at the same time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.bench import device_target
+
+if TYPE_CHECKING:
+    from tests.ctl.node import Node
+
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow, pytest.mark.measured, pytest.mark.timeout(600)]
+MOST_SECONDS = 5.0
+MOST_COMMANDS = 15
+
+
+def test_a_hundred_volumes_take_less_than_five_seconds(node: Node) -> None:
+    names = [f"vol{number}" for number in range(100)]
+    for name in names:
+        node.create(name)
+        node.attach(name).success()
+        node.mount_device(name).success()
+    node.age()
+    node.reset()
+    began = time.monotonic()
+    assert node.found() == []
+    assert time.monotonic() - began < MOST_SECONDS
+    assert len(node.commands()) <= MOST_COMMANDS
+    del node.helper.mounts[device_target("vol42")]
+    node.helper.trouble.update(
+        dict.fromkeys(node.helper.devices, "its file system was shutdown after errors")
+    )
+    began = time.monotonic()
+    assert len(node.found()) == 99
+    assert time.monotonic() - began < MOST_SECONDS

@@ -1,0 +1,142 @@
+"""Nodes whose kubelet makes no attach calls: faster, and as safe; one command switches them, and back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.kube.world import until
+from tests.soak import IN_SOAK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.kube.world import World
+    from tools.kube.cluster import Cluster
+    from tools.lab import Lab, Machine
+    from tools.lab.product import Product
+
+pytestmark = [IN_SOAK, pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture(scope="module")
+def switched(cluster: Cluster, products: dict[str, Product]) -> Iterator[None]:
+    """Both nodes, drained, without attach calls; back at the end."""
+    for product in products.values():
+        until(lambda product=product: not product.residue(), "the node is drained")
+        print(product.machine.run("instoragectl attach-calls false").stdout)
+    yield
+    for product in products.values():
+        until(lambda product=product: not product.residue(), "the node is drained")
+        product.machine.run("instoragectl attach-calls true")
+
+
+def attached_by_the_manager(world: World, node: str) -> str:
+    """Return what the node's object says that kube-controller-manager has attached to it."""
+    name = world.products[node].machine.role.hostname
+    found = world.cluster.api.get(f"/api/v1/nodes/{name}") or {}
+    return str((found.get("status") or {}).get("volumesAttached"))
+
+
+def started(world: World, claim: str, node: str) -> tuple[str, float]:
+    began = time.monotonic()
+    pod = world.running(claim, node)
+    return pod, time.monotonic() - began
+
+
+def test_a_pod_starts_without_waiting_for_the_node_status_and_moves_with_its_data(
+    switched: None, world: World
+) -> None:
+    claim = world.claim()
+    first, took = started(world, claim, "a")
+    print(f"created to running, attach false: {took:.1f} s")
+    assert "instorage" not in attached_by_the_manager(world, "a")
+    assert len(world.mapped(claim)) == 1
+    world.sh(first, "echo written on a >/data/row; sync")
+    second = world.pod(claim, "b")  # the array's mapping is what keeps it away
+    until(lambda: "nodea" in world.cluster.said(second), lambda: world.cluster.said(second))
+    assert "nodeb" not in str(world.mapped(claim))
+    world.remove(first)
+    world.cluster.wait_running(second)
+    assert world.sh(second, "cat /data/row") == "written on a"
+    assert "nodea" not in str(world.mapped(claim))
+    until(lambda: not world.products["a"].residue(), "node a is clean")
+
+
+def test_a_kill_between_the_last_unmount_and_the_unmapping_leaves_nothing(
+    switched: None, world: World
+) -> None:
+    machine: Machine = world.products["a"].machine
+    claim = world.claim()
+    pod = world.running(claim, "a")
+    fault = world.san.control.do("fault", command="rmvdiskhostmap", times=1, delay=60.0)
+    world.cluster.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+    until(lambda: not _ours(machine), "unmounted")
+    machine.run("systemctl kill -s KILL instorage-nodeagent")
+    world.san.control.do("clear", number=fault)
+    world.unmapped(claim)
+    until(lambda: not world.products["a"].residue(), "node a is clean")
+    again = world.running(claim, "a")
+    world.remove(again)
+
+
+def _ours(machine: Machine) -> str:
+    return machine.run("grep -E 'inspur' /proc/mounts", check=False).stdout
+
+
+def test_after_an_orderly_reboot_and_after_a_reset_the_pod_has_its_data(switched: None, world: World) -> None:
+    machine = world.products["a"].machine
+    claim = world.claim()
+    pod = world.running(claim, "a")
+    for count, hard in enumerate((False, True), 1):
+        world.sh(pod, f"echo {count} >>/data/rows; sync")
+        machine.reboot(hard=hard)
+        machine.set_clock()
+        world.cluster.wait_kubelet(machine)
+        until(lambda count=count: world.restarts(pod) >= count, lambda: world.cluster.said(pod), 240)
+        until(lambda count=count: _rows(world, pod) == count, lambda: world.cluster.said(pod), 240)
+
+
+def _rows(world: World, pod: str) -> int:
+    return int(world.cluster.kubectl("exec", pod, "--", "sh", "-c", "wc -l </data/rows || echo 0").strip())
+
+
+def test_a_dead_nodes_volume_is_released_by_the_administrator_as_with_attach_calls(
+    switched: None, world: World, lab: Lab, cluster: Cluster
+) -> None:
+    claim = world.claim()
+    lost = world.running(claim, "b")
+    world.sh(lost, "echo from b >/data/row; sync")
+    lab.node("b").kill()
+    try:
+        cluster.kubectl("delete", "pod", lost, "--force", "--grace-period=0")
+        pod = world.pod(claim, "a")
+        until(lambda: "nodeb" in cluster.said(pod), lambda: cluster.said(pod))
+        volume = cluster.wait_bound(claim)
+        world.products["a"].machine.run(f"instoragectl release {volume} --from nodeb", 120)
+        cluster.wait_running(pod)
+        assert world.sh(pod, "cat /data/row") == "from b"
+    finally:
+        lab.node("b").reload()
+        world.products["b"].install()
+        world.products["b"].machine.run(
+            "systemctl enable -q instorage-node.target; instoragectl attach-calls false"
+        )
+        cluster.join("b")
+
+
+def test_both_settings_and_a_pod_without_a_volume_side_by_side(
+    switched: None, world: World, products: dict[str, Product]
+) -> None:
+    took: dict[str, float] = {}
+    for attach in ("false", "true"):
+        until(lambda: not products["a"].residue(), "drained")
+        products["a"].machine.run(f"instoragectl attach-calls {attach}")
+        pod, took[f"attach {attach}"] = started(world, world.claim(), "a")
+        world.cluster.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+    until(lambda: not products["a"].residue(), "drained")
+    products["a"].machine.run("instoragectl attach-calls false")
+    print({name: round(seconds, 1) for name, seconds in took.items()})
+    assert took["attach false"] < took["attach true"]

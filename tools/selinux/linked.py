@@ -1,0 +1,82 @@
+"""The distribution's policy with our module in it, linked by `semodule` in a root of its own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tools.install import ROOT
+from tools.lab import cache
+from tools.lab.fault import LabFault
+from tools.lab.progress import Programs
+
+if TYPE_CHECKING:
+    from tools.lab.progress import Report
+
+SOURCES: Final = ROOT / "selinux"
+HEADERS: Final = Path("/usr/share/selinux/devel")
+STORE: Final = "default"  # Debian's name of its reference policy
+SEMODULE: Final = "/usr/sbin/semodule"
+# Neverallow rules, ours and the distribution's, are looked at only where this is said.
+CHECKED: Final = "\nexpand-check=1\n"
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A policy store below `root`."""
+
+    root: Path
+
+    @property
+    def policy(self) -> Path:
+        """The binary policy that a kernel would load."""
+        (found,) = (self.root / "etc/selinux" / STORE / "policy").iterdir()
+        return found
+
+    @property
+    def contexts(self) -> Path:
+        """The file contexts that `restorecon` would read."""
+        return self.root / "etc/selinux" / STORE / "contexts/files/file_contexts"
+
+    def add(self, *modules: Path) -> None:
+        """Link modules in; LabFault with what `semodule` says when it refuses."""
+        arguments = [word for module in modules for word in ("-i", str(module))]
+        programs = Programs(self.root / "log")
+        programs.run(SEMODULE, "-n", "-p", self.root, "-s", STORE, *arguments)
+
+
+def built(folder: Path, sources: Path = SOURCES, headers: Path = HEADERS) -> Path:
+    """Compile the module of `sources` into `folder` and return it; LabFault when it does not compile."""
+    if not (headers / "include/Makefile").exists():
+        raise LabFault("selinux-no-headers", f"{headers} is not there: run tools/system-packages selinux.")
+    shared = headers.parent
+    where = (f"OUT={folder}", f"DEVEL={headers}", f"SHAREDIR={shared}")
+    Programs(folder / "log").run("make", "-s", "-C", sources, *where)
+    return folder / "instorage.pp"
+
+
+def store(root: Path) -> Linked:
+    """Copy the distribution's policy, without ours, below `root`."""
+    for place in (Path("etc/selinux"), Path("var/lib/selinux")):
+        if not (Path("/") / place / STORE).is_dir():
+            text = f"/{place}/{STORE} is not there: run tools/system-packages selinux."
+            raise LabFault("selinux-no-policy", text)
+        shutil.copytree(Path("/") / place, root / place, symlinks=True)
+    with (root / "etc/selinux/semanage.conf").open("a", encoding="utf-8") as settings:
+        settings.write(CHECKED)
+    return Linked(root)
+
+
+def linked(report: Report) -> Linked:
+    """Return the distribution's policy with our module, made when it is not there."""
+
+    def make(folder: Path) -> None:
+        store(folder).add(built(folder))
+
+    texts = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".te", ".if", ".fc"))
+    base = Path("/var/lib/selinux") / STORE / "active/modules_checksum"
+    base_text = base.read_bytes() if base.exists() else b""
+    hashed = cache.key(Path(__file__), SOURCES / "Makefile", base_text, *texts)
+    return Linked(cache.layer("selinux", hashed, make, report))
