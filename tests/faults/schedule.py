@@ -78,8 +78,7 @@ class Schedule:
 def drawn(seed: int, number: int, kinds: Sequence[Kind], volumes: int = VOLUMES) -> Schedule:
     """Return one schedule of a seed."""
     source = random.Random(f"{seed} {number}")
-    each = TURNS * STRIKES
-    dealt = itertools.islice(_deck(seed, kinds), number * each, (number + 1) * each)
+    dealt = _dealt(seed, kinds, number * TURNS * STRIKES)
     used: set[int] = set()
     turns = []
     for _ in range(TURNS):
@@ -95,9 +94,13 @@ def enough(kinds: Sequence[Kind]) -> int:
     return -(-2 * len(kinds) // (TURNS * STRIKES))
 
 
-def _deck(seed: int, kinds: Sequence[Kind]) -> Iterator[Kind]:
-    for pack in itertools.count():
-        yield from random.Random(f"{seed} pack {pack}").sample(kinds, len(kinds))
+def _dealt(seed: int, kinds: Sequence[Kind], first: int) -> Iterator[Kind]:
+    """Deal pack after pack, each shuffled, from the `first` card on."""
+    begun, skipped = divmod(first, len(kinds))
+    packs = (
+        random.Random(f"{seed} pack {pack}").sample(kinds, len(kinds)) for pack in itertools.count(begun)
+    )
+    return itertools.islice(itertools.chain.from_iterable(packs), skipped, None)
 
 
 def _work(source: random.Random, meant: Sequence[Kind], used: set[int], volumes: int) -> dict[int, Work]:
