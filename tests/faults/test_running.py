@@ -44,7 +44,12 @@ class Scripted:
         if strike.kind in self.immune:
             self._released.set()
             return None
-        return lambda: (self.healed.append(strike.kind), self._released.set())
+
+        def heal() -> None:
+            self.healed.append(strike.kind)
+            self._released.set()
+
+        return heal
 
     def check(self) -> None:
         self.checks += 1

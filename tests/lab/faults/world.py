@@ -78,19 +78,18 @@ class LabWorld:
 
     def _grow(self, name: str) -> None:
         size, deadline = self.sizes[name] + GIB, time.monotonic() + PATIENCE
-        while not (answer := self._expanded(name, size)):
-            assert time.monotonic() < deadline, f"{name} does not grow: {answer}"
+        while why := self._refused(name, size):
+            assert time.monotonic() < deadline, f"{name} does not grow: {why}"
+            print(f"expandfs again: {why}")
             time.sleep(0.5)
         self.sizes[name] = size
 
-    def _expanded(self, name: str, size: int) -> bool:
+    def _refused(self, name: str, size: int) -> str:
         try:
             answer = self.pods[name].expand(size)
-        except ValueError:  # the stub was killed
-            return False
-        if not answer.success:
-            print(f"expandfs again: {answer.message}")
-        return answer.success
+        except ValueError:
+            return "the stub was killed"
+        return "" if answer.success else answer.message or str(answer)
 
     def _end(self, name: str) -> None:
         """As kubelet, which does not ask again once the directory is no mount point."""
@@ -108,8 +107,10 @@ class LabWorld:
         self._restart_robbed()
         for name, pod in self.pods.items():
             self._look(name, pod)
-        wait_until(lambda: self._here() == {self.uids[name] for name in self.pods}, CLEAN)
-        wait_until(lambda: self._mapped() == set(self.pods), CLEAN)
+        deadline = time.monotonic() + CLEAN
+        while (found := self._strange()) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert not found, f"here or mapped, and no pod's, or the reverse: {found}"
 
     def _restart_robbed(self) -> None:
         """A pod whose volume was taken away sees errors only: it is ended, and started anew."""
@@ -137,6 +138,10 @@ class LabWorld:
             self.writers[name] = Writer(self.node, f"{pod.pod_directory}/data", unit)
             self.writers[name].start()
         self.writers[name].goes_on()
+
+    def _strange(self) -> set[str]:
+        """What node and array have beside the pods' volumes, and what of these they have not."""
+        return (self._here() ^ {self.uids[name] for name in self.pods}) | (self._mapped() ^ set(self.pods))
 
     def _here(self) -> set[str]:
         """UIDs of the maps, disks and records on the node."""
