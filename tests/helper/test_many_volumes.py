@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = [pytest.mark.subprocess, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow, pytest.mark.timeout(300)]
 FEW, MANY, PATHS = 10, 300, 4
 FLAT = 1.1  # what a volume may cost beside many, of what it costs beside few
 

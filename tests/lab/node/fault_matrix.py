@@ -143,8 +143,12 @@ TROUBLES = (
         iscsi_only=True,
     ),
     Trouble("multipathd restarted", _on_node("systemctl restart multipathd.service"), _nothing),
-    Trouble("multipathd killed", _on_node("systemctl kill -s KILL multipathd.service"),
-            _on_node("systemctl start multipathd.socket multipathd.service"), daily=False),
+    Trouble(
+        "multipathd killed",
+        _on_node("systemctl kill -s KILL multipathd.service"),
+        _on_node("systemctl start multipathd.socket multipathd.service"),
+        daily=False,
+    ),
     Trouble("a link flapping", _flapping(20), lambda s: s.wires(0, up=True), 0),
     Trouble("a link flapping for a minute", _flapping(60), lambda s: s.wires(0, up=True), 0, daily=False),
     Trouble(
@@ -154,4 +158,4 @@ TROUBLES = (
         20,
         iscsi_only=True,
     ),
-)  # fmt: skip
+)
