@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines bench demo demo-kube demo-aa lab stub lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines bench demo demo-kube demo-aa demo-why lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -176,6 +176,11 @@ demo-kube: $(STAMP) ## the manual's claims and Deployment in a cluster with a re
 demo-aa: $(STAMP) ## an active-active volume whose site dies under a running pod, and comes back (3 min)
 	@tools/system-packages lab
 	@$(PY) -m tools.demo.sites
+
+demo-why: $(STAMP) ## five faults, what «kubectl instorage why» says of each, mended by the command it names
+	@tools/system-packages lab
+	@tools/system-packages kube
+	@$(PY) -m tools.demo.why
 
 lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b", or make lab RELEASE=bullseye
 	@tools/system-packages lab

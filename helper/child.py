@@ -69,8 +69,7 @@ def gather(
         if pipe in running:
             kill_group(pid)
         give_up(pid, what, volume, group=pipe in running)
-    late = Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
-    return [late if pipe in running else _understood(answers[pipe], what) for _, pipe in children]
+    return [_understood(answers[pipe], what, late=pipe in running) for _, pipe in children]
 
 
 def collect(
@@ -130,7 +129,9 @@ def _answer(job: Job[object]) -> bytes:
     return json.dumps(answer).encode()
 
 
-def _understood(data: bytes, what: str) -> Any | Exception:  # noqa: ANN401  # what the job returned
+def _understood(data: bytes, what: str, *, late: bool = False) -> Any | Exception:  # noqa: ANN401  # of the job
+    if late:
+        return Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
     answer = json.loads(data or b"{}")
     if "errno" in answer:
         return OSError(answer["errno"], answer["text"])
@@ -160,9 +161,7 @@ def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterat
     PRIVATE.add(held)  # one child more that has it, and an abandoned one would keep the device open
     try:
         answers, running = collect((reading,), deadline)
-        found = _understood(answers[reading], what)
-        if running:
-            found = Fault(Code.TIMEOUT, f"{what} did not answer in time and was given up.", what=what)
+        found = _understood(answers[reading], what, late=bool(running))
         if isinstance(found, Exception):
             raise found
         yield found
@@ -175,10 +174,9 @@ def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterat
 
 def kill_group(pid: int) -> None:
     """Kill a child and all that it has started."""
-    with contextlib.suppress(ProcessLookupError):  # it had no group of its own yet
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    for kill in (os.killpg, os.kill):  # it may have no group of its own yet
+        with contextlib.suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)
 
 
 def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL, *, group: bool = False) -> None:

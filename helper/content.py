@@ -143,8 +143,10 @@ def _blocks(offset: int, length: int, size: int) -> tuple[int, int]:
 def superblock(descriptor: int) -> tuple[str, bool]:
     """Return the UUID of an ext or xfs file system, and whether that, or what else is there, was ever used.
 
-    Used is an ext that was mounted, an xfs that was finished, and everything that is neither. May hang.
+    What the kernel still holds is written first. Used is an ext that was mounted, an xfs that was finished,
+    and everything that is neither. May hang.
     """
+    os.fsync(descriptor)
     block = read(descriptor, 0, _BLOCK)
     if block[:4] == b"XFSB":
         return str(uuid.UUID(bytes=block[32:48])), not block[126]  # sb_uuid, sb_inprogress

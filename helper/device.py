@@ -117,7 +117,8 @@ def verify(volume: Volume, size: int, deadline: float, proven: tuple[str, ...] =
     names = [one.name for one in volume.disks if one.name not in proven]
     jobs = [functools.partial(check, name, volume.uid, size) for name in names]
     answers = dict(zip(names, child.gather(jobs, deadline, "A disk", volume.uid), strict=True))
-    silent = {name: one for name, one in answers.items() if _silent(one)}
+    faults = {name: one for name, one in answers.items() if isinstance(one, Fault)}
+    silent = {name: one for name, one in faults.items() if one.code in (Code.NO_PATH, Code.TIMEOUT)}
     for name, answer in answers.items():
         if isinstance(answer, Exception) and name not in silent:
             raise answer
@@ -127,11 +128,7 @@ def verify(volume: Volume, size: int, deadline: float, proven: tuple[str, ...] =
         raise Fault(Code.WRONG_DEVICE, text, uid=volume.uid, expected=size, found=volume.map.size)
 
 
-def _silent(answer: object) -> bool:
-    return isinstance(answer, Fault) and answer.code in (Code.NO_PATH, Code.TIMEOUT)
-
-
-def _require_proof(volume: Volume, silent: dict[str, Exception | None], proven: set[str]) -> None:
+def _require_proof(volume: Volume, silent: dict[str, Fault], proven: set[str]) -> None:
     if strange := [disk for disk in volume.members if disk.name in silent and disk.uid != volume.uid]:
         text = f"Disk {strange[0].name} is in the map of volume {volume.uid}, does not answer, and was "
         text += f"{strange[0].uid or 'without a UID'} when it was found: nothing was done with it."

@@ -54,10 +54,8 @@ def connect(paths: Sequence[FcPath]) -> list[tuple[FcPath, Port | Fault]]:
     known = ports() if paths else []
     found: list[tuple[FcPath, Port | Fault]] = []
     for path in dict.fromkeys(paths):
-        seen = [port for port in known if port.target == path.target]
-        found += [(path, _refused(path, port) if port.why else port) for port in seen]
-        if not seen:
-            found.append((path, _refused(path, None)))
+        seen: list[Port | None] = [port for port in known if port.target == path.target]
+        found += [(path, port if port and not port.why else _refused(path, port)) for port in seen or [None]]
     return found
 
 

@@ -6,7 +6,6 @@ the superblock that it names, if that was never used; otherwise the volume is lo
 
 import functools
 import json
-import os
 import time
 import uuid
 from typing import Any
@@ -113,11 +112,7 @@ def _read(request: MountRequest, jobs: list[child.Job[object]]) -> list[Any]:
 
 
 def _superblock(request: MountRequest, path: str) -> list[object]:
-    def look(node: int) -> list[object]:
-        os.fsync(node)
-        return list(content.superblock(node))
-
-    (found,) = _read(request, [lambda: content.opened(path, look)])
+    (found,) = _read(request, [lambda: content.opened(path, content.superblock)])
     return list(found)
 
 

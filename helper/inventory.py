@@ -23,15 +23,12 @@ def inspect(request: InspectRequest, settings: Settings, *, more: bool) -> list[
         raise Fault(Code.BAD_REQUEST, "Inspect without a uid gives several replies: call it with «more».")
     begun = formatting.recorded()
     found = device.every(begun) if request.uid is None else [device.find(request.uid)]
-    rows, ways = mounts.table(), _ways()
+    ways: dict[str, Way] = {session.at: session for session in scsi.sessions()}
+    ways |= {port.at: port for port in fc.ports()}
+    rows = mounts.table()
     numbers = {number for volume in found for number in volume.numbers}
     here = _states([row for row in rows if row.number in numbers], settings)
     return [_reply(volume, here, ways, begun) for volume in found] or [InspectReply()]
-
-
-def _ways() -> dict[str, Way]:
-    ways: list[Way] = [*scsi.sessions(), *fc.ports()]
-    return {way.at: way for way in ways}
 
 
 def _reply(

@@ -8,7 +8,7 @@ import functools
 
 from helper import child, device, mounts
 from helper.settings import Settings
-from helper.target import ours
+from helper.target import spelled
 from helper.users import busy
 from instorage.wire.fault import Code, Fault
 
@@ -39,7 +39,8 @@ def holders(numbers: set[str], settings: Settings) -> list[tuple[str, mounts.Row
     May hang. One at the same place and of the same peer group, in a namespace that follows the host's, goes
     with those.
     """
-    own = {row.target: row for row in mounts.table() if row.number in numbers and ours(row, settings)}
+    rows = [row for row in mounts.table() if row.number in numbers]
+    own = {row.target: row for row in rows if spelled(row.target, settings)}
 
     def follows(row: mounts.Row, *, here: bool) -> bool:
         return row.target in own and (here or row.goes_with(own[row.target]))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from helper import child, volume
+from helper import child, journal, volume
 from helper.confinement import confine
 from instorage.wire.fault import Code, Fault
 
@@ -41,6 +41,7 @@ def run(
     `device`: it reads what an array sent, and is confined to that block device. Raises `Fault` TOOL_MISSING,
     TIMEOUT, or TOOL_FAILED for an exit status that is not in `accept`.
     """
+    begun = time.monotonic()
     powerless = not program.startswith("mkfs.xfs")  # which must set the block size of its device
     process = _started((path(program), *arguments), functools.partial(confine, device, powerless=powerless)
                        if device else None)  # fmt: skip
@@ -52,9 +53,11 @@ def run(
     # its output may have ended before it has
     if not child.until(lambda: process.poll() is not None, max(deadline, time.monotonic() + _LAST), 0.001):
         _kill(process, program)
+        journal.ran(program, begun, "killed")
         text = f"{program} did not end in time and was killed; see the journal of its service."
         raise Fault(Code.TIMEOUT, text, program=program)
     answer = Answer(process.returncode, *(said[pipe].decode("utf-8", "replace") for pipe in pipes))
+    journal.ran(program, begun, f"status {answer.status}")
     if answer.status not in accept:
         words = (answer.error or answer.out).strip().replace("\n", " / ")[-300:] or "it said nothing"
         text = f"{program} ended with status {answer.status}: {words}."
@@ -65,16 +68,10 @@ def run(
 def _started(argv: tuple[str, ...], before: Callable[[], None] | None) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"LC_ALL": "C"},
-            cwd="/",
-            preexec_fn=before,
-            process_group=None if child.inside else 0,
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={"LC_ALL": "C"}, cwd="/", preexec_fn=before, process_group=None if child.inside else 0,
             pass_fds=tuple(volume.HELD),  # a program that cannot be killed keeps its volume locked
-        )
+        )  # fmt: skip
     except subprocess.SubprocessError as error:
         text = f"{argv[0]} cannot be confined on this kernel, and was not started: {error}"
         raise Fault(Code.TOOL_FAILED, text, program=argv[0]) from None

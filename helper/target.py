@@ -49,11 +49,6 @@ def parse(text: str, settings: Settings) -> Target:
     raise Fault(Code.NOT_ALLOWED, shown, target=text[:300])
 
 
-def ours(row: mounts.Row, settings: Settings) -> bool:
-    """Return whether a mount is on a target of one of the two shapes, as the kernel spells it."""
-    return spelled(row.target, settings) is not None
-
-
 def spelled(path: str, settings: Settings) -> str | None:
     """Return a target as kubelet says it, of a path as the kernel shows it; None when it is no target.
 

@@ -130,6 +130,7 @@ class Worker:
         request: Any = None
         try:
             request = from_json(VERBS[verb][0], parameters)
+            journal.request = request.op
             if not all(0 <= getattr(request, name, 0) <= _LONGEST for name in ("wait_ms", "lease_ms")):
                 raise Fault(Code.BAD_REQUEST, f"A time is not between 0 and {_LONGEST} ms.", field="wait_ms")
             if self._lock.until is not None and begun > self._lock.until:
@@ -143,7 +144,7 @@ class Worker:
             text = f"{verb} failed in a way that was not foreseen ({error!r}): see the helper's journal."
             raise Fault(Code.INTERNAL, text) from error
         finally:
-            journal.verb(verb, request or parameters, outcome, time.monotonic() - begun)
+            journal.verb(verb, request or parameters, outcome, begun)
 
     def _do(self, verb: str, request: Any, *, more: bool) -> list[Any]:  # noqa: ANN401  # types by verb
         match verb:

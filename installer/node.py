@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, places, records, selinux, services, sessions, units, users, vendor
+from installer import agent, places, records, selinux, services, sessions, units, users, vendor, zoning
 from installer.files import own, remove
 from installer.host import run
 from installer.part import Part
@@ -154,6 +154,9 @@ class Node(Part):
             f"InStorage {self.run.version} is installed on this node: plugin {self.plugin}, kubelet's "
             f"directories {self.run.places.roots}."
         )
+        program = self.host.path(f"{self.tree}/libexec/instoragectl")
+        for line in zoning.proposals(self.host, self.plugin, program):
+            say(line)
 
     def _needed(self, path: Path) -> bool:
         # Before versions had directories, a checkout's environment was all of this one.

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from instorage.arrays.pool import ArrayPool, array_client
+from instorage.arrays.quarantine import Quarantine
 from instorage.tenancy.adopted import AdoptedFile
 from instorage.wire.fault import Fault
 from nodeagent.host.paths import Paths
@@ -46,6 +47,8 @@ _LOG = logging.getLogger("nodeagent")
 def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
     """Put the agent's parts together; nothing is connected yet. `apply` takes changed log settings."""
     records = Records(paths.records)
+    boot = paths.boot_id.read_text().strip()
+    quarantine = Quarantine(paths.quarantine, boot)
 
     def in_force(found: Configuration) -> None:
         apply(found.log)
@@ -56,14 +59,14 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
         paths=paths,
         settings=Settings(paths.configuration, in_force, paths.sysfs),
         adopted=AdoptedFile(paths.adopted),
-        arrays=ArrayPool(lambda entry: array_client(entry, paths.state / "known_hosts")),
+        arrays=ArrayPool(lambda entry: array_client(entry, paths.state / "known_hosts", quarantine)),
         records=records,
         portals=Portals(paths.sysfs),
         attachments=Attachments(),
         locks=VolumeLocks(),
         expansions=Expansions(),
         trouble=Trouble(),
-        boot_id=paths.boot_id.read_text().strip(),
+        boot_id=boot,
     )
 
 

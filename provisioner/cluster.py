@@ -89,12 +89,12 @@ class Cluster:
                 return None
             raise
 
-    def objects(self, path: str) -> tuple[list[Object], str]:
-        """Return all objects of a kind and the resource version to watch from."""
+    def objects(self, path: str, *words: tuple[str, str]) -> tuple[list[Object], str]:
+        """Return all objects of a kind, `words` narrow it, and the resource version to watch from."""
         found: list[Object] = []
         more = ""
         while True:
-            query = [("limit", str(_PAGE)), *([("continue", more)] if more else [])]
+            query = [*words, ("limit", str(_PAGE)), *([("continue", more)] if more else [])]
             page = self._json("GET", path, query)
             found += page.get("items") or []
             more = (page.get("metadata") or {}).get("continue", "")

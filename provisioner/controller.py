@@ -176,7 +176,8 @@ class Controller:
             self._look(key)
         except Fault as fault:
             self._queue.trouble(key, now=fault.code in _DEAD)
-            self._complain(key, fault.sentence, waits=fault.code is Code.VOLUME_PROTECTED)
+            said = complaint.of_fault(fault, again=True)
+            self._complain(key, said, waits=fault.code is Code.VOLUME_PROTECTED)
         except Refusal as refusal:
             self._complain(key, complaint.of_refusal(refusal))
         except Away as away:
@@ -222,7 +223,7 @@ class Controller:
         try:
             asked = wanted(claim, found)
         except Fault as fault:  # nothing to wait for: a change of claim or class brings it back
-            self._work.events.say(complaint.of_claim(claim, fault.sentence))
+            self._work.events.say(complaint.of_claim(claim, complaint.of_fault(fault, again=False)))
             return
         self._work.creation.run(asked)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from provisioner.claims import as_quantity, claim_at, requested
 from provisioner.cluster import VOLUMES, Refusal
-from provisioner.events import Event
+from provisioner.complaint import FAILED
+from provisioner.events import CLAIM, Event
 from provisioner.persistent_volume import built, is_marked, mark
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from provisioner.persistent_volume import Names
     from provisioner.rollback import Rollback
 
+BEGUN = "Provisioning"
+"""The reason of the event that says where a claim's volume is being made."""
 NEW_BYTES = 64 << 20
 """What a thin volume that nobody has written to may use, or 1 % of its size (safety.md 6)."""
 
@@ -48,7 +51,7 @@ class Creation:
         begun = self._undertakings.begin(wanted)
         array = self._arrays.get(begun.array)
         if not known:
-            self._say(wanted, "Provisioning", f"Volume {wanted.spec.name} is being made on {array.name}.")
+            self._say(wanted, BEGUN, f"Volume {wanted.spec.name} is being made on {array.name}.")
         volume = _made(array, begun)
         if not self._still_wanted(wanted):
             self._rollback.run(begun)
@@ -57,7 +60,8 @@ class Creation:
         keep = not begun.ours and not _is_new(array, volume)
         self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
         self._undertakings.finished(wanted.uid, made=True)
-        self._say(wanted, "ProvisioningSucceeded", _success(wanted, volume, array.name))
+        success = _success(wanted, volume, array.name)
+        self._say(wanted, "ProvisioningSucceeded", success, ends=(FAILED,))
         if keep:
             self._say_kept(wanted, array.name)
         self._check_key(wanted)
@@ -129,8 +133,10 @@ class Creation:
             )
             self._say(wanted, "VolumeKeyNotListed", message, normal=False)
 
-    def _say(self, wanted: Wanted, reason: str, message: str, *, normal: bool = True) -> None:
-        event = Event(wanted.claim, "PersistentVolumeClaim", normal=normal, reason=reason, message=message)
+    def _say(
+        self, wanted: Wanted, reason: str, message: str, *, normal: bool = True, ends: tuple[str, ...] = ()
+    ) -> None:
+        event = Event(wanted.claim, CLAIM, normal=normal, reason=reason, message=message, ends=ends)
         self._events.say(event)
 
 

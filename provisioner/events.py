@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import logging
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioner.cluster import Away, Refusal
+from provisioner.pods import Pods
 
 if TYPE_CHECKING:
     from provisioner.cluster import Cluster, Object
@@ -19,29 +21,39 @@ if TYPE_CHECKING:
 MESSAGE_LIMIT = 1024  # the API refuses longer ones
 BACKLOG = 10_000
 DRAIN_SECONDS = 5.0
+CLAIM = "PersistentVolumeClaim"
+OVER = "It is over"
+"""How an event begins whose trouble has ended."""
 NAME_LIMIT = 253  # characters of an object's name, each part of it between letters or digits
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing to be said of an object: `reason` is a word, `message` a sentence."""
+    """One thing to be said of an object: `reason` is a word, `message` a sentence.
+
+    `ends`: the reasons of those of its events that this one brings to an end.
+    """
 
     about: Object
     kind: str
     normal: bool
     reason: str
     message: str
+    ends: tuple[str, ...] = ()
 
 
 class Events:
-    """Says things of objects; the same thing said again raises the count of the event that is there.
+    """Says things of objects, one event for each reason: what is said again renews it and raises its count.
 
-    An event that cannot be written is no reason to hold up the work: it is logged.
+    So it shows since when, how often, and what is the matter now; at the end, that it is over. What is wrong
+    with a claim its waiting pods are told as well. An event that cannot be written is no reason to hold up
+    the work: it is logged.
     """
 
     def __init__(self, cluster: Cluster, component: str, host: str) -> None:
         self._cluster = cluster
+        self._pods = Pods(cluster)
         self._source = {"component": component, "host": host}
         self._waiting: queue.Queue[Event | None] = queue.Queue(BACKLOG)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -82,6 +94,18 @@ class Events:
                 _LOG.exception("The event «%s» is dropped by an error of this program", event.reason)
 
     def _write(self, event: Event) -> None:
+        """Write the event, a claim's trouble on its waiting pods too, and end those that it ends."""
+        told = [event]
+        if event.kind == CLAIM and (event.ends or not event.normal):
+            pods = self._pods.waiting(event.about)
+            told += [dataclasses.replace(event, about=pod, kind="Pod") for pod in pods]
+        for one in told:
+            if one.kind != "Pod" or not one.normal:
+                self._put(one)
+            for reason in one.ends:
+                self._end(dataclasses.replace(one, reason=reason))
+
+    def _put(self, event: Event) -> None:
         body = self._body(event)
         kinds = f"/api/v1/namespaces/{body['metadata']['namespace']}/events"
         try:
@@ -89,14 +113,28 @@ class Events:
         except Refusal as refusal:
             if refusal.status != 409:
                 raise
-            self._count(f"{kinds}/{body['metadata']['name']}", body)
+            self._renew(f"{kinds}/{body['metadata']['name']}", body)
 
-    def _count(self, path: str, body: Object) -> None:
-        """Raise the count of an event that is there; one that has just expired is written anew later."""
+    def _renew(self, path: str, body: Object) -> None:
+        """Have an event that is there say what is now; one that has just expired is written anew later."""
         found = self._cluster.get(path)
         if found is not None:
-            count = int(found.get("count") or 1) + 1
-            self._cluster.patch(path, {"count": count, "lastTimestamp": body["lastTimestamp"]})
+            change = {key: body[key] for key in ("message", "type", "lastTimestamp")}
+            if str(found.get("message", "")).startswith(OVER):  # another trouble, that begins now
+                change |= {"firstTimestamp": body["firstTimestamp"], "count": 1}
+            else:
+                change["count"] = int(found.get("count") or 1) + 1
+            self._cluster.patch(path, change)
+
+    def _end(self, event: Event) -> None:
+        """Say in an event of that reason, if it is there, that it is over."""
+        body = self._body(event)
+        path = f"/api/v1/namespaces/{body['metadata']['namespace']}/events/{body['metadata']['name']}"
+        found = self._cluster.get(path)
+        message = str((found or {}).get("message", ""))
+        if found is not None and not message.startswith(OVER):
+            said = f"{OVER} at {body['lastTimestamp']}: {message}"[:MESSAGE_LIMIT]
+            self._cluster.patch(path, {"type": "Normal", "message": said})
 
     def _body(self, event: Event) -> dict[str, Any]:
         metadata = event.about["metadata"]
@@ -109,7 +147,7 @@ class Events:
         }
         if metadata.get("namespace"):
             about["namespace"] = metadata["namespace"]
-        said = "\0".join((metadata["uid"], event.reason, event.message, self._source["host"]))
+        said = "\0".join((metadata["uid"], event.reason, self._source["host"]))
         mark = hashlib.sha256(said.encode()).hexdigest()[:16]
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {

@@ -95,11 +95,16 @@ class Initiator:
 
 @dataclass(frozen=True)
 class HostPort:
-    """A port of a host object: an IQN or a WWPN as text, and on how many array nodes it is logged in."""
+    """A port of a host object: an IQN or a WWPN as text, and on how many array nodes it is logged in.
+
+    `state` is the array's word for it, empty where the firmware has none; `kind` is iscsi, fc, sas or nvme.
+    """
 
     name: str
     logins: int
     active: bool
+    state: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,7 @@ class Host:
 
     `site`: None where the firmware knows no sites. `portset` is the id of the group of addresses that it may
     use, empty where the firmware has none. `unread` counts the ports that the array has and did not name.
+    `status` is the array's word for the whole: offline when no port is logged in.
     """
 
     id: str
@@ -127,6 +133,7 @@ class Host:
     site: Site | None = None
     portset: str = ""
     unread: int = 0
+    status: str = ""
 
     @property
     def port_names(self) -> frozenset[str]:
@@ -135,7 +142,7 @@ class Host:
 
     @property
     def logged_in(self) -> bool:
-        """True when any port has a login (the array's word, not a guess)."""
+        """True when a port has a login, to be shown; that none has is no proof: `Array.host_logins`."""
         return any(port.logins > 0 or port.active for port in self.ports)
 
 

@@ -12,19 +12,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
+    from instorage.arrays.quarantine import Quarantine
     from instorage.configuration.settings import Configuration, StorageSettings
 
 KEPT = 2  # clients of one array: of the entry as it is and as it was; an idle one has no connection
 
 
-def array_client(entry: StorageSettings, known_hosts: Path) -> Array:
-    """Return a client of the array of this entry; nothing is connected yet."""
+def array_client(entry: StorageSettings, known_hosts: Path, quarantine: Quarantine | None = None) -> Array:
+    """Return a client of the array of this entry; nothing is connected yet. `quarantine`: see As18000."""
     from instorage.arrays.as18000 import As18000  # paramiko is slow to import: not before it is needed
     from instorage.arrays.endpoint import Endpoint
 
     login = (entry.username, entry.password.reveal)
     endpoint = Endpoint(entry.name, entry.address, entry.port, *login, legacy=entry.ssh_legacy)
-    return As18000(endpoint, known_hosts)
+    return As18000(endpoint, known_hosts, quarantine=quarantine)
 
 
 class ArrayPool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
         FcTarget,
         Host,
@@ -119,13 +120,19 @@ class Array(Protocol):
         """Return what is mapped to a host object (by lshostvdiskmap)."""
 
     def map_volume(
-        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+        self,
+        volume: VolumeName,
+        host: str,
+        *,
+        share: bool = False,
+        uid: VolumeUid | None = None,
+        avoid: Collection[int] = (),
     ) -> Mapping:
         """Map, or return the mapping that is there, with the LUN re-read from the array.
 
         Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
         VOLUME_MISSING, HOST_MISSING; NOT_OURS, and nothing mapped, when another than the volume of `uid` has
-        the name now.
+        the name now. `avoid` are LUN numbers that the volume must not get: the host has disks behind them.
         """
 
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
@@ -133,6 +140,12 @@ class Array(Protocol):
 
     def find_host(self, name: str) -> Host | None:
         """Return the host object of that name with its ports and their logins."""
+
+    def host_logins(self, name: str) -> HostLogins | None:
+        """Return which ports of a host object are logged in, by all that the array knows of them; not cached.
+
+        None when the array says that there is no such object. What it says in part is a Fault.
+        """
 
     def holder_of(self, ports: frozenset[str]) -> Host | None:
         """Return the host object that has one of the ports (`Host.port_names`), None: not found in 10 s.

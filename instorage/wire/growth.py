@@ -65,10 +65,8 @@ class ThawRequest(OnTarget):
     """Let the volume be written again."""
 
 
-class ThawReply(Record):
+class ThawReply(FreezeReply):
     """`intact`: it was frozen from the first call of Freeze until now."""
-
-    intact: bool
 
 
 class BarrierRequest(Request):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration.settings import StorageSettings
+    from instorage.configuration.settings import Configuration, StorageSettings
 
 USER = "instorage-agent"
 
@@ -31,6 +31,16 @@ def open_array(configuration: Path, name: str | None) -> Iterator[Array]:
     _leave_root()
     with client(entry) as array:
         yield array
+
+
+def meant(found: Configuration, storage: str | None) -> list[StorageSettings]:
+    """Return the arrays that `--storage` means, all without it; BAD_REQUEST: there is none of that name."""
+    entries = [entry for entry in found.storage if storage in (None, entry.name)]
+    if not entries:
+        named = ", ".join(entry.name for entry in found.storage)
+        text = f"--storage {storage}: no array of that name is in {found.path} (there: {named})."
+        raise Fault(Code.BAD_REQUEST, text, array=storage or "")
+    return entries
 
 
 def client(entry: StorageSettings) -> contextlib.closing[Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from instorage.operation import overlap
 from instorage.privilege import leave_root
 from instorage.wire.fault import Fault
+from nodeagent.administration import zoned_object
 from nodeagent.administration.array import USER, client
 from nodeagent.diagnosis.outcome import Outcome
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from instorage.arrays.protocol import Array
-    from instorage.configuration.settings import StorageSettings
+    from instorage.configuration.settings import HostSettings, StorageSettings
 
 
 def run(given: argparse.Namespace) -> Outcome:
@@ -25,17 +27,21 @@ def run(given: argparse.Namespace) -> Outcome:
     from instorage.configuration.settings import load
 
     found = load(given.config, need_host=False)
+    with contextlib.suppress(Fault):  # a provisioner's has no host
+        found = load(given.config)
     leave_root(USER)
-    said = overlap([functools.partial(_asked, entry) for entry in found.storage])
+    said = overlap([functools.partial(_asked, entry, found.host) for entry in found.storage])
     return Outcome(_lines(said), {"arrays": said})
 
 
-def _asked(entry: StorageSettings) -> dict[str, Any]:
+def _asked(entry: StorageSettings, host: HostSettings | None) -> dict[str, Any]:
     began = time.monotonic()
     said: dict[str, Any] = {"name": entry.name, "address": entry.address, "port": entry.port}
     with client(entry) as array:
         try:
             said |= {"answers": True, **_facts(array)}
+            if host is not None and (remark := zoned_object.remark(array, host)):
+                said |= {"host_object": remark}
         except Fault as fault:
             said |= {"answers": False, "fault": fault.to_wire()}
     return said | {"seconds": round(time.monotonic() - began, 3)}
@@ -59,6 +65,8 @@ def _lines(said: list[dict[str, Any]]) -> Iterator[str]:
         portals = ", ".join(sorted({portal["portal"] for portal in one["portals"]})) or "none"
         yield f"Array {one['name']} answers. {_protection(one['protection'])}"
         yield f"  {one['address']}, in {one['seconds']:.1f} s; portals: {portals}"
+        if "host_object" in one:
+            yield f"  {one['host_object']}"
 
 
 def _protection(protection: dict[str, Any] | None) -> str:

@@ -27,7 +27,7 @@ class Option:
     @property
     def is_flag(self) -> bool:
         """Whether it takes no value."""
-        return "action" in self.keywords
+        return self.keywords.get("action") == "store_true"
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Let a parser know it."""

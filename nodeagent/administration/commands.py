@@ -12,7 +12,17 @@ from instorage.catalogue import table as catalogue
 from instorage.configuration import shadow_command
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from nodeagent.administration import arrays, barrier, bundle, completion, pin, release, status, volumes
+from nodeagent.administration import (
+    arrays,
+    barrier,
+    bundle,
+    completion,
+    fence,
+    pin,
+    release,
+    status,
+    volumes,
+)
 from nodeagent.administration.command import Command, Option, flag
 from nodeagent.administration.doctor import run as doctor
 from nodeagent.diagnosis import times, trace, tree, why
@@ -41,6 +51,11 @@ def _release(given: argparse.Namespace) -> Outcome:
     volume = VolumeName.parse(given.volume)
     logged_in, storage = given.although_logged_in, given.storage
     return Outcome(release.release(given.config, volume, given.node, logged_in=logged_in, storage=storage))
+
+
+def _fence(given: argparse.Namespace) -> Outcome:
+    chosen = {"plan": given.plan, "storage": given.storage, "spared": given.spared}
+    return Outcome(fence.fence(given.config, given.node, **chosen))
 
 
 def _shadow_key(given: argparse.Namespace) -> Outcome:
@@ -87,9 +102,13 @@ A_FILE: dict[str, object] = {"metavar": "FILE", "type": Path}
 WAITING = Option("OBJECT", "a volume, NAMESPACE/PVC or NAMESPACE/POD", complete="volume")
 PROOF = flag("--proof", "say with each line where it was read")
 SVG = Option("--svg", "write the timeline as a picture for a browser", A_FILE, "file")
+JOURNAL = Option("--journal", "a file of «journalctl -o json --all», in place of the journal", A_FILE, "file")
+SINCE = Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"})
 
 
 FROM: dict[str, object] = {"required": True, "dest": "node", "metavar": "NODE"}
+SPARED: dict[str, object] = {"action": "append", "default": [], "dest": "spared", "metavar": "VOLUME"}
+ONE_ARRAY = Option("--storage", "the one array that is meant (storage[].name)", {"metavar": "NAME"})
 LOSES = "also from a node that is logged in: it loses what it has not written"
 
 
@@ -110,15 +129,20 @@ def _reading() -> tuple[Command, ...]:
             "Looks and changes nothing. Exit status 0: nothing is wrong, 1: warnings, 2: errors. As root it "
             "sees everything.",
         ),
-        Command("why", "say why a volume, claim or pod waits, and who must act", why.run, (WAITING, PROOF)),
-        Command("tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), PROOF)),
+        Command(
+            "why", "say why a volume, claim or pod waits, and who must act", why.run,
+            (WAITING, PROOF, _config()),
+        ),
+        Command(
+            "tree", "show a volume's chain, from the claim to the mount", tree.run, (_volume(), _config())
+        ),
         Command(
             "trace", "show one request, or a volume's last one, as a timeline", trace.run,
-            (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG),
+            (Option("REQUEST", "a request id (INSTORAGE_OP) or a volume", complete="volume"), SVG, JOURNAL),
         ),
         Command(
             "times", "show how long each phase took: median, 95th percentile, longest", times.run,
-            (Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"}), SVG),
+            (SINCE, SVG, JOURNAL),
         ),
         Command(
             "bundle", "write what support needs into one file, without a secret", bundle.run_bundle,
@@ -154,11 +178,24 @@ def _changing() -> tuple[Command, ...]:
                 _volume(),
                 Option("--from", "the Kubernetes node", FROM),
                 flag("--although-logged-in", LOSES),
-                Option("--storage", "the one array that is meant (storage[].name)", {"metavar": "NAME"}),
+                ONE_ARRAY,
                 _config(),
             ),
             "Removes the volume's mapping to a node when the array says that the node is logged out, "
             "so that the volume's pod can start on another one.",
+        ),
+        Command(
+            "fence", "take every volume from a node that is gone", _fence,
+            (
+                Option("NODE", "the Kubernetes node"),
+                flag("--plan", "say what would be done, and change nothing"),
+                Option("--except", "leave this one, as the disk it boots from; may be repeated", SPARED),
+                ONE_ARRAY,
+                _config(),
+            ),
+            "Removes all mappings to a node, volume by volume, when the array says twice that the node is "
+            "logged out: no port of its host objects by lshost, nor by lsfabric over Fibre Channel. A volume "
+            "that cannot be taken keeps no other; exit status 1 when one stays. Nothing is asked back.",
         ),
         _barriers(),
         Command("adopt", "sign PVs that carry no signature (on a provisioner's host)", _adopt, plain=True),

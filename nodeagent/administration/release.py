@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
-from nodeagent.administration.array import USER, client
+from nodeagent.administration.array import USER, client, meant
 from nodeagent.host import identity
 from nodeagent.volume import fencing
 
@@ -55,11 +55,7 @@ def release(
     found = load(configuration)
     assert found.host is not None  # noqa: S101  # demanded by load
     hosts = identity.host_objects(found.host, node)
-    entries = [entry for entry in found.storage if storage in (None, entry.name)]
-    if not entries:
-        named = ", ".join(entry.name for entry in found.storage)
-        text = f"--storage {storage}: no array of that name is in {configuration} (there: {named})."
-        raise Fault(Code.BAD_REQUEST, text, array=storage or "")
+    entries = meant(found, storage)
     leave_root(USER)
     with contextlib.ExitStack() as stack:
         holdings = []
@@ -118,20 +114,20 @@ def _released(
         if not logged_in:
             _refuse_living(one.array, volume, node, one.held)
         for number, host in enumerate(one.held, 1):
-            yield _fenced(one.array, volume, node, host, one.held[number:])
+            yield unmapped(one.array, volume, node, host, one.held[number:])
 
 
 def _refuse_living(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> None:
-    if why := fencing.why_it_lives(array, hosts):
+    if found := fencing.living(array, hosts):
         text = (
-            f"Array {array.name}: {why}. Node {node} may have volume {volume} mounted: end its pod there. If "
-            "that node must lose the volume all the same, repeat this with --although-logged-in; what it has "
-            "not written is lost then."
+            f"Array {array.name}: {found.why}. Node {node} may have volume {volume} mounted: end its pod "
+            f"there. {found.mend} If that node must lose the volume all the same, repeat this with "
+            "--although-logged-in; what it has not written is lost then."
         )
         raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
 
 
-def _fenced(array: Array, volume: VolumeName, node: str, host: str, others: tuple[str, ...]) -> str:
+def unmapped(array: Array, volume: VolumeName, node: str, host: str, others: tuple[str, ...]) -> str:
     """Unmap from one of the node's host objects; say, also in the fault, which others have the volume yet."""
     try:
         array.unmap_volume(volume, host)

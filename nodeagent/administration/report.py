@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,8 @@ def report() -> str:
     access = kubelet_access.read(path)
     with examination.this_node(Paths.from_environment(), root(), arrays_too=False) as host:
         found = examination.examine(host, CHECKS)
-        said = content(host.setup.node, found, len(known(host)))
-    if not host.setup.node:
-        raise Fault(Code.BAD_CONFIGURATION, host.setup.fault or "The configuration does not name this node.")
+        # Without a configuration, which is what is to be said, by the name that kubelet takes without a word.
+        said = content(host.setup.node or socket.gethostname().lower(), found, len(known(host)))
     leave_root(USER)
     return publish(access, said, datetime.datetime.now(datetime.UTC))
 

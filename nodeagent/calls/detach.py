@@ -143,8 +143,8 @@ def _fence(
         raise _kept(request, array, "host.fence is never")
     if fence is Fence.NODE_LOST:
         operation.progress.say(f"asking array {array.name} whether the node is logged in")
-        if why := fencing.why_it_lives(array, hosts, lambda: _refuse_half(request, finding, known)):
-            raise _kept(request, array, why)
+        if found := fencing.living(array, hosts, lambda: _refuse_half(request, finding, known)):
+            raise _kept(request, array, found.why, found.mend)
     else:
         _refuse_half(request, finding, known)
     operation.progress.say(f"unmapping the volume on array {array.name}")
@@ -189,11 +189,14 @@ def _require_caller(operation: Operation, request: Detach) -> None:
         raise Fault(Code.TIMEOUT, f"{text}{operation.left:.0f} are left. «{longest}» took longest.")
 
 
-def _kept(request: Detach, array: Array, why: str) -> Fault:
+def _kept(request: Detach, array: Array, why: str, mend: str = "") -> Fault:
+    text = (
+        f"Volume {request.name} is still mapped to node {request.node} on array {array.name} and stays so, "
+        f"since {why}: the node unmaps it when its pod is gone."
+    )
     return Fault(
         Code.VOLUME_MAPPED,
-        f"Volume {request.name} is still mapped to node {request.node} on array {array.name} and stays so, "
-        f"since {why}: the node unmaps it when its pod is gone.",
+        f"{text} {mend}".rstrip(),
         volume=request.name,
         node=request.node,
         array=array.name,

@@ -10,6 +10,7 @@ from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent.expansion import host_lock
+from nodeagent.host import luns
 from nodeagent.operation.records import SCHEMA, Record
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, place, takedown, tenancy
@@ -105,11 +106,14 @@ def _attach_anew(
 ) -> Attached:
     records = operation.node.records
     known = records.get(volume.uid) is not None or volume.uid in records.unknown()
+    avoid = luns.present(operation.node.paths.sysfs)
     record = _record(operation, array, volume, host, options)
     helper.assure_lock(MAP_SECONDS)
     operation.progress.say(f"mapping the volume on array {array.name}")
     try:
-        mapping = array.map_volume(volume.name, host.name, share=options.many_readers, uid=volume.uid)
+        mapping = array.map_volume(
+            volume.name, host.name, share=options.many_readers, uid=volume.uid, avoid=avoid
+        )
     except Fault as fault:
         if fault.code in _SURE and not known:
             operation.node.records.remove(volume.uid)

@@ -1,17 +1,19 @@
-"""`instoragectl tree`: not in this version yet."""
+"""`instoragectl tree`: a volume's whole chain on one screen, from the claim to the mount."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Code, Fault
+from nodeagent.diagnosis import link, why
+from nodeagent.diagnosis.branches import drawn
+from nodeagent.diagnosis.outcome import Outcome
 
 if TYPE_CHECKING:
     import argparse
 
-    from nodeagent.diagnosis.outcome import Outcome
-
 
 def run(given: argparse.Namespace) -> Outcome:
-    """Raise `Fault(NOT_SUPPORTED)`."""
-    raise Fault(Code.NOT_SUPPORTED, f"instoragectl {given.command} is not in this version.")
+    """Return the chain of a volume, an age and a proof a line; exit status as `why`."""
+    verdict = why.judged(given.volume, given.config)
+    status = 0 if verdict.first is None else 2 if verdict.first.state == link.WRONG else 1
+    return Outcome([verdict.sentence, *drawn(verdict.links, proof=True)], verdict.to_json(), status)

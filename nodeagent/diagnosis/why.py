@@ -1,17 +1,138 @@
-"""`instoragectl why`: not in this version yet."""
+"""`instoragectl why`: what a volume, claim or pod waits for, who must act and how; the chain with its proofs.
+
+Everything in reach is looked at: Kubernetes by this administrator's kubectl, this node's agent, kernel and
+records, the arrays. What is out of reach is said, and never taken for right.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import TYPE_CHECKING
 
+from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
+from nodeagent.diagnosis import agent, claim, device, link, mapping, objects, pod
+from nodeagent.diagnosis.kubectl import Kubectl
+from nodeagent.diagnosis.link import NODE, UNSEEN, WAITS, WRONG, Link
+from nodeagent.diagnosis.objects import Objects, Unknown, at
+from nodeagent.diagnosis.outcome import Outcome
+from nodeagent.diagnosis.waiting import waited
+from nodeagent.expansion import barrier
+from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+    from pathlib import Path
 
-    from nodeagent.diagnosis.outcome import Outcome
+    from instorage.configuration.settings import Configuration
+    from nodeagent.diagnosis.link import Verdict
+
+USER = "instorage-agent"
 
 
 def run(given: argparse.Namespace) -> Outcome:
-    """Raise `Fault(NOT_SUPPORTED)`."""
-    raise Fault(Code.NOT_SUPPORTED, f"instoragectl {given.command} is not in this version.")
+    """Return the verdict on what was asked about; exit status 0 when it works, 2 when something is wrong."""
+    verdict = judged(given.object, given.config)
+    status = 0 if verdict.first is None else 2 if verdict.first.state == WRONG else 1
+    return Outcome(list(link.lines(verdict, proof=given.proof)), verdict.to_json(), status)
+
+
+def judged(subject: str, configuration: Path) -> Verdict:
+    """Return what everything in reach says of a volume, `NAMESPACE/PVC` or `NAMESPACE/POD`.
+
+    `Fault(BAD_REQUEST)`: there is no such object, or Kubernetes is out of reach and alone knows it.
+    """
+    found = _objects(subject)
+    volume = found.volume_name or ("" if "/" in subject else subject)
+    links = [*claim.links(found), *pod.links(found)]
+    if volume:
+        links += _here(volume, found, configuration)
+    return link.judged(_called(subject, found), links)
+
+
+def _objects(subject: str) -> Objects:
+    with waited("asking Kubernetes"):
+        try:
+            found = objects.gathered(Kubectl(), subject)
+        except Unknown as error:
+            raise Fault(Code.BAD_REQUEST, str(error)) from None
+    if "/" in subject and not found.volume_name and found.pod is None and found.claim is None:
+        why = next(iter(found.unseen.values()), "it is not there")
+        text = (
+            f"What volume {subject} has is known to Kubernetes alone, which could not be asked ({why}): name "
+        )
+        raise Fault(Code.BAD_REQUEST, f"{text}the volume itself, or run this where kubectl works.")
+    return found
+
+
+def _called(subject: str, found: Objects) -> str:
+    if "/" not in subject:
+        return f"Volume {subject}"
+    return (
+        f"{'Pod' if at(found.pod, 'metadata', 'name') == subject.rpartition('/')[2] else 'Claim'} {subject}"
+    )
+
+
+def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
+    """Yield what this host, if the pod is here or nowhere, and the arrays say."""
+    paths, asked = Paths.from_environment(), at(found.pod, "spec", "nodeName")
+    configuration, unread = _configuration(file)
+    names = {
+        socket.gethostname(),
+        *([configuration.host.node_name] if configuration and configuration.host else []),
+    }
+    kept, _ = agent.record(paths.records, volume)
+    if asked and asked not in names and kept is None:
+        text = f"Agent, paths and mount are on node {asked}, not here: run «instoragectl why {volume}» there."
+        yield Link("agent", UNSEEN, text)
+    else:
+        place = os.environ.get("INSTORAGE_AGENT_SOCKET", agent.SOCKET)
+        said = list(agent.links(volume, paths.records, place))
+        yield from said
+        if kept is not None:  # a call under way may not have brought the paths yet
+            attached, kernel = all(one.state != WAITS for one in said), device.Kernel(paths.sysfs)
+            yield from device.links(volume, str(kept.get("uid")), kernel, attached=attached)
+    if configuration is None:
+        yield unread
+        return
+    yield from _barriers(configuration)
+    leave_root(USER)
+    named = at(found.volume, "spec", "flexVolume", "options", "storageName")
+    yield from mapping.links(volume, configuration, str((kept or {}).get("storage") or named or ""))
+
+
+def _configuration(file: Path) -> tuple[Configuration | None, Link]:
+    from instorage.configuration.settings import load
+
+    for need_host in (True, False):  # a provisioner's has no group «host»
+        try:
+            return load(file, need_host=need_host), Link("array", UNSEEN, "")
+        except Fault as fault:
+            found = _without(file, fault)
+    return None, found
+
+
+def _without(file: Path, fault: Fault) -> Link:
+    """Return that no array could be asked: for want of rights or of a file, or since the file is wrong."""
+    text = f"The arrays could not be asked: {fault.sentence}"
+    try:
+        file.read_bytes()
+    except OSError:
+        return Link("array", UNSEEN, text)
+    return Link("array", WRONG, text, NODE, "instorage-flexvolume ext-check-cfg", 0.0, str(file))
+
+
+def _barriers(configuration: Configuration) -> Iterator[Link]:
+    try:
+        found = barrier.all_present(configuration)
+    except Fault as fault:
+        yield Link("agent", UNSEEN, fault.sentence)
+        return
+    for one in found:
+        if not one.running:
+            text = f"{one.what} was broken off: {one.path} stops attach and detach on this node."
+            named = one.record.volume if one.record else ""
+            command = f"instoragectl barrier plan {named}".strip()
+            yield Link("agent", WRONG, text, NODE, command, one.path.stat().st_mtime, str(one.path))

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from instorage import trail
 from instorage.wire import growth, host_lock, record, verbs
 from instorage.wire.fault import Code, Fault
 from instorage.wire.interface import INTERFACE, VERBS
@@ -181,7 +182,8 @@ class Helper:
     ) -> Iterator[T]:
         """Exchange messages; a helper that serves all that it may has done nothing, and is asked again."""
         until = time.monotonic() + BUSY_SECONDS
-        with kept(_VERB_OF[type(request)], request):
+        verb = _VERB_OF[type(request)]
+        with kept(verb, request), trail.timed(trail.Kind.VERB, f"helper: {verb}"):
             while True:
                 try:
                     yield from self._exchange(request, reply, seconds, more=more)

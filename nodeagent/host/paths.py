@@ -29,6 +29,11 @@ class Paths:
         return self.state / "volumes"
 
     @property
+    def quarantine(self) -> Path:
+        """The file of the LUN numbers that rest."""
+        return self.state / "resting-luns"
+
+    @property
     def adopted(self) -> Path:
         """The signed lines of PVs that carry no signature, beside the configuration."""
         return self.configuration.with_name("adopted")

@@ -44,6 +44,6 @@ class Answer:
 
 
 def failure(fault: Fault, op: str, remark: str = "") -> Answer:
-    """Turn a fault into a Failure whose sentence carries the request id."""
+    """Turn a fault into a Failure whose sentence carries its code, which `why` reads, and the request."""
     sentence = f"{fault.sentence} {remark}".strip()
-    return Answer(Status.FAILURE, f"{sentence} (request {op})")
+    return Answer(Status.FAILURE, f"{sentence} [{fault.code.value}] (request {op})")

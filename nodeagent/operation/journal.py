@@ -29,7 +29,8 @@ OURS = ("nodeagent", "instorage", helper_record.LOGGER.name)
 LOUD = "paramiko"  # calls it an error, with a traceback of a dozen lines, when an array does not answer
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _MARKS = ("op", "volume", "code")
-_TIMING = ("call", "ms", "phases")  # how long a call took and in which phases, for the journal alone
+# How long a call took, in which phases, and with what: for the journal alone.
+_TIMING = ("call", "ms", "phases", "began", "spans", "dropped")
 _LOG = logging.getLogger(__name__)
 
 volume: ContextVar[str] = ContextVar("volume", default="")

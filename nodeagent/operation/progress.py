@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from instorage.trail import Kind, Span, Trail
+
 if TYPE_CHECKING:
     from instorage.wire.values import RequestId
+
+
+FIRST = "taking the call in"
+"""The phase until another is said."""
 
 
 class Listener(Protocol):
@@ -24,16 +31,18 @@ class Listener(Protocol):
 class Progress:
     """The current phase of one operation and since when; listeners are told when it changes.
 
-    `remarks` are sentences that go with the answer whatever it is.
+    `remarks` are sentences that go with the answer whatever it is. `trail` keeps what each thing took.
     """
 
     def __init__(self, op: RequestId) -> None:
         self.op = op
         self.remarks: list[str] = []
+        self.trail = Trail()
+        self.began = time.monotonic()
         self._guard = threading.Lock()
         self._listeners: list[Listener] = []
         self._text = ""
-        self._phases: list[tuple[str, float]] = []  # what, and when it began (monotonic seconds)
+        self._phases = [(FIRST, self.began)]  # what, and when it began (monotonic seconds)
 
     def say(self, phase: str) -> None:
         """Begin a phase («waiting for the array»)."""
@@ -45,16 +54,33 @@ class Progress:
             listener.progress(self._text)
 
     def spent(self) -> dict[str, int]:
-        """Return the milliseconds that each phase took until now, in order.
+        """Return the milliseconds that each phase took until now, in order; one that came twice, in sum."""
+        spent: dict[str, float] = {}
+        for phase in self._ended_phases():
+            spent[phase.what] = spent.get(phase.what, 0) + (phase.ended - phase.began) * 1000
+        return {what: round(took) for what, took in spent.items()}
 
-        What preceded the first is not in it; a phase that came twice is counted together.
+    def timeline(self) -> dict[str, str]:
+        """Return the journal's fields from which a timeline is drawn: when it began, and its spans.
+
+        `began` in monotonic seconds; a span is [kind, what, begin, length, outcome], both in ms from `began`.
         """
+        spans = [
+            (kind, what, round((at - self.began) * 1000, 1), round((ended - at) * 1000, 1), outcome)
+            for kind, what, at, ended, outcome in (*self._ended_phases(), *self.trail.spans)
+        ]
+        text = json.dumps(spans, ensure_ascii=False, separators=(",", ":"))
+        dropped = {"dropped": str(self.trail.dropped)} if self.trail.dropped else {}
+        return {"began": f"{self.began:.4f}", "spans": text} | dropped
+
+    def _ended_phases(self) -> list[Span]:
+        """Return every phase, as if the current one ended now."""
         with self._guard:
             phases = [*self._phases, ("", time.monotonic())]
-        spent: dict[str, int] = {}
-        for (phase, began), (_, ended) in itertools.pairwise(phases):
-            spent[phase] = spent.get(phase, 0) + round((ended - began) * 1000)
-        return spent
+        return [
+            Span(Kind.PHASE.value, phase, began, ended)
+            for (phase, began), (_, ended) in itertools.pairwise(phases)
+        ]
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` the current phase and every later one."""
@@ -74,3 +100,10 @@ class Progress:
     def text(self) -> str:
         """The current phase, for a person."""
         return self._text
+
+    @property
+    def current(self) -> tuple[str, float]:
+        """The current phase, and for how many seconds it has lasted."""
+        with self._guard:
+            phase, began = self._phases[-1]
+        return phase, time.monotonic() - began

@@ -38,6 +38,9 @@ class _Thing:
     since: str
     last: float
     failures: int = 0
+    code: str = ""
+    sentence: str = ""
+    op: str = ""
     sentences: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Of each sentence when it was said last (monotonic seconds), and by which request."""
 
@@ -62,14 +65,31 @@ class Trouble:
             if known is None or now - known.last >= PAUSE_SECONDS:
                 known = _Thing(time.strftime("%Y-%m-%d %H:%M:%S"), now)
             known.last, known.failures = now, known.failures + 1
+            known.code, known.sentence = fault.code.value, fault.sentence
             self._things[thing] = known  # at the end: the oldest comes first
             _bound(self._things, MOST)
             at, first = known.sentences.get(sentence, (-math.inf, op))
+            known.op = first if now - at < PAUSE_SECONDS else op
             if now - at < PAUSE_SECONDS:
                 return Said(anew=False, times="", op=first)
             known.sentences[sentence] = (now, op)
             _bound(known.sentences, MOST_SENTENCES)
             return Said(anew=True, times=_times(known), op=op)
+
+    def lasting(self) -> list[dict[str, str]]:
+        """Return what failed last and has not succeeded since, the latest last, as objects of texts.
+
+        `since` is local time; `ago` the seconds since the last failure; `op` the request that says it.
+        """
+        with self._guard:
+            now = self._clock()
+            return [
+                {
+                    "thing": thing, "code": known.code, "sentence": known.sentence, "since": known.since,
+                    "times": str(known.failures), "ago": f"{now - known.last:.0f}", "op": known.op,
+                }
+                for thing, known in self._things.items()
+            ]  # fmt: skip
 
     def over(self, thing: str) -> str:
         """Forget the failures of `thing`, which succeeded; return how many there were, in words or empty."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays import naming
 from instorage.configuration.settings import Link
 from nodeagent.host import identity, sessions
-from nodeagent.recovery import vanished
+from nodeagent.recovery import namesake, unmapped, vanished
 from nodeagent.recovery.attempts import attempt_all
 
 if TYPE_CHECKING:
@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-def compare_all(operation: Operation) -> None:
-    """Compare with every array, and ask them for the volumes whose format was broken off here."""
+def compare_all(operation: Operation, suspected: set[str]) -> None:
+    """Compare with every array, and ask them for the volumes whose format was broken off here.
+
+    `suspected`: what the comparison before this one has found; see `namesake`.
+    """
     jobs: dict[str, Callable[[], None]] = {}
     for storage in operation.configuration.storage:
         array = operation.array(storage.name)
-        jobs[f"comparison with {array.name}"] = functools.partial(compare, operation, array)
+        jobs[f"comparison with {array.name}"] = functools.partial(compare, operation, array, suspected)
     with operation.helper() as helper:
+        if not (helper.there or operation.node.records.all()):
+            return  # a control plane's host
         replies = helper.inspect_all()
     for reply in replies:
         if reply.uid and reply.formatting and operation.node.records.get(reply.uid) is None:
@@ -40,7 +45,7 @@ def compare_all(operation: Operation) -> None:
     attempt_all(operation, "The records could not be compared with what is there", jobs)
 
 
-def compare(operation: Operation, array: Array) -> None:
+def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
     """Report mappings without a record, records without a mapping, and sessions that lead nowhere.
 
     Raises what the array raises.
@@ -50,9 +55,10 @@ def compare(operation: Operation, array: Array) -> None:
     there = set()
     for name in names:
         operation.progress.say(f"asking array {array.name} what is mapped to {name}")
-        if array.find_host(name) is not None:
+        if (found := array.find_host(name)) is not None:
             there.add(name)
             _compare_host(operation, array, name)
+            namesake.look(array, found, suspected)
     _compare_recorded(operation, array, there)
     if operation.host.link is Link.ISCSI:
         _compare_sessions(array)
@@ -99,15 +105,16 @@ def _compare_host(operation: Operation, array: Array, host: str) -> None:
     for name in sorted(mapped[uid] for uid in mapped.keys() - before.keys() - after):
         _LOG.warning(
             "Array %s maps volume %s to this host (%s), and nothing here says that it is ours: left alone; "
-            "unmap it by hand if nobody uses it.",
+            "unmap it by hand if nobody uses it, and no other machine has this one's initiator name.",
             array.name, name, host,
         )  # fmt: skip
-    for name in sorted(before[uid] for uid in (before.keys() & after) - mapped.keys()):
-        _LOG.warning(
-            "Array %s no longer maps volume %s to this host (%s): it was unmapped from outside. Its mount "
-            "takes no more data; end the pod that uses it.",
-            array.name, name, host,
-        )  # fmt: skip
+    gone = (before.keys() & after) - mapped.keys()
+    jobs = {
+        f"volume {record.name}, which is not mapped any more": functools.partial(unmapped.say, array, record)
+        for record in ours
+        if record.uid in gone
+    }
+    attempt_all(operation, "What became of a volume that is not mapped any more is not known", jobs)
     for uid in before.keys() & mapped.keys():
         if before[uid] != mapped[uid]:
             _LOG.warning(

@@ -19,8 +19,9 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from nodeagent.expansion import interrupted
 from nodeagent.operation import journal
-from nodeagent.recovery import adopting, comparison, settling
+from nodeagent.recovery import adopting, settling
 from nodeagent.recovery.attempts import PASSING
+from nodeagent.recovery.comparisons import Comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,8 @@ LONGEST = {**dict.fromkeys(PASSING, 120.0), Code.VOLUME_PROTECTED: 60.0}  # as k
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
 EXPANSIONS = "expansions"
-"""What is due beside volumes: the looks for what has no record, and for expansions that were broken off."""
+COMPARISON = "comparison"
+"""What is due beside volumes: looks for what has no record, broken-off expansions, what others have done."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -54,6 +56,7 @@ class Reconciler:
         self._node = node
         self._begin = begin
         self._rest = rest
+        self._comparisons = Comparisons(begin)
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}
         self._failures: dict[str, tuple[int, Code]] = {}  # how many in a row, and the last one's code
@@ -98,7 +101,7 @@ class Reconciler:
     def idle(self) -> bool:
         """Say whether nothing is unfinished."""
         with self._changed:
-            return not self._due and not self._active
+            return not (self._due.keys() | self._active.keys()) - {COMPARISON}
 
     def _schedule(self, what: str, seconds: float) -> None:
         with self._changed:
@@ -163,10 +166,9 @@ class Reconciler:
     def _compare(self) -> None:
         self._settled.wait()
         try:
-            with self._begin("comparing with the arrays", None) as operation:
-                comparison.compare_all(operation)
-        except Fault as fault:
-            _LOG.warning("The arrays could not be compared with the records: %s", journal.brief(fault))
+            self._comparisons.compare()
+        finally:
+            self._schedule(COMPARISON, self._comparisons.pause)
 
     def _next(self) -> None:
         """Wait for what is due first and begin it; returns when it has begun, or to be called again."""
@@ -195,13 +197,9 @@ class Reconciler:
 
     def _work(self, what: str) -> None:
         """Do what is due in a thread of its own; it is due again unless it was done or has said when."""
+        looks = {ADOPTION: self._adopt, EXPANSIONS: self._settle_expansions, COMPARISON: self._compare}
         try:
-            if what == ADOPTION:
-                self._adopt()
-            elif what == EXPANSIONS:
-                self._settle_expansions()
-            else:
-                self._settle(VolumeUid(what))
+            looks.get(what, lambda: self._settle(VolumeUid(what)))()
         except Exception as error:
             _LOG.exception("Reconciliation met a defect of the agent")
             self._schedule(what, self._pause(what, Fault(Code.INTERNAL, str(error))))

@@ -9,6 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from instorage import trail
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import RequestId
 from nodeagent.calls import detach, expandfs, mount, mountdevice, unmountdevice, waitforattach
@@ -16,6 +17,7 @@ from nodeagent.operation import flexvolume, journal
 from nodeagent.operation.answer import Answer, Status, failure
 from nodeagent.operation.node import Operation
 from nodeagent.operation.progress import Progress
+from nodeagent.service import underway
 from nodeagent.service.flight import Flights
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Dispatcher:
 
     def answer(self, argv: Sequence[str], listener: Listener) -> Answer | None:
         """Return the answer to one call; None when its caller left while it waited for another's run."""
+        if list(argv) == [underway.CALL]:
+            return underway.answer(self.flights, self._node.trouble)
         op = new_request()
         try:
             request = flexvolume.parse(argv)
@@ -78,15 +82,14 @@ class Dispatcher:
             yield Operation(self._node, progress, self._node.settings.current(), deadline)
 
     def _run(self, request: Request, progress: Progress) -> Answer:
-        with journal.working_on(progress.op, request.name):
-            began = time.monotonic()
+        with journal.working_on(progress.op, request.name), trail.follow(progress.trail):
             try:
                 answer = self._performed(request, progress)
                 ended = self._node.trouble.over(_thing(request))
-                timing = _timing(request, progress, began)
+                timing = _timing(request, progress)
                 _LOG.info("%s: Success after %s ms%s", request.call, timing["ms"], ended, extra=timing)
             except Fault as fault:
-                answer = self._failed(request, progress, fault, began)
+                answer = self._failed(request, progress, fault)
             except Exception as error:
                 _LOG.exception("%s failed by a defect of the agent", request.call)
                 look = f"see journalctl INSTORAGE_OP={progress.op}"
@@ -105,18 +108,20 @@ class Dispatcher:
         remarks = (answer.message, *progress.remarks, settings.remark)
         return Answer(answer.status, " ".join(filter(None, remarks)), answer.fields)
 
-    def _failed(self, request: Request, progress: Progress, fault: Fault, began: float) -> Answer:
-        """Say it, if it was not said lately, and answer; the answer names the request that says it."""
+    def _failed(self, request: Request, progress: Progress, fault: Fault) -> Answer:
+        """Say it, if it was not said lately, and answer; the answer names the request that says it.
+
+        So kubelet, which makes one event of equal answers, counts it up and does not write another.
+        """
         said = self._node.trouble.failed(_thing(request), fault, progress.op)
-        timing = _timing(request, progress, began)
+        timing = _timing(request, progress)
         if said.anew:
             _LOG.error(
                 "%s failed after %s ms%s: %s", request.call, timing["ms"], said.times, fault,
                 extra=journal.coded(fault) | timing,
             )  # fmt: skip
-        before = "" if said.anew else f"As before: journalctl INSTORAGE_OP={said.op}."
-        remarks = (*progress.remarks, self._node.settings.remark, before)
-        return failure(fault, progress.op, " ".join(filter(None, remarks)))
+        remarks = (*progress.remarks, self._node.settings.remark)
+        return failure(fault, said.op, " ".join(filter(None, remarks)))
 
     def _tell(self, request: Request, answer: Answer) -> None:
         ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))
@@ -132,10 +137,11 @@ def _thing(request: Request) -> str:
     return f"{request.call} of {request.name}"
 
 
-def _timing(request: Request, progress: Progress, began: float) -> dict[str, str]:
-    """Return the journal's fields of how long a call took, and in which phases."""
-    took = round((time.monotonic() - began) * 1000)
-    return {"call": request.call, "ms": str(took), "phases": json.dumps(progress.spent())}
+def _timing(request: Request, progress: Progress) -> dict[str, str]:
+    """Return the journal's fields of how long a call took, in which phases, and with what."""
+    took = round((time.monotonic() - progress.began) * 1000)
+    phases = json.dumps(progress.spent())
+    return {"call": request.call, "ms": str(took), "phases": phases, **progress.timeline()}
 
 
 def perform(operation: Operation, request: Request) -> Answer:

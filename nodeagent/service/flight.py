@@ -77,6 +77,11 @@ class Flights:
             flight.land(answer)
         return answer
 
+    def running(self) -> list[tuple[Hashable, Progress]]:
+        """Return the key and the progress of every operation under way, the oldest first."""
+        with self._guard:
+            return [(key, flight.progress) for key, flight in self._flights.items()]
+
     def oldest(self) -> float:
         """Return the age in seconds of the operation that runs longest, 0 when none does."""
         with self._guard:

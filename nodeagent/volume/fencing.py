@@ -1,41 +1,74 @@
-"""Taking a volume from another host: what must hold before its mapping goes (safety.md 14).
+"""Taking a volume from another host: what must hold before its mapping goes (safety.md 14, docs/fencing.md).
 
 A node that lives and loses the volume under its mount loses what it has not written. So the array is asked
-twice whether it is gone: in a fail-over of the SAN all sessions of a living node may be out at once.
+twice whether it is gone: in a fail-over of the SAN all sessions of a living node may be out at once. Without
+proof nothing is unmapped, and it is said what an administrator can do.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from instorage.arrays.logins import HostLogins
     from instorage.arrays.protocol import Array
 
 PAUSE_SECONDS = 3.0  # between both looks: longer than a session takes to come back over another path
 
 
-def why_it_lives(array: Array, hosts: Sequence[str], between: Callable[[], None] = lambda: None) -> str:
-    """Return why a node must be taken for living; empty: the array says twice that it is logged out.
+@dataclass(frozen=True)
+class Living:
+    """Why a node must be taken for living, as part of a sentence, and what ends that, as sentences.
+
+    `seen`: the array says that it is logged in; else it only does not say that it is logged out.
+    """
+
+    why: str
+    mend: str
+    seen: bool = False
+
+
+def living(array: Array, hosts: Sequence[str], between: Callable[[], None] = lambda: None) -> Living | None:
+    """Return why a node must be taken for living; None: the array says twice that it is logged out.
 
     `hosts` are all of its host objects that have the volume: it may be logged in by any one. One that the
     array does not show, and has a mapping to, says nothing of its logins. `between` is done in the pause.
     """
     began = time.monotonic()
-    if why := _logged_in(array, hosts):
-        return why
+    if found := look(array, hosts):
+        return found
     between()
     time.sleep(max(began + PAUSE_SECONDS - time.monotonic(), 0.0))  # two answers must not share one moment
-    return _logged_in(array, hosts)
+    return look(array, hosts)
 
 
-def _logged_in(array: Array, hosts: Sequence[str]) -> str:
+def look(array: Array, hosts: Sequence[str]) -> Living | None:
+    """Look once; only a second look, directly before what it allows, may stand for `living`."""
     for host in hosts:
-        found = array.find_host(host)
+        found = array.host_logins(host)
         if found is None:
-            return f"array {array.name} maps it to host {host} and does not show that host"
-        if found.logged_in:
-            return f"its host object {host} is logged in, so the node lives"
-    return ""
+            why = f"array {array.name} maps it to host {host} and does not show that host"
+            return Living(why, f"See «lshost {host}» on array {array.name}, and repeat this.")
+        if why := found.why_not_out:
+            return Living(why, _mend(array, found), seen=bool(found.logged_in))
+    return None
+
+
+def _mend(array: Array, found: HostLogins) -> str:
+    """Say how a machine that is gone or hangs gets logged out, the safest way first."""
+    fibre = [port for port in found.logged_in if port.fc]
+    if not found.logged_in:
+        shown = f"«lshost {found.host}» and, for each WWPN, «lsfabric -wwpn»"
+        return f"See {shown} on array {array.name}; nothing is unmapped before they say «logged out»."
+    if not fibre:
+        return "If that machine hangs or is cut off, power it off; repeat this once its sessions ended."
+    commands = ", ".join(f"«mcsop rmhostport -hbawwpn {port.name.upper()} {found.host}»" for port in fibre)
+    return (
+        "If that machine hangs or is gone, power it off, or take its ports out of the switches' zoning, and "
+        f"repeat this once the array no longer shows them. Else on array {array.name}: {commands}; that ends "
+        "its I/O to every volume of that object at once, and what it has not written is lost."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instorage import trail
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import IscsiPath
 from nodeagent.volume.ways import Ways, spread
@@ -20,7 +21,8 @@ def ways(operation: Operation, array: Array, volume: Volume, mapping: Mapping, h
     luns = dict(mapping.luns)
     operation.progress.say("looking for the array's portals")
     targets = _targets(array, volume, luns, host)
-    report = operation.node.portals.report(target.portal for target in targets)
+    with trail.timed(trail.Kind.PROBE, f"{len(targets)} portals of array {array.name}"):
+        report = operation.node.portals.report(target.portal for target in targets)
     up = [target for target in targets if target.portal in report.up]
     chosen = spread(up, lambda target: (target.iqn.lower(), ()))
     wanted = [IscsiPath(target.portal, target.iqn, luns[target.io_group]) for target in chosen]

@@ -81,6 +81,7 @@ OPERATIONS: dict[str, tuple[Syntax, Operation]] = {
     "movevdisk": (moving.MOVEVDISK, moving.movevdisk),
     "prestartlcmap": (lcmaps.PRESTARTLCMAP, lcmaps.prestartlcmap),
     "rmhost": (hosts.RMHOST, hosts.rmhost),
+    "rmhostport": (hosts.RMHOSTPORT, hosts.rmhostport),
     "rmlcmap": (lcmaps.RMLCMAP, lcmaps.rmlcmap),
     "rmrcrelationship": (relationships.RMRCRELATIONSHIP, relationships.rmrcrelationship),
     "rmvdisk": (vdisks.RMVDISK, vdisks.rmvdisk),

@@ -1,4 +1,4 @@
-"""Operations on host objects: mkhost, addhostport, chhost, rmhost."""
+"""Operations on host objects: mkhost, addhostport, rmhostport, chhost, rmhost."""
 
 import re
 from dataclasses import replace
@@ -14,6 +14,7 @@ MKHOST = syntax(
     takes_object=False,
 )
 ADDHOSTPORT = syntax("force iscsiname= hbawwpn= saswwpn= nqn=", needs_object=True)
+RMHOSTPORT = syntax("force iscsiname= hbawwpn= saswwpn= nqn=", needs_object=True)
 RMHOST = syntax("force", needs_object=True)
 CHHOST = syntax("force name= site= nosite portset= chapsecret= nochapsecret", needs_object=True)
 
@@ -60,6 +61,21 @@ def addhostport(context: Context, arguments: Arguments) -> Change:
         vdisk = state.vdisks[mapping.vdisk]
         steps += show(context, vdisk.uid, vdisk.size, vdisk.access, names, mapping.lun)
     return Change(state.with_host(replace(host, ports=host.ports + ports)), tuple(steps))
+
+
+def rmhostport(context: Context, arguments: Arguments) -> Change:
+    """Take ports from a host, whatever I/O they have: they see none of its volumes any more."""
+    state = context.state
+    host = find(state.hosts, arguments.object or "")
+    if host is None:
+        raise ArrayError("CMMVC5753E")
+    kind, names = _given(arguments)
+    gone = tuple(port for port in host.ports if port.kind == kind and port.name in names)
+    if len(gone) < len(names):
+        raise ArrayError("CMMVC5842E")
+    steps = [_expel(port.name) for port in _served(context, gone)]
+    rest = tuple(port for port in host.ports if port not in gone)
+    return Change(state.with_host(replace(host, ports=rest)), tuple(steps))
 
 
 def chhost(context: Context, arguments: Arguments) -> Change:
@@ -131,7 +147,8 @@ def _expel(name: str) -> Step:
     return Step(lambda plane: plane.expel(name), lambda plane: plane.admit(name))
 
 
-def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
+def _given(arguments: Arguments) -> tuple[str, list[str]]:
+    """Return the kind of the ports on the command line, and their names."""
     arguments.exclude(*KINDS)
     given = [(kind, arguments.values[flag]) for flag, kind in KINDS.items() if flag in arguments.values]
     if not given:
@@ -139,7 +156,11 @@ def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
     kind, text = given[0]
     # IQNs may hold colons, so only WWPNs come as a colon list; IQNs and NQNs as a comma list.
     names = text.upper().split(":") if kind in ("fc", "sas") else text.split(",")
-    names = [name.lower() for name in names] if kind == "iscsi" else names
+    return kind, [name.lower() for name in names] if kind == "iscsi" else names
+
+
+def _new_ports(state: State, arguments: Arguments) -> tuple[Port, ...]:
+    kind, names = _given(arguments)
     taken = {port.name for host in state.hosts.values() for port in host.ports}
     for name in names:
         if name in taken or not FORMS[kind].fullmatch(name) or names.count(name) > 1:

@@ -44,8 +44,8 @@ class Rig:
         return int(self.simulator.address.rpartition(":")[2])
 
     def client(self, **changes: Any) -> As18000:
-        """A client as a new process would have it; `limits` and fields of `Endpoint` can be given."""
-        limits = changes.pop("limits", LIMITS)
+        """A client as a new process would have it; limits, quarantine, fields of `Endpoint` can be given."""
+        limits, resting = changes.pop("limits", LIMITS), changes.pop("quarantine", None)
         fields = {
             "name": "storage-01",
             "address": "127.0.0.1",
@@ -53,7 +53,7 @@ class Rig:
             "username": "superuser",
             "password": lambda: self.password,
         } | changes
-        client = As18000(Endpoint(**fields), self.known_hosts, limits)
+        client = As18000(Endpoint(**fields), self.known_hosts, limits, resting)
         self._clients.append(client)
         return client
 

@@ -10,6 +10,7 @@ import pytest
 
 from instorage import operation
 from instorage.arrays.model import Initiator
+from instorage.arrays.quarantine import Quarantine
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn
@@ -17,6 +18,7 @@ from tests.arrays.conftest import ACTIVE_ACTIVE, NAMES, NODE, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from instorage.arrays.as18000 import As18000
     from tests.arrays.conftest import Rig
@@ -180,6 +182,18 @@ def test_a_freed_lun_is_not_given_to_another_volume_at_once(rig: Rig, ready: As1
     assert ready.map_volume(VolumeName("v2"), HOST).luns == (("0", 1),)
     assert ready.map_volume(VolumeName("v3"), HOST).luns == (("0", 2),)
     assert ready.map_volume(VolumeName("v4"), OTHER).luns == (("0", 0),)
+
+
+def test_a_number_rests_before_the_unmapping_is_sent(rig: Rig, ready: As18000, tmp_path: Path) -> None:
+    """Who is killed before the answer leaves it to the next process."""
+    ready.map_volume(V1, HOST)
+    path = tmp_path / "resting-luns"
+    first = rig.client(quarantine=Quarantine(path, "boot"))
+    first.mappings(V1)
+    rig.fault("rmvdiskhostmap", error="CMMVC9999E", times=0)
+    with pytest.raises(Fault):
+        first.unmap_volume(V1, HOST)
+    assert set(Quarantine(path, "boot").resting("storage-01", HOST)) == {0}
 
 
 def test_a_chosen_lun_that_is_taken_is_replaced_by_a_free_one(rig: Rig, ready: As18000) -> None:

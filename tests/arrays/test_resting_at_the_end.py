@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import resting
-from instorage.arrays.as18000.resting import HIGHEST, REST, SMALL, RestingLuns
+from instorage.arrays.as18000.resting import SMALL, RestingLuns
 from instorage.arrays.model import Mapping
+from instorage.arrays.quarantine import HIGHEST, REST, Quarantine
 from instorage.volume_name import VolumeName
 from instorage.wire.values import Lun
 from tests.arrays.conftest import NAMES, NODE, spec
@@ -31,7 +32,7 @@ def used(luns: RestingLuns, count: int) -> None:
 
 def test_the_number_that_rested_longest_is_asked_for_rather_than_one_above_255() -> None:
     clock = Clock()
-    luns = RestingLuns(clock)
+    luns = RestingLuns(Quarantine(clock=clock))
     used(luns, SMALL + 1)
     for lun in (7, 3, 5):
         luns.freed(f"v{lun}", "h")
@@ -41,7 +42,7 @@ def test_the_number_that_rested_longest_is_asked_for_rather_than_one_above_255()
 
 
 def test_a_host_that_has_more_goes_on_up_to_the_arrays_highest() -> None:
-    luns = RestingLuns(Clock())
+    luns = RestingLuns(Quarantine(clock=Clock()))
     used(luns, SMALL + 2)
     luns.freed("v9", "h")
     assert luns.choose("h") == SMALL + 2
@@ -49,7 +50,7 @@ def test_a_host_that_has_more_goes_on_up_to_the_arrays_highest() -> None:
 
 def test_no_number_beyond_the_arrays_highest_is_asked_for() -> None:
     clock = Clock()
-    luns = RestingLuns(clock)
+    luns = RestingLuns(Quarantine(clock=clock))
     used(luns, HIGHEST + 1)
     luns.freed("v9", "h")
     assert luns.choose("h") == 9

@@ -56,7 +56,7 @@ NO_STEP = {
     ): "forgets formats of volumes that are no more: the helper's step, and the next start asks again",
     (
         "nodeagent/administration/release.py",
-        "_fenced",
+        "unmapped",
     ): "an administrator's one command to the array, which he repeats himself; nothing follows it",
     (
         "nodeagent/administration/barrier.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -238,7 +239,7 @@ def test_a_check_that_hangs_or_breaks_off_hides_no_other(
     host: HostRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hanging(_: Host) -> Iterator[object]:
-        time.sleep(30)
+        threading.Event().wait(30)
         yield from ()
 
     def broken(_: Host) -> Iterator[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 from instorage.wire.fault import Code, Fault
 from nodeagent.administration import kubelet_access, report
 from tests.ctl.api_server import TOKEN, ApiServer
+from tests.ctl.host_root import HostRoot
 from tests.ctl.node import ROOT
 
 if TYPE_CHECKING:
@@ -132,6 +134,37 @@ def test_a_kubeconfig_that_cannot_be_used_is_said_without_its_content(
     assert str(path) in refused.value.sentence
     if text is not None:
         assert part in refused.value.sentence
+
+
+def test_a_broken_configuration_is_what_is_said(node: Node, api: ApiServer) -> None:
+    node.write_configuration("host: [")
+    name = socket.gethostname().lower()
+    assert run(node, api.kubeconfig(CERTIFICATE))[0] == 0
+    assert "bad-configuration" in [one["code"] for one in published(api)["findings"]]
+    assert {one[1] for one in api.asked} == {f"/api/v1/nodes/{name}"}
+
+
+def test_root_is_left_before_the_network_is_used(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    root = HostRoot(tmp_path / "host")
+    config = (
+        "host: {link: iscsi, nodeName: node1}\nstorage:\n- {name: a, type: AS18000, host: '127.0.0.1:1', "
+    )
+    root.write("plugin/config/instorage.yaml", f"{config}username: u, password: passw0rd}}\n", 0o600)
+    known = {
+        "INSTORAGE_ROOT": "", "INSTORAGE_PLUGIN": "/plugin", "STATE_DIRECTORY": "/state",
+        "INSTORAGE_HELPER_SOCKET": "/helper.sock", "INSTORAGE_KUBELET_ROOTS": "/var/lib/kubelet",
+    }  # fmt: skip
+    for key, below in known.items():
+        monkeypatch.setenv(key, f"{root.root}{below}")
+    monkeypatch.setenv("INSTORAGE_KUBELET_KUBECONFIG", str(api.kubeconfig(CERTIFICATE)))
+    monkeypatch.setattr(report, "leave_root", lambda user: order.append(f"{user} {len(api.asked)}"))
+    root.say_units()
+    assert "node node1 says" in report.report()
+    assert order == ["instorage-agent 0"]
+    assert [one[0] for one in api.asked] == ["GET", "PATCH"]
 
 
 def test_it_is_written_again_when_it_changed_or_is_old() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from instorage.version import VERSION
 from tools import install
-from tools.dist import archive, packages
+from tools.dist import archive, packages, plugin
 from tools.install import MOVABLE_SCRIPT, NODE, PARTS, files, items
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def test_nothing_of_a_part_is_left_out_of_the_archive(part: str) -> None:
 
 def test_what_the_installer_reads_is_in_the_archive_and_in_both_packages(tmp_path: Path) -> None:
     read = {"installer/__main__.py", "install.sh", *_older()}
+    plugin.write(tmp_path / plugin.NAME)
     for source, target in archive.BESIDE.items():
         archive.put_beside(install.ROOT / source, tmp_path / target)
     assert read <= {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
@@ -80,7 +81,7 @@ def test_what_the_installer_reads_is_in_the_archive_and_in_both_packages(tmp_pat
         for path in texts.values():
             path.touch()
         packed = {entry["dst"] for entry in packages.contents(package, tmp_path, 0, tmp_path)}
-        assert {f"/usr/lib/{package.name}/{name}" for name in read} <= packed
+        assert {f"/usr/lib/{package.name}/{name}" for name in (*read, plugin.NAME)} <= packed
 
 
 def _older() -> set[str]:

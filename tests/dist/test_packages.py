@@ -24,7 +24,7 @@ FILES = (
     "inspur-instorage-provisioner/instorage-provisioner", "systemd/instorage-helper.service",
     "systemd/instorage-provisioner.service", "systemd/sysusers.d/instorage-node.conf",
     "systemd/sysusers.d/instorage-provisioner.conf", "install.sh", "installer/__main__.py", "README.md",
-    "LICENSE", "VERSION",
+    "LICENSE", "VERSION", "kubectl-instorage",
 )  # fmt: skip
 NODE, PROVISIONER = packages.PACKAGES
 

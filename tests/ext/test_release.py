@@ -38,8 +38,12 @@ class Site:
         client.close()
 
     def release(self, *arguments: str) -> tuple[int, str]:
+        return self.ctl("release", *arguments)
+
+    def ctl(self, *arguments: str) -> tuple[int, str]:
+        """Run `instoragectl`; return its exit status and what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "nodeagent.administration.ctl", "release", *arguments],
+            [sys.executable, "-m", "nodeagent.administration.ctl", *arguments],
             cwd=ROOT,
             env={
                 "INSTORAGE_CONFIG": str(self.directory / "config/instorage.yaml"),

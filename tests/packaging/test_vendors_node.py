@@ -177,13 +177,12 @@ def test_a_configuration_that_this_version_could_not_use_is_refused_before(
 @pytest.mark.parametrize(
     ("line", "status"),
     [
-        ("  link: fc", 0),
         (f"  password: ''\n  shadow: {SHADOW}", 0),
         ("  type: AS13000", 1),
         ("  host: 10.0.0.1", 1),
         ("", 0),
     ],
-    ids=["fc", "a shadow of another key", "AS13000", "no port", "good"],
+    ids=["a shadow of another key", "AS13000", "no port", "good"],
 )
 def test_what_the_new_version_says_of_a_configuration_is_understood(
     tmp_path: Path, line: str, status: int

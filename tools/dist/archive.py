@@ -12,7 +12,7 @@ from typing import Final
 
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
-from tools.dist import interpreter, toolchain, tree
+from tools.dist import interpreter, plugin, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
 from tools.lab.progress import Report, step
@@ -30,7 +30,7 @@ PLACES: Final = {
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security",
+    "manual", "security", "doctor", "why", "fibre-channel", "fencing",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
@@ -62,6 +62,7 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         for source, target in BESIDE.items():
             put_beside(ROOT / source, top / target)
         (top / "VERSION").write_text(f"{VERSION}\n")
+        plugin.write(top / plugin.NAME)
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
         (top / CONTENTS).write_text(contents(top))

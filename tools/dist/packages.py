@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from instorage.version import VERSION
-from tools.dist import toolchain
+from tools.dist import plugin, toolchain
 from tools.install import PARTS, ROOT
 from tools.lab.fault import LabFault
 
@@ -146,7 +146,7 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     yield from (top / "installer").glob("*.py")
     for folder in ("deploy", "docs"):  # both parts' pages lead to each other
         yield from (top / folder).glob("*.*")
-    yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION"))
+    yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION", plugin.NAME))
 
 
 def _entry(path: Path, place: Path, when: int) -> dict[str, Any]:

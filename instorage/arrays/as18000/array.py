@@ -11,6 +11,7 @@ from instorage.arrays.as18000 import (
     holder,
     hosts,
     identity,
+    logins,
     mapping,
     pools,
     protection,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.endpoint import Endpoint
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
         FcTarget,
         Host,
@@ -49,19 +51,29 @@ if TYPE_CHECKING:
         Volume,
         VolumeSpec,
     )
+    from instorage.arrays.quarantine import Quarantine
     from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
 
 
 class As18000:
-    """One array. `known_hosts` is the file into which its SSH host key is pinned on first use."""
+    """One array. `known_hosts` is the file into which its SSH host key is pinned on first use.
 
-    def __init__(self, endpoint: Endpoint, known_hosts: Path, limits: Limits | None = None) -> None:
+    `quarantine`: what outlives this client of the LUN numbers that it frees.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        known_hosts: Path,
+        limits: Limits | None = None,
+        quarantine: Quarantine | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self._name = endpoint.name
         self._ssh = Ssh(endpoint, known_hosts, self.limits)
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
-        self._resting = RestingLuns()
+        self._resting = RestingLuns(quarantine, endpoint.name)
         self._unsettled = Unsettled()
         self._hosts = HostObjects(self._cli, width=self.limits.channels)
         self._targets = Targets(self._cli)
@@ -151,11 +163,17 @@ class As18000:
 
     @call
     def map_volume(
-        self, volume: VolumeName, host: str, *, share: bool = False, uid: VolumeUid | None = None
+        self,
+        volume: VolumeName,
+        host: str,
+        *,
+        share: bool = False,
+        uid: VolumeUid | None = None,
+        avoid: Collection[int] = (),
     ) -> Mapping:
         """See `Array`; VOLUME_MISSING and HOST_MISSING, the latter drops the cached host object."""
         try:
-            return mapping.make(self._cli, self._resting, volume, host, share=share, uid=uid)
+            return mapping.make(self._cli, self._resting, volume, host, share=share, uid=uid, avoid=avoid)
         except Fault as fault:
             if fault.code is Code.HOST_MISSING:
                 self._hosts.forget()
@@ -163,13 +181,18 @@ class As18000:
 
     @call
     def unmap_volume(self, volume: VolumeName, host: str) -> bool:
-        """See `Array`; the LUN rests before this process gives it to that host again."""
+        """See `Array`; the LUN rests before it is given to that host again."""
         return mapping.remove(self._cli, self._resting, volume, host)
 
     @call
     def find_host(self, name: str) -> Host | None:
         """See `Array`; always asked of the array, since it shows the logins."""
         return hosts.find(self._cli, name)
+
+    @call
+    def host_logins(self, name: str) -> HostLogins | None:
+        """See `Array`."""
+        return logins.read(self._cli, name)
 
     @call
     def holder_of(self, ports: frozenset[str]) -> Host | None:

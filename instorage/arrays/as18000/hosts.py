@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
 
-PORT_KEYS = ("iscsi_name", "WWPN", "SAS_WWPN", "nqn")
+PORT_KEYS = {"iscsi_name": "iscsi", "WWPN": "fc", "SAS_WWPN": "sas", "nqn": "nvme"}
 _LOGGED_IN = ("active", "online")
 _SITE = {"site_id", "site_name"}
 
@@ -45,18 +45,22 @@ def _read(cli: Cli, which: str) -> Host | None:
     if which not in (head["name"], head["id"]):
         raise head.source.misfit(f"it is about host {head['name'][:70]}")
     ports = tuple(_port(row) for row in detail.groups(*PORT_KEYS))
+    count = head.number("port_count", str(len(ports)) if ports else None)  # no port and no count: cut off
+    groups = sum(key == "node_logged_in_count" for key, _ in detail.pairs)  # also of a port of unknown kind
     return Host(
         head["id"],
         head["name"],
         ports,
         Site(head["site_id"], head["site_name"]) if head.fields.keys() >= _SITE else None,
         head.get("portset_id"),
-        max(head.number("port_count", str(len(ports))) - len(ports), 0),
+        max(count - len(ports), groups - len(ports), 0),
+        head.get("status"),
     )
 
 
 def _port(row: Row) -> HostPort:
     key = next(key for key in PORT_KEYS if key in row.fields)
     name = row[key].lower() if key in ("WWPN", "SAS_WWPN") else row[key]
+    state = row.get("state")
     # a missing count is no word that the host is logged out
-    return HostPort(name, row.number("node_logged_in_count"), row.get("state") in _LOGGED_IN)
+    return HostPort(name, row.number("node_logged_in_count"), state in _LOGGED_IN, state, PORT_KEYS[key])

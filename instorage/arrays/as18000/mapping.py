@@ -13,6 +13,8 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Lun, VolumeUid
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from instorage.arrays.as18000.resting import RestingLuns
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
@@ -45,6 +47,7 @@ def make(
     *,
     share: bool,
     uid: VolumeUid | None = None,
+    avoid: Collection[int] = (),
 ) -> Mapping:
     """Map, or return the mapping that is there, its LUN read from the array afterwards.
 
@@ -54,8 +57,9 @@ def make(
     object_name(host, "host"), object_name(volume, "volume")
     made = False
     for attempt in range(ATTEMPTS):
+        options = _options(resting.choose(host, avoid), share=share)
         try:
-            cli.operate("mkvdiskhostmap", *_options(resting.choose(host), share=share), "-host", host, volume)
+            cli.operate("mkvdiskhostmap", *options, "-host", host, volume)
             made = True
         except OutcomeUnknown:
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
@@ -81,6 +85,7 @@ def make(
 def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> bool:
     """Unmap; False when the volume was not mapped to that host. OUTCOME_UNKNOWN."""
     words = ("-host", object_name(host, "host"), object_name(volume, "volume"))
+    resting.leaving(volume, host)
     removed = True
     for attempt in range(ATTEMPTS):
         try:

@@ -9,7 +9,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from instorage import operation
+from instorage import operation, trail
 from instorage.arrays.as18000.session import quoting
 from instorage.arrays.as18000.session.answer import DELIMITER, Detail, Row, Source, parse_detail, parse_list
 from instorage.arrays.as18000.session.call import note
@@ -127,8 +127,9 @@ class Cli:
         began = time.monotonic()
         said = "not sent"
         try:
-            output = self._ssh.run(command, patience, before)
-            said = f"status {output.status}"
+            with trail.timed(trail.Kind.COMMAND, f"{self.array}: {command}") as timing:
+                output = self._ssh.run(command, patience, before)
+                said = timing.outcome = f"status {output.status}"
         except Lost as lost:
             said = f"lost ({lost})"
             raise

@@ -10,7 +10,7 @@ import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from instorage import operation
+from instorage import operation, trail
 from instorage.arrays.as18000.session.refusal import BUSY, Refused
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def sure(look: Callable[[], T]) -> T:
     found = look()
     if found:
         return found
-    time.sleep(LOOK_AGAIN)  # the pause is the point
+    with trail.timed(trail.Kind.WAIT, "a second look at an empty answer"):
+        time.sleep(LOOK_AGAIN)  # the pause is the point
     return look()
 
 
@@ -49,5 +50,6 @@ def patiently(attempt: Callable[[], T], seconds: float) -> T:
         except Refused as refused:
             if refused.cmmvc not in BUSY or time.monotonic() + pause >= until:
                 raise
-        time.sleep(random.uniform(pause / 2, pause))
+        with trail.timed(trail.Kind.WAIT, "an array that is not well for the moment"):
+            time.sleep(random.uniform(pause / 2, pause))
         pause = min(pause * 2, LONGEST_PAUSE)

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from instorage import operation
+from instorage import operation, trail
 from instorage.arrays.as18000.session import fault
 from instorage.arrays.as18000.session.connection import Connection, Crowded, NotSent
 from instorage.arrays.as18000.session.host_keys import HostKeyFile
@@ -109,7 +109,8 @@ class Ssh:
         if connection is not None and connection.usable:
             return connection, False
         failed, closed = self._failed, self._closed
-        with self._turn(command, until):
+        waiting = trail.timed(trail.Kind.WAIT, f"a connection to array {self._endpoint.name}")
+        with waiting, self._turn(command, until):
             if self._closed != closed:
                 raise fault.ended(self._endpoint)
             if self._connection is not None and self._connection.usable:

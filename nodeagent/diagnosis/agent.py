@@ -1,0 +1,112 @@
+"""What this node's agent says of a volume: what it does now, what fails, its record, and a barrier."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.link import NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SOCKET = "/run/instorage/agent.sock"
+SECONDS = 10.0  # that the agent may take to say what it does
+_LIMIT = 1 << 20  # bytes of its answer
+_UNIT = "systemctl restart instorage-nodeagent.socket instorage-nodeagent.service"
+
+
+def asked(path: str = SOCKET) -> dict[str, list[dict[str, str]]]:
+    """Return what the agent does and what fails («underway» of its socket); OSError, ValueError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect(path)
+        connection.sendall(b"underway\0")
+        connection.shutdown(socket.SHUT_WR)
+        data = b""
+        while (piece := connection.recv(65536)) and len(data) < _LIMIT:
+            data += piece
+    found = json.loads(data[1:])
+    if data[:1] != b"0" or not isinstance(found, dict) or "underway" not in found:
+        raise ValueError("it is of another version")
+    return {key: [one for one in found[key] if isinstance(one, dict)] for key in ("underway", "trouble")}
+
+
+def record(directory: Path, volume: str) -> tuple[dict[str, Any] | None, str]:
+    """Return the record of a volume, by name or UID, and why that cannot be told (empty: it can)."""
+    try:
+        files = [path for path in directory.iterdir() if not path.name.startswith(".")]
+    except FileNotFoundError:
+        return None, ""
+    except OSError as error:
+        return None, f"{directory} cannot be read ({error.strerror}): run this as root."
+    bad = ""
+    for path in files:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(found, dict) and volume in (found.get("name"), found.get("uid")):
+                return found, ""
+        except (OSError, ValueError) as error:
+            bad = f"{path} cannot be read ({error})."
+    return None, bad
+
+
+def links(volume: str, directory: Path, path: str = SOCKET) -> Iterator[Link]:
+    """Yield what the agent does with the volume, what fails, and whether it is attached here."""
+    kept, unread = record(directory, volume)
+    working = False
+    try:
+        found = asked(path)
+    except (OSError, ValueError) as error:
+        yield _silent(path, error)
+    else:
+        for link in (*_underway(volume, found["underway"]), *_trouble(volume, found["trouble"])):
+            working = True
+            yield link
+    if unread:
+        yield Link("agent", UNSEEN, f"Whether the volume is attached here is not known: {unread}")
+    elif kept is not None:
+        text = f"The volume is attached here: array {kept.get('storage')}, UID {kept.get('uid')}."
+        proof = f"{directory / str(kept.get('uid'))}"
+        yield Link("agent", RIGHT, text, NOBODY, "", moment(kept.get("created")), proof)
+    elif not working:
+        text = "Nothing of the volume is on this node: kubelet has not asked for it here, or has let it go."
+        yield Link("agent", RIGHT, text, NOBODY, "", 0.0, f"no record in {directory}")
+
+
+def _silent(path: str, error: Exception) -> Link:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, PermissionError):
+        return Link(
+            "agent", UNSEEN, f"What the agent does could not be seen ({path}: {why}): run this as root."
+        )
+    if isinstance(error, FileNotFoundError):
+        text = f"There is no agent on this host ({path}): this is no node, or install.sh --node was not run."
+        return Link("agent", UNSEEN, text)
+    text = f"The node agent does not answer on {path} ({why}): see its unit."
+    return Link("agent", WRONG, text, NODE, _UNIT, 0.0, path)
+
+
+def _underway(volume: str, running: list[dict[str, str]]) -> Iterator[Link]:
+    for one in running:
+        if one.get("volume") == volume:
+            since = time.time() - float(one.get("seconds") or 0)
+            text = f"The agent is at {one.get('call')}: {one.get('phase')} (request {one.get('op')})."
+            command = f"journalctl INSTORAGE_OP={one.get('op')}"
+            yield Link("agent", WAITS, text, NOBODY, command, since, "«underway» of the agent's socket")
+
+
+def _trouble(volume: str, troubles: list[dict[str, str]]) -> Iterator[Link]:
+    for one in troubles:
+        if one.get("thing", "").endswith(f" of {volume}"):
+            sentence, code = one.get("sentence", ""), one.get("code", "")
+            remedied = remedy.of_sentence(f"{sentence} [{code}]", volume)[1]
+            since = moment(one.get("since", "").replace(" ", "T"))
+            proof = (
+                f"{one.get('thing')} failed {one.get('times')} times: journalctl INSTORAGE_OP={one.get('op')}"
+            )
+            yield Link("agent", WRONG, sentence, remedied.who, remedied.command, since, proof)

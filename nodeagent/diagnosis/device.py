@@ -1,0 +1,130 @@
+"""What this node's kernel has of a volume: its paths, its map, its mounts, as sysfs and mountinfo show them.
+
+Nothing is opened: a device that does not answer makes no look hang.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodeagent.diagnosis.link import NOBODY, NODE, RIGHT, SAN, WRONG, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GIVEN_UP = ("shutdown", "emergency_ro")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Where the kernel shows itself; other places for tests."""
+
+    sysfs: Path = Path("/sys")
+    mountinfo: Path = Path("/proc/self/mountinfo")
+
+
+def links(volume: str, uid: str, kernel: Kernel, *, attached: bool) -> Iterator[Link]:
+    """Yield paths, map and mounts of the volume of a UID; `attached`: the agent's record says it is here."""
+    disks = _disks(uid, kernel)
+    held = _map(uid, kernel)
+    if not disks and not held:
+        if attached:
+            text = f"The kernel has no path to the volume (UID {uid}), though it is attached here."
+            command = f"instoragectl doctor --volume {volume}"
+            yield Link("paths", WRONG, text, SAN, command, 0.0, f"{kernel.sysfs}/block/*/device/wwid")
+        return
+    yield from _paths(volume, disks, kernel)
+    if held:
+        size = int(_read(kernel.sysfs / "block" / held / "size") or 0) * 512
+        name = _read(kernel.sysfs / "block" / held / "dm/name")
+        text = f"Multipath map {name} ({held}) of {size >> 20} MiB over {len(disks)} paths."
+        yield Link("paths", RIGHT, text, NOBODY, "", 0.0, f"{kernel.sysfs}/block/{held}/dm/uuid")
+    elif len(disks) > 1:
+        text = f"There is no multipath map over the {len(disks)} paths: one alone is used."
+        proof = f"{kernel.sysfs}/block/dm-*/dm/uuid"
+        yield Link("paths", WRONG, text, NODE, "systemctl status multipathd", 0.0, proof)
+    yield from _mounts(volume, [held] if held else disks, kernel, attached=attached)
+
+
+def _paths(volume: str, disks: list[str], kernel: Kernel) -> Iterator[Link]:
+    """Yield the sum of the paths, then each."""
+    states = {disk: _state(disk, kernel) for disk in disks}
+    broken = {disk: state for disk, state in states.items() if state[0] != "running"}
+    if broken:
+        named = ", ".join(f"{disk}{over} is {state}" for disk, (state, over) in broken.items())
+        text = f"{len(disks) - len(broken)} of {len(disks)} paths work: {named}."
+        proof = f"{kernel.sysfs}/block/{next(iter(broken))}/device/state"
+        yield Link("paths", WRONG, text, SAN, f"instoragectl doctor --volume {volume}", 0.0, proof)
+    elif len(disks) == 1:
+        text = f"Only a single path is in use ({disks[0]}): when it goes the pod has no other."
+        command = f"instoragectl doctor --volume {volume}"
+        yield Link("paths", WRONG, text, SAN, command, 0.0, f"{kernel.sysfs}/block/{disks[0]}")
+    for disk, (state, over) in states.items():
+        proof = f"{kernel.sysfs}/block/{disk}/device/state"
+        if disk not in broken and len(disks) > 1:
+            yield Link("paths", RIGHT, f"Path {disk}{over} is {state}.", NOBODY, "", 0.0, proof)
+
+
+def _state(disk: str, kernel: Kernel) -> tuple[str, str]:
+    """Return a path's state, its session's when that does not work, and « over» its portal, if iSCSI."""
+    state = _read(kernel.sysfs / "block" / disk / "device/state") or "gone"
+    place = os.path.realpath(kernel.sysfs / "block" / disk)
+    session = next((part for part in place.split("/") if part.startswith("session")), "")
+    if not session:
+        return state, ""
+    classes = kernel.sysfs / "class"
+    connection = classes / f"iscsi_connection/connection{session.removeprefix('session')}:0"
+    logged = _read(classes / f"iscsi_session/{session}/state")
+    portal = f"{_read(connection / 'persistent_address')}:{_read(connection / 'persistent_port')}"
+    if state == "running" and logged not in ("LOGGED_IN", ""):
+        state = f"in a session that is {logged}"
+    return state, f" over {portal}"
+
+
+def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool) -> Iterator[Link]:
+    numbers = {_read(kernel.sysfs / "block" / name / "dev") for name in names} - {""}
+    found = False
+    for line in _lines(kernel.mountinfo):
+        fields, _, rest = line.partition(" - ")
+        words, more = fields.split(" "), rest.split(" ")
+        if len(words) < 6 or len(more) < 3 or words[2] not in numbers:
+            continue
+        found = True
+        options = f"{words[5]},{more[2]}".split(",")
+        where, proof = words[4].replace("\\040", " "), f"{kernel.mountinfo}, device {words[2]}"
+        if given := [one for one in _GIVEN_UP if one in options]:
+            text = (
+                f"The kernel has given up the file system on {where} ({given[0]}): end the pods that use it."
+            )
+            yield Link("mount", WRONG, text, NODE, "journalctl -k", 0.0, proof)
+        else:
+            access = "read-only" if "ro" in options else "read-write"
+            yield Link("mount", RIGHT, f"Mounted {access} ({more[0]}) on {where}.", NOBODY, "", 0.0, proof)
+    if attached and not found:
+        text = f"Volume {volume} is attached here and mounted nowhere yet, or any more."
+        yield Link("mount", RIGHT if not numbers else "waits", text, NOBODY, "", 0.0, str(kernel.mountinfo))
+
+
+def _disks(uid: str, kernel: Kernel) -> list[str]:
+    """Return the names of the disks whose designator of page 0x83, as the kernel keeps it, is the UID."""
+    places = sorted((kernel.sysfs / "block").glob("sd*"))
+    return [place.name for place in places if _read(place / "device/wwid").lower() == f"naa.{uid}"]
+
+
+def _map(uid: str, kernel: Kernel) -> str:
+    places = sorted((kernel.sysfs / "block").glob("dm-*"))
+    return next((at.name for at in places if _read(at / "dm/uuid").lower() == f"mpath-3{uid}"), "")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _lines(path: Path) -> list[str]:
+    return _read(path).splitlines()

@@ -1,0 +1,63 @@
+"""Kubernetes' objects by the administrator's own kubectl: with its rights and context, and to read alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from nodeagent.diagnosis.objects import Unseen
+
+if TYPE_CHECKING:
+    from nodeagent.diagnosis.objects import Object
+
+SECONDS = 20.0  # that one answer may take
+_CONTEXT = ("--request-timeout=10s",)
+
+
+class Kubectl:
+    """Asks kubectl; `options` go with every call («--context», «--kubeconfig»). Calls are `objects.Ask`."""
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+
+    def __call__(self, kind: str, name: str = "", namespace: str = "") -> Object | None:
+        """Return an object, or the list of a kind; None when there is none. `Unseen`: it cannot be read."""
+        words = ["get", kind, *([name] if name else []), *(["-n", namespace] if namespace else [])]
+        text = self.run(*words, "-o", "json")
+        if text is None:
+            return None
+        try:
+            found = json.loads(text)
+        except ValueError:
+            raise Unseen(f"kubectl {' '.join(words)} printed no JSON") from None
+        return found if isinstance(found, dict) else None
+
+    def everywhere(self, kind: str) -> Object:
+        """Return the list of a kind in all namespaces."""
+        text = self.run("get", kind, "--all-namespaces", "-o", "json")
+        found = json.loads(text or "{}")
+        return found if isinstance(found, dict) else {}
+
+    def run(self, *words: str) -> str | None:
+        """Return what kubectl prints; None when it says «NotFound»; `Unseen`."""
+        program = shutil.which("kubectl")
+        if program is None:
+            raise Unseen("kubectl is not on this machine")
+        argv = (program, *self._options, *_CONTEXT, *words)
+        try:
+            ran = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=SECONDS, check=False, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise Unseen(f"kubectl did not answer within {SECONDS:.0f} s") from None
+        except OSError as error:
+            raise Unseen(f"{program} cannot be started ({error.strerror})") from None
+        if ran.returncode == 0:
+            return ran.stdout
+        said = ran.stderr.strip().splitlines()
+        if "(NotFound)" in ran.stderr:
+            return None
+        raise Unseen(said[-1][:300] if said else f"kubectl ended with status {ran.returncode}")

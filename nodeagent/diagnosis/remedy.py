@@ -1,0 +1,101 @@
+"""Who must act on a code, and the command that helps, for every code that a call can answer with."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN
+
+
+class Remedy(NamedTuple):
+    """`command` may name {volume}, {node}, {pool}, {array}; what is not known there stays in capitals."""
+
+    who: str
+    command: str = ""
+
+
+_JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
+_CHECK = "instorage-flexvolume ext-check-cfg"
+REMEDIES = {
+    "bad-request": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
+    "bad-configuration": Remedy(NODE, _CHECK),
+    "not-supported": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
+    "not-allowed": Remedy(NODE, "instoragectl pin --dry-run"),
+    "not-signed": Remedy(KUBERNETES, "instoragectl adopt"),
+    "array-unreachable": Remedy(NODE, "instoragectl arrays"),
+    "array-authentication": Remedy(NODE, _CHECK),
+    "array-host-key": Remedy(ARRAY, "instoragectl arrays"),
+    "array-ssh-algorithms": Remedy(ARRAY, "instoragectl arrays"),
+    "array-sessions": Remedy(ARRAY, "instoragectl arrays"),
+    "array-refused": Remedy(ARRAY, "instoragectl arrays"),
+    "array-busy": Remedy(ARRAY, "instoragectl arrays"),
+    "array-answer": Remedy(ARRAY, "instoragectl arrays"),
+    "outcome-unknown": Remedy(NOBODY),
+    "pool-full": Remedy(ARRAY, "mcsinq lsmdiskgrp {pool}"),
+    "pool-missing": Remedy(KUBERNETES, "kubectl get storageclass -o yaml"),
+    "volume-missing": Remedy(ARRAY, "mcsinq lsvdisk -filtervalue name={volume}"),
+    "volume-exists": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
+    "volume-mapped-elsewhere": Remedy(KUBERNETES, "instoragectl release {volume} --from {node}"),
+    "volume-mapped": Remedy(ARRAY, "mcsinq lsvdiskhostmap {volume}"),
+    "volume-protected": Remedy(NOBODY),
+    "volume-not-ready": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
+    "host-object": Remedy(ARRAY, "mcsinq lshost"),
+    "host-missing": Remedy(ARRAY, "mcsinq lshost"),
+    "name-invalid": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
+    "tool-missing": Remedy(NODE, _CHECK),
+    "no-path": Remedy(SAN, "instoragectl doctor --volume {volume}"),
+    "portal-unreachable": Remedy(SAN, "instoragectl doctor --volume {volume}"),
+    "wrong-device": Remedy(ARRAY, "instoragectl doctor --volume {volume}"),
+    "no-multipath": Remedy(NODE, "systemctl restart multipathd"),
+    "device-busy": Remedy(NODE, "instoragectl doctor --volume {volume}"),
+    "not-empty": Remedy(ARRAY, "instoragectl tree {volume}"),
+    "file-system": Remedy(NODE, "journalctl -k"),
+    "read-only-first-use": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
+    "not-ours": Remedy(NODE, "instoragectl doctor --volume {volume}"),
+    "barrier": Remedy(NODE, "instoragectl barrier plan"),
+    "helper-busy": Remedy(NOBODY),
+    "lock-timeout": Remedy(NOBODY),
+    "lock-lost": Remedy(NOBODY),
+    "tool-failed": Remedy(NODE, _JOURNAL),
+    "timeout": Remedy(NODE, "instoragectl trace {volume}"),
+    "credential-plugin": Remedy(KUBERNETES, "journalctl -u instorage-provisioner"),
+    "helper-unreachable": Remedy(NODE, "systemctl restart instorage-helper.socket"),
+    "protocol": Remedy(NODE, _JOURNAL),
+    "internal": Remedy(NODE, _JOURNAL),
+}
+UNKNOWN = Remedy(NODE, _JOURNAL)
+_CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
+_HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+)[:,]")
+_POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
+_HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
+
+
+def of_code(code: str, **known: str) -> Remedy:
+    """Return who must act and the command, with what is known in its place."""
+    remedy = REMEDIES.get(code, UNKNOWN)
+    named = {name: known.get(name) or name.upper() for name in ("volume", "node", "pool", "array")}
+    return Remedy(remedy.who, remedy.command.format(**named))
+
+
+def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
+    """Return the code that a sentence of ours carries («[array-busy]», empty: none), and its remedy.
+
+    The node that has a volume is named as its host object is by rule: `iscsi-<node>`.
+    """
+    found = _CODE.search(sentence)
+    host, pool = _HOST.search(sentence), _POOL.search(sentence)
+    code = found.group(1) if found else ""
+    known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
+    return code, of_code(code, pool=pool.group(1) if pool else "", **known)
+
+
+def node_of(host: str) -> str:
+    """Return the node whose host object has that name by rule, empty when it follows none."""
+    found = _HOST_RULE.match(host.strip())
+    return found.group(1) if found else ""
+
+
+def bare(sentence: str) -> str:
+    """Return a sentence without its code and request."""
+    return _CODE.sub("", sentence).strip()

@@ -1,0 +1,108 @@
+"""What else Kubernetes tells: of kubelet, of containers, of what is nowhere; and of strange objects."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instorage.wire.fault import Code
+from nodeagent.diagnosis import link, remedy
+from nodeagent.diagnosis.finding import Who
+from nodeagent.diagnosis.link import ARRAY, NODE, WAITS, WRONG
+from nodeagent.diagnosis.objects import Unknown, Unseen, gathered
+from tests.diagnosis.recorded import VOLUME, Recorded, serving, waiting
+
+
+@pytest.fixture
+def api() -> Recorded:
+    return serving()
+
+
+def test_a_node_without_the_driver_is_told_to_install_it(api: Recorded) -> None:
+    api.bound()
+    pod = api.pod()
+    api.event(
+        pod, "FailedMount", f'MountVolume.SetUp failed for volume "{VOLUME}" : no volume plugin matched'
+    )
+    verdict = api.why()
+    assert "does not find the driver inspur/instorage-flexvolume" in verdict.sentence
+    assert (verdict.who, verdict.command) == (NODE, "./install.sh --node")
+
+
+def test_kubelets_summary_alone_is_no_answer_of_the_agent(api: Recorded) -> None:
+    pod = waiting(api).kept["pod", "default", "web"]
+    api.event(pod, "FailedMount", "Unable to attach or mount volumes: timed out waiting for the condition")
+    assert "has not asked for the volume yet, or has no answer yet" in api.why().sentence
+
+
+def test_a_pod_whose_container_is_in_the_way_is_not_the_volumes(api: Recorded) -> None:
+    api.bound()
+    api.pod(containerStatuses=[{"name": "web", "state": {"waiting": {"reason": "ImagePullBackOff"}}}])
+    assert (
+        "The volume is not in the way: the pod's container waits for web: ImagePullBackOff"
+        in api.why().sentence
+    )
+
+
+def test_an_expansion_that_is_stopped_is_a_fault_of_a_volume_that_works(api: Recorded) -> None:
+    claim, _ = api.bound()
+    claim["spec"]["resources"]["requests"]["storage"] = "9Gi"
+    api.pod(phase="Running")
+    api.event(claim, "ExpansionBlocked", "The volume cannot grow. [pool-full]")
+    verdict = api.why()
+    assert verdict.sentence.startswith("default/web works, with a fault")
+    assert verdict.who == ARRAY
+
+
+def test_a_volume_leads_to_its_claim_and_pod(api: Recorded) -> None:
+    waiting(api).failed_mount("It is so. [no-path] (request 0a1b2c3d4e)")
+    assert "It is so." in api.why(VOLUME).sentence
+
+
+def test_what_is_nowhere_is_said_and_what_cannot_be_read_is_not_called_missing(api: Recorded) -> None:
+    with pytest.raises(Unknown, match="neither a pod nor a claim nothing"):
+        gathered(api, "default/nothing")
+    api.denied |= {"pod": "pods is forbidden", "pvc": "no"}
+    assert gathered(api, "default/nothing").unseen == {"pod": "pods is forbidden", "claim": "no"}
+
+
+def test_every_code_has_somebody_who_must_act() -> None:
+    assert set(remedy.REMEDIES) == {code.value for code in Code}
+    assert set(link.PEOPLE) == {who.value for who in Who}
+    assert all(one.who in link.PEOPLE for one in remedy.REMEDIES.values())
+
+
+def test_every_statement_that_is_seen_has_its_source(api: Recorded) -> None:
+    waiting(api).failed_mount("It is so. [no-path] (request 0a1b2c3d4e)")
+    assert [one for one in api.why().links if one.state != link.UNSEEN and not one.proof] == []
+
+
+NAMES = st.sampled_from(
+    ["phase", "volumeName", "renewTime", "leaseDurationSeconds", "conditions", "name", "uid", "volumes"]
+)
+PIECES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    st.sampled_from(["spec", "status", "metadata"]),
+    PIECES,
+    st.sampled_from(["pod", "pvc", "pv", "node", "lease"]),
+)
+def test_strange_objects_end_in_a_verdict(part: str, piece: object, kind: str) -> None:
+    api = Recorded()
+    for make in (api.storage_class, api.lease, api.node, api.bound, api.pod):
+        make()
+    for key, one in api.kept.items():
+        if key[0] == kind:
+            one[part] = piece
+    try:
+        verdict = api.why()
+    except (Unknown, Unseen):
+        return
+    assert verdict.sentence
+    assert verdict.first is None or verdict.first.state in (WAITS, WRONG)

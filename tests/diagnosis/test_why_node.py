@@ -1,0 +1,249 @@
+"""`instoragectl why` on a node: each fault is made, kubelet's call fails or waits, the sentence names it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nodeagent.administration import ctl
+from tests.agent.bench import Bench, device_target, options
+from tests.agent.conftest import loopback
+from tests.agent.helper_peer import IQN, FaultError
+from tests.diagnosis.recorded import VOLUME, Recorded, kubectl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Node:
+    """A bench as `instoragectl` finds it, by its environment, and what it says."""
+
+    def __init__(self, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+        self.bench = bench
+        self._capsys = capsys
+
+    def why(self, subject: str = "vol1") -> dict[str, Any]:
+        self._capsys.readouterr()
+        ctl.main(["why", subject, "--json"])
+        said = self._capsys.readouterr()
+        found: dict[str, Any] = json.loads(said.out)
+        assert "sentence" in found, said.err
+        return found
+
+    def text(self, *words: str) -> str:
+        self._capsys.readouterr()
+        ctl.main(list(words))
+        return self._capsys.readouterr().out
+
+
+def prepared(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Node:
+    directory = bench.directory
+    monkeypatch.setenv("INSTORAGE_PLUGIN", str(directory / "plugin"))
+    monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
+    monkeypatch.setenv("INSTORAGE_AGENT_SOCKET", str(bench.socket))
+    monkeypatch.setenv("PATH", str(directory / "bin"))
+    monkeypatch.setattr("nodeagent.diagnosis.why.leave_root", lambda _: None)
+    return Node(bench, capsys)
+
+
+@pytest.fixture
+def node(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Node:
+    bench.create("vol1")
+    return prepared(bench, monkeypatch, capsys)
+
+
+def of_place(found: dict[str, Any], place: str, state: str) -> list[str]:
+    return [one["sentence"] for one in found["links"] if (one["place"], one["state"]) == (place, state)]
+
+
+def test_a_management_network_that_is_down(node: Node) -> None:
+    node.bench.configure(
+        storage="- name: gone\n  type: AS18000\n  host: 127.0.0.1:1\n  username: u\n  password: p\n"
+    )
+    node.bench.attach("vol1", options("vol1", storageName="gone")).failure()
+    found = node.why()
+    assert "127.0.0.1:1" in found["sentence"]
+    assert (found["who"], found["command"]) == ("node", "instoragectl arrays")
+
+
+def test_a_wrong_password(node: Node) -> None:
+    node.bench.configure(password="wrong")
+    said = node.bench.attach("vol1").failure()
+    found = node.why()
+    assert found["links"][found["first"]]["sentence"] in said, "the same sentence as kubelet's event"
+    assert (found["who"], found["command"]) == ("node", "instorage-flexvolume ext-check-cfg")
+    assert any("was not asked" in one for one in of_place(found, "array", "wrong"))
+
+
+def test_a_san_network_that_is_down(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = Bench(directory, {1: f"{loopback()}:3260", 2: f"{loopback()}:3260"})
+    bench.start()
+    node = prepared(bench, monkeypatch, capsys)
+    bench.create("vol1")
+    bench.attach("vol1").failure()
+    found = node.why()
+    bench.close()
+    assert "No iSCSI portal of the array can be reached" in found["sentence"]
+    assert found["who"] == "san"
+
+
+def test_a_volume_that_is_not_on_the_array(node: Node) -> None:
+    node.bench.attach("nosuch").failure()
+    found = node.why("nosuch")
+    assert "Array storage-01 has no volume nosuch" in found["sentence"]
+    assert found["who"] == "array"
+    assert found["command"] == "mcsinq lsvdisk -filtervalue name=nosuch"
+
+
+def test_a_first_use_that_is_read_only(node: Node) -> None:
+    text = options("vol1", "ro")
+    node.bench.attach("vol1", text).success()
+    node.bench.mount_device("vol1", text).failure("[read-only-first-use]")
+    assert node.why()["who"] == "kubernetes"
+
+
+def test_a_format_that_is_refused(node: Node) -> None:
+    node.bench.do("used", volume="vol1", bytes=900 << 20)
+    node.bench.attach("vol1").success()
+    node.bench.mount_device("vol1").failure("[not-empty]")
+    found = node.why()
+    assert "Not proven new" in found["sentence"]
+    assert (found["who"], found["command"]) == ("array", "instoragectl tree vol1")
+
+
+def test_a_size_that_differs(node: Node) -> None:
+    node.bench.helper.script("Attach", fault=FaultError("wrong-device", "sdb has 1 GiB, the array says 2."))
+    node.bench.attach("vol1").failure()
+    found = node.why()
+    assert "sdb has 1 GiB, the array says 2." in found["sentence"]
+    assert found["who"] == "array"
+
+
+def test_a_volume_that_a_dead_node_has(node: Node) -> None:
+    node.bench.make_host("iscsi-node2", "iqn.1993-08.org.debian:01:node2")
+    node.bench.map("vol1", "iscsi-node2")
+    node.bench.do("logins", port="iqn.1993-08.org.debian:01:node2", nodes=[])
+    node.bench.attach("vol1").failure("iscsi-node2")
+    found = node.why()
+    assert (found["who"], found["command"]) == ("kubernetes", "instoragectl release vol1 --from node2")
+    assert any("not logged in" in one for one in of_place(found, "array", "wrong"))
+
+
+def test_a_pv_that_is_not_signed(node: Node) -> None:
+    node.bench.configure(host="  volumeKey:\n  - ed25519:" + "A" * 43 + "=\n")
+    node.bench.create(VOLUME)
+    node.bench.attach(VOLUME).failure("[not-signed]")
+    found = node.why(VOLUME)
+    assert (found["who"], found["command"]) == ("kubernetes", "instoragectl adopt")
+
+
+def test_a_barrier_file(node: Node) -> None:
+    (node.bench.directory / "plugin/aa-extend-failure.barrier").write_text("of the vendor\n")
+    node.bench.attach("vol1").failure("[barrier]")
+    found = node.why()
+    assert (found["who"], found["command"]) == ("node", "instoragectl barrier plan")
+    assert any("stops attach and detach" in one for one in of_place(found, "agent", "wrong"))
+
+
+def test_a_call_under_way_says_its_phase_and_since_when(node: Node) -> None:
+    gate = threading.Event()
+    script = node.bench.helper.script("Attach", gate=gate)
+    call = node.bench.begin("waitforattach", "node1", options("vol1"))
+    assert script.reached.wait(30)
+    found = node.why()
+    gate.set()
+    call.reply(60)
+    assert "The agent is at waitforattach: waiting for the device over 2 paths" in found["sentence"]
+    assert found["who"] == "nobody"
+    assert found["links"][found["first"]]["since"] > 0
+
+
+def test_a_slow_array_is_called_slow(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nodeagent.diagnosis.mapping.SLOW_SECONDS", 0.3)
+    node.bench.do("fault", command="lsvdisk", times=0, delay=0.5)
+    found = node.why()
+    assert any("is slow" in one for one in of_place(found, "array", "waits"))
+    assert found["who"] == "array"
+
+
+def test_an_offline_volume_of_a_full_pool_and_others_are_the_arrays(node: Node) -> None:
+    found = node.why()
+    assert any("mapped to no host" in one for one in of_place(found, "array", "right"))
+    assert any("Pool Pool0 has" in one for one in of_place(found, "array", "right"))
+    assert found["first"] is None
+
+
+def test_what_is_out_of_reach_is_said_and_never_called_right(node: Node) -> None:
+    node.bench.stop()
+    node.bench.socket.unlink()
+    found = node.why()
+    assert any("There is no agent on this host" in one for one in of_place(found, "agent", "unseen"))
+    assert any("The PV could not be read" in one for one in of_place(found, "PV", "unseen"))
+    assert "could not be looked at" in found["sentence"]
+    assert "works" not in found["sentence"]
+
+
+def test_only_kubernetes_knows_a_claim_and_it_is_said_where_to_ask(
+    node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl.main(["why", "default/data"]) == 1
+    assert "name the volume itself, or run this where kubectl works" in capsys.readouterr().err
+
+
+@pytest.mark.subprocess
+def test_a_pod_leads_through_the_claim_to_what_this_node_and_the_array_say(node: Node) -> None:
+    api = Recorded()
+    api.bound()
+    api.node()
+    api.pod()
+    kubectl(node.bench.directory, api)
+    (node.bench.directory / "bin/python3").symlink_to("/usr/bin/python3")
+    (node.bench.directory / "bin/env").symlink_to("/usr/bin/env")
+    node.bench.create(VOLUME)
+    node.bench.helper.script("Attach", fault=FaultError("no-path", "No path to the volume came up."))
+    node.bench.attach(VOLUME).failure()
+    found = node.why("default/web")
+    assert found["sentence"].startswith("Pod default/web waits since ")
+    assert "No path to the volume came up." in found["sentence"]
+    assert found["who"] == "san"
+    places = [one["place"] for one in found["links"]]
+    assert places == sorted(places, key=["claim", "PV", "node", "agent", "array", "paths", "mount"].index)
+
+
+def test_tree_has_an_age_and_a_proof_a_line_and_why_names_the_sources(node: Node) -> None:
+    node.bench.use("vol1")
+    node.bench.do("logins", port=IQN, nodes=[1, 2])
+    (uid,) = node.bench.records()
+    tree = node.text("tree", "vol1")
+    record = node.bench.directory / f"state/volumes/{uid}"
+    assert f"[{record}, " in tree
+    assert "lsvdiskhostmap vol1 on storage-01" in tree
+    assert "is mapped to host iscsi-node1 (this node) as LUN" in tree
+    assert f"read from {record}" in node.text("why", "vol1", "--proof")
+    assert "read from" not in node.text("why", "vol1")
+
+
+def test_the_agent_says_what_it_does_and_what_fails_over_its_socket(bench: Bench) -> None:
+    bench.attach("nosuch").failure()
+    bench.attach("nosuch").failure()
+    answer = bench.call("underway").answer
+    (trouble,) = answer["trouble"]
+    assert (trouble["thing"], trouble["code"]) == ("waitforattach of nosuch", "volume-missing")
+    assert trouble["times"] == "2"
+    assert answer["underway"] == []
+    bench.create("nosuch")
+    bench.attach("nosuch").success()
+    assert bench.call("underway").answer["trouble"] == []
+
+
+def test_no_secret_is_in_what_is_said(node: Node) -> None:
+    node.bench.do("password", password="S3CRETMARK")
+    node.bench.configure(password="S3CRETMARK")
+    node.bench.use("vol1")
+    assert "S3CRETMARK" not in json.dumps(node.why()) + node.text("tree", "vol1")
+    assert device_target("vol1") in str(node.bench.records())

@@ -1,0 +1,47 @@
+"""Makes `kubectl-instorage`: one file, a zip of Python's, with what runs on an administrator's machine.
+
+    python -m tools.dist.plugin FILE
+
+The same bytes each time: entries in order, with one date, stored as they are.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "nodeagent/diagnosis"
+NAME = "kubectl-instorage"
+MODULES = ("branches", "claim", "cluster", "kubectl", "link", "objects", "plugin", "pod", "remedy")
+_SHEBANG = b"#!/usr/bin/env python3\n"
+_MAIN = "import sys\n\nfrom nodeagent.diagnosis.plugin import main\n\nsys.exit(main())\n"
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def made() -> bytes:
+    """Return the file's content."""
+    files = {"__main__.py": _MAIN, "nodeagent/__init__.py": "", "nodeagent/diagnosis/__init__.py": ""}
+    for module in MODULES:
+        files[f"nodeagent/diagnosis/{module}.py"] = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    data = io.BytesIO(_SHEBANG)
+    data.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(data, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _DATE)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(entry, text)
+    return data.getvalue()
+
+
+def write(file: Path) -> None:
+    """Write the file, for everybody to execute."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(made())
+    file.chmod(0o755)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
