@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: selinux help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants soak soak-beside soak-dead soak-machines bench demo demo-kube demo-aa demo-why lab stub lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -122,8 +122,13 @@ soak-dead: $(STAMP)
 	  ended=$$?; cat build/soak-dead.log; exit $$ended  # an hour, most of it asleep
 
 soak-machines: $(STAMP)
-	@$(PY) -m pytest -q -m 'lab and not kube' --timeout 3600 tests/lab; \
+	@FAULTS_N=$(or $(N),8) FAULTS_SEED=$(SEED) $(PY) -m pytest -q -m 'lab and not kube' --timeout 3600 tests/lab; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
+
+faults: $(STAMP) ## randomised faults around a whole node: make faults N=200 [SEED=7] [LINK=fc]; goes on where it stopped
+	@tools/system-packages lab
+	@UNSEEN=1 SOAK=$(LINK:iscsi=) FAULTS_N=$(or $(N),200) FAULTS_SEED=$(SEED) $(PY) -m pytest -q tests/lab/faults \
+	  -k $(or $(LINK),iscsi)
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub

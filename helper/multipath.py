@@ -75,9 +75,9 @@ def open_count(name: str) -> int:
     return int(_DM.unpack(asked)[6])
 
 
-def find(uid: str) -> Map | None:
-    """Return the map of a volume."""
-    for name in scsi.names(f"{scsi.SYS}/block"):
+def find(uid: str, above: str = "") -> Map | None:
+    """Return the map of a volume; with `above` only what is built on that disk is looked at."""
+    for name in scsi.names(f"{scsi.SYS}/block/{above}{'/holders' if above else ''}"):
         if name.startswith("dm-") and uid_of(name) == uid:
             at = f"{scsi.SYS}/block/{name}"
             label, number = scsi.read(f"{at}/dm/name"), scsi.read(f"{at}/dev")
@@ -112,7 +112,7 @@ def assemble(uid: str, names: list[str], size: int, deadline: float, *, add_only
     """
 
     def whole() -> bool:
-        return bool((found := find(uid)) and found.size == size and {*names} <= set(found.paths))
+        return bool((found := find(uid, names[0])) and found.size == size and {*names} <= set(found.paths))
 
     if whole() or (daemon := ask("help", deadline)) is None:
         return

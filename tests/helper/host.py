@@ -223,16 +223,17 @@ class Host(Sysfs):
         if asked.startswith("show maps raw"):
             return "\n".join(f"3{uid} 60 chk 0" for uid in self.mapped())
         if asked.startswith("show paths"):
-            return "\n".join(f"{one.name} 3{one.uid}" if "%w" in asked else one.name for one in scsi.disks())
+            known = {one.name: one.uid for one in self.disks()}
+            return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
         if asked == "help":
             return f"multipath-tools v{self.multipath_tools} (11/12, 2020)\nCLI commands reference:"
         if not asked.startswith("show"):
             self.note(f"multipathd {asked}")
         known = any(event.startswith("multipath -a ") for event in self.events)
         if asked.startswith("add map 3") or (known and asked.startswith("add path ")):
-            uid = next((one.uid for one in scsi.disks() if one.name == asked[9:]), asked[9:])
+            uid = next((one.uid for one in self.disks() if one.name == asked[9:]), asked[9:])
             if asked.startswith("add map 3") or not multipath.find(uid):
-                self.map(uid, *(one.name for one in scsi.disks() if one.uid == uid))
+                self.map(uid, *(one.name for one in self.disks() if one.uid == uid))
         if asked.startswith("add path ") and "ok" in self.answers:
             self.into_map(asked.removeprefix("add path "))
         if asked.startswith("resize map 3") and asked[11:] not in self.busy_maps:
