@@ -83,6 +83,7 @@ class Bench(SimulatedArray, Adapters):
     directory: Path
     portals: dict[int, str]
     rest: float = 30.0
+    look: float = 5.0
     patience: Patience | None = None
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
@@ -165,7 +166,7 @@ class Bench(SimulatedArray, Adapters):
         node = build(self.paths, lambda _: None)
         if self.patience is not None:
             node = replace(node, arrays=ArrayPool(self._client))
-        agent = Agent(node, [listener], uid=os.getuid(), rest=self.rest)
+        agent = Agent(node, [listener], uid=os.getuid(), rest=self.rest, look=self.look)
         thread = threading.Thread(target=agent.run, daemon=True)
         thread.start()
         self._agents.append((agent, thread))
