@@ -26,12 +26,14 @@ def look(array: Array, host: Host, suspected: set[str]) -> None:
 
     `suspected` are the names of which the last look had found more logins; this one puts its own there.
     """
-    ours = _nodes(array)
     for port in host.ports:
         key = f"{array.name} {port.name.casefold()}"
         before = key in suspected
         suspected.discard(key)
-        if port.kind != "iscsi" or port.logins <= ours:
+        if port.kind != "iscsi" or port.logins == 0:
+            continue  # nothing is asked of the array
+        ours = _nodes(array)
+        if port.logins <= ours:
             continue
         suspected.add(key)
         if before:
