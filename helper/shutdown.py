@@ -14,7 +14,7 @@ import sys
 import time
 
 from helper import child, device, leftover, mounts, settings
-from helper.program import run
+from helper.program import ANY, run
 from helper.settings import Settings
 from helper.target import spelled
 from helper.unmount import unmount
@@ -50,9 +50,7 @@ def main() -> int:
 def going_down() -> bool:
     """Return whether systemd says that it stops everything: only then are other programs ended here."""
     try:
-        answer = run(
-            "systemctl", "is-system-running", deadline=time.monotonic() + 5, accept=tuple(range(256))
-        )
+        answer = run("systemctl", "is-system-running", deadline=time.monotonic() + 5, accept=ANY)
     except Fault as fault:
         print(f"Whether this node goes down cannot be found out: {fault}", file=sys.stderr)
         return False

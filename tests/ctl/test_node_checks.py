@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from nodeagent.diagnosis.finding import Severity, Who
 from tests.ctl.host_root import HostRoot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.subprocess
@@ -233,23 +231,3 @@ def test_a_clock_that_nobody_sets_is_found(host: HostRoot) -> None:
     assert host.codes("clock") == ["clock"]
     host.program("timedatectl", "echo Unknown command show. >&2; exit 1")  # systemd 237 does not know it
     assert host.codes("clock") == []
-
-
-def test_a_check_that_hangs_or_breaks_off_hides_no_other(
-    host: HostRoot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def hanging(_: Host) -> Iterator[object]:
-        threading.Event().wait(30)
-        yield from ()
-
-    def broken(_: Host) -> Iterator[object]:
-        raise ZeroDivisionError
-
-    checks = {**examination.CHECKS, "clock": hanging, "room": broken}
-    monkeypatch.setattr(examination, "CHECKS", checks)
-    (host.root / "usr/sbin/iscsiadm").unlink()
-    host.say_units()
-    names = ("clock", "room", "tools")
-    found = examination.examine(Host(Looks(host.root), host.setup()), names, 5)
-    assert [one.code for one in found.findings] == ["look-hangs", "defect", "tool-missing"]
-    assert found.hanging == ("clock",)

@@ -103,6 +103,18 @@ class Sysfs:
         (self.root / "wwids").write_text(f"/3{uid}/\n")
         return name
 
+    def mapped(self) -> list[str]:
+        """The volumes that have a map, by UID."""
+        return [path.read_text()[7:] for path in (self.root / "sys/block").glob("dm-*/dm/uuid")]
+
+    def into_map(self, disk: str) -> None:
+        """A path of a volume that has a map goes into that one, as multipathd has it."""
+        page = self.root / f"sys/block/{disk}/device/vpd_pg83"
+        for uuid in (self.root / "sys/block").glob("dm-*/dm/uuid"):
+            if page.exists() and scsi.naa6(page.read_bytes()) == uuid.read_text()[7:]:
+                (uuid.parents[1] / "slaves" / disk).touch()
+                (self.root / f"sys/block/{disk}/holders/{uuid.parents[1].name}").touch()
+
     def disks(self) -> list[scsi.Disk]:
         """The SCSI disks with their facts, as the helper reads each."""
         return [one for name, _ in scsi.disks() if (one := scsi.disk(name))]

@@ -92,6 +92,10 @@ class Looks:
         found = self.answer(key, lambda: self._run(program, arguments))
         return Ran(*found) if found else None
 
+    def user(self, name: str) -> list[int]:
+        """Return uid and gids of a user of the host, nothing when there is none; no other user is kept."""
+        return list(self.answer(f"user {name}", lambda: self._user(name)))
+
     def answer(self, key: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  # JSON
         """Return what was answered before under `key`, else ask; OSError and Fault are answers, too.
 
@@ -126,6 +130,15 @@ class Looks:
     def _text(self, path: Path) -> str:
         with path.open("rb") as file:
             return file.read(LIMIT).decode(errors="replace")
+
+    def _user(self, name: str) -> list[int]:
+        users = [line.split(":") for line in self._text(self._at("/etc/passwd")).splitlines()]
+        found = next((one for one in users if one[0] == name and len(one) > 3), None)
+        if found is None:
+            return []
+        groups = [line.split(":") for line in self._text(self._at("/etc/group")).splitlines()]
+        more = [int(one[2]) for one in groups if len(one) > 3 and name in one[3].split(",")]
+        return [int(found[2]), int(found[3]), *more]
 
     def _run(self, program: str, arguments: tuple[str, ...]) -> tuple[int, str, str] | None:
         places = (self._root / one / program for one in DIRECTORIES)

@@ -23,7 +23,7 @@ def log_files(host: Host) -> Iterator[Finding]:
     place = host.setup.log
     if not place:
         return
-    facts, user = host.looks.facts(place), host.looks.answer(f"user {USER}", lambda: _user(host))
+    facts, user = host.looks.facts(place), host.looks.user(USER)
     give = f"install -d -o {USER} -g {USER} {place}"
     if facts is None or not stat.S_ISDIR(facts.mode):
         code, sentence = "log-missing", f"{place} (log.logdir) is no directory."
@@ -42,17 +42,6 @@ def _may_write(mode: int, uid: int, gid: int, user: list[int]) -> bool:
     if user[0] in (0, uid):
         return user[0] == 0 or bool(mode & stat.S_IWUSR)
     return bool(mode & (stat.S_IWGRP if gid in user[1:] else stat.S_IWOTH))
-
-
-def _user(host: Host) -> list[int]:
-    """Return uid and gids of the agent's user, nothing when there is none."""
-    passwd = [line.split(":") for line in host.looks.text("/etc/passwd").splitlines()]
-    found = next((one for one in passwd if one[0] == USER and len(one) > 3), None)
-    if found is None:
-        return []
-    groups = [line.split(":") for line in host.looks.text("/etc/group").splitlines()]
-    more = [int(one[2]) for one in groups if len(one) > 3 and USER in one[3].split(",")]
-    return [int(found[2]), int(found[3]), *more]
 
 
 def room(host: Host) -> Iterator[Finding]:
