@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants soak soak-beside soak-dead soak-machines bench demo demo-kube demo-aa demo-why lab stub lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -34,6 +34,7 @@ test: $(STAMP) ## every test: native, the stub's processors, a control plane; th
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@tools/system-packages dist
+	@tools/system-packages selinux
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(PY) -m tools.kube.build >/dev/null
 	@$(PY) -m tools.dist $(TREES) >/dev/null
@@ -52,6 +53,7 @@ test-beside: $(STAMP)
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
 test-native: $(STAMP)
+	@tools/system-packages selinux
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not measured and not dist'
 
 # Our own Python is built once for each change of its sources (every day for this processor, for both in the soak), and kept.
@@ -120,8 +122,13 @@ soak-dead: $(STAMP)
 	  ended=$$?; cat build/soak-dead.log; exit $$ended  # an hour, most of it asleep
 
 soak-machines: $(STAMP)
-	@$(PY) -m pytest -q -m 'lab and not kube' --timeout 3600 tests/lab; \
+	@FAULTS_N=$(or $(N),8) FAULTS_SEED=$(SEED) $(PY) -m pytest -q -m 'lab and not kube' --timeout 3600 tests/lab; \
 	  ended=$$?; $(PY) -m pytest -q -m 'kube and lab' --timeout 3600 tests/lab/kube && exit $$ended
+
+faults: $(STAMP) ## randomised faults around a whole node: make faults N=200 [SEED=7] [LINK=fc]; goes on where it stopped
+	@tools/system-packages lab
+	@UNSEEN=1 SOAK=$(LINK:iscsi=) FAULTS_N=$(or $(N),200) FAULTS_SEED=$(SEED) $(PY) -m pytest -q tests/lab/faults \
+	  -k $(or $(LINK),iscsi)
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.
 STUB := build/flexvolume-stub
@@ -148,6 +155,14 @@ $(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h 
 
 $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 	@cp $< $@.new && mv -f $@.new $@
+
+# Fedora's headers are installed by its own policy's `make install-headers`: HEADERS is the folder with their include/.
+HEADERS := /usr/share/selinux/devel
+selinux: $(STAMP) ## the policy module, checked: make selinux [POLICY=fedora HEADERS=folder]
+	@tools/system-packages selinux
+	@$(MAKE) --no-print-directory -C selinux OUT=$(CURDIR)/build/selinux/$(or $(POLICY),refpolicy) DEVEL=$(HEADERS) \
+	  SHAREDIR=$(dir $(abspath $(HEADERS))) POLICY=$(or $(POLICY),refpolicy)
+	@[ "$(POLICY)" = fedora ] || $(PY) -m pytest -q tests/selinux
 
 bench: $(STAMP) ## how fast, against what: table, JSON and pictures below build/bench (PART="stub claims": some)
 	@tools/system-packages lab

@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Sequence
 
-from helper import child, device, fc, iscsi, multipath, scsi
+from helper import child, device, fc, iscsi, mounts, multipath, scsi
 from helper.child import until
 from helper.detach import remove
 from helper.identity import check
@@ -34,13 +34,27 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
     with hold(request.uid, request.op, deadline), iscsi.using(deadline) as kept:
         if not kept:
             raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
+        if request.add_only:
+            _require_use(request)
         found, refused = _disks(request, over_fc, deadline)
         if not found:
             raise _no_path(request, [fault for _, fault in refused])
         volume = _assemble(request, found, deadline, demanded=settings.demanded(request.multipath))
-        device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
+        if request.add_only:
+            found = [disk.name for disk in volume.members if disk.name in found]
+        else:
+            device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
+        told = multipath.queueing(request.uid, deadline) if volume.map else ""
     left_out = tuple(_left_out(path, fault) for path, fault in refused)
-    return AttachReply(volume.link, volume.map is not None, tuple(found), left_out)
+    return AttachReply(volume.link, volume.map is not None, tuple(found), left_out, told)
+
+
+def _require_use(request: AttachRequest) -> None:
+    """Refuse to add a path to what is not mounted through a map: an Attach without `add_only` may do it."""
+    volume = device.find(request.uid)
+    if not (volume.map and volume.map.size == request.size and mounts.everywhere(volume.numbers)):
+        text = f"Volume {request.uid} is not mounted here through a map of {request.size} bytes."
+        raise Fault(Code.NO_MULTIPATH, f"{text} No path is added to it.", uid=request.uid)
 
 
 def _left_out(path: Path, fault: Fault) -> RefusedPath:
@@ -52,7 +66,8 @@ def _disks(
     request: AttachRequest, over_fc: Sequence[Way], deadline: float
 ) -> tuple[list[str], list[tuple[Path, Fault]]]:
     """Return the names of the proven disks, and the paths without one."""
-    said: list[Way] = [*iscsi.connect(request.paths, deadline).items(), *over_fc]
+    sessions = iscsi.connect(request.paths, deadline, again=request.add_only)
+    said: list[Way] = [*sessions.items(), *over_fc]
     reached(Step.HELPER_ATTACH_LOGGED_IN)
     ready = [(path, way.at) for path, way in said if not isinstance(way, Fault)]
     refused = [(path, way) for path, way in said if isinstance(way, Fault)]
@@ -99,7 +114,7 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
             check(name, request.uid, request.size)
             break
         except Fault as fault:
-            if fault.code is Code.NOT_OURS:
+            if fault.code is Code.NOT_OURS or request.add_only:
                 raise
             _remove_stale(name, request.uid, fault, deadline)
             reached(Step.HELPER_ATTACH_STALE_REMOVED)
@@ -130,7 +145,7 @@ def _assemble(request: AttachRequest, found: list[str], deadline: float, *, dema
     wished = _MAP if len(found) == 1 else _MAP_OF_MANY
     soon = deadline if demanded else now + (deadline - now) * wished
     try:
-        multipath.assemble(request.uid, found, request.size, soon)
+        multipath.assemble(request.uid, found, request.size, soon, add_only=request.add_only)
     except Fault:
         if demanded:
             raise

@@ -69,14 +69,17 @@ class Volume(NamedTuple):
         return [multipath.label(one) for name in below for one in scsi.holders(name) if one not in own]
 
 
-def find(uid: str, disks: list[scsi.Disk] | None = None) -> Volume:
-    """Return what sysfs has of a volume: its map, and the disks that are in it or remember its UID."""
-    found = multipath.find(uid)
+def find(uid: str, remembering: list[str] | None = None) -> Volume:
+    """Return what sysfs has of a volume: its map, and the disks that are in it or remember its UID.
+
+    Beside many others that is one file read of each disk, none when those that do so are named.
+    """
+    near = [name for name, of in scsi.disks() if of == uid] if remembering is None else remembering
+    found = next(filter(None, (multipath.find(uid, name) for name in near)), None) or multipath.find(uid)
     members = found.paths if found else ()
-    disks = scsi.disks() if disks is None else disks
-    return Volume(
-        uid, found, tuple(one for one in disks if one.name in members or (one.uid == uid and one.ours))
-    )
+    disks = filter(None, map(scsi.disk, sorted({*members, *near})))
+    ours = (one for one in disks if one.name in members or (one.ours and one.uid == uid))
+    return Volume(uid, found, tuple(ours))
 
 
 def alone(name: str) -> Volume:
@@ -87,9 +90,11 @@ def alone(name: str) -> Volume:
 
 def every(also: list[str]) -> list[Volume]:
     """Return every InStorage volume that this host has, and those in `also`, but for what is no UID."""
-    disks = scsi.disks()
-    uids = {one.uid for one in disks if one.ours} | set(also)
-    return [find(uid, disks) for uid in sorted(uids) if VolumeUid.pattern.fullmatch(uid)]
+    near: dict[str, list[str]] = {uid: [] for uid in also}
+    for name, uid in scsi.disks():
+        near.setdefault(uid, []).append(name)
+    found = [find(uid, names) for uid, names in sorted(near.items()) if VolumeUid.pattern.fullmatch(uid)]
+    return [one for one in found if one.uid in (*also, *(disk.uid for disk in one.disks if disk.ours))]
 
 
 def uid_of(number: str) -> str | None:

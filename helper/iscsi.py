@@ -8,15 +8,17 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from helper import child, fc, scsi, volume
-from helper.program import run
+from helper.program import ANY, run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn
-from instorage.wire.verbs import InitiatorReply, IscsiPath
+from instorage.wire.verbs import Empty, InitiatorReply, IscsiPath, LeaveRequest
+
+Ways = dict[IscsiPath, scsi.Session | Fault]
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
@@ -36,7 +38,6 @@ _ADMINISTRATORS = ("node.startup = automatic", "node.startup = onboot")
 _TOO_OLD = "{} brings all LUNs at login: install open-iscsi 2.0.875, or log in yourself ({})"
 NODES = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")  # Debian's and SUSE's, Red Hat's
 _RECORDS_BROKEN = ("6", "7")  # as the fields of a fault come out of a child
-_ANY = tuple(range(256))
 _NO_RECORD, _SESSION_EXISTS = 21, 15  # exit statuses, iscsiadm(8)
 
 
@@ -54,11 +55,15 @@ def initiator() -> InitiatorReply:
     return InitiatorReply(wwpns=wwpns)
 
 
-def connect(paths: Sequence[IscsiPath], deadline: float) -> dict[IscsiPath, scsi.Session | Fault]:
-    """Return a session for every path, or why there is none; portals are logged in to all at once."""
+def connect(paths: Sequence[IscsiPath], deadline: float, *, again: bool = False) -> Ways:
+    """Return a session for every path, or why there is none; portals are logged in to all at once.
+
+    `again`: also to one that failed a moment ago, for it is known to be back.
+    """
     there = _sessions()
     working = any(_key(path) in there for path in paths)
-    missing = [path for path in paths if _key(path) not in there and not (working and _fresh(_mark(path)))]
+    patient = working and not again
+    missing = [path for path in paths if _key(path) not in there and not (patient and _fresh(_mark(path)))]
     grace = max(_GRACE, (deadline - time.monotonic()) * _SLOW)
     soon = min(deadline, time.monotonic() + (grace if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
@@ -95,7 +100,7 @@ def _log_in(path: IscsiPath, deadline: float) -> bool:
 
 def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     node = ("-m", "node", "-T", path.target, "-p", str(path.portal))
-    found = run("iscsiadm", *node, deadline=deadline, accept=_ANY)
+    found = run("iscsiadm", *node, deadline=deadline, accept=ANY)
     if found.status not in (0, _NO_RECORD):
         _drop_record(path, node, deadline)
     if found.status != 0:
@@ -112,16 +117,16 @@ def _set_up(node: tuple[str, ...], deadline: float, *, made: bool) -> None:
         run("iscsiadm", *node, *_UPDATE, deadline=deadline)
     except Fault as fault:
         if "node.session.scan" in fault.sentence:
-            found = run("iscsiadm", "--version", deadline=deadline, accept=_ANY).out.strip()
+            found = run("iscsiadm", "--version", deadline=deadline, accept=ANY).out.strip()
             fault.fields["mend"] = _TOO_OLD.format(found, _ADMINISTRATORS[0])
         if made:  # by iscsid.conf it may look like the administrator's
-            run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY)
+            run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY)
         raise
 
 
 def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float) -> None:
     """Remove a record that this open-iscsi cannot read, as another version wrote it."""
-    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=_ANY).status != 0
+    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status != 0
     mine = f"{glob.escape(path.portal.address)},{path.portal.port},*"
     for folder in NODES if stays else ():
         for record in Path(folder, path.target).glob(mine):
@@ -140,18 +145,27 @@ def using(deadline: float, how: int = fcntl.LOCK_SH) -> Iterator[int]:
             os.close(lock)
 
 
-def leave(deadline: float) -> None:
+def leave(deadline: float, gone: Collection[tuple[str, str]] | None = None) -> None:
     """End used sessions that have no device of any kind left, unless an attach may be about to need one.
 
     Also those that do not work any more: iscsid would for ever try a portal that the array has dropped.
+    `gone`: only those to these portals, each with its target.
     """
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
         used = scsi.names(USED) if alone else []
         idle = [one for one in scsi.sessions(all_states=True) if one.sid in used and not scsi.behind(one)]
-        jobs = [functools.partial(_log_out, one.sid, deadline) for one in idle]
+        meant = [one for one in idle if gone is None or (one.portal, one.target.lower()) in gone]
+        jobs = [functools.partial(_log_out, one.sid, deadline) for one in meant]
         for answer in child.gather(jobs, deadline, "A logout"):
             if isinstance(answer, Exception):  # the volume is gone, and a session harms nobody
                 print(f"A session stays: {answer}", file=sys.stderr)
+
+
+def leave_gone(request: LeaveRequest, _: object) -> Empty:
+    """End the sessions to portals that the array has dropped."""
+    gone = {(str(portal), request.target.lower()) for portal in request.portals}
+    leave(time.monotonic() + request.wait_ms / 1000, gone)
+    return Empty()
 
 
 def _log_out(sid: str, deadline: float) -> None:

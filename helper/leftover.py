@@ -29,16 +29,16 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
         raise busy(uid, using)
 
 
-def _said(volume: device.Volume, settings: Settings) -> list[str]:
-    return [f"a mount on {row.target} (seen by process {pid})" for pid, row in holders(volume, settings)]
+def _said(volume: device.Volume, known: Settings) -> list[str]:
+    return [f"a mount on {row.target} (seen by process {pid})" for pid, row in holders(volume.numbers, known)]
 
 
-def holders(volume: device.Volume, settings: Settings) -> list[tuple[str, mounts.Row]]:
-    """Return the mounts that stay when kubelet's are ended, each with a process that sees it. May hang.
+def holders(numbers: set[str], settings: Settings) -> list[tuple[str, mounts.Row]]:
+    """Return the mounts of these devices that stay when kubelet's end, each with a process that sees it.
 
-    One at the same place and of the same peer group, in a namespace that follows the host's, goes with those.
+    May hang. One at the same place and of the same peer group, in a namespace that follows the host's, goes
+    with those.
     """
-    numbers = volume.numbers
     rows = [row for row in mounts.table() if row.number in numbers]
     own = {row.target: row for row in rows if spelled(row.target, settings)}
 

@@ -75,9 +75,9 @@ def open_count(name: str) -> int:
     return int(_DM.unpack(asked)[6])
 
 
-def find(uid: str) -> Map | None:
-    """Return the map of a volume."""
-    for name in scsi.names(f"{scsi.SYS}/block"):
+def find(uid: str, above: str = "") -> Map | None:
+    """Return the map of a volume; with `above` only what is built on that disk is looked at."""
+    for name in scsi.names(f"{scsi.SYS}/block/{above}{'/holders' if above else ''}"):
         if name.startswith("dm-") and uid_of(name) == uid:
             at = f"{scsi.SYS}/block/{name}"
             label, number = scsi.read(f"{at}/dm/name"), scsi.read(f"{at}/dev")
@@ -105,11 +105,14 @@ def ask(command: str, deadline: float) -> str | None:
     return None
 
 
-def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
-    """Have a map that holds all of `names` with `size` bytes, as far as multipathd can be brought to it."""
+def assemble(uid: str, names: list[str], size: int, deadline: float, *, add_only: bool = False) -> None:
+    """Have a map that holds all of `names` with `size` bytes, as far as multipathd can be brought to it.
+
+    `add_only`: no map is made, and nothing remembered: the disks are given to the one that is there.
+    """
 
     def whole() -> bool:
-        return bool((found := find(uid)) and found.size == size and {*names} <= set(found.paths))
+        return bool((found := find(uid, names[0])) and found.size == size and {*names} <= set(found.paths))
 
     if whole() or (daemon := ask("help", deadline)) is None:
         return
@@ -118,14 +121,21 @@ def assemble(uid: str, names: list[str], size: int, deadline: float) -> None:
     if not until(lambda: {*names} <= paths(uid, deadline), min(deadline, time.monotonic() + _UDEV), 0.05):
         for name in {*names} - paths(uid, deadline):
             ask(f"add path {name}", deadline)
-    if not _OLD.search(daemon):
+    if not (add_only or _OLD.search(daemon)):
         ask(f"add map 3{uid}", deadline)
         until(whole, min(deadline, time.monotonic() + _UDEV))
     if not whole() and time.monotonic() < deadline:
-        run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
+        if not add_only:
+            run("multipath", "-a", f"{scsi.DEV}/{names[0]}", deadline=deadline)
         for name in names:
             ask(f"add path {name}", deadline)
         until(whole, deadline)
+
+
+def queueing(uid: str, deadline: float) -> str:
+    """Return what multipathd does with a map that has no path left (`AttachReply`)."""
+    lines = (ask('show maps raw format "%w %Q %f"', deadline) or "").splitlines()
+    return next((line.partition(" ")[2].strip() for line in lines if line.startswith(f"3{uid} ")), "")
 
 
 def flush(found: Map, uid: str, deadline: float) -> bool:

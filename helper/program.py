@@ -14,14 +14,13 @@ from instorage.wire.fault import Code, Fault
 
 DIRECTORIES = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 PACKAGES = {  # program: package of Debian, of Red Hat
-    "iscsiadm": ("open-iscsi", "iscsi-initiator-utils"),
+    **{"iscsiadm": ("open-iscsi", "iscsi-initiator-utils"), "mkfs.xfs": ("xfsprogs", "xfsprogs")},
     "multipath": ("multipath-tools", "device-mapper-multipath"),
-    "blkid": ("util-linux", "util-linux"),
-    "systemctl": ("systemd", "systemd"),
-    "mkfs.xfs": ("xfsprogs", "xfsprogs"),
+    **{"blkid": ("util-linux", "util-linux"), "systemctl": ("systemd", "systemd")},
     **dict.fromkeys(("mkfs.ext3", "mkfs.ext4", "fsck.ext4"), ("e2fsprogs", "e2fsprogs")),
 }
 _LAST = 0.2  # seconds for a program to end after its output has
+ANY = tuple(range(256))  # exit statuses
 MAX_OUTPUT = 65536  # bytes that are kept of each stream
 
 

@@ -104,12 +104,12 @@ def disk(name: str) -> Disk | None:
     if not number or not hctl:
         return None
     state, vendor, product = (read(f"{at}/device/{what}") for what in ("state", "vendor", "model"))
-    return Disk(name, hctl, number, state, vendor, product, _remembered(f"{at}/device"), size(name))
+    return Disk(name, hctl, number, state, vendor, product, remembered(name), size(name))
 
 
-def _remembered(at: str) -> str:
+def remembered(name: str) -> str:
     """Return the UID in the page 0x83 that a disk gave when it was found (since Linux 3.15)."""
-    with contextlib.suppress(OSError), open(f"{at}/vpd_pg83", "rb") as page:
+    with contextlib.suppress(OSError), open(f"{SYS}/block/{name}/device/vpd_pg83", "rb") as page:
         return naa6(page.read(1024))
     return ""
 
@@ -130,10 +130,9 @@ def size(name: str) -> int:
     return int(read(f"{SYS}/block/{name}/size") or 0) * 512
 
 
-def disks() -> list[Disk]:
-    """Return every SCSI disk."""
-    found = (disk(name) for name in names(f"{SYS}/block") if name.startswith("sd"))
-    return [one for one in found if one]
+def disks() -> list[tuple[str, str]]:
+    """Return every SCSI disk's name with the UID that sysfs remembers of it (one file of each is read)."""
+    return [(name, remembered(name)) for name in names(f"{SYS}/block") if name.startswith("sd")]
 
 
 def exists(hctl: str) -> bool:

@@ -14,7 +14,7 @@ import sys
 import time
 
 from helper import child, device, leftover, mounts, settings
-from helper.program import run
+from helper.program import ANY, run
 from helper.settings import Settings
 from helper.target import spelled
 from helper.unmount import unmount
@@ -41,8 +41,7 @@ def main() -> int:
     except (OSError, Fault) as error:  # then at least what is written goes to the array
         print(f"Not everybody who uses a volume could be ended: {error}", file=sys.stderr)
     jobs = [functools.partial(_leave, one, known, deadline) for one in volumes]
-    answers = child.gather(jobs, deadline, "The unmount")
-    for volume, answer in zip(volumes, answers, strict=True):
+    for volume, answer in zip(volumes, child.gather(jobs, deadline, "The unmount"), strict=True):
         if said := str(answer or ""):
             print(f"Volume {volume.uid} is left as it is: {said}", file=sys.stderr)
     return 0
@@ -51,9 +50,7 @@ def main() -> int:
 def going_down() -> bool:
     """Return whether systemd says that it stops everything: only then are other programs ended here."""
     try:
-        answer = run(
-            "systemctl", "is-system-running", deadline=time.monotonic() + 5, accept=tuple(range(256))
-        )
+        answer = run("systemctl", "is-system-running", deadline=time.monotonic() + 5, accept=ANY)
     except Fault as fault:
         print(f"Whether this node goes down cannot be found out: {fault}", file=sys.stderr)
         return False
@@ -72,8 +69,8 @@ def end(volumes: list[device.Volume], known: Settings) -> None:
 
 def _processes(volumes: list[device.Volume], known: Settings) -> list[int]:
     """Return all processes of the namespaces that have a mount of their own of one of the volumes."""
-    holders = {process for volume in volumes for process, _ in leftover.holders(volume, known)}
-    spaces = {_space(process) for process in holders} - {_space("self"), ""}
+    numbers = {number for volume in volumes for number in volume.numbers}  # one look for all of them
+    spaces = {_space(process) for process, _ in leftover.holders(numbers, known)} - {_space("self"), ""}
     return [int(one) for one in filter(str.isdigit, os.listdir(mounts.PROC)) if _space(one) in spaces]
 
 
@@ -85,8 +82,8 @@ def _space(process: str) -> str:
 
 def _leave(volume: device.Volume, known: Settings, deadline: float) -> str:
     """Write back and unmount one volume; return what still uses it."""
-    rows = [row for row in mounts.table() if row.number in volume.numbers]
-    said = []
+    numbers, said = volume.numbers, []
+    rows = [row for row in mounts.table() if row.number in numbers]
     for target in sorted(filter(None, (spelled(row.target, known) for row in rows)), reverse=True):
         try:
             unmount(UnmountRequest(_OP, target), known)  # «pods» before «plugins»

@@ -31,16 +31,14 @@ from instorage.wire.verbs import Empty
 
 SERVICE = "org.varlink.service"
 _INFO = {
-    "vendor": "InStorage for Kubernetes",
-    "product": "instorage-helper",
-    "version": "3",
+    **{"vendor": "InStorage for Kubernetes", "product": "instorage-helper", "version": "3"},
     "url": "https://github.com/inspur/instorage-k8s",
     "interfaces": [SERVICE, INTERFACE],
 }
 _Verb = Callable[[Any, Settings], Any]
 _VERBS: dict[str, _Verb] = {
     **{"Attach": attach, "Detach": detach, "Mount": mount, "Bind": bind, "Unmount": unmount},
-    **{"Rescan": rescan, "GrowFilesystem": grow_filesystem, "Barrier": barrier},
+    **{"Leave": iscsi.leave_gone, "Rescan": rescan, "GrowFilesystem": grow_filesystem, "Barrier": barrier},
 }
 _SEND = 10  # seconds for the agent to take an answer
 _IDLE = 86400  # seconds

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from installer import agent, places, records, selinux, services, sessions, units, users, vendor, zoning
+from installer import (
+    agent,
+    multipath,
+    places,
+    records,
+    selinux,
+    services,
+    sessions,
+    units,
+    users,
+    vendor,
+    zoning,
+)
 from installer.files import own, remove
 from installer.host import run
 from installer.part import Part
@@ -50,6 +62,7 @@ class Node(Part):
         self._put_version()
         self.put_units()
         self._put_drop_ins()
+        self.run.next += filter(None, [multipath.put(self.files)])
         if not self.host.live or not self.first():
             self._put_stub()
         selinux.load(self.host, self.run.archive)

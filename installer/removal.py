@@ -9,6 +9,7 @@ from installer import (
     agent,
     kubelet,
     mounts,
+    multipath,
     provisioner,
     records,
     selinux,
@@ -106,6 +107,7 @@ def _remove_files(host: Host, plugin: str) -> None:
         remove_empty(host.path(log))
     else:
         remove(host.path(log))
+    multipath.take_away(host)
     for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl"):
         remove(host.path(place))
     _remove_logs(host, LOGS, "instorage-nodeagent.log")

@@ -19,12 +19,14 @@ from nodeagent.host.paths import Paths
 from nodeagent.host.portals import Portals
 from nodeagent.operation.attached import Attachments
 from nodeagent.operation.expansions import Expansions
+from nodeagent.operation.expected import Expected
 from nodeagent.operation.journal import Log
 from nodeagent.operation.node import Node
 from nodeagent.operation.records import Records
 from nodeagent.operation.settings import Settings
 from nodeagent.operation.trouble import Trouble
 from nodeagent.operation.volume_locks import VolumeLocks
+from nodeagent.recovery.healing import LOOK_SECONDS, Healer
 from nodeagent.recovery.reconciliation import REST_SECONDS, Reconciler
 from nodeagent.service import threads
 from nodeagent.service.dispatch import Dispatcher
@@ -65,6 +67,7 @@ def build(paths: Paths, apply: Callable[[LogSettings], None]) -> Node:
         attachments=Attachments(),
         locks=VolumeLocks(),
         expansions=Expansions(),
+        expected=Expected(),
         trouble=Trouble(),
         boot_id=boot,
     )
@@ -85,7 +88,13 @@ class Agent:
     """The running agent: ready, watched, stopped."""
 
     def __init__(
-        self, node: Node, listeners: Sequence[socket.socket], *, uid: int = 0, rest: float = REST_SECONDS
+        self,
+        node: Node,
+        listeners: Sequence[socket.socket],
+        *,
+        uid: int = 0,
+        rest: float = REST_SECONDS,
+        look: float = LOOK_SECONDS,
     ) -> None:
         self._node = node
         self._notify = notifier()
@@ -95,6 +104,7 @@ class Agent:
         self._dispatcher = Dispatcher(node)
         self._reconciler = Reconciler(node, self._dispatcher.begin, rest)
         self._dispatcher.use(self._reconciler)
+        self.healer = Healer(node, self._dispatcher.begin, look)
         self.server = Server(listeners, self._dispatcher.answer, uid)
 
     def run(self) -> None:
@@ -105,11 +115,13 @@ class Agent:
             _LOG.warning("What an earlier boot left is not settled after %.0f s: going on", READY_SECONDS)
         _LOG.info("Ready: %d volumes recorded, %d unreadable records", len(self._node.records.all()), bad)
         self._status.start()
+        self.healer.start()
         self._notify("READY=1")
         threading.Thread(target=preload, name="preload", daemon=True).start()
         self.server.serve(self._tick, watchdog_seconds())
         self._notify("STOPPING=1")
         self._reconciler.stop()
+        self.healer.stop()
         self._status.stop()
         if not self.server.drain(DRAIN_SECONDS):
             _LOG.warning("%d calls had no answer when the agent stopped", self.server.calls)
@@ -128,7 +140,7 @@ class Agent:
         """
         self._node.records.all()
         self._status.check()
-        if not threads.whole((self._reconciler.thread, self._status.thread)):
+        if not threads.whole((self._reconciler.thread, self._status.thread, self.healer.thread)):
             self.failed = True
             self.stop()
         elif self._dispatcher.flights.oldest() < STUCK_SECONDS:

@@ -95,15 +95,16 @@ class Events:
 
     def _write(self, event: Event) -> None:
         """Write the event, a claim's trouble on its waiting pods too, and end those that it ends."""
-        told = [event]
-        if event.kind == CLAIM and (event.ends or not event.normal):
-            pods = self._pods.waiting(event.about)
-            told += [dataclasses.replace(event, about=pod, kind="Pod") for pod in pods]
-        for one in told:
-            if one.kind != "Pod" or not one.normal:
-                self._put(one)
-            for reason in one.ends:
-                self._end(dataclasses.replace(one, reason=reason))
+        self._put(event)
+        ended = [reason for reason in event.ends if self._end(dataclasses.replace(event, reason=reason))]
+        if event.kind != CLAIM or (event.normal and not ended):
+            return
+        for pod in self._pods.waiting(event.about):
+            told = dataclasses.replace(event, about=pod, kind="Pod")
+            if not event.normal:
+                self._put(told)
+            for reason in ended:
+                self._end(dataclasses.replace(told, reason=reason))
 
     def _put(self, event: Event) -> None:
         body = self._body(event)
@@ -126,15 +127,17 @@ class Events:
                 change["count"] = int(found.get("count") or 1) + 1
             self._cluster.patch(path, change)
 
-    def _end(self, event: Event) -> None:
-        """Say in an event of that reason, if it is there, that it is over."""
+    def _end(self, event: Event) -> bool:
+        """Say in an event of that reason that it is over; False when there is none that goes on."""
         body = self._body(event)
         path = f"/api/v1/namespaces/{body['metadata']['namespace']}/events/{body['metadata']['name']}"
         found = self._cluster.get(path)
         message = str((found or {}).get("message", ""))
-        if found is not None and not message.startswith(OVER):
-            said = f"{OVER} at {body['lastTimestamp']}: {message}"[:MESSAGE_LIMIT]
-            self._cluster.patch(path, {"type": "Normal", "message": said})
+        if found is None or message.startswith(OVER):
+            return False
+        said = f"{OVER} at {body['lastTimestamp']}: {message}"[:MESSAGE_LIMIT]
+        self._cluster.patch(path, {"type": "Normal", "message": said})
+        return True
 
     def _body(self, event: Event) -> dict[str, Any]:
         metadata = event.about["metadata"]

@@ -104,10 +104,16 @@ load() {
     [ -n "$type" ] || return 0
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
-    module "$type"
     labels >"$scratch/instorage_places.cil"
+    version=$(sed -n 's/^policy_module(instorage, *\([0-9.]*\)).*/\1/p' "$here/instorage.te")
+    mark="$version $(cat "$here"/instorage.?? "$scratch/instorage_places.cil" | sha256sum | cut -c1-16)"
     first=yes
-    ! known instorage || first=
+    if known instorage; then
+        first=
+        # To link a policy takes a while, and a node's daemons wait for it.
+        [ "$(cat "$loaded" 2>/dev/null)" != "$mark" ] || { relabel; return 0; }
+    fi
+    module "$type"
     set -- -i "$scratch/instorage.pp"
     if [ -s "$scratch/instorage_places.cil" ]; then
         set -- "$@" -i "$scratch/instorage_places.cil"
@@ -116,9 +122,8 @@ load() {
     fi
     [ -d "$booleans" ] || set -- -n "$@" # SELinux is not on: the module counts from the boot that turns it on
     semodule "$@" || refuse "the policy of this host did not take the module: see above; nothing was changed."
-    version=$(sed -n 's/^policy_module(instorage, *\([0-9.]*\)).*/\1/p' "$here/instorage.te")
     mkdir -p "${loaded%/*}"
-    echo "$version $(cat "$here/instorage.te" "$here/instorage.if" "$here/instorage.fc" | sha256sum | cut -c1-16)" >"$loaded"
+    echo "$mark" >"$loaded"
     relabel
     [ -z "$first" ] || begin_anew
 }

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         VolumeSpec,
     )
     from instorage.volume_name import VolumeName
-    from instorage.wire.values import VolumeUid
+    from instorage.wire.values import Portal, VolumeUid
 
 
 class Array(Protocol):
@@ -173,12 +173,15 @@ class Array(Protocol):
         cache. A refusal that took a search is given again for a minute.
         """
 
-    def iscsi_targets(self, io_groups: Collection[str] = ()) -> tuple[IscsiTarget, ...]:
-        """Return the usable portals with their targets (cached for minutes; `forget` drops the cache).
+    def iscsi_targets(self, groups: Collection[str] = (), *, fresh: bool = False) -> tuple[IscsiTarget, ...]:
+        """Return the usable portals with their targets (cached for minutes; `fresh`, `forget`: not).
 
         Asked anew when what is cached has none of one of these I/O groups, though not within ten seconds.
         Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
         """
+
+    def portals(self) -> tuple[Portal, ...]:
+        """Return every portal that is configured, up or down; not cached. ARRAY_ANSWER: it may be half."""
 
     def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
         """Return the Fibre Channel ports that a host object can reach (cached as `iscsi_targets` are).

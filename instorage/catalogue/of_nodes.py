@@ -31,6 +31,11 @@ ENTRIES = {
         "multipathd does not run, or its configuration hides the disks.",
         "systemctl enable --now multipathd; see «multipath» in «instoragectl doctor».",
     ),
+    _C.MAP_QUEUES: Entry(
+        "The volume's map would wait for a path for ever.",
+        "multipath.conf has «no_path_retry queue», or «queue_if_no_path» without it, for the array's disks.",
+        "Write no_path_retry 60 there, then multipathd reconfigure; see «instoragectl multipath».",
+    ),
     _C.DEVICE_BUSY: Entry(
         "The device or the mount is in use.",
         "A pod, a process or another mount namespace has it; the message names the holder.",

@@ -49,6 +49,7 @@ class Code(StrEnum):
     PORTAL_UNREACHABLE = "portal-unreachable"
     WRONG_DEVICE = "wrong-device"  # page 0x83 or size differs from what the array says
     NO_MULTIPATH = "no-multipath"  # a map is demanded and there is none
+    MAP_QUEUES = "map-queues"  # a map that would wait for a path for ever
     DEVICE_BUSY = "device-busy"  # mounted or held by somebody; the holder is named
     NOT_EMPTY = "not-empty"  # not proven new: not formatted
     FILE_SYSTEM = "file-system"  # fsck or mount could not

@@ -36,8 +36,5 @@ class UnlockRequest(Request):
     """Give the host lock up."""
 
 
-VERBS: dict[str, tuple[type, type]] = {
-    "Lock": (LockRequest, LockReply),
-    "Unlock": (UnlockRequest, Empty),
-}
+VERBS: dict[str, tuple[type, type]] = {"Lock": (LockRequest, LockReply), "Unlock": (UnlockRequest, Empty)}
 """Verb to request and reply type."""

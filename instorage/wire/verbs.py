@@ -1,7 +1,4 @@
-"""The verbs of a volume's life, from the initiator to the detach: one request and one reply type each.
-
-Sizes are bytes, times milliseconds.
-"""
+"""The verbs of a volume's life: one request and one reply type each. Sizes are bytes, times milliseconds."""
 
 from __future__ import annotations
 
@@ -71,8 +68,7 @@ class InspectRequest(Request):
 class PathState(Record):
     """A SCSI device: kernel name, H:C:T:L, SCSI state, and where it comes from.
 
-    iSCSI: the session's `portal` and `target` (a name). Fibre Channel: `target` is the WWPN of the array's
-    port, `initiator` that of this machine's, and there is no portal.
+    iSCSI: the session's `portal` and `target` (a name). Fibre Channel: the WWPNs of `target` and `initiator`.
     """
 
     name: str
@@ -113,13 +109,17 @@ class InspectReply(Record):
 
 
 class AttachRequest(OfVolume):
-    """Bring the volume's device up over `paths` and prove that it is that volume on each of them."""
+    """Bring the volume's device up over `paths` and prove that it is that volume on each of them.
+
+    `add_only`: give paths to the map, of `size`, of a mounted volume; nothing goes, and no map is made.
+    """
 
     size: Bytes
     paths: tuple[IscsiPath, ...]
     multipath: Multipath
     wait_ms: int
     fc_paths: tuple[FcPath, ...] = ()
+    add_only: bool = False
 
 
 class RefusedPath(Record):
@@ -132,12 +132,24 @@ class RefusedPath(Record):
 
 
 class AttachReply(Record):
-    """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded."""
+    """`device` is a stable name below /dev/disk/by-id; fewer `found` than asked for means degraded.
+
+    `queueing`: what multipathd does with the map without a path. `add_only`: `found` are those in the map.
+    """
 
     device: str
     multipath: bool
     found: tuple[str, ...] = ()
     refused: tuple[RefusedPath, ...] = ()
+    queueing: str = ""
+
+
+class LeaveRequest(Request):
+    """End our sessions without a device to portals of a target that the array has no more."""
+
+    target: Iqn
+    portals: tuple[Portal, ...]
+    wait_ms: int
 
 
 class DetachRequest(OfVolume):
@@ -229,12 +241,9 @@ class Empty(Record):
 
 
 VERBS: dict[str, tuple[type, type]] = {
-    "Initiator": (InitiatorRequest, InitiatorReply),
-    "Inspect": (InspectRequest, InspectReply),
-    "Attach": (AttachRequest, AttachReply),
-    "Detach": (DetachRequest, DetachReply),
-    "Mount": (MountRequest, MountReply),
-    "Bind": (BindRequest, BindReply),
-    "Unmount": (UnmountRequest, UnmountReply),
+    **{"Initiator": (InitiatorRequest, InitiatorReply), "Inspect": (InspectRequest, InspectReply)},
+    **{"Attach": (AttachRequest, AttachReply), "Leave": (LeaveRequest, Empty)},
+    **{"Detach": (DetachRequest, DetachReply), "Mount": (MountRequest, MountReply)},
+    **{"Bind": (BindRequest, BindReply), "Unmount": (UnmountRequest, UnmountReply)},
 }
 """Verb to request and reply type."""

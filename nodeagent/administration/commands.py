@@ -18,6 +18,7 @@ from nodeagent.administration import (
     bundle,
     completion,
     fence,
+    multipath_check,
     pin,
     release,
     status,
@@ -102,9 +103,8 @@ A_FILE: dict[str, object] = {"metavar": "FILE", "type": Path}
 WAITING = Option("OBJECT", "a volume, NAMESPACE/PVC or NAMESPACE/POD", complete="volume")
 PROOF = flag("--proof", "say with each line where it was read")
 SVG = Option("--svg", "write the timeline as a picture for a browser", A_FILE, "file")
-JOURNAL = Option("--journal", "a file of «journalctl -o json --all», in place of the journal", A_FILE, "file")
+JOURNAL = Option("--journal", "a bundle, or a file of «journalctl -o json --all»", A_FILE, "file")
 SINCE = Option("--since", "as journalctl takes it", {"default": "yesterday", "metavar": "TIME"})
-
 
 FROM: dict[str, object] = {"required": True, "dest": "node", "metavar": "NODE"}
 SPARED: dict[str, object] = {"action": "append", "default": [], "dest": "spared", "metavar": "VOLUME"}
@@ -129,6 +129,7 @@ def _reading() -> tuple[Command, ...]:
             "Looks and changes nothing. Exit status 0: nothing is wrong, 1: warnings, 2: errors. As root it "
             "sees everything.",
         ),
+        Command("multipath", "compare what multipathd has in force with the manual", multipath_check.run),
         Command(
             "why", "say why a volume, claim or pod waits, and who must act", why.run,
             (WAITING, PROOF, _config()),

@@ -37,7 +37,7 @@ def hiding(files: Iterable[tuple[Path | str, str]]) -> Iterator[str]:
                 elif block == "blacklist_exceptions":
                     shown.append(pattern)
     for path, pattern in patterns:
-        hidden = [name for name in NAMES if _fits(pattern, name) and not any(_fits(x, name) for x in shown)]
+        hidden = [name for name in NAMES if fits(pattern, name) and not any(fits(x, name) for x in shown)]
         if hidden:
             yield (
                 f'{path}: devnode "{pattern}" in blacklist hides {", ".join(hidden)} as well, and a disk '
@@ -58,7 +58,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _fits(pattern: str, name: str) -> bool:
+def fits(pattern: str, name: str) -> bool:
     """Tell whether a pattern fits; `!` before it means «not». One that is not understood hides nothing."""
     negated = pattern.startswith("!")
     try:

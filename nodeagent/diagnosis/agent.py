@@ -58,14 +58,15 @@ def record(directory: Path, volume: str) -> tuple[dict[str, Any] | None, str]:
 def links(volume: str, directory: Path, path: str = SOCKET) -> Iterator[Link]:
     """Yield what the agent does with the volume, what fails, and whether it is attached here."""
     kept, unread = record(directory, volume)
-    working = False
+    told = False  # whether anything was said of it
     try:
         found = asked(path)
     except (OSError, ValueError) as error:
+        told = True
         yield _silent(path, error)
     else:
         for link in (*_underway(volume, found["underway"]), *_trouble(volume, found["trouble"])):
-            working = True
+            told = True
             yield link
     if unread:
         yield Link("agent", UNSEEN, f"Whether the volume is attached here is not known: {unread}")
@@ -73,7 +74,7 @@ def links(volume: str, directory: Path, path: str = SOCKET) -> Iterator[Link]:
         text = f"The volume is attached here: array {kept.get('storage')}, UID {kept.get('uid')}."
         proof = f"{directory / str(kept.get('uid'))}"
         yield Link("agent", RIGHT, text, NOBODY, "", moment(kept.get("created")), proof)
-    elif not working:
+    elif not told:
         text = "Nothing of the volume is on this node: kubelet has not asked for it here, or has let it go."
         yield Link("agent", RIGHT, text, NOBODY, "", 0.0, f"no record in {directory}")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
+import tarfile
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JOURNALCTL = ("/usr/bin/journalctl", "/bin/journalctl")
+IN_BUNDLE = "journal.json"
+"""The file of a bundle that has the journal."""
 SECONDS = 60.0  # that the journal of a day may take to be read
 _ARGUMENTS = ("--quiet", "--no-pager", "--output=json", "--all")
 
@@ -69,9 +73,9 @@ def _text(value: object) -> str:
 
 
 def read(matches: Sequence[str], *, file: Path | None = None, since: str = "") -> list[Entry]:
-    """Return the entries that have one of these fields («INSTORAGE_OP=…»), or any of ours; the oldest first.
+    """Return the entries that have one of these fields («INSTORAGE_OP=…»), the oldest first.
 
-    From `file`, or from this host's journal. `Fault`: it cannot be read, or not within a minute.
+    From `file` (or a bundle), or this host's journal. `Fault`: it cannot be read, or not within a minute.
     """
     if file is not None:
         return [entry for entry in _from_file(file) if _fits(entry, matches)]
@@ -85,12 +89,26 @@ def _fits(entry: Entry, matches: Sequence[str]) -> bool:
 
 
 def _from_file(file: Path) -> list[Entry]:
+    """Return the entries of a file of the journal's, or of the one in a bundle."""
     try:
+        if tarfile.is_tarfile(file):
+            return _from_bundle(file)
         with file.open(encoding="utf-8", errors="replace") as lines:
             return list(parsed(lines))
-    except OSError as error:
-        text = f"{file} cannot be read ({error.strerror}): give a file of «journalctl -o json --all»."
+    except (OSError, tarfile.TarError) as error:
+        why = getattr(error, "strerror", None) or error
+        text = f"{file} cannot be read ({why}): give a bundle, or a file of «journalctl -o json --all»."
         raise Fault(Code.BAD_REQUEST, text, file=str(file)) from None
+
+
+def _from_bundle(file: Path) -> list[Entry]:
+    with tarfile.open(file) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.name.endswith(IN_BUNDLE) else None
+            if content is not None:
+                lines = io.TextIOWrapper(content, encoding="utf-8", errors="replace")
+                return list(parsed(lines))
+    return []
 
 
 def _asked(arguments: Sequence[str]) -> str:

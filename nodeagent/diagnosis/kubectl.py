@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nodeagent.diagnosis.objects import Object
 
 SECONDS = 20.0  # that one answer may take
+_AWAY = ("Unable to connect", "was refused", "timed out", "Client.Timeout", "no such host")
 _CONTEXT = ("--request-timeout=10s",)
 
 
@@ -21,6 +22,7 @@ class Kubectl:
 
     def __init__(self, *options: str) -> None:
         self._options = options
+        self._away = ""
 
     def __call__(self, kind: str, name: str = "", namespace: str = "") -> Object | None:
         """Return an object, or the list of a kind; None when there is none. `Unseen`: it cannot be read."""
@@ -43,6 +45,8 @@ class Kubectl:
     def run(self, *words: str) -> str | None:
         """Return what kubectl prints; None when it says «NotFound»; `Unseen`."""
         program = shutil.which("kubectl")
+        if self._away:  # it would be waited for again
+            raise Unseen(self._away)
         if program is None:
             raise Unseen("kubectl is not on this machine")
         argv = (program, *self._options, *_CONTEXT, *words)
@@ -52,7 +56,8 @@ class Kubectl:
                 timeout=SECONDS, check=False, encoding="utf-8", errors="replace",
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise Unseen(f"kubectl did not answer within {SECONDS:.0f} s") from None
+            self._away = f"kubectl did not answer within {SECONDS:.0f} s"
+            raise Unseen(self._away) from None
         except OSError as error:
             raise Unseen(f"{program} cannot be started ({error.strerror})") from None
         if ran.returncode == 0:
@@ -60,4 +65,7 @@ class Kubectl:
         said = ran.stderr.strip().splitlines()
         if "(NotFound)" in ran.stderr:
             return None
-        raise Unseen(said[-1][:300] if said else f"kubectl ended with status {ran.returncode}")
+        why = said[-1][:300] if said else f"kubectl ended with status {ran.returncode}"
+        if any(sign in why for sign in _AWAY):
+            self._away = why
+        raise Unseen(why)

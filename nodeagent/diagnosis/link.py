@@ -57,14 +57,21 @@ class Verdict:
     first: Link | None
 
     def to_json(self) -> dict[str, object]:
-        """Return it as an object."""
-        found: dict[str, object] = {"sentence": self.sentence, "who": self.who, "command": self.command}
+        """Return it as an object; `do` is the command, for `command` is what was called."""
+        who = self.who if self.first is not None or self.works else ""
+        found: dict[str, object] = {"sentence": self.sentence, "who": who, "do": self.command}
         first = self.links.index(self.first) if self.first else None
         return found | {"first": first, "links": [link.to_json() for link in self.links]}
 
-    def __post_init__(self) -> None:
-        if self.who not in PEOPLE:
-            raise ValueError(self.who)
+    @property
+    def status(self) -> int:
+        """The exit status: 0, it works; 1, it waits, or that cannot be told; 2, something is wrong."""
+        return 2 if self.first is not None and self.first.state == WRONG else int(not self.works)
+
+    @property
+    def works(self) -> bool:
+        """True when nothing waits, and nothing that decides was out of sight."""
+        return self.first is None and (works(self.links) or all(one.state == RIGHT for one in self.links))
 
 
 def judged(subject: str, links: Iterable[Link]) -> Verdict:
@@ -97,7 +104,8 @@ def works(chain: Sequence[Link]) -> bool:
 def lines(verdict: Verdict, *, proof: bool) -> Iterator[str]:
     """Yield the verdict for people: the sentence, who, the command, then the chain."""
     yield verdict.sentence
-    yield f"Who must act: {PEOPLE[verdict.who]}."
+    told = verdict.first is not None or verdict.works
+    yield f"Who must act: {PEOPLE[verdict.who] if told else 'that cannot be told from here'}."
     if verdict.command:
         yield f"Do: {verdict.command}"
     yield ""

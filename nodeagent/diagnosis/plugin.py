@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nodeagent.diagnosis import claim, cluster, link, pod
 from nodeagent.diagnosis.branches import drawn
 from nodeagent.diagnosis.kubectl import Kubectl
-from nodeagent.diagnosis.link import UNSEEN, WRONG, Link, age, moment
+from nodeagent.diagnosis.link import UNSEEN, Link, age, moment
 from nodeagent.diagnosis.objects import Unknown, Unseen, at, gathered
 
 if TYPE_CHECKING:
@@ -79,17 +79,13 @@ def judged(subject: str, kubectl: Kubectl) -> Verdict:
 
 def _why(given: argparse.Namespace, kubectl: Kubectl) -> int:
     verdict = judged(given.object, kubectl)
-    return _said(given, verdict.to_json(), list(link.lines(verdict, proof=given.proof)), _status(verdict))
+    return _said(given, verdict.to_json(), list(link.lines(verdict, proof=given.proof)), verdict.status)
 
 
 def _tree(given: argparse.Namespace, kubectl: Kubectl) -> int:
     verdict = judged(given.object, kubectl)
     lines = [verdict.sentence, *drawn(verdict.links, proof=True)]
-    return _said(given, verdict.to_json(), lines, _status(verdict))
-
-
-def _status(verdict: Verdict) -> int:
-    return (2 if verdict.first.state == WRONG else 1) if verdict.first else 0
+    return _said(given, verdict.to_json(), lines, verdict.status)
 
 
 def _volumes(given: argparse.Namespace, kubectl: Kubectl) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nodeagent.diagnosis import link, why
+from nodeagent.diagnosis import why
 from nodeagent.diagnosis.branches import drawn
 from nodeagent.diagnosis.outcome import Outcome
 
@@ -15,5 +15,4 @@ if TYPE_CHECKING:
 def run(given: argparse.Namespace) -> Outcome:
     """Return the chain of a volume, an age and a proof a line; exit status as `why`."""
     verdict = why.judged(given.volume, given.config)
-    status = 0 if verdict.first is None else 2 if verdict.first.state == link.WRONG else 1
-    return Outcome([verdict.sentence, *drawn(verdict.links, proof=True)], verdict.to_json(), status)
+    return Outcome([verdict.sentence, *drawn(verdict.links, proof=True)], verdict.to_json(), verdict.status)

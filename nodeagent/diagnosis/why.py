@@ -33,10 +33,9 @@ USER = "instorage-agent"
 
 
 def run(given: argparse.Namespace) -> Outcome:
-    """Return the verdict on what was asked about; exit status 0 when it works, 2 when something is wrong."""
+    """Return the verdict on what was asked about; exit status as of `Verdict.status`."""
     verdict = judged(given.object, given.config)
-    status = 0 if verdict.first is None else 2 if verdict.first.state == WRONG else 1
-    return Outcome(list(link.lines(verdict, proof=given.proof)), verdict.to_json(), status)
+    return Outcome(list(link.lines(verdict, proof=given.proof)), verdict.to_json(), verdict.status)
 
 
 def judged(subject: str, configuration: Path) -> Verdict:

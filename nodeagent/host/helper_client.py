@@ -128,6 +128,10 @@ class Helper:
         """Bring the volume's device up and have it verified."""
         return self.call(request, verbs.AttachReply, request.wait_ms / 1000 + GRACE_SECONDS)
 
+    def leave(self, request: verbs.LeaveRequest) -> None:
+        """End sessions of ours to portals that the array has dropped."""
+        self.call(request, verbs.Empty, request.wait_ms / 1000 + GRACE_SECONDS)
+
     def detach(self, request: verbs.DetachRequest) -> verbs.DetachReply:
         """Flush and remove map and paths."""
         return self.call(request, verbs.DetachReply, request.wait_ms / 1000 + GRACE_SECONDS)

@@ -71,9 +71,9 @@ class Portals:
         connected = set(sessions(self._sysfs))
         unknown = [portal for portal in wanted if portal not in connected]
         recent = self._recent(unknown)
-        out = self._probe([portal for portal in unknown if portal not in recent])
+        out = self.probe([portal for portal in unknown if portal not in recent])
         if len(out) + len(recent) == len(wanted) and recent:
-            out.update(self._probe(list(recent)))
+            out.update(self.probe(list(recent)))
         else:
             out.update(recent)
         up = tuple(portal for portal in wanted if portal not in out)
@@ -92,7 +92,8 @@ class Portals:
             if now - at < REMEMBERED_SECONDS
         }
 
-    def _probe(self, portals: list[Portal]) -> dict[Portal, str]:
+    def probe(self, portals: list[Portal]) -> dict[Portal, str]:
+        """Ask portals now, also those that failed lately; return those that cannot be used, and why."""
         failed: dict[Portal, str] = {}
         routed: list[Portal] = []
         for portal in portals:

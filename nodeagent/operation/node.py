@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nodeagent.host.portals import Portals
     from nodeagent.operation.attached import Attachments
     from nodeagent.operation.expansions import Expansions
+    from nodeagent.operation.expected import Expected
     from nodeagent.operation.progress import Progress
     from nodeagent.operation.records import Records
     from nodeagent.operation.settings import Settings
@@ -39,6 +40,7 @@ class Node:
     attachments: Attachments
     locks: VolumeLocks
     expansions: Expansions
+    expected: Expected
     trouble: Trouble
     boot_id: str
 

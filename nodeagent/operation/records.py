@@ -20,7 +20,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage import durable_file
+from instorage import durable_file, trail
 from instorage.volume_name import VolumeName  # noqa: TC001  # hints read at run time
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
@@ -123,7 +123,8 @@ class Records:
         with self._guard:
             if self._records.get(new.uid) == new:
                 return
-            self._write(new)
+            with trail.timed(trail.Kind.WAIT, "the volume's record to be on the disk"):
+                self._write(new)
             self._records[new.uid] = new
             self._unknown.discard(new.uid)
 
@@ -134,8 +135,9 @@ class Records:
                 return
             path = self._directory / uid
             try:
-                path.unlink(missing_ok=True)
-                durable_file.sync_directory(self._directory)
+                with trail.timed(trail.Kind.WAIT, "the volume's record to be off the disk"):
+                    path.unlink(missing_ok=True)
+                    durable_file.sync_directory(self._directory)
             except OSError as error:
                 name = self._records[uid].name
                 raise Fault(

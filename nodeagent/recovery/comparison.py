@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from instorage.arrays import naming
 from instorage.configuration.settings import Link
+from instorage.wire.values import VolumeUid
 from nodeagent.host import identity, sessions
 from nodeagent.recovery import namesake, unmapped, vanished
 from nodeagent.recovery.attempts import attempt_all
+from nodeagent.volume import expected_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from instorage.arrays.model import Host, IscsiTarget, Mapping
     from instorage.arrays.protocol import Array
     from nodeagent.operation.node import Operation
 
@@ -53,24 +56,34 @@ def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
     given = identity.assigned(operation.host)
     names = (given,) if given else identity.host_names(operation.host)
     there = set()
+    ours: list[tuple[Host, Mapping]] = []
     for name in names:
         operation.progress.say(f"asking array {array.name} what is mapped to {name}")
-        if (found := array.find_host(name)) is not None:
+        if (host := array.find_host(name)) is not None:
             there.add(name)
-            _compare_host(operation, array, name)
-            namesake.look(array, found, suspected)
-    _compare_recorded(operation, array, there)
+            ours += [(host, mapping) for mapping in _compare_host(operation, array, name)]
+            namesake.look(array, host, suspected)
+    ours += _compare_recorded(operation, array, there)
     if operation.host.link is Link.ISCSI:
-        _compare_sessions(array)
+        targets = array.iscsi_targets()
+        _compare_sessions(array, targets)
+        for host, mapping in ours:
+            paths = expected_paths.over_iscsi(mapping, targets, host.portset)
+            operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
+    else:
+        for host, mapping in ours:
+            paths = expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
+            operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
 
 
-def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> None:
+def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> list[tuple[Host, Mapping]]:
     """Compare the host objects of records that are not `there`, as an administrator's; say which are gone."""
+    found = []
     records = [record for record in operation.node.records.all() if record.storage == array.name]
     for name in sorted({record.host for record in records} - there):
-        if array.find_host(name) is not None:
+        if (host := array.find_host(name)) is not None:
             if operation.host.link is Link.FC:  # zoning made it, under any name
-                _compare_host(operation, array, name)
+                found += [(host, mapping) for mapping in _compare_host(operation, array, name)]
         else:
             _LOG.warning(
                 "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "
@@ -78,11 +91,12 @@ def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> No
                 "attached before. What is mapped goes with its pods, whatever its name.",
                 name, array.name, operation.host.node_name,
             )  # fmt: skip
+    return found
 
 
-def _compare_sessions(array: Array) -> None:
+def _compare_sessions(array: Array, known: Iterable[IscsiTarget]) -> None:
     """Say which sessions to this array's targets lead to a portal that it does not name any more."""
-    named = {(target.iqn.lower(), str(target.portal)) for target in array.iscsi_targets()}
+    named = {(target.iqn.lower(), str(target.portal)) for target in known}
     targets = {iqn for iqn, _ in named}
     for session in sessions.sessions():
         target = session.target.lower()
@@ -94,12 +108,14 @@ def _compare_sessions(array: Array) -> None:
             )  # fmt: skip
 
 
-def _compare_host(operation: Operation, array: Array, host: str) -> None:
+def _compare_host(operation: Operation, array: Array, host: str) -> list[Mapping]:
+    """Compare what is mapped to one host object; return the mappings that are recorded."""
     records = operation.node.records
     ours = [record for record in records.all() if (record.storage, record.host) == (array.name, host)]
     # By UID: somebody may have renamed a volume that is in use here.
     before: dict[str, str] = {record.uid: record.name for record in ours}
-    mapped = {mapping.uid: mapping.volume for mapping in array.host_mappings(host)}
+    mappings = array.host_mappings(host)
+    mapped = {mapping.uid: mapping.volume for mapping in mappings}
     # Read again: a volume that is attached or detached meanwhile is in one of the two and no stranger.
     after = {str(record.uid) for record in records.all() if record.storage == array.name}
     for name in sorted(mapped[uid] for uid in mapped.keys() - before.keys() - after):
@@ -122,3 +138,4 @@ def _compare_host(operation: Operation, array: Array, host: str) -> None:
                 "can neither grow nor be attached anew until it has its name back: %s.",
                 before[uid], mapped[uid], array.name, naming.command(before[uid], mapped[uid]),
             )  # fmt: skip
+    return [mapping for mapping in mappings if mapping.uid in before]

@@ -13,7 +13,7 @@ from instorage.wire.growth import RescanRequest
 from instorage.wire.verbs import AttachRequest, Multipath
 from nodeagent.host import identity
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import fibre_channel, iscsi
+from nodeagent.volume import fibre_channel, iscsi, queueing
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Host, Mapping, Volume
@@ -68,11 +68,24 @@ def _connect(
         )
     )
     reached(Step.AGENT_ATTACH_UP)
+    operation.node.expected.queues(volume.uid, reply.queueing)
+    operation.node.expected.note(array.name, volume.uid, ways.whole)
+    _refuse_endless(operation, helper, volume, reply)
     _LOG.info("Device %s came up after %.2f s", reply.device, time.monotonic() - began)
-    remark = _degraded(ways, reply)
+    remark = _degraded(ways, reply, array.name)
     if remark:
         _LOG.warning("Volume %s: %s", volume.name, remark)
     return Attached(volume.uid, reply.device, remark)
+
+
+def _refuse_endless(operation: Operation, helper: Helper, volume: Volume, reply: AttachReply) -> None:
+    """Refuse a map that waits for ever; of a volume that is in use already it is only said."""
+    try:
+        queueing.refuse_endless(volume.name, reply.queueing)
+    except Fault as fault:
+        if not helper.inspect(volume.uid).mounts:
+            raise
+        operation.progress.remarks.append(fault.sentence)
 
 
 def multipath(operation: Operation) -> Multipath:
@@ -92,13 +105,18 @@ def _where(refused: RefusedPath) -> str:
     return f"port {refused.fc_path.target}" if refused.fc_path is not None else "a path"
 
 
-def _degraded(ways: Ways, reply: AttachReply) -> str:
+def _degraded(ways: Ways, reply: AttachReply, array: str) -> str:
+    """Say what is less than it should be; one path by design is not one path that is left."""
     refused = [f"{_where(path)} ({path.sentence})" for path in reply.refused]
     remarks = [ways.remark] if ways.remark else []
     if refused:
         remarks.append(f"Attached, but degraded: {len(refused)} paths refused: {', '.join(refused)}")
     if len(reply.found) == 1:
-        remarks.append("Only a single path is in use.")
+        remarks.append(
+            f"One path by design: array {array} has one port for the volume here."
+            if len(ways.whole) == 1
+            else f"One path is left of {len(ways.whole)}: the others are added as soon as they are there."
+        )
     elif not reply.multipath:
         remarks.append(
             f"Attached, but degraded: {len(reply.found)} paths and no multipath map, so that one alone is "

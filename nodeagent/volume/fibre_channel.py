@@ -39,8 +39,8 @@ def ways(operation: Operation, array: Array, volume: Volume, mapping: Mapping, h
     # Each adapter makes a path of its own, also one of which the array does not know yet.
     ends = {target: tuple({*initiators, *seen.get(target.wwpn, ())}) for target, initiators in reached}
     chosen = spread(list(ends), lambda target: (target.node, ends[target]))
-    paths = [FcPath(target.wwpn, luns[target.io_group]) for target in chosen]
-    return Ways(over_fc=tuple(dict.fromkeys(paths)))
+    paths = tuple(dict.fromkeys(FcPath(target.wwpn, luns[target.io_group]) for target in chosen))
+    return Ways(over_fc=paths, whole=paths)
 
 
 def _seen(operation: Operation) -> dict[str, tuple[str, ...]]:

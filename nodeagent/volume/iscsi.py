@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from instorage import trail
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import IscsiPath
+from nodeagent.volume.expected_paths import over_iscsi
 from nodeagent.volume.ways import Ways, spread
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def ways(operation: Operation, array: Array, volume: Volume, mapping: Mapping, h
     up = [target for target in targets if target.portal in report.up]
     chosen = spread(up, lambda target: (target.iqn.lower(), ()))
     wanted = [IscsiPath(target.portal, target.iqn, luns[target.io_group]) for target in chosen]
-    return Ways(over_iscsi=tuple(dict.fromkeys(wanted)), remark=report.remark)
+    whole = over_iscsi(mapping, targets, host.portset)
+    return Ways(over_iscsi=tuple(dict.fromkeys(wanted)), remark=report.remark, whole=whole)
 
 
 def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> list[IscsiTarget]:

@@ -85,6 +85,7 @@ def unmap(
                 _unmapped(array, helper, record, again.name)
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
+    operation.node.expected.forget(record.uid)
     reached(Step.AGENT_DETACH_FORGOTTEN)
 
 

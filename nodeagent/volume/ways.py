@@ -17,11 +17,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ways:
-    """The paths that the helper is asked for; `remark` says what is out already, empty when nothing is."""
+    """The paths that the helper is asked for; `remark` says what is out already, empty when nothing is.
+
+    `whole` are the paths that there should be, with those that cannot be used just now.
+    """
 
     over_iscsi: tuple[IscsiPath, ...] = ()
     over_fc: tuple[FcPath, ...] = ()
     remark: str = ""
+    whole: tuple[IscsiPath | FcPath, ...] = ()
 
 
 def spread(targets: Iterable[T], ends: Callable[[T], tuple[str, Iterable[str]]], most: int = MOST) -> list[T]:

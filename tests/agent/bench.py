@@ -21,9 +21,10 @@ from nodeagent.host.paths import Paths
 from simulator.array import Settings, Simulator
 from simulator.face.limits import Limits
 from simulator.model.topology import Topology
+from tests.agent.adapters import Adapters
 from tests.agent.call import Reply, Stub
 from tests.agent.helper_peer import HelperPeer
-from tests.agent.simulated_array import GIB, WWPNS, SimulatedArray
+from tests.agent.simulated_array import GIB, SimulatedArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,14 +77,14 @@ def pod_target(volume: str, pod: str = POD) -> str:
 
 
 @dataclass
-class Bench(SimulatedArray):
+class Bench(SimulatedArray, Adapters):
     """Everything that one test needs; `portals` are addresses on which something listens."""
 
     directory: Path
     portals: dict[int, str]
     rest: float = 30.0
+    look: float = 5.0
     patience: Patience | None = None
-    link: str = "iscsi"
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
     _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
@@ -165,7 +166,7 @@ class Bench(SimulatedArray):
         node = build(self.paths, lambda _: None)
         if self.patience is not None:
             node = replace(node, arrays=ArrayPool(self._client))
-        agent = Agent(node, [listener], uid=os.getuid(), rest=self.rest)
+        agent = Agent(node, [listener], uid=os.getuid(), rest=self.rest, look=self.look)
         thread = threading.Thread(target=agent.run, daemon=True)
         thread.start()
         self._agents.append((agent, thread))
@@ -184,24 +185,6 @@ class Bench(SimulatedArray):
         agent.server.stop()
         thread.join(25)
         assert not thread.is_alive()
-
-    def plug(self, *nodes: int) -> None:
-        """Have the link be Fibre Channel: two adapters, each logged in to these nodes of the array."""
-        self.link, self.helper.wwpns = "fc", [wwpn.lower() for wwpn in WWPNS]
-        for number, wwpn in enumerate(WWPNS, 3):
-            at = self.directory / f"sys/class/fc_host/host{number}"
-            at.mkdir(parents=True)
-            (at / "port_name").write_text(f"0x{wwpn.lower()}\n")
-            (at / "port_state").write_text("Online\n")
-            self.do("logins", port=wwpn, nodes=[*nodes])
-        self.configure()
-
-    def see(self, adapter: int, number: int, port: str, state: str = "Online") -> None:
-        """Have the kernel know a port of the array behind one of the adapters, 0 or 1."""
-        at = self.directory / f"sys/class/fc_remote_ports/rport-{adapter + 3}:0-{number}"
-        at.mkdir(parents=True)
-        (at / "port_name").write_text(f"0x{port}\n")
-        (at / "port_state").write_text(f"{state}\n")
 
     def restart(self, between: Callable[[], object] = lambda: None) -> Agent:
         """Stop the agent in good order and start another."""

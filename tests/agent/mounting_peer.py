@@ -12,7 +12,7 @@ _MOST = 16  # paths
 
 
 class MountingPeer(GrowingPeer):
-    """Initiator, Inspect, Attach, Detach, Mount, Bind, Unmount."""
+    """Initiator, Inspect, Attach, Leave, Detach, Mount, Bind, Unmount."""
 
     iqn: str | None
     wwpns: list[str]
@@ -55,6 +55,8 @@ class MountingPeer(GrowingPeer):
         if len(ways) > _MOST:
             raise FaultError("bad-request", f"{len(ways)} paths are asked for, more than {_MOST}.")
         self.refuse_worked_on(uid)
+        if asked["add_only"]:
+            self._require_use(uid, asked["size"])
         here = self.mapped(uid)
         up = [
             number
@@ -83,7 +85,19 @@ class MountingPeer(GrowingPeer):
             "multipath": self.has_map(uid),
             "found": found,
             "refused": refused,
+            "queueing": self.queueing if self.has_map(uid) else "",
         }
+
+    def _require_use(self, uid: str, size: int) -> None:
+        if not self.has_map(uid) or not (self.on(uid) or uid in self.foreign):
+            raise FaultError("no-multipath", f"Volume {uid} is not mounted here through a map.")
+        if self.size(uid) != size:
+            raise FaultError("no-multipath", f"The map of volume {uid} has {self.size(uid)} bytes.")
+
+    def do_leave(self, asked: dict[str, Any]) -> dict[str, Any]:
+        gone = [one for one in self.sessions if one[0] == asked["target"] and one[1] in asked["portals"]]
+        self.sessions.difference_update(gone)
+        return {}
 
     def _ways(self, asked: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
         """Return each way to a volume: the field that names it, its path, what Inspect tells of its ends."""

@@ -39,7 +39,8 @@ class PeerKernel:
     keeps its size), `strange` (another volume answers behind its LUN), `by_hand` (an administrator's freeze).
     `silent` are (UID, number of its path), `unseen` the WWPNs of ports that no adapter sees, `busy` targets
     with open files, `trouble` what the kernel says of a file system; `no_map`: multipathd makes none;
-    `break_mkfs`: the next format is broken off.
+    `break_mkfs`: the next format is broken off; `queueing`: multipathd's word
+    for every map; `sessions`: (target, portal) without a device, for Leave.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,8 @@ class PeerKernel:
         self.unseen: set[str] = set()
         self.ends: dict[str, list[dict[str, str]]] = {}
         self.no_map = self.break_mkfs = False
+        self.queueing = "60 chk 0"
+        self.sessions: set[tuple[str, str]] = set()
 
     def shape(self, target: str, *, only_device: bool = False) -> tuple[str, bool]:
         """Return a target's volume name, and whether it is a device mount; refuse what is neither."""

@@ -25,16 +25,27 @@ def entries(name: str) -> dict[str, list[str]]:
     return found
 
 
-def test_the_agents_exposure_is_two_or_less() -> None:
+# What systemd makes of a unit, 0 (shut) to 10. The helper's mounts must reach kubelet, so it has no mount
+# namespace, and it is root with four capabilities; the unit says of each line that is missing why it is.
+EXPOSURE = {
+    "instorage-nodeagent": 1.5,
+    "instorage-provisioner": 1.5,
+    "instorage-helper": 4.4,
+    "instorage-volumes": 4.6,
+}
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+def test_the_exposure_of_a_unit_does_not_grow(unit: str) -> None:
     tool = shutil.which("systemd-analyze")
     assert tool, "tools/system-packages lab installs systemd"
     done = subprocess.run(
-        [tool, "security", "--offline=yes", "--no-pager", str(UNITS / "instorage-nodeagent.service")],
+        [tool, "security", "--offline=yes", "--no-pager", str(UNITS / f"{unit}.service")],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     match = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
     assert match, done.stdout + done.stderr
-    assert float(match[1]) <= 2.0
+    assert float(match[1]) <= EXPOSURE[unit]
 
 
 def test_the_agent_has_no_capability_and_is_not_root() -> None:

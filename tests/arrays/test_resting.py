@@ -23,3 +23,14 @@ def test_a_mapping_that_was_never_seen_leaves_nothing_to_rest() -> None:
     luns = RestingLuns()
     luns.freed("v1", "h")
     assert luns.choose("h") is None
+
+
+def test_many_mapped_at_once_on_a_slow_array_get_numbers_of_their_own() -> None:
+    """A number that is being mapped is not chosen again while its command may still be under way."""
+    now = [0.0]
+    luns = RestingLuns(Quarantine(clock=lambda: now[0]))
+    chosen = []
+    for _ in range(20):
+        chosen.append(luns.choose("h", avoid={0}))
+        now[0] += 2
+    assert chosen == list(range(1, 21))

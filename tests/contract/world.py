@@ -31,6 +31,7 @@ LUNS = {UID: 1, OTHER: 2}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Lock": {"lease_ms": 20000, "wait_ms": 0},
     "Attach": {"size": GIB, "multipath": "preferred", "wait_ms": 3000},
+    "Leave": {"target": IQN, "wait_ms": 3000},
     "Detach": {"wait_ms": 3000},
     "Mount": {
         "size": GIB,

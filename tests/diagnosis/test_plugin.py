@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nodeagent.diagnosis.kubectl import Kubectl
+from nodeagent.diagnosis.objects import gathered
 from tests.diagnosis.recorded import VOLUME, Recorded, ago, kubectl
 from tools.dist import plugin
 
@@ -162,3 +164,17 @@ def test_nothing_younger_than_python_3_8_is_called() -> None:
             "slots=",
         ):
             assert young not in text, (module, young)
+
+
+def test_a_server_that_is_away_is_asked_once_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = tmp_path / "count"
+    program = tmp_path / "kubectl"
+    away = "Unable to connect to the server: dial tcp 127.0.0.1:1: connect: connection refused"
+    program.write_text(f"#!/bin/sh\necho x >>{counted}\necho '{away}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = gathered(Kubectl(), "default/web")
+    assert found.unseen["pod"] == found.unseen["claim"] == away
+    assert counted.read_text() == "x\n"

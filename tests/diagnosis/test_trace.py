@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from nodeagent.administration import ctl
 from nodeagent.diagnosis import entry, timeline
 from nodeagent.diagnosis.entry import Entry
-from tests.agent.bench import pod_target, until
+from tests.agent.bench import compared, pod_target, until
 from tests.agent.helper_peer import FaultError
 
 if TYPE_CHECKING:
@@ -84,10 +85,23 @@ def test_a_timeline_has_the_arrays_commands_the_helpers_verbs_and_the_waits_in_t
     inside = {node.what: [part.what for part in node.parts] for _, node in made.walk()}
     array = inside["asking array storage-01 for the volume"]
     assert any("lsvdisk" in what for what in array)
-    connecting = "a connection to array storage-01"
-    assert any(connecting in parts for what, parts in inside.items() if "mcsinq" in what)
     device = next(parts for what, parts in inside.items() if what.startswith("waiting for the device"))
     assert "helper: Attach" in device
+
+
+def test_a_connection_that_is_made_is_a_wait_of_the_command_that_wanted_it(
+    bench: Bench, journald: Journald
+) -> None:
+    bench.create("vol1")
+    compared()
+    bench.do("drop-connections")
+    bench.attach("vol1").success()
+    (call,) = ended(journald, "waitforattach")
+    waits = [
+        part.what for _, node in of(journald, call["INSTORAGE_OP"]).walk() if node.kind == "command"
+        for part in node.parts
+    ]  # fmt: skip
+    assert "a connection to array storage-01" in waits
 
 
 def test_what_nothing_explains_is_said(bench: Bench, journald: Journald) -> None:
@@ -134,6 +148,16 @@ def test_trace_takes_a_request_or_a_volume_and_prints_text_json_and_a_picture(
     ElementTree.fromstring(shown)
     assert "mkvdiskhostmap" in shown
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)|<script|href=|url\(", shown) == []
+
+
+def test_a_bundle_is_read_as_the_journal_is(
+    lived: Journald, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = lived.exported(tmp_path / "journal.json")
+    with tarfile.open(tmp_path / "bundle.tar.gz", "w:gz") as tar:
+        tar.add(journal, "instorage-node1/journal.json")
+    told = asked(capsys, "trace", "vol1", "--journal", str(tmp_path / "bundle.tar.gz"))
+    assert told == asked(capsys, "trace", "vol1", "--journal", str(journal))
 
 
 def test_an_unknown_request_is_told_where_to_look(

@@ -106,3 +106,11 @@ def test_strange_objects_end_in_a_verdict(part: str, piece: object, kind: str) -
         return
     assert verdict.sentence
     assert verdict.first is None or verdict.first.state in (WAITS, WRONG)
+
+
+def test_what_is_out_of_sight_is_neither_right_nor_anybodys() -> None:
+    unseen = link.judged("Volume v", [link.Link("PV", link.UNSEEN, "No kubectl.")])
+    assert unseen.status == 1
+    assert list(link.lines(unseen, proof=False))[1] == "Who must act: that cannot be told from here."
+    running = [link.Link("pod", link.RIGHT, "It runs."), link.Link("array", link.UNSEEN, "No file.")]
+    assert link.judged("Pod p", running).status == 0

@@ -66,7 +66,7 @@ def test_a_management_network_that_is_down(node: Node) -> None:
     node.bench.attach("vol1", options("vol1", storageName="gone")).failure()
     found = node.why()
     assert "127.0.0.1:1" in found["sentence"]
-    assert (found["who"], found["command"]) == ("node", "instoragectl arrays")
+    assert (found["who"], found["do"]) == ("node", "instoragectl arrays")
 
 
 def test_a_wrong_password(node: Node) -> None:
@@ -74,7 +74,7 @@ def test_a_wrong_password(node: Node) -> None:
     said = node.bench.attach("vol1").failure()
     found = node.why()
     assert found["links"][found["first"]]["sentence"] in said, "the same sentence as kubelet's event"
-    assert (found["who"], found["command"]) == ("node", "instorage-flexvolume ext-check-cfg")
+    assert (found["who"], found["do"]) == ("node", "instorage-flexvolume ext-check-cfg")
     assert any("was not asked" in one for one in of_place(found, "array", "wrong"))
 
 
@@ -97,7 +97,7 @@ def test_a_volume_that_is_not_on_the_array(node: Node) -> None:
     found = node.why("nosuch")
     assert "Array storage-01 has no volume nosuch" in found["sentence"]
     assert found["who"] == "array"
-    assert found["command"] == "mcsinq lsvdisk -filtervalue name=nosuch"
+    assert found["do"] == "mcsinq lsvdisk -filtervalue name=nosuch"
 
 
 def test_a_first_use_that_is_read_only(node: Node) -> None:
@@ -113,7 +113,7 @@ def test_a_format_that_is_refused(node: Node) -> None:
     node.bench.mount_device("vol1").failure("[not-empty]")
     found = node.why()
     assert "Not proven new" in found["sentence"]
-    assert (found["who"], found["command"]) == ("array", "instoragectl tree vol1")
+    assert (found["who"], found["do"]) == ("array", "instoragectl tree vol1")
 
 
 def test_a_size_that_differs(node: Node) -> None:
@@ -130,7 +130,7 @@ def test_a_volume_that_a_dead_node_has(node: Node) -> None:
     node.bench.do("logins", port="iqn.1993-08.org.debian:01:node2", nodes=[])
     node.bench.attach("vol1").failure("iscsi-node2")
     found = node.why()
-    assert (found["who"], found["command"]) == ("kubernetes", "instoragectl release vol1 --from node2")
+    assert (found["who"], found["do"]) == ("kubernetes", "instoragectl release vol1 --from node2")
     assert any("not logged in" in one for one in of_place(found, "array", "wrong"))
 
 
@@ -139,14 +139,14 @@ def test_a_pv_that_is_not_signed(node: Node) -> None:
     node.bench.create(VOLUME)
     node.bench.attach(VOLUME).failure("[not-signed]")
     found = node.why(VOLUME)
-    assert (found["who"], found["command"]) == ("kubernetes", "instoragectl adopt")
+    assert (found["who"], found["do"]) == ("kubernetes", "instoragectl adopt")
 
 
 def test_a_barrier_file(node: Node) -> None:
     (node.bench.directory / "plugin/aa-extend-failure.barrier").write_text("of the vendor\n")
     node.bench.attach("vol1").failure("[barrier]")
     found = node.why()
-    assert (found["who"], found["command"]) == ("node", "instoragectl barrier plan")
+    assert (found["who"], found["do"]) == ("node", "instoragectl barrier plan")
     assert any("stops attach and detach" in one for one in of_place(found, "agent", "wrong"))
 
 

@@ -78,16 +78,14 @@ class Host(Sysfs):
         (self.root / "proc/self/mountinfo").write_text("")
         self._events = self.root / "events"
         self._events.touch()
-        self._stopping = threading.Event()
-        self._letters = iter("mnopqrstuvwxyz")
+        self._stopping, self._letters = threading.Event(), iter("mnopqrstuvwxyz")
         for name in program.PACKAGES:
             self.script(name, "exit 0")
         self._daemon = socket.socket(socket.AF_UNIX)
         self._daemon.bind(str(self.root / "mpd"))
         self._daemon.listen(64)
-        self._threads = [
-            threading.Thread(target=one, daemon=True) for one in (self._kernel, self._multipathd)
-        ]
+        run = (self._kernel, self._multipathd)
+        self._threads = [threading.Thread(target=one, daemon=True) for one in run]
         for thread in self._threads:
             thread.start()
 
@@ -103,11 +101,10 @@ class Host(Sysfs):
         monkeypatch.setattr(multipath, "SOCKETS", (str(self.root / "mpd"),))
         monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
-        monkeypatch.setattr(formatting, "RECORDS", str(self.root / "format"))
-        monkeypatch.setattr(barrier, "RECORDS", str(self.root / "aa"))
-        monkeypatch.setattr(frozen, "RECORDS", str(self.root / "frozen"))
-        monkeypatch.setattr(iscsi, "FAILED", str(self.root / "portals"))
-        monkeypatch.setattr(iscsi, "USED", str(self.root / "used"))
+        for module, folder in ((formatting, "format"), (barrier, "aa"), (frozen, "frozen")):
+            monkeypatch.setattr(module, "RECORDS", str(self.root / folder))
+        for name, folder in (("FAILED", "portals"), ("USED", "used")):
+            monkeypatch.setattr(iscsi, name, str(self.root / folder))
         monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
         monkeypatch.setattr(abandoned, "FOLDER", str(self.root / "abandoned"))
         monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))
@@ -223,19 +220,22 @@ class Host(Sysfs):
                 connection.sendall(_LENGTH.pack(len(answer)) + answer)
 
     def _obey(self, asked: str) -> str:
-        disks = [path.name for path in (self.root / "sys/block").glob("sd*")]
+        if asked.startswith("show maps raw"):
+            return "\n".join(f"3{uid} 60 chk 0" for uid in self.mapped())
         if asked.startswith("show paths"):
-            known = {one.name: one.uid for one in scsi.disks() if one.name in disks}
+            known = {one.name: one.uid for one in self.disks()}
             return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
         if asked == "help":
             return f"multipath-tools v{self.multipath_tools} (11/12, 2020)\nCLI commands reference:"
         if not asked.startswith("show"):
             self.note(f"multipathd {asked}")
-        known = [event for event in self.events if event.startswith("multipath -a ")]
+        known = any(event.startswith("multipath -a ") for event in self.events)
         if asked.startswith("add map 3") or (known and asked.startswith("add path ")):
-            uid = next((one.uid for one in scsi.disks() if one.name == asked[9:]), asked[9:])
+            uid = next((one.uid for one in self.disks() if one.name == asked[9:]), asked[9:])
             if asked.startswith("add map 3") or not multipath.find(uid):
-                self.map(uid, *(one.name for one in scsi.disks() if one.uid == uid))
+                self.map(uid, *(one.name for one in self.disks() if one.uid == uid))
+        if asked.startswith("add path ") and "ok" in self.answers:
+            self.into_map(asked.removeprefix("add path "))
         if asked.startswith("resize map 3") and asked[11:] not in self.busy_maps:
             for at in (self.root / "sys/block").glob("dm-*"):
                 if (at / "dm/name").read_text() == asked[11:]:

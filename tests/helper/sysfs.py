@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class Sysfs:
         for name in ("sys/block", "sys/bus/scsi/devices", "dev/mapper", "page83", *classes):
             (self.root / name).mkdir(parents=True)
         (self.root / "wwids").write_text("")
-        self._numbers = iter(range(1, 1000))
+        self._numbers = itertools.count(1)
 
     def session(self, number: int, portal: str, target: str = TARGET) -> None:
         """Log in: SCSI host `number`, target id 0."""
@@ -101,6 +102,22 @@ class Sysfs:
         (self.root / "dev" / name).touch()
         (self.root / "wwids").write_text(f"/3{uid}/\n")
         return name
+
+    def mapped(self) -> list[str]:
+        """The volumes that have a map, by UID."""
+        return [path.read_text()[7:] for path in (self.root / "sys/block").glob("dm-*/dm/uuid")]
+
+    def into_map(self, disk: str) -> None:
+        """A path of a volume that has a map goes into that one, as multipathd has it."""
+        page = self.root / f"sys/block/{disk}/device/vpd_pg83"
+        for uuid in (self.root / "sys/block").glob("dm-*/dm/uuid"):
+            if page.exists() and scsi.naa6(page.read_bytes()) == uuid.read_text()[7:]:
+                (uuid.parents[1] / "slaves" / disk).touch()
+                (self.root / f"sys/block/{disk}/holders/{uuid.parents[1].name}").touch()
+
+    def disks(self) -> list[scsi.Disk]:
+        """The SCSI disks with their facts, as the helper reads each."""
+        return [one for name, _ in scsi.disks() if (one := scsi.disk(name))]
 
     def names(self) -> list[str]:
         """The block devices that are there."""

@@ -209,10 +209,12 @@ def test_while_an_attach_is_under_way_no_session_is_ended(
 ) -> None:
     connect, free = iscsi.connect, []
 
-    def connected(paths: tuple[IscsiPath, ...], deadline: float) -> dict[IscsiPath, scsi.Session | Fault]:
+    def connected(
+        paths: tuple[IscsiPath, ...], deadline: float, *, again: bool
+    ) -> dict[IscsiPath, scsi.Session | Fault]:
         with iscsi.using(time.monotonic(), fcntl.LOCK_EX) as alone:
             free.append(bool(alone))
-        return connect(paths, deadline)
+        return connect(paths, deadline, again=again)
 
     monkeypatch.setattr(iscsi, "connect", connected)
     ask()

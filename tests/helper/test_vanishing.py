@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import identity, scsi
+from helper import device, identity, scsi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_disk_that_vanishes_between_two_looks_is_left_out(
         raise FileNotFoundError(2, "No such file or directory", path)
 
     monkeypatch.setattr(os, "readlink", gone)
-    assert scsi.disks() == []
+    assert device.every([]) == []
 
 
 SENSE_AT, DATA_AT, STATUS_AT = 32, 16, 64  # of sg_io_hdr on a 64-bit machine: sbp, dxferp, status

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.link import USUAL
 from tests.lab.rig_site import prepare
-from tools.lab import Lab, LabFault
-from tools.lab.product import Product
-from tools.lab.san import San
+from tests.soak import WHOLE
+from tools.lab import Lab, LabFault, denials
+from tools.lab.fibre_channel import san_over
+from tools.lab.product import Product, host_settings
 from tools.lab.snapshots import snapshots
 from tools.lab.topology import NODES
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
     from tests.lab.helper_rig import Rig, Volume
     from tools.lab import Machine
+    from tools.lab.san import San
 
 TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
 JOURNAL_LINES = 60
+DENIALS_COUNT = WHOLE
+"""Not yet seen in the lab: until then a denial of ours is printed every day, and fails in `make soak`."""
 LAB = pytest.StashKey[Lab]()
 SPOILED = pytest.StashKey[bool]()
 """A lab test has failed: what it left in the machines must not make the next one fail, too."""
@@ -54,10 +59,38 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         del request.config.stash[LAB]
 
 
+@pytest.fixture(scope="module")
+def link(request: pytest.FixtureRequest) -> str:
+    """`iscsi` or `fc`: both, one after the other, in a module that says so (`tests.lab.link.over`)."""
+    return str(getattr(request, "param", USUAL))
+
+
+@pytest.fixture
+def iscsi_only(link: str) -> None:
+    """Portals, sessions or records of iscsid: nothing that Fibre Channel has."""
+    if link != "iscsi":
+        pytest.skip("of iSCSI")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def fresh_machines(lab: Lab) -> None:
-    """Give each module the machines as they were saved: no sessions, no volumes, nothing installed."""
+def fresh_machines(lab: Lab, link: str) -> None:
+    """Give each module, and each link, the machines as they were saved: no sessions, nothing installed."""
     lab.fresh()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_denied(lab: Lab, fresh_machines: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail on a denial of our domains that the module has not in its DENIED, in a permissive lab, too."""
+    yield
+    listed = set(getattr(request.module, "DENIED", ()))
+    for machine in lab.machines:
+        if machine.running:
+            found = {rule: line for rule, line in denials.of(machine).items() if rule not in listed}
+            said = "".join(f"{rule}\n    {line}\n" for rule, line in found.items())
+            if found and not DENIALS_COUNT:
+                print(f"{machine.name}: SELinux denied what is ours (counts once seen in the lab):\n{said}")
+                continue
+            assert not found, f"{machine.name}: SELinux denied what is ours; what would allow it:\n{said}"
 
 
 @pytest.fixture(scope="session")
@@ -74,25 +107,19 @@ def node(lab: Lab) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def san(lab: Lab) -> Iterator[San]:
+def san(lab: Lab, link: str) -> Iterator[San]:
     """The array as a program beside node a."""
     lab.start("array", "a")
-    with San(lab) as san:
+    with san_over(link, lab) as san:
         yield san
 
 
 @pytest.fixture(scope="module")
-def product(lab: Lab, san: San) -> Product:
+def product(lab: Lab, link: str, san: San) -> Product:
     """The whole product, installed on node a and running."""
-    product = Product(lab.node("a"))
+    product = Product(lab.node("a"), host=host_settings(link))
     product.install()
     return product
-
-
-@pytest.fixture(scope="module")
-def link() -> str:
-    """The link of the rig; a module of tests over Fibre Channel says `fc`."""
-    return "iscsi"
 
 
 @pytest.fixture(scope="module")

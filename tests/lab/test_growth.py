@@ -22,6 +22,7 @@ from tests.lab.growing import (
     wait,
 )
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
+from tests.lab.link import over
 from tests.lab.writer import Writer
 from tests.soak import IN_SOAK
 from tools.install import PLUGIN
@@ -30,7 +31,7 @@ from tools.lab.topology import PORTALS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, over("iscsi")]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,7 @@ def test_growth_that_is_repeated_changes_nothing(rig: Rig, mounted: Volume) -> N
     assert sizes(rig, mounted) == {LARGE}
 
 
+@pytest.mark.usefixtures("iscsi_only")
 def test_a_volume_grows_by_a_single_path_without_a_map(rig: Rig, volume: Volume) -> None:
     rig.sh("systemctl stop multipathd.socket multipathd")
     try:
@@ -115,6 +117,7 @@ def test_a_volume_grows_by_a_single_path_without_a_map(rig: Rig, volume: Volume)
         rig.sh("systemctl start multipathd.socket multipathd")
 
 
+@pytest.mark.usefixtures("iscsi_only")
 def test_with_a_path_down_nothing_is_touched(rig: Rig, mounted: Volume) -> None:
     second = [path for path in rig.call("Inspect", uid=mounted.uid)["paths"] if PORTALS[1] in path["portal"]]
     rig.plane.resize(mounted.uid, LARGE)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tools.lab import Machine
 
 PROGRAM = "/usr/local/lib/checking_writer.py"
-STOP, FIGURES = "/run/writer.stop", "/run/writer.out"
 
 
 @dataclass
@@ -24,21 +23,28 @@ class Writer:
     file: str
     unit: str = "checking-writer"
 
+    @property
+    def _stop(self) -> str:
+        return f"/run/{self.unit}.stop"
+
+    @property
+    def _figures(self) -> str:
+        return f"/run/{self.unit}.out"
+
     def __enter__(self) -> Writer:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.machine.run(
-            f"touch {STOP}; systemctl stop {self.unit}; rm -f {PROGRAM} {STOP} {FIGURES}", check=False
-        )
+        litter = f"{PROGRAM} {self._stop} {self._figures}"
+        self.machine.run(f"touch {self._stop}; systemctl stop {self.unit}; rm -f {litter}", check=False)
 
     def start(self) -> None:
         """Begin, and wait until it has written."""
         self.machine.put(PROGRAM, Path(__file__).with_name("checking_writer.py").read_bytes())
         self.machine.run(
-            f"rm -f {STOP} {FIGURES}; systemd-run -q --collect --unit={self.unit} "
-            f"sh -c '{self.machine.python} {PROGRAM} {self.file} {STOP} > {FIGURES} 2>&1'"
+            f"rm -f {self._stop} {self._figures}; systemd-run -q --collect --unit={self.unit} "
+            f"sh -c '{self.machine.python} {PROGRAM} {self.file} {self._stop} > {self._figures} 2>&1'"
         )
         self.goes_on()
 
@@ -53,10 +59,10 @@ class Writer:
 
     def ends(self) -> dict[str, int]:
         """Have it check what it wrote, and return its figures: `written`, `wrong`, `longest_ms`."""
-        self.machine.run(["touch", STOP])
+        self.machine.run(["touch", self._stop])
         wait_until(lambda: bool(self._said()), 60)
         figures: dict[str, int] = json.loads(self._said())
         return figures
 
     def _said(self) -> str:
-        return self.machine.run(["cat", FIGURES], check=False).stdout
+        return self.machine.run(["cat", self._figures], check=False).stdout

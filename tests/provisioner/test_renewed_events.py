@@ -121,6 +121,7 @@ def test_a_trouble_after_the_end_begins_anew(api: Api) -> None:
 def test_a_success_without_a_trouble_before_writes_no_end(api: Api) -> None:
     write(api, SUCCESS)
     assert [one["reason"] for one in api.kept.values()] == ["ProvisioningSucceeded"]
+    assert api.listed == 0, "nothing was wrong: nobody has to be told that it is over"
 
 
 def test_without_the_right_to_list_pods_the_claim_is_told_and_nobody_asked_again(api: Api) -> None:

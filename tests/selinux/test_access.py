@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tools.lab.fault import LabFault
+from tools.lab.policy import SOURCES, built
 from tools.selinux import access
-from tools.selinux.linked import SOURCES, built, store
+from tools.selinux.linked import store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -101,10 +101,10 @@ class Story:
         deadline = time.monotonic() + LIMIT
         while True:
             found: dict[str, Any] = json.loads(self._instorage("why", subject, "--json"))
-            if expected in found["command"]:
+            if expected in found["do"]:
                 break
             if time.monotonic() > deadline:
-                raise DemoFailed(f"why says {found['sentence']!r} and names {found['command']!r}")
+                raise DemoFailed(f"why says {found['sentence']!r} and names {found['do']!r}")
             time.sleep(1)
         name = subject.rpartition("/")[2]
         say(f"$ kubectl describe pod {name}   # its events")
@@ -124,7 +124,7 @@ class Story:
         return done.stdout
 
     def _mend(self, found: dict[str, Any], then: str) -> None:
-        for command in filter(None, (found["command"], then)):
+        for command in filter(None, (found["do"], then)):
             if command.startswith("mcs"):
                 say(f"array$ {command}")
                 show(self._san.command(command))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.dist import archive, packages, toolchain, tree
+from tools.dist import archive, packages, policy_package, toolchain, tree
 from tools.install import PARTS, ROOT
 from tools.lab.fault import LabFault
 from tools.lab.progress import to_stderr
@@ -29,8 +29,8 @@ def main() -> int:
             return 0
         if found := archive.changed():
             to_stderr(f"dist: this is not what the commit makes, for the checkout has changes:\n{found}")
-        made = [file for arch in given.arch or toolchain.ARCHES for file in make(arch, given.into)]
-        write_sums(given.into, made)
+        made = {file for arch in given.arch or toolchain.ARCHES for file in make(arch, given.into)}
+        write_sums(given.into, sorted(made))
     except LabFault as fault:
         print(fault, file=sys.stderr)
         return 1
@@ -51,6 +51,7 @@ def make(arch: str, target: Path) -> list[Path]:
         made = [packed]
         for package in packages.PACKAGES:
             made += packages.make(package, top, arch, when, target)
+        made += policy_package.make(top, when, target)  # of both processors the same
     return made
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from instorage.version import VERSION
 from tools.dist import interpreter, plugin, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
+from tools.lab.policy import built
 from tools.lab.progress import Report, step
 
 # Where things of a host lie in the archive; what is nowhere here (links, /etc) is the installer's to make.
@@ -31,6 +33,7 @@ PLACES: Final = {
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
     "manual", "security", "doctor", "why", "fibre-channel", "fencing",
+    "selinux",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
@@ -61,12 +64,20 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
             _put_part(part, arch, top, report)
         for source, target in BESIDE.items():
             put_beside(ROOT / source, top / target)
+        _put_policy(top)
         (top / "VERSION").write_text(f"{VERSION}\n")
         plugin.write(top / plugin.NAME)
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
         (top / CONTENTS).write_text(contents(top))
     return top
+
+
+def _put_policy(top: Path) -> None:
+    """Put the module for Debian's policy, whose headers are here, beside the sources."""
+    with tempfile.TemporaryDirectory() as scratch:
+        module = built(Path(scratch))
+        put_beside(module, top / "selinux/refpolicy" / module.name)
 
 
 def contents(top: Path) -> str:

@@ -77,7 +77,7 @@ def make(package: Package, top: Path, arch: str, when: int, target: Path) -> lis
     _write_texts(package, scratch, when)
     described = scratch / "nfpm.json"
     described.write_text(json.dumps(description(package, top, arch, when, scratch), indent=1))
-    made = [_run(described, kind, target / _file_name(package, arch, kind), when) for kind in FORMATS]
+    made = [packed(described, kind, target / _file_name(package, arch, kind), when) for kind in FORMATS]
     shutil.rmtree(scratch)
     return made
 
@@ -100,7 +100,7 @@ def description(package: Package, top: Path, arch: str, when: int, scratch: Path
         "description": f"{package.summary}\nSucceeds the vendor's K8sPlugin; brings its own Python.",
         "license": "Apache-2.0",
         "umask": 0o022,
-        "mtime": _date(when),
+        "mtime": date(when),
         "contents": list(contents(package, top, when, scratch)),
         "scripts": scripts,
         "overrides": {
@@ -123,9 +123,9 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
     chosen = set(_of_the_archive(package, top))
     folders = {parent for path in chosen for parent in path.parents if parent.is_relative_to(top)}
     for path in sorted(chosen | folders):
-        yield _entry(path, home / path.relative_to(top), when)
-    yield _entry(scratch, documents, when)
-    licence = _entry(scratch / "copyright", documents / "copyright", when)
+        yield entry(path, home / path.relative_to(top), when)
+    yield entry(scratch, documents, when)
+    licence = entry(scratch / "copyright", documents / "copyright", when)
     yield licence | {"packager": "rpm", "type": "doc"}
     yield licence | {"packager": "deb"}  # where nfpm leaves out what is «doc»
     overrides = Path("/usr/share/lintian/overrides", package.name)
@@ -133,7 +133,7 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
         scratch / "changelog.gz": documents / "changelog.gz",
         PACKAGING / "lintian-overrides": overrides,
     }.items():
-        yield _entry(path, target, when) | {"packager": "deb"}
+        yield entry(path, target, when) | {"packager": "deb"}
 
 
 def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
@@ -149,9 +149,10 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION", plugin.NAME))
 
 
-def _entry(path: Path, place: Path, when: int) -> dict[str, Any]:
+def entry(path: Path, place: Path, when: int) -> dict[str, Any]:
+    """Return nfpm's entry for a file, folder or link that is to lie at `place`."""
     target = str(place)
-    info: dict[str, Any] = {"owner": "root", "group": "root", "mtime": _date(when)}
+    info: dict[str, Any] = {"owner": "root", "group": "root", "mtime": date(when)}
     if path.is_symlink():
         info |= {"mode": 0o777}
         return {"src": str(path.readlink()), "dst": target, "type": "symlink", "file_info": info}
@@ -167,26 +168,34 @@ def _write_texts(package: Package, scratch: Path, when: int) -> None:
         (scratch / script).write_text(text)
     copyright_ = (PACKAGING / "copyright").read_text().replace("@PACKAGE@", package.name)
     (scratch / "copyright").write_text(copyright_)
-    date = format_datetime(datetime.fromtimestamp(when, UTC))
-    head = f"{package.name} ({_debian_version()}) stable; urgency=medium"
-    entry = f"{head}\n\n  * See the documentation of this version.\n\n -- {MAINTAINER}  {date}\n"
-    (scratch / "changelog.gz").write_bytes(gzip.compress(entry.encode(), 9, mtime=0))
+    write_changelog(package.name, scratch, when)
 
 
-def _debian_version() -> str:
+def write_changelog(name: str, scratch: Path, when: int) -> None:
+    """Write Debian's changelog of a package into `scratch`."""
+    at = format_datetime(datetime.fromtimestamp(when, UTC))
+    head = f"{name} ({debian_version()}) stable; urgency=medium"
+    text = f"{head}\n\n  * See the documentation of this version.\n\n -- {MAINTAINER}  {at}\n"
+    (scratch / "changelog.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def debian_version() -> str:
+    """Return the version as dpkg compares it."""
     return VERSION.replace(".dev", "~dev")
 
 
 def _file_name(package: Package, arch: str, kind: str) -> str:
     shown = ARCHES[arch] if kind == "deb" else arch
-    return f"{package.name}_{_debian_version()}_{shown}.{kind}"
+    return f"{package.name}_{debian_version()}_{shown}.{kind}"
 
 
-def _date(when: int) -> str:
+def date(when: int) -> str:
+    """Return a time, s since 1970, as nfpm wants it."""
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _run(described: Path, kind: str, target: Path, when: int) -> Path:
+def packed(described: Path, kind: str, target: Path, when: int) -> Path:
+    """Have nfpm make a package of one kind from its description; LabFault when it cannot."""
     program = Path(sys.executable).with_name("nfpm")
     if not program.exists():
         raise LabFault("dist-no-nfpm", "nfpm is not installed: run make .venv/.installed.")

@@ -10,6 +10,7 @@ from typing import Final
 from tools.kube import build, container_images
 from tools.lab import cache, packages
 from tools.lab.image import _Build  # not renamed: its file is an input of the ordinary image's key
+from tools.lab.policy import SOURCES
 from tools.lab.progress import Programs, Report, step, to_stderr
 
 PACKAGES: Final = (
@@ -54,7 +55,7 @@ def image(report: Report = to_stderr) -> Path:
     sources = [Path(__file__).parents[1] / "lab" / name for name in ("image.py", "initrd.py", "kernel.py")]
     hashed = cache.key(
         archive.name, wheels.name, kubelet.parent.name, *sources, sources[0].with_name("guest"),
-        Path(__file__), Path(container_images.__file__), NODE,
+        Path(__file__), Path(container_images.__file__), NODE, SOURCES,
     )  # fmt: skip
     return cache.layer(
         "kubelet-image",

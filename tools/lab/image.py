@@ -8,6 +8,7 @@ from tools.install import NODE
 from tools.lab import cache, packages
 from tools.lab.initrd import write_initrd
 from tools.lab.kernel import write_uncompressed
+from tools.lab.policy import SOURCES, built
 from tools.lab.progress import Programs, Report, step
 
 GUEST: Final = Path(__file__).with_name("guest")
@@ -40,6 +41,7 @@ FILES: Final = {
     "etc/hosts": "127.0.0.1 localhost\n10.9.0.1 array\n10.9.0.11 nodea\n10.9.0.12 nodeb\n",
     "etc/machine-id": "",  # from the kernel's command line
     "etc/selinux/config": "SELINUX=permissive\nSELINUXTYPE=default\n",
+    "etc/sysctl.d/lab.conf": "kernel.printk_ratelimit=0\n",  # every denial of SELinux is looked at
     "etc/systemd/journald.conf.d/lab.conf": (
         "[Journal]\nStorage=volatile\nRuntimeMaxUse=64M\nRateLimitIntervalSec=0\n"
     ),
@@ -54,7 +56,7 @@ def image(report: Report) -> Path:
     archive, wheels = packages.root_archive(report), packages.wheels(report)
     here = Path(__file__)
     sources = (here, here.with_name("initrd.py"), here.with_name("kernel.py"), GUEST)
-    hashed = cache.key(archive.name, wheels.name, ENVIRONMENT, *sources)
+    hashed = cache.key(archive.name, wheels.name, ENVIRONMENT, *sources, SOURCES)
     return cache.layer("image", hashed, lambda folder: _Build(folder, report).make(archive, wheels), report)
 
 
@@ -75,7 +77,8 @@ class _Build:
         with step(self._report, "settings and Python environment"):
             self._configure()
             self._add_environment(wheels)
-        with step(self._report, "SELinux labels"):
+        with step(self._report, "SELinux policy and labels"):
+            self._add_policy()
             self._label()
         with step(self._report, "file system"):
             self._make_file_system()
@@ -123,6 +126,18 @@ class _Build:
         self._chroot("python3", "-m", "venv", ENVIRONMENT)
         offline = ("--no-index", "--no-deps", "--disable-pip-version-check", "--no-cache-dir")
         self._chroot(f"{ENVIRONMENT}/bin/pip", "--isolated", "install", "-q", *offline, *names)
+        shutil.rmtree(copied)
+
+    def _add_policy(self) -> None:
+        """Load our module as an administrator would, so that the image is labelled for it."""
+        copied = self._root / "policy"
+        shutil.copytree(SOURCES, copied)
+        scratch = self._folder / "policy"
+        scratch.mkdir()
+        (copied / "refpolicy").mkdir()
+        shutil.move(built(scratch), copied / "refpolicy")
+        shutil.rmtree(scratch)
+        self._chroot("sh", "/policy/load.sh", "load")
         shutil.rmtree(copied)
 
     def _label(self) -> None:

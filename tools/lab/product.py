@@ -27,8 +27,11 @@ USER = "superuser"
 PASSWORD = "Passw0rd-of-the-lab"
 PATIENCE = {f"{key}RetryTimes": 100 for key in ("scsiScan", "iscsiPathCheck", "multipathSearch")}
 """Upper bounds, never paid as sleeps: a guest is up to twelve times slower than a machine."""
+LABELLED = f"/usr/lib/instorage/*/libexec /{PLUGIN} /etc/instorage /run/instorage"
+"""What a tar lays down in directories whose label is not its own; the rest has that of its directory."""
 ACTIVATE = f"""
 systemd-tmpfiles --create && chown -R root:instorage-agent /{PLUGIN}/config &&
+{{ ! command -v restorecon >/dev/null || restorecon -R {LABELLED}; }} &&
 systemctl daemon-reload && systemctl start instorage-node.target
 """
 NO_CHECKOUT = "test -e /usr/lib/instorage/current || rm -rf /usr/lib/instorage"

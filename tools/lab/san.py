@@ -82,12 +82,17 @@ class San:
     ) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Start the program and wait until it listens."""
+    def start(self, *options: str) -> None:
+        """Start the program and wait until it listens; `options` are for this life of it alone."""
         log = (self.directory / "simulator.log").open("a")
         with log:
             self._process = subprocess.Popen(
-                self._argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
+                [*self._argv, *options],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         deadline = time.monotonic() + READY_LIMIT
         assert self._process.stdout is not None

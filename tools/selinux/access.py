@@ -23,9 +23,9 @@ FOLDER: Final = ROOT / "tests/selinux/access"
 DOMAINS: Final = ("stub", "ext", "agent", "provisioner", "helper", "shutdown")
 # Not in the list: sockets of the obsolete families that init_t may hand on to any daemon.
 CLASSES: Final = (
-    "blk_file", "bpf", "cap_userns", "capability", "capability2", "chr_file", "dbus", "dir", "fd", "fifo_file",
-    "file", "filesystem", "kernel_service", "key", "lnk_file", "memprotect", "netlink_audit_socket",
-    "netlink_iscsi_socket",
+    "blk_file", "bpf", "cap_userns", "capability", "capability2", "chr_file", "dbus", "dir", "fd",
+    "fifo_file", "file", "filesystem", "kernel_service", "key", "lnk_file", "memprotect",
+    "netlink_audit_socket", "netlink_iscsi_socket",
     "netlink_kobject_uevent_socket", "netlink_route_socket", "netlink_scsitransport_socket",
     "netlink_selinux_socket", "packet_socket", "process", "process2", "rawip_socket", "security", "service",
     "sock_file", "system", "tcp_socket", "udp_socket", "unix_dgram_socket", "unix_stream_socket",

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tools.install import ROOT
 from tools.lab import cache
 from tools.lab.fault import LabFault
+from tools.lab.policy import SOURCES, built
 from tools.lab.progress import Programs
 
 if TYPE_CHECKING:
     from tools.lab.progress import Report
 
-SOURCES: Final = ROOT / "selinux"
-HEADERS: Final = Path("/usr/share/selinux/devel")
 STORE: Final = "default"  # Debian's name of its reference policy
 SEMODULE: Final = "/usr/sbin/semodule"
 # Neverallow rules, ours and the distribution's, are looked at only where this is said.
@@ -47,16 +45,6 @@ class Linked:
         programs.run(SEMODULE, "-n", "-p", self.root, "-s", STORE, *arguments)
 
 
-def built(folder: Path, sources: Path = SOURCES, headers: Path = HEADERS) -> Path:
-    """Compile the module of `sources` into `folder` and return it; LabFault when it does not compile."""
-    if not (headers / "include/Makefile").exists():
-        raise LabFault("selinux-no-headers", f"{headers} is not there: run tools/system-packages selinux.")
-    shared = headers.parent
-    where = (f"OUT={folder}", f"DEVEL={headers}", f"SHAREDIR={shared}")
-    Programs(folder / "log").run("make", "-s", "-C", sources, *where)
-    return folder / "instorage.pp"
-
-
 def store(root: Path) -> Linked:
     """Copy the distribution's policy, without ours, below `root`."""
     for place in (Path("etc/selinux"), Path("var/lib/selinux")):
@@ -75,8 +63,7 @@ def linked(report: Report) -> Linked:
     def make(folder: Path) -> None:
         store(folder).add(built(folder))
 
-    texts = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".te", ".if", ".fc"))
     base = Path("/var/lib/selinux") / STORE / "active/modules_checksum"
     base_text = base.read_bytes() if base.exists() else b""
-    hashed = cache.key(Path(__file__), SOURCES / "Makefile", base_text, *texts)
+    hashed = cache.key(Path(__file__), base_text, SOURCES, SOURCES / "compat")
     return Linked(cache.layer("selinux", hashed, make, report))

@@ -53,14 +53,11 @@ if TYPE_CHECKING:
     )
     from instorage.arrays.quarantine import Quarantine
     from instorage.volume_name import VolumeName
-    from instorage.wire.values import VolumeUid
+    from instorage.wire.values import Portal, VolumeUid
 
 
 class As18000:
-    """One array. `known_hosts` is the file into which its SSH host key is pinned on first use.
-
-    `quarantine`: what outlives this client of the LUN numbers that it frees.
-    """
+    """One array. Its SSH host key is pinned in `known_hosts`; `quarantine`: of LUN numbers that it frees."""
 
     def __init__(
         self,
@@ -76,8 +73,7 @@ class As18000:
         self._resting = RestingLuns(quarantine, endpoint.name)
         self._unsettled = Unsettled()
         self._hosts = HostObjects(self._cli, width=self.limits.channels)
-        self._targets = Targets(self._cli)
-        self._fc_targets = FcTargets(self._cli)
+        self._targets, self._fc_targets = Targets(self._cli), FcTargets(self._cli)
 
     @property
     def name(self) -> str:
@@ -214,9 +210,14 @@ class As18000:
         return self._hosts.ensure(Claim(initiator, link, names, assigned, site), volume)
 
     @call
-    def iscsi_targets(self, io_groups: Collection[str] = ()) -> tuple[IscsiTarget, ...]:
+    def iscsi_targets(self, groups: Collection[str] = (), *, fresh: bool = False) -> tuple[IscsiTarget, ...]:
         """See `Array`."""
-        return self._targets.get(io_groups)
+        return self._targets.get(groups, fresh=fresh)
+
+    @call
+    def portals(self) -> tuple[Portal, ...]:
+        """See `Array`."""
+        return identity.portals(self._cli, self._targets.ip_ports)
 
     @call
     def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:

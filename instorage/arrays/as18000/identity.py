@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.ip_ports import IpPorts
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
+    from instorage.wire.values import Portal
 
 PREFIX = 16  # hex digits: NAA type, company and the array's own number; the rest counts its volumes
 
@@ -25,18 +26,28 @@ def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
     ARRAY_ANSWER when it shows no address, or no Fibre Channel port, of a node that is down: with a site, half
     of them may be missing.
     """
-    ports, nodes = targets.ports_and_nodes(cli, ip_ports)
+    configured, nodes = _configured(cli, ip_ports)
     wwpns = fc_targets.all_names(cli)
-    _require_shown(cli, nodes, {port.node for port in ports})
     if wwpns:
         _require_shown(cli, nodes, set(wwpns.values()))
     uids = [VolumeUid.parse(row["vdisk_UID"]) for row in cli.sure_rows("lsvdisk") if row["vdisk_UID"]]
     return SanIdentity(
-        portals=tuple(sorted({targets.portal(port) for port in ports}, key=str)),
+        portals=configured,
         iqns=tuple(sorted({Iqn.parse(node["iscsi_name"]) for node in nodes if node["iscsi_name"]})),
         wwpns=tuple(sorted(wwpns)),
         uid_prefixes=tuple(sorted({uid[:PREFIX] for uid in uids})),
     )
+
+
+def portals(cli: Cli, ip_ports: IpPorts) -> tuple[Portal, ...]:
+    """Return every portal that the array is configured for, up or down. ARRAY_ANSWER as for `read`."""
+    return _configured(cli, ip_ports)[0]
+
+
+def _configured(cli: Cli, ip_ports: IpPorts) -> tuple[tuple[Portal, ...], tuple[Row, ...]]:
+    ports, nodes = targets.ports_and_nodes(cli, ip_ports)
+    _require_shown(cli, nodes, {port.node for port in ports})
+    return tuple(sorted({targets.portal(port) for port in ports}, key=str)), nodes
 
 
 def _require_shown(cli: Cli, nodes: Iterable[Row], shown: set[str]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Mapping
 
 SMALL = 255  # the last number that every host and array writes alike; above, addressing is another
-CHOSEN = 5.0  # seconds until the mapping with a chosen number has been seen, or has failed
+CHOSEN = 60.0  # seconds until the mapping with a chosen number has been seen, or has failed: a slow command
 
 
 class RestingLuns:

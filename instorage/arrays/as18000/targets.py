@@ -34,8 +34,10 @@ class Targets:
         self._found: RememberedTargets[IscsiTarget] = RememberedTargets(REMEMBERED, LACKING)
         self.ip_ports = IpPorts()
 
-    def get(self, io_groups: Collection[str]) -> tuple[IscsiTarget, ...]:
+    def get(self, io_groups: Collection[str], *, fresh: bool = False) -> tuple[IscsiTarget, ...]:
         """See `Array.iscsi_targets`; an empty answer is not remembered."""
+        if fresh:
+            self.forget()
         return self._found.get("", io_groups, lambda: read(self._cli, self.ip_ports))
 
     def forget(self) -> None:

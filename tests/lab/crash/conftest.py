@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.crash import build
-from tools.lab.product import Product
+from tools.lab.product import Product, host_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 CLEAN_LIMIT = 60  # seconds: «within a minute nothing is left that nobody uses»
 
 
-def installed(machine: Machine) -> Product:
+def installed(machine: Machine, link: str = "iscsi") -> Product:
     """Install the build that can be stopped, and start it."""
-    product = Product(machine)
+    product = Product(machine, host=host_settings(link))
     product.install()
     machine.put_tree("/", build.tree())
     build.watch(machine)
@@ -33,8 +33,8 @@ def installed(machine: Machine) -> Product:
 
 
 @pytest.fixture(scope="module")
-def product(lab: Lab, san: San) -> Product:
-    return installed(lab.node("a"))
+def product(lab: Lab, link: str, san: San) -> Product:
+    return installed(lab.node("a"), link)
 
 
 @pytest.fixture

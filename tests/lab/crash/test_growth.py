@@ -17,13 +17,14 @@ from tests.crash.table import Step
 from tests.lab.crash import build
 from tests.lab.growing import LARGE, finish, freezing, put_programs, recorded, sizes, takes_writes, wait
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
+from tests.lab.link import over
 from tests.soak import WHOLE
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800 if WHOLE else 600)]
+pytestmark = [pytest.mark.lab, over("iscsi"), pytest.mark.timeout(1800 if WHOLE else 600)]
 VICTIMS = ("worker", "helper")
 GROWTH = (Step.HELPER_GROWTH_RESCANNED, Step.HELPER_GROWTH_MAP_RESIZED, Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
 FREEZE = (

@@ -24,6 +24,7 @@ from tests.lab.crash.life import (
     rotated,
     victims,
 )
+from tests.lab.link import over
 from tests.soak import WHOLE
 from tools.lab.kubelet import Kubelet
 
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600 if WHOLE else 600)]
+pytestmark = [pytest.mark.lab, over("iscsi"), pytest.mark.timeout(3600 if WHOLE else 600)]
 LIVES = lives(everything() if WHOLE else rotated())
 
 
 @pytest.fixture(scope="module")
-def written() -> list[str]:
-    """Volumes to which a pod has written."""
+def written(link: str) -> list[str]:
+    """Volumes to which a pod has written, over the link of now."""
     return []
 
 
@@ -131,6 +132,7 @@ def test_devices_that_went_by_themselves_are_forgotten_and_unmapped(
     becomes_clean()
 
 
+@pytest.mark.usefixtures("iscsi_only")
 def test_a_session_that_a_kill_kept_from_being_ended_ends_with_the_next_call(
     node: Machine, product: Product, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
@@ -159,6 +161,7 @@ def drop_maps(node: Machine) -> None:
     )
 
 
+@pytest.mark.usefixtures("iscsi_only")  # it is scanned by hand behind sessions
 def test_a_lun_number_that_was_used_again_shows_the_new_volume(
     node: Machine, san: San, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.endpoint import Limits
+from tests.lab.link import PATHS, over
 from tests.soak import IN_SOAK, WHOLE
 from tools.lab.kubelet import Kubelet
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, over("iscsi")]
 MANY = 20 if WHOLE else 5  # volumes at once: half the time of 20 goes to udev's own programs
 
 
@@ -45,8 +46,8 @@ def test_data_is_there_again_for_the_next_pod(node: Machine, make_volume: MakeVo
     succeeded(again.end_pod())
 
 
-def test_both_paths_carry_the_volume_under_debians_default_find_multipaths_strict(
-    node: Machine, make_volume: MakeVolume
+def test_every_path_carries_the_volume_under_debians_default_find_multipaths_strict(
+    node: Machine, link: str, make_volume: MakeVolume
 ) -> None:
     assert "find_multipaths" not in node.run("cat /etc/multipath.conf 2>/dev/null", check=False).stdout
     # A machine's first login may be 2 s later than the other portal's, and is then given up for 60 s (seen).
@@ -56,7 +57,7 @@ def test_both_paths_carry_the_volume_under_debians_default_find_multipaths_stric
     device = str(attached.answer["device"])
     assert device.startswith("/dev/disk/by-id/dm-uuid-mpath-3600")
     shown = node.run("multipath -ll").stdout
-    assert shown.count("active ready running") == 2
+    assert shown.count("active ready running") == PATHS[link]
     assert "INSPUR,MCS" in shown
     succeeded([kubelet.call("mountdevice"), kubelet.call("unmountdevice")])
 
@@ -91,6 +92,7 @@ def test_many_volumes_at_once_use_one_connection_and_leave_nothing(
     assert not [volume for volume in san.control.do("volumes") if volume["maps"]]
 
 
+@pytest.mark.usefixtures("iscsi_only")
 def test_a_dead_portal_costs_less_than_three_seconds_and_is_said(
     node: Machine, lab: Lab, san: San, make_volume: MakeVolume, no_sessions: None
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_dead_portal_costs_less_than_three_seconds_and_is_said(
     succeeded([degraded.call("mountdevice"), degraded.call("unmountdevice")])
 
 
+@pytest.mark.usefixtures("iscsi_only")
 def test_sessions_end_with_the_last_volume_where_that_is_asked_for(
     node: Machine, product: Product, make_volume: MakeVolume
 ) -> None:

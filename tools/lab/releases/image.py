@@ -72,5 +72,8 @@ class _ReleaseBuild(_Build):
     def _chroot(self, *argv: str) -> None:
         super()._chroot(*(self._release.iscsid if word == "iscsid.socket" else word for word in argv))
 
+    def _add_policy(self) -> None:
+        """There is no policy to add a module to."""
+
     def _label(self) -> None:
         """There is no policy to label for."""

@@ -1,0 +1,137 @@
+"""Which paths the maps of InStorage volumes have, as sysfs shows it to everybody: a look costs no program.
+
+`sysfs` is its directory. A path is told by where it leads: an iSCSI target behind a portal, or the WWPN of an
+array's port. Whether the array answers behind it only multipathd and the helper know.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from instorage.wire.values import Portal, VolumeUid
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+_UUID = re.compile(r"mpath-3(6[0-9a-fA-F]{31})", re.ASCII)
+_SESSION = re.compile(r"/session(\d+)/")
+_RPORT = re.compile(r"/(rport-[0-9:-]+)/")
+SECTOR = 512
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a path leads: `target` is an IQN in lower case with its `portal`, or a WWPN without one."""
+
+    target: str
+    portal: str = ""
+
+    def __str__(self) -> str:
+        return f"portal {self.portal} ({self.target})" if self.portal else f"port {self.target}"
+
+
+@dataclass(frozen=True)
+class MapPath:
+    """A disk in a map: kernel name, major:minor, where it leads, and why it does not work, if it does not."""
+
+    disk: str
+    number: str
+    end: End
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class VolumeMap:
+    """The map of a volume: its UID, kernel name, bytes, paths."""
+
+    uid: VolumeUid
+    name: str
+    size: int
+    paths: tuple[MapPath, ...]
+
+
+def maps(sysfs: Path, wanted: Collection[VolumeUid]) -> dict[VolumeUid, VolumeMap]:
+    """Return the maps of these volumes; what goes meanwhile is left out."""
+    found = {}
+    for block in (sysfs / "block").glob("dm-*"):
+        match = _UUID.fullmatch(_read(block / "dm/uuid"))
+        size = _read(block / "size")
+        uid = VolumeUid.parse(match[1]) if match else None
+        if uid in wanted and uid and size.isdigit():
+            paths = tuple(_path(sysfs, disk) for disk in _names(block / "slaves"))
+            found[uid] = VolumeMap(uid, block.name, int(size) * SECTOR, paths)
+    return found
+
+
+def online_ports(sysfs: Path) -> set[str]:
+    """Return the WWPNs of the remote ports that an adapter of this host is logged in to."""
+    ports = (_port_end(sysfs, name) for name in _names(sysfs / "class/fc_remote_ports"))
+    return {end.target for end, trouble in ports if not trouble}
+
+
+def sessions(sysfs: Path) -> Iterator[tuple[End, str]]:
+    """Yield where each iSCSI session leads, and its SCSI host («host3»)."""
+    for at in sorted((sysfs / "class/iscsi_session").glob("session*")):
+        if (end := _session_end(sysfs, at.name.removeprefix("session"))).portal:
+            yield end, f"host{os.path.realpath(at).partition('/host')[2].partition('/')[0]}"
+
+
+def behind(sysfs: Path, host: str) -> bool:
+    """Say whether the kernel has any device behind a SCSI host."""
+    number = host.removeprefix("host")
+    return any(name.startswith(f"{number}:") for name in _names(sysfs / "bus/scsi/devices"))
+
+
+def _path(sysfs: Path, disk: str) -> MapPath:
+    at = sysfs / "block" / disk
+    place, state = os.path.realpath(at / "device"), _read(at / "device/state")
+    if session := _SESSION.search(place):
+        end, link = _session_end(sysfs, session[1]), _session_state(sysfs, session[1])
+    elif port := _RPORT.search(place):
+        end, link = _port_end(sysfs, port[1])
+    else:
+        end, link = End(""), ""
+    return MapPath(disk, _read(at / "dev"), end, link or _of_disk(disk, state))
+
+
+def _of_disk(disk: str, state: str) -> str:
+    if state == "running":
+        return ""
+    return f"disk {disk} is {state}" if state else f"disk {disk} is gone"
+
+
+def _session_end(sysfs: Path, number: str) -> End:
+    peer = sysfs / f"class/iscsi_connection/connection{number}:0"
+    target = _read(sysfs / f"class/iscsi_session/session{number}/targetname")
+    address, port = _read(peer / "persistent_address"), _read(peer / "persistent_port")
+    return End(target.lower(), Portal.spelled(address, port) if address else "")
+
+
+def _session_state(sysfs: Path, number: str) -> str:
+    state = _read(sysfs / f"class/iscsi_session/session{number}/state")
+    return "" if state == "LOGGED_IN" else f"its session is {state or 'gone'}"
+
+
+def _port_end(sysfs: Path, name: str) -> tuple[End, str]:
+    at = sysfs / "class/fc_remote_ports" / name
+    state = _read(at / "port_state")
+    end = End(_read(at / "port_name").removeprefix("0x").lower())
+    return end, "" if state == "Online" else f"the port is {state or 'gone'}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return sorted(one.name for one in path.iterdir())
+    except OSError:
+        return []

@@ -1,0 +1,129 @@
+"""What sysfs shows of sessions, disks and maps on a bench, and a helper whose Attach makes them so."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.agent.bench import GIB, Bench, options, pod_target, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass
+class PathWorld:
+    """`sys` is the bench's sysfs. A session has its SCSI host's number; every volume has a map."""
+
+    bench: Bench
+    sessions: dict[str, int] = field(default_factory=dict)
+    _numbers: Any = field(default_factory=lambda: iter(range(1, 1000)))
+
+    def __post_init__(self) -> None:
+        self.sys = self.bench.directory / "sys"
+        plain = self.bench.helper.do_attach
+
+        def attach(asked: dict[str, Any]) -> dict[str, Any]:
+            """What the helper found becomes what the kernel shows."""
+            said = plain(asked)
+            refused = [one["path"] for one in said["refused"]]
+            for path in asked["paths"]:
+                if path not in refused:
+                    self.add(asked["uid"], path["portal"], path["target"])
+            return said
+
+        self.bench.helper.do_attach = attach  # type: ignore[method-assign]
+
+    def log_in(self, portal: str, target: str, state: str = "LOGGED_IN") -> int:
+        """Have a session, or have it work again."""
+        number = self.sessions.setdefault(portal, next(self._numbers))
+        at = self.sys / f"devices/platform/host{number}/session{number}/iscsi_session/session{number}"
+        _write(at, state=state, targetname=target)
+        link = self.sys / f"class/iscsi_session/session{number}"
+        if not link.is_symlink():
+            link.symlink_to(at)
+        address, _, port = portal.rpartition(":")
+        peer = self.sys / f"class/iscsi_connection/connection{number}:0"
+        _write(peer, persistent_address=address, persistent_port=port)
+        return number
+
+    def fail(self, portal: str) -> None:
+        """The session is lost; its disks stay, and iscsid tries on."""
+        number = self.sessions[portal]
+        (self.sys / f"class/iscsi_session/session{number}/state").write_text("FAILED")
+
+    def drop(self, portal: str) -> None:
+        """The array has ended the session for good: it goes, and its disks with it."""
+        number = self.sessions.pop(portal)
+        for disk in (self.sys / "block").glob("sd*"):
+            if f"/session{number}/" in str((disk / "device").resolve()):
+                for slave in (self.sys / "block").glob(f"dm-*/slaves/{disk.name}"):
+                    slave.unlink()
+                shutil.rmtree(disk)
+        (self.sys / f"class/iscsi_session/session{number}").unlink()
+        shutil.rmtree(self.sys / f"class/iscsi_connection/connection{number}:0")
+        for device in (self.sys / "bus/scsi/devices").glob(f"{number}:*"):
+            device.unlink()
+        shutil.rmtree(self.sys / f"devices/platform/host{number}")
+
+    def add(self, uid: str, portal: str, target: str) -> None:
+        """A disk of the volume behind that portal, in its map."""
+        number = self.log_in(portal, target)
+        hctl = f"{number}:0:0:{int(uid[-4:], 16)}"
+        device = self.sys / f"devices/platform/host{number}/session{number}/target{number}:0:0/{hctl}"
+        if device.exists():
+            return
+        _write(device, state="running")
+        bus = self.sys / "bus/scsi/devices"
+        bus.mkdir(parents=True, exist_ok=True)
+        (bus / hctl).symlink_to(device)
+        own = next(self._numbers)
+        block = self.sys / f"block/sd{own}"
+        _write(block, dev=f"8:{own}")
+        (block / "device").symlink_to(device)
+        at = self._map(uid)
+        (at / "slaves" / block.name).touch()
+
+    def _map(self, uid: str) -> Path:
+        at = self.sys / f"block/dm-{int(uid[-4:], 16)}"
+        if not at.exists():
+            _write(at / "dm", uuid=f"mpath-3{uid}")
+            _write(at, size=str(GIB // 512))
+            (at / "slaves").mkdir()
+        return at
+
+    def paths(self, uid: str) -> int:
+        """How many disks are in the volume's map."""
+        return len(list((self._map(uid) / "slaves").iterdir()))
+
+    def number(self, uid: str) -> str:
+        """major:minor of the first of them."""
+        disk = sorted((self._map(uid) / "slaves").iterdir())[0].name
+        return (self.sys / f"block/{disk}/dev").read_text()
+
+    def use(self, volume: str) -> str:
+        """A pod's volume; its UID."""
+        uid = self.bench.create(volume)
+        self.bench.attach(volume).success()
+        self.bench.mount_device(volume).success()
+        self.bench.call("mount", pod_target(volume), options(volume)).success()
+        return uid
+
+    def at_rest(self) -> int:
+        """Wait until nothing is looked at any more; return how often anything was."""
+        healer = self.bench.agent.healer
+        seen: list[int] = []
+
+        def still() -> bool:
+            seen.append(healer.looks)
+            return len(seen) > 100 and len(set(seen[-100:])) == 1
+
+        until(still, 60)
+        return healer.looks
+
+
+def _write(folder: Path, **attributes: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in attributes.items():
+        (folder / name).write_text(value)
