@@ -156,12 +156,12 @@ $(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h 
 $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 	@cp $< $@.new && mv -f $@.new $@
 
-# Fedora's headers are installed by its own policy's `make install-headers`: HEADERS is the folder with their include/.
-HEADERS := /usr/share/selinux/devel
-selinux: $(STAMP) ## the policy module, checked: make selinux [POLICY=fedora HEADERS=folder]
+# Fedora's headers are installed by its own policy's `make install-headers`: POLICY_HEADERS is the folder with their include/.
+POLICY_HEADERS := /usr/share/selinux/devel
+selinux: $(STAMP) ## the policy module, checked: make selinux [POLICY=fedora POLICY_HEADERS=folder]
 	@tools/system-packages selinux
-	@$(MAKE) --no-print-directory -C selinux OUT=$(CURDIR)/build/selinux/$(or $(POLICY),refpolicy) DEVEL=$(HEADERS) \
-	  SHAREDIR=$(dir $(abspath $(HEADERS))) POLICY=$(or $(POLICY),refpolicy)
+	@$(MAKE) --no-print-directory -C selinux OUT=$(CURDIR)/build/selinux/$(or $(POLICY),refpolicy) DEVEL=$(POLICY_HEADERS) \
+	  SHAREDIR=$(dir $(abspath $(POLICY_HEADERS))) POLICY=$(or $(POLICY),refpolicy)
 	@[ "$(POLICY)" = fedora ] || $(PY) -m pytest -q tests/selinux
 
 bench: $(STAMP) ## how fast, against what: table, JSON and pictures below build/bench (PART="stub claims": some)
