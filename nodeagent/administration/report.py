@@ -32,7 +32,8 @@ KEY = "instorage.inspur.com/doctor"
 CHECKS = tuple(
     name
     for name in examination.CHECKS
-    if name not in ("arrays", "protection", "portals", "kubelet")  # arrays; the host's mounts
+    if name
+    not in ("arrays", "protection", "portals", "kubelet", "selinux")  # arrays; the host's mounts, domains
 )
 UNSEEN = ("read-only", "not-seen")
 """Codes that say nothing in this service: its own mounts are read-only."""

@@ -17,6 +17,7 @@ from nodeagent.administration.doctor import (
     multipath,
     plugin,
     portals,
+    selinux,
     services,
     tools,
     writing,
@@ -50,6 +51,7 @@ CHECKS: Mapping[str, Check] = {
     "kubelet": kubelet.check,
     "log": writing.log_files,
     "room": writing.room,
+    "selinux": selinux.check,
     "lease": services.lease,
     "volumes": comparison.check,
 }

@@ -67,24 +67,24 @@ class Looks:
 
     def text(self, path: str | Path) -> str:
         """Return a file's text; OSError as open(2) has it."""
-        return str(self.answer(f"text {path}", lambda: self._text(self._at(path))))
+        return str(self.answer(f"text {path}", lambda: self._text(self.at(path))))
 
     def names(self, path: str | Path) -> list[str]:
         """Return what is in a directory, sorted; empty when there is no such directory, OSError else."""
-        return list(self.answer(f"names {path}", lambda: _names(self._at(path))))
+        return list(self.answer(f"names {path}", lambda: _names(self.at(path))))
 
     def facts(self, path: str | Path) -> Facts | None:
         """Return a file's facts, None when there is none; OSError when that cannot be told."""
-        found = self.answer(f"facts {path}", lambda: _facts(self._at(path)))
+        found = self.answer(f"facts {path}", lambda: _facts(self.at(path)))
         return Facts(*found) if found else None
 
     def target(self, path: str | Path) -> str:
         """Return where a link leads; OSError."""
-        return str(self.answer(f"target {path}", lambda: str(self._at(path).readlink())))
+        return str(self.answer(f"target {path}", lambda: str(self.at(path).readlink())))
 
     def room(self, path: str | Path) -> Room:
         """Return the room where a directory lies; OSError."""
-        return Room(*self.answer(f"room {path}", lambda: _room(self._at(path))))
+        return Room(*self.answer(f"room {path}", lambda: _room(self.at(path))))
 
     def run(self, program: str, *arguments: str) -> Ran | None:
         """Run a program of the host without input; None when it is not installed."""
@@ -123,7 +123,8 @@ class Looks:
         """Whether everything can be seen: by root."""
         return bool(self.answer("whole", lambda: os.geteuid() == 0))
 
-    def _at(self, path: str | Path) -> Path:
+    def at(self, path: str | Path) -> Path:
+        """Return where a path of the host is found from here."""
         found = Path(path)
         return found if found.is_relative_to(self._root) else self._root / str(path).lstrip("/")
 
@@ -132,11 +133,11 @@ class Looks:
             return file.read(LIMIT).decode(errors="replace")
 
     def _user(self, name: str) -> list[int]:
-        users = [line.split(":") for line in self._text(self._at("/etc/passwd")).splitlines()]
+        users = [line.split(":") for line in self._text(self.at("/etc/passwd")).splitlines()]
         found = next((one for one in users if one[0] == name and len(one) > 3), None)
         if found is None:
             return []
-        groups = [line.split(":") for line in self._text(self._at("/etc/group")).splitlines()]
+        groups = [line.split(":") for line in self._text(self.at("/etc/group")).splitlines()]
         more = [int(one[2]) for one in groups if len(one) > 3 and name in one[3].split(",")]
         return [int(found[2]), int(found[3]), *more]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nodeagent.administration import multipath_conf
+from nodeagent.administration import multipath_check, multipath_conf
 from nodeagent.diagnosis.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -14,7 +14,28 @@ if TYPE_CHECKING:
 
 
 def check(host: Host) -> Iterator[Finding]:
-    """Find a blacklist that hides the array's disks."""
+    """Find a blacklist that hides the array's disks, and what multipathd has in force otherwise."""
+    yield from _files(host)
+    ran = host.looks.run("multipathd", "show", "config")
+    if ran is None or ran.status or not ran.out.strip():
+        return  # «services» says that it does not run
+    for one in multipath_check.judged(ran.out, _wwids(host)):
+        yield Finding(
+            "multipath", one.code, Severity.ERROR if one.serious else Severity.OK, one.sentence,
+            risk="A pod hangs, or fails, when all paths are gone for a moment." if one.serious else "",
+            command=one.mend, proof="multipathd show config",
+        )  # fmt: skip
+
+
+def _wwids(host: Host) -> list[str]:
+    """Return the WWIDs of volumes that are here, as far as one may know."""
+    try:
+        return [f"3{uid}" for uid in host.records()]
+    except OSError:
+        return []
+
+
+def _files(host: Host) -> Iterator[Finding]:
     files: list[tuple[str, str]] = []
     for place in map(str, multipath_conf.PLACES):
         try:
