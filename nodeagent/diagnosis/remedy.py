@@ -48,6 +48,7 @@ REMEDIES = {
     "portal-unreachable": Remedy(SAN, "instoragectl doctor --volume {volume}"),
     "wrong-device": Remedy(ARRAY, "instoragectl doctor --volume {volume}"),
     "no-multipath": Remedy(NODE, "systemctl restart multipathd"),
+    "map-queues": Remedy(NODE, "multipathd show config"),
     "device-busy": Remedy(NODE, "instoragectl doctor --volume {volume}"),
     "not-empty": Remedy(ARRAY, "instoragectl tree {volume}"),
     "file-system": Remedy(NODE, "journalctl -k"),
