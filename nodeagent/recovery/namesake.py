@@ -26,7 +26,7 @@ def look(array: Array, host: Host, suspected: set[str]) -> None:
 
     `suspected` are the names of which the last look had found more logins; this one puts its own there.
     """
-    ours = _nodes(array)
+    ours = _nodes(array) if any(port.kind == "iscsi" for port in host.ports) else 0
     for port in host.ports:
         key = f"{array.name} {port.name.casefold()}"
         before = key in suspected
