@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tests.agent.bench import Bench
 
 
-@pytest.mark.parametrize("words", ["on 0", "on 1 queue_if_no_path", "- 1 queue_if_no_path"])
+@pytest.mark.parametrize(
+    "words", ["on 0", "on 1 queue_if_no_path", "- 1 queue_if_no_path"], ids=["on", "on-both", "feature"]
+)
 def test_a_map_that_would_wait_for_ever_is_refused_and_taken_back(bench: Bench, words: str) -> None:
     bench.create("vol1")
     bench.helper.queueing = words

@@ -69,15 +69,15 @@ def test_a_path_that_multipathd_took_by_itself_is_not_asked_for(one_left: Host) 
     assert one_left.events == []
 
 
-@pytest.mark.parametrize("why", ["not mounted", "no map", "another map"])
+@pytest.mark.parametrize("why", ["not-mounted", "no-map", "another-map"])
 def test_nothing_is_added_to_what_is_not_in_use_through_a_map(host: Host, why: str) -> None:
     host.session(1, PORTALS[1])
     host.luns[1, 0, 1] = (UID, GIB)
     host.disk("sda", "0:0:0:1", UID)
-    if why != "no map":
-        name = host.map(UID if why == "not mounted" else OTHER, "sda")
+    if why != "no-map":
+        name = host.map(UID if why == "not-mounted" else OTHER, "sda")
         number = (host.root / f"sys/block/{name}/dev").read_text()
-        host.mounted("8:77" if why == "not mounted" else number, "/mnt")
+        host.mounted("8:77" if why == "not-mounted" else number, "/mnt")
     assert refused().code is Code.NO_MULTIPATH
     assert host.events == []
 
@@ -149,13 +149,13 @@ def test_a_session_to_a_portal_that_is_gone_ends(idle: Host, state: str) -> None
     assert logouts(idle) == ["iscsiadm -m session -r 1 --logout"]
 
 
-@pytest.mark.parametrize("keeps", ["a disk", "another portal", "another target", "a foreign session"])
+@pytest.mark.parametrize("keeps", ["a disk", "another-portal", "another-target", "a foreign session"])
 def test_no_other_session_ends(idle: Host, keeps: str) -> None:
-    if keeps == "another target":
+    if keeps == "another-target":
         (idle.root / "sys/class/iscsi_session/session1/targetname").write_text(f"{TARGET}0")
     if keeps == "a foreign session":
         (idle.root / "used/1").unlink()
-    portal = {"a disk": PORTALS[0], "another portal": "10.9.2.1:3260"}.get(keeps, PORTALS[1])
+    portal = {"a disk": PORTALS[0], "another-portal": "10.9.2.1:3260"}.get(keeps, PORTALS[1])
     leave(portal)
     assert logouts(idle) == []
 
