@@ -27,7 +27,7 @@ class Files:
     def write(self, place: str, mode: int, content: bytes | Path, owner: str = "") -> None:
         """Make that a file's content; one that is there just so is left alone. Ending(1): it cannot be."""
         target = self.host.path(place)
-        beside = _beside(target)
+        beside = beside(target)
         wanted = content.read_bytes() if isinstance(content, Path) else content
         try:
             self._new(beside, wanted, mode)
@@ -62,7 +62,7 @@ class Files:
         if path.is_symlink() and str(path.readlink()) == target:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
+        beside = beside(path)
         beside.unlink(missing_ok=True)
         beside.symlink_to(target)
         self._put(beside, place)
@@ -79,7 +79,7 @@ class Files:
         if path.is_dir():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
+        beside = beside(path)
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         beside.chmod(mode)
@@ -96,7 +96,8 @@ class Files:
             copy(source if absolute else source.resolve(), self.host.path(place))
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
+    """Return where a file is written before it is renamed."""
     return path.with_name(f".{path.name}.new")  # kubelet does not look at names with a dot
 
 
@@ -121,7 +122,7 @@ def own(host: Host, owner: str, path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Take away what is there (file, link, whole directory, nothing), and what was about to come there."""
-    for one in (_beside(path), path):
+    for one in (beside(path), path):
         if one.is_dir() and not one.is_symlink():
             shutil.rmtree(one)
         else:
