@@ -1,4 +1,4 @@
-"""No fixed sleep in the product: what sleeps looks again in a loop that has an end, or is listed with its reason."""
+"""No fixed sleep in the product: what sleeps looks again, in a loop with an end, or is listed here."""
 
 from __future__ import annotations
 
