@@ -36,7 +36,7 @@ PAGES: Final = (
     "class-parameters", "hosts", "manual", "security", "doctor", "why", "fibre-channel", "fencing",
     "selinux", "first-volume", "growth", "active-active", "several-arrays", "tenancy", "read-only",
     "multipath", "operating", "troubleshooting", "codes", "limits", "performance", "comparison", "safety",
-    "soak",
+    "soak", "attach",
 )  # fmt: skip
 # Of the checkout, beside them.
 BESIDE: Final = {
