@@ -92,7 +92,10 @@ def _taken(block: dict[str, str], into: str, line: str, number: int) -> str:
 
 def compiled(messages: Mapping[str, str], language: str) -> bytes:
     """Return the `.mo` of what is translated."""
-    pairs = {"": _HEADER.format(language=language), **{key: value for key, value in messages.items() if value}}
+    pairs = {
+        "": _HEADER.format(language=language),
+        **{key: value for key, value in messages.items() if value},
+    }
     keys = sorted(pairs, key=str.encode)
     texts = [[key.encode() for key in keys], [pairs[key].encode() for key in keys]]
     tables, at = [], _HEAD + 16 * len(keys)
