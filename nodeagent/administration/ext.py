@@ -101,7 +101,7 @@ def check_configuration(arguments: Sequence[str]) -> None:
         print(said(f"warning: {warning}"))
     arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
     other = "" if unit.reads(path) else f" The node agent does not read it, but {unit.configuration}."
-    print(said(f"The configuration {path} is correct. Arrays: {arrays}.{other}"))
+    print(said(f"The configuration {path} is correct. Arrays: {arrays}." + other))
 
 
 def encrypt_password(arguments: Sequence[str]) -> None:
