@@ -50,9 +50,8 @@ def _pin(given: argparse.Namespace) -> Outcome:
 
 
 def _release(given: argparse.Namespace) -> Outcome:
-    volume = VolumeName.parse(given.volume)
-    logged_in, storage = given.although_logged_in, given.storage
-    return Outcome(release.release(given.config, volume, given.node, logged_in=logged_in, storage=storage))
+    chosen = {"logged_in": given.although_logged_in, "storage": given.storage}
+    return Outcome(release.release(given.config, VolumeName.parse(given.volume), given.node, **chosen))
 
 
 def _fence(given: argparse.Namespace) -> Outcome:
@@ -77,10 +76,8 @@ def _barrier_lines(given: argparse.Namespace) -> Iterator[str]:
     volume = VolumeName.parse(given.volume) if given.volume else None
     if given.action == "plan":
         return barrier.plan(given.config, volume)
-    where = sys.stderr if given.json else sys.stdout
-    return barrier.resume(
-        given.config, volume, lambda phase: print(said(f"  {phase}"), flush=True, file=where)
-    )
+    out = sys.stderr if given.json else sys.stdout
+    return barrier.resume(given.config, volume, lambda phase: print(said(f"  {phase}"), flush=True, file=out))
 
 
 def _codes(given: argparse.Namespace) -> Outcome:
