@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from instorage.language import chosen
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,25 @@ def test_it_is_chinese(environment: dict[str, str]) -> None:
 )
 def test_it_is_english(environment: dict[str, str]) -> None:
     assert chosen(environment) == ""
+
+
+def test_only_what_a_person_runs_translates() -> None:
+    """Services may have a Chinese locale of systemd; journal and events stay English."""
+    found = {
+        str(path.relative_to(ROOT))
+        for house in ("instorage", "helper", "nodeagent", "provisioner", "installer")
+        for path in (ROOT / house).rglob("*.py")
+        if "instorage.language" in path.read_text(encoding="utf-8") and path.stem != "language"
+    }
+    assert found == {
+        "instorage/configuration/shadow_command.py",
+        "nodeagent/administration/command.py",
+        "nodeagent/administration/commands.py",
+        "nodeagent/administration/ctl.py",
+        "nodeagent/administration/ext.py",
+        "nodeagent/diagnosis/branches.py",
+        "nodeagent/diagnosis/link.py",
+        "nodeagent/diagnosis/plugin.py",
+        "nodeagent/diagnosis/waiting.py",
+        "provisioner/ctl.py",
+    }
