@@ -59,8 +59,8 @@ def test_only_what_a_person_runs_translates() -> None:
     }
     assert found == {
         "instorage/configuration/shadow_command.py",
+        "nodeagent/administration/changing.py",
         "nodeagent/administration/command.py",
-        "nodeagent/administration/commands.py",
         "nodeagent/administration/ctl.py",
         "nodeagent/administration/ext.py",
         "nodeagent/diagnosis/branches.py",

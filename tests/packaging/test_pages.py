@@ -66,7 +66,11 @@ def test_every_command_stands_in_a_block(page: Path) -> None:
     typed = "\n".join(blocks(ENGLISH).values())
     programs = {line.split()[0] for line in typed.splitlines() if line.strip()} - {"cd", "for", "done"}
     known = {"./install.sh --provisioner", "dpkg --configure -a", "dpkg -P", "kubectl drain"}
-    known |= {"./instorage-provisioner ext-encrypt-password", "instoragectl barrier plan"}
+    known |= {
+        "./instorage-provisioner ext-encrypt-password",
+        "instoragectl barrier plan",
+        "instoragectl multipath",
+    }
     said = {one for one in INLINE.findall(FENCE.sub("", text)) if one.split()[0] in programs and " " in one}
     assert [one for one in said if one not in typed and one not in known] == []
 

@@ -32,7 +32,7 @@ PLACES: Final = {
 # What an administrator reads; what else is in docs/ is for who works on this.
 PAGES: Final = (
     "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security", "doctor", "why", "fibre-channel", "fencing",
+    "manual", "security", "doctor", "why", "fibre-channel", "fencing", "attach", "safety",
     "selinux",
 )  # fmt: skip
 # Of the checkout, beside them.
