@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from instorage import places
 from instorage.configuration import shadow_command
+from instorage.language import said
 from instorage.volume_name import VolumeName
 from nodeagent.administration import attach_calls, barrier, fence, pin, release
 from nodeagent.administration.command import Command, Option, config, flag, volume
@@ -59,7 +60,7 @@ def _barrier_lines(given: argparse.Namespace) -> Iterator[str]:
     if given.action == "plan":
         return barrier.plan(given.config, name)
     where = sys.stderr if given.json else sys.stdout
-    return barrier.resume(given.config, name, lambda phase: print(f"  {phase}", flush=True, file=where))
+    return barrier.resume(given.config, name, lambda phase: print(said(f"  {phase}"), flush=True, file=where))
 
 
 def _adopt(_: argparse.Namespace) -> Outcome:
