@@ -40,6 +40,7 @@ BESIDE: Final = {
     "packaging/install.sh": "install.sh",
     "installer": "installer",
     "selinux": "selinux",
+    "man": "man",
     "systemd/older": "systemd/older",  # of which install.sh puts what a host needs
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
@@ -95,7 +96,7 @@ def _is_free(parts: tuple[str, ...]) -> bool:
 def put_beside(source: Path, target: Path) -> None:
     """Copy a file or folder of the checkout into the archive's folder."""
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         target.parent.mkdir(exist_ok=True)
         shutil.copy(source, target)
