@@ -61,7 +61,11 @@ class Page:
         yield from (".nh", ".ad l")
 
     def _body(self) -> Iterator[str]:
-        return markup.rendered(list(expanded(self.lines, self.language)))
+        sections = 0
+        for line in markup.rendered(list(expanded(self.lines, self.language))):
+            sections += line.startswith(".SH")
+            # apropos reads the first section, and would show a place where a line may end.
+            yield line.replace(r"\:", "") if sections < 2 else line
 
 
 def expanded(lines: tuple[str, ...], language: str) -> Iterator[str]:
