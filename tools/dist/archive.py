@@ -30,11 +30,15 @@ PLACES: Final = {
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
 # What an administrator reads; what else is in docs/ is for who works on this.
-PAGES: Final = (
-    "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security", "doctor", "why", "fibre-channel", "fencing",
-    "selinux",
+_ENGLISH: Final = (
+    "install", "take-over", "configuration", "class-parameters", "hosts", "manual", "security", "doctor",
+    "why", "fibre-channel", "fencing", "selinux",
 )  # fmt: skip
+PAGES: Final = (
+    *_ENGLISH,
+    *(f"{page}.zh" for page in _ENGLISH),
+    "safety",
+)  # the last is what the others point to
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
