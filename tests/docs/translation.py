@@ -13,7 +13,9 @@ from typing import Final
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 # For who works on the product: English alone. A new page is an administrator's unless it is named here.
-ENGINEERS: Final = frozenset({"dist", "lab", "reviews", "safety", "soak"})
+ENGINEERS: Final = frozenset(
+    {"decisions", "development", "dist", "engineering", "extending", "lab", "reviews", "simulator", "soak"}
+)
 
 CODE_SPAN: Final = re.compile(r"(`+)(.+?)\1")
 LINK: Final = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")

@@ -29,16 +29,14 @@ PLACES: Final = {
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
-# What an administrator reads; what else is in docs/ is for who works on this.
+# What an administrator reads, in both languages; what else is in docs/ is for who works on this.
 _ENGLISH: Final = (
-    "install", "take-over", "configuration", "class-parameters", "hosts", "manual", "security", "doctor",
-    "why", "fibre-channel", "fencing", "selinux",
+    "README", "install", "take-over", "configuration", "defaults", "class-parameters", "hosts", "manual",
+    "security", "doctor", "why", "fibre-channel", "fencing", "selinux", "first-volume", "growth",
+    "active-active", "several-arrays", "tenancy", "read-only", "multipath", "operating", "troubleshooting",
+    "codes", "limits", "performance", "comparison", "safety",
 )  # fmt: skip
-PAGES: Final = (
-    *_ENGLISH,
-    *(f"{page}.zh" for page in _ENGLISH),
-    "safety",
-)  # the last is what the others point to
+PAGES: Final = (*_ENGLISH, *(f"{page}.zh" for page in _ENGLISH), "soak")  # to the last performance points
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
@@ -48,6 +46,7 @@ BESIDE: Final = {
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
     "deploy": "deploy",
+    "docs/pictures": "docs/pictures",
     **{f"docs/{page}.md": f"docs/{page}.md" for page in PAGES},
 }
 CONTENTS: Final = "CONTENTS"  # install.sh compares it with what was unpacked (installer/contents.py)
