@@ -13,6 +13,7 @@ from typing import Final
 
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
+from tools import site
 from tools.dist import interpreter, plugin, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
@@ -49,6 +50,7 @@ BESIDE: Final = {
     "docs/pictures": "docs/pictures",
     **{f"docs/{page}.md": f"docs/{page}.md" for page in PAGES},
 }
+SITE_FOLDER: Final = "share/doc/instorage"  # those pages for a browser, made of what lies in the archive
 CONTENTS: Final = "CONTENTS"  # install.sh compares it with what was unpacked (installer/contents.py)
 _FREE: Final = frozenset({"deploy", "docs", "README.md", "VERSION", CONTENTS})
 PACKED: Final = 6  # of gzip's levels: 9 takes three times as long for a hundredth
@@ -72,6 +74,7 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         plugin.write(top / plugin.NAME)
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
+        site.build(top, top / SITE_FOLDER)
         (top / CONTENTS).write_text(contents(top))
     return top
 
