@@ -76,7 +76,7 @@ def anchors(page: Path) -> list[str]:
     tokens = PARSER.parse(page.read_text(encoding="utf-8"))
     pairs = itertools.pairwise(tokens)
     return [
-        anchor(PARSER.renderer.renderInline(after.children or [], PARSER.options, {}))
+        anchor("".join(child.content for child in after.children or ()))
         for one, after in pairs
         if one.type == "heading_open"
     ]
