@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub man lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub docs man lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -191,6 +191,10 @@ demo-why: $(STAMP) ## five faults, what «kubectl instorage why» says of each, 
 	@tools/system-packages lab
 	@tools/system-packages kube
 	@$(PY) -m tools.demo.why
+
+docs: $(STAMP) ## the pages as a site that is read without a network, below build/site
+	@$(PY) -m tools.pictures && $(PY) -m tools.code_pages
+	@mkdir -p build && $(PY) -m tools.site build/site
 
 lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b", or make lab RELEASE=bullseye
 	@tools/system-packages lab

@@ -13,6 +13,7 @@ from typing import Final
 
 from instorage.configuration.sample import SAMPLE_18000
 from instorage.version import VERSION
+from tools import site
 from tools.dist import interpreter, plugin, toolchain, tree
 from tools.install import NODE, PARTS, PLUGIN, PROVISIONER, ROOT, SITE, Part, files
 from tools.lab.fault import LabFault
@@ -29,12 +30,14 @@ PLACES: Final = {
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
-# What an administrator reads; what else is in docs/ is for who works on this.
-PAGES: Final = (
-    "install", "install.zh", "take-over", "take-over.zh", "configuration", "class-parameters", "hosts",
-    "manual", "security", "doctor", "why", "fibre-channel", "fencing",
-    "selinux",
+# What an administrator reads, in both languages; what else is in docs/ is for who works on this.
+_ENGLISH: Final = (
+    "README", "install", "take-over", "configuration", "defaults", "class-parameters", "hosts", "manual",
+    "security", "doctor", "why", "fibre-channel", "fencing", "selinux", "first-volume", "growth",
+    "active-active", "several-arrays", "tenancy", "read-only", "multipath", "operating", "troubleshooting",
+    "codes", "limits", "performance", "comparison", "safety",
 )  # fmt: skip
+PAGES: Final = (*_ENGLISH, *(f"{page}.zh" for page in _ENGLISH), "soak")  # to the last performance points
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
@@ -45,8 +48,10 @@ BESIDE: Final = {
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
     "deploy": "deploy",
+    "docs/pictures": "docs/pictures",
     **{f"docs/{page}.md": f"docs/{page}.md" for page in PAGES},
 }
+SITE_FOLDER: Final = "share/doc/instorage"  # those pages for a browser, made of what lies in the archive
 CONTENTS: Final = "CONTENTS"  # install.sh compares it with what was unpacked (installer/contents.py)
 _FREE: Final = frozenset({"deploy", "docs", "README.md", "VERSION", CONTENTS})
 PACKED: Final = 6  # of gzip's levels: 9 takes three times as long for a hundredth
@@ -70,6 +75,7 @@ def stage(arch: str, folder: Path, report: Report) -> Path:
         plugin.write(top / plugin.NAME)
         for config in ("inspur~instorage-flexvolume/config", "inspur-instorage-provisioner/config"):
             (top / config / "instorage.yaml").write_text(SAMPLE_18000)
+        site.build(top, top / SITE_FOLDER)
         (top / CONTENTS).write_text(contents(top))
     return top
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from instorage.version import VERSION
 from tools.dist import plugin, toolchain
+from tools.dist.archive import SITE_FOLDER
 from tools.install import PARTS, ROOT
 from tools.lab.fault import LabFault
 
@@ -125,6 +126,8 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
     for path in sorted(chosen | folders):
         yield entry(path, home / path.relative_to(top), when)
     yield entry(scratch, documents, when)
+    for path in _site(top):
+        yield entry(path, documents / "html" / path.relative_to(top / SITE_FOLDER), when)
     licence = entry(scratch / "copyright", documents / "copyright", when)
     yield licence | {"packager": "rpm", "type": "doc"}
     yield licence | {"packager": "deb"}  # where nfpm leaves out what is «doc»
@@ -145,9 +148,17 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     yield from (top / "systemd/older").rglob("*")
     yield from (top / "installer").glob("*.py")
     yield from (top / "man").rglob("*.*")
-    for folder in ("deploy", "docs"):  # both parts' pages lead to each other
+    for folder in ("deploy", "docs", "docs/pictures"):  # both parts' pages lead to each other
         yield from (top / folder).glob("*.*")
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION", plugin.NAME))
+
+
+def _site(top: Path) -> list[Path]:
+    site = top / SITE_FOLDER
+    found = set(site.rglob("*.*"))
+    return sorted(
+        found | {folder for path in found for folder in path.parents if folder.is_relative_to(site)}
+    )
 
 
 def entry(path: Path, place: Path, when: int) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Keeps `po/`: what a person reads from the administrator's programs, and its translations."""
