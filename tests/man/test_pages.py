@@ -156,19 +156,25 @@ def test_what_a_page_refers_to_is_there(made: dict[str, File]) -> None:
             assert f"{folder}man{section}/{aim}" in made or aim in OF_OTHERS | OF_SYSTEMD, (path, aim)
 
 
-def test_chinese_that_is_missing_or_that_nothing_asks_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chinese_that_is_missing_is_named() -> None:
+    with pytest.raises(translation.Untranslated, match="'a text that nobody wrote'"):
+        translation.into("zh_CN")("a text that nobody wrote")
+
+
+def test_no_chinese_is_kept_that_no_page_asks_for_or_that_programs_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: set[str] = set()
-    known = translation.read(translation.FILE.read_text())
+    translate = translation.into("zh_CN")
 
     def recording(text: str) -> str:
         asked.add(text)
-        return known[text]
+        return translate(text)
 
-    translate = translation.into("zh_CN")
-    with pytest.raises(translation.Untranslated, match="'a text that nobody wrote'"):
-        translate("a text that nobody wrote")
     monkeypatch.setattr(translation, "into", lambda _: recording)
     for one in page.pages():
         if one.language == "zh_CN":
             list(one.files())
-    assert set(known) - asked == set()
+    own = set(translation.known(translation.OF_PAGES))
+    assert own - asked == set()
+    assert own & set(translation.known(translation.OF_PROGRAMS)) == set()

@@ -14,7 +14,6 @@ from tools.man import roff
 from tools.man.__main__ import FOLDER
 from tools.man.markup import rendered, sentence
 from tools.man.page import SOURCES
-from tools.man.translation import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,21 +96,6 @@ def test_no_text_becomes_a_command_of_roff(text: str) -> None:
     assert "\\" not in roff.escaped(text).replace(r"\e", "").replace(r"\(ti", "").replace(
         r"\(ha", ""
     ).replace(r"\-", "")
-
-
-@given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5))
-def test_a_po_file_gives_back_what_was_written(pairs: dict[str, str]) -> None:
-    def quoted(text: str) -> str:
-        return "".join(f"\\x{ord(c):02x}" if ord(c) < 32 or c in '"\\\x7f\x85' else c for c in text)
-
-    written = "".join(f'# x\nmsgid ""\n"{quoted(a)}"\nmsgstr "{quoted(b)}"\n\n' for a, b in pairs.items())
-    if not any(c in written for c in "\u2028\u2029\x1c\x1d\x1e"):
-        assert read(written) == pairs
-
-
-def test_a_line_that_is_no_po_is_named() -> None:
-    with pytest.raises(ValueError, match="'msgfoo'"):
-        read('msgid "a"\nmsgfoo\n')
 
 
 @pytest.mark.parametrize(
