@@ -57,12 +57,11 @@ def of(host: Host) -> list[Path]:
 def remove_all(host: Host) -> None:
     """Take the pages away, and the folders in which nothing is left."""
     top = host.path(DIRECTORY)
-    for half in _found(top, tuple(f".{name}.new" for name in NAMES)):  # a run was killed before the rename
-        remove(half)
-    pages = of(host)
-    for page in pages:
+    halves = _found(top, tuple(f".{name}.new" for name in NAMES))  # a run was killed before the rename
+    gone = [*halves, *of(host)]
+    for page in gone:
         remove(page)
-    for folder in sorted({page.parent for page in pages}, reverse=True):  # zh_CN/man8 before man8
+    for folder in sorted({page.parent for page in gone}, reverse=True):  # zh_CN/man8 before man8
         while folder != top.parent and remove_empty(folder):
             folder = folder.parent
 
