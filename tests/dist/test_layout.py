@@ -56,7 +56,7 @@ def test_the_version_in_use_is_changed_before_the_first_link_leads_there() -> No
 
 def test_a_program_that_runs_keeps_its_versions_modules_when_another_is_installed() -> None:
     programs = [item for item in files(NODE, {}) if item.path in NODE.programs]
-    assert len(programs) == 7
+    assert len(programs) == 8
     for program in programs:
         shebang = (program.content or b"").decode().splitlines()[0]
         assert shebang == f"#!/usr/lib/instorage/{VERSION}/bin/python3 -I"

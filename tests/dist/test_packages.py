@@ -24,7 +24,8 @@ FILES = (
     "inspur-instorage-provisioner/instorage-provisioner", "systemd/instorage-helper.service",
     "systemd/instorage-provisioner.service", "systemd/sysusers.d/instorage-node.conf",
     "systemd/sysusers.d/instorage-provisioner.conf", "install.sh", "installer/__main__.py", "README.md",
-    "LICENSE", "VERSION", "kubectl-instorage",
+    "LICENSE", "VERSION", "kubectl-instorage", "docs/growth.md", "docs/pictures/volume.svg",
+    "share/doc/instorage/index.html", "share/doc/instorage/docs/growth.html",
 )  # fmt: skip
 NODE, PROVISIONER = packages.PACKAGES
 
@@ -62,6 +63,17 @@ def test_each_package_has_its_part_and_nothing_of_the_other(top: Path) -> None:
     assert {path.rpartition("/")[0] for path in entries if "instorage-node/" in path} <= folders, (
         "none is left"
     )
+
+
+@pytest.mark.parametrize("package", packages.PACKAGES, ids=lambda package: package.name)
+def test_each_package_has_the_pages_and_their_site(package: packages.Package, top: Path) -> None:
+    entries = {one["dst"]: one for one in described(package, top)["contents"]}
+    html = f"/usr/share/doc/{package.name}/html"
+    assert {f"{html}/index.html", f"{html}/docs/growth.html"} <= entries.keys()
+    assert entries[html]["type"] == entries[f"{html}/docs"]["type"] == "dir"
+    home = f"/usr/lib/{package.name}/docs"
+    assert {f"{home}/growth.md", f"{home}/pictures/volume.svg"} <= entries.keys()
+    assert entries[f"{home}/pictures"]["type"] == "dir"
 
 
 def test_the_provisioners_package_has_nothing_of_a_node(top: Path) -> None:
