@@ -1,4 +1,4 @@
-"""In which language the administrator's programs speak: English, or Chinese where the environment asks for it.
+"""In which language the administrator's programs speak: English, or Chinese where that is asked for.
 
 As gettext has it: LC_ALL, LC_MESSAGES, LANG give the locale, LANGUAGE a list of languages that goes before
 it. The locale must be one of UTF-8. A sentence is made in English, in whatever process, and translated only
@@ -11,7 +11,6 @@ It runs on Python 3.8 too, inside of `kubectl-instorage`.
 from __future__ import annotations
 
 import functools
-import gettext
 import os
 from typing import TYPE_CHECKING
 
@@ -59,6 +58,8 @@ def said(text: str) -> str:
 def speak() -> None:
     """Let argparse's own words («usage:») be in that language too, when its catalogue is a file."""
     if _translator() is not None:
+        import gettext
+
         from instorage import translation
 
         gettext.bindtextdomain(DOMAIN, str(translation.DIRECTORY))

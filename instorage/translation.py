@@ -1,9 +1,9 @@
-"""Translates finished English sentences, of this process or another one, by the templates they were made from.
+"""Translates finished English sentences, of this process or another, by the templates they were made from.
 
-A catalogue of gettext (`.mo`) has templates, «Volume {name} is offline on array {array}.», and their
+A catalogue of gettext (`.mo`) has templates, «Volume {name} is offline on array {array}.», with their
 translations. A sentence is compared with them; what stands at the placeholders is carried over, translated
-itself only where it is a text of the catalogue. What is no whole template is taken apart: into sentences, then
-at «;», «:» and «,». What still has no translation stays English, and nothing is ever left out.
+itself only where it is a text of the catalogue. What is no whole template is taken apart: into sentences,
+then at «;», «:» and «,». What still has no translation stays English, and nothing is ever left out.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 DIRECTORY = Path(__file__).resolve().parent / "locale"
-_PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}(?!\})|\{\{\{(\w+)\}\}\}|\{\{\{(\w+)\}|\{(\w+)\}\}\}")
-_COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_FRAMES = re.compile("(\n|\x1b\\[[0-9;]*m)")  # lines, and colours of a terminal
 _BREAKS = tuple(re.compile(one) for one in (r"((?<=[.?!»])\s+(?=[^a-z\s]))", r"(;\s+)", r"(:\s+)", r"(,\s+)"))
 _ENDS = ("。", "：", "；", "，", "？", "）")
 _LONGEST = 8000  # characters of a text that is compared
 _DEEPEST = 4
-_CLEAR = 9  # letters of a template's own, from which on its values may have spaces
+_CHOICE = 3  # templates that fit are compared
+_LATIN = re.compile("[A-Za-z]")
+_GAP = re.compile("(?<=\\S) (?=[（，；：。])")
+_CLEAR = 10  # characters of a template's own, from which on its values may have spaces
 
 
 def messages(data: bytes) -> dict[str, str]:
@@ -62,14 +65,21 @@ class Template:
         literals = [piece for name, piece in self.pieces if not name]
         self.anchor = max(literals, key=len, default="")
         self.weight = sum(map(len, literals))
-        self._clear = sum(one.isalpha() for piece in literals for one in piece) >= _CLEAR
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What fits the texts that are made of it; short ones fit no more than words."""
-        value = ".*?" if self._clear else r"\S*?"
-        made = (f"(?P<{name}>{value})" if name else re.escape(piece) for name, piece in self.pieces)
-        return re.compile("".join(made), re.DOTALL)
+        """What fits the texts that are made of it.
+
+        A short one, «{name} is {state}», would fit what others say too: its values are words, but for the
+        one that follows a colon at its end.
+        """
+        free = self.weight >= _CLEAR
+        last = len(self.pieces) - 1
+        made = ""
+        for at, (name, piece) in enumerate(self.pieces):
+            wide = free or (at == last and self.pieces[at - 1][1].endswith(": "))
+            made += (f"(?P<{name}>.*?)" if wide else rf"(?P<{name}>\S*?)") if name else re.escape(piece)
+        return re.compile(made, re.DOTALL)
 
     def values(self, text: str) -> dict[str, str] | None:
         """Return what stands at the placeholders, or None when `text` was not made of this."""
@@ -87,7 +97,7 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
     """Yield a template's placeholders as (name, «») and what is between them as («», piece)."""
     literal, at = "", 0
     while at < len(text):
-        name = re.compile(r"\{(\w+)\}").match(text, at)
+        name = _PLACEHOLDER.match(text, at)
         if text[at : at + 2] in ("{{", "}}"):
             literal, at = literal + text[at], at + 2
         elif name:
@@ -112,14 +122,18 @@ class Translation:
             for one in made
             if not any(name for name, _ in one.pieces)
         }
-        self._templates = sorted(holding, key=lambda one: (-one.weight, len(one.pieces)))
+        # What begins with its own words says more of a text than what only ends with them.
+        self._templates = sorted(holding, key=lambda one: (bool(one.pieces[0][0]), -one.weight))
         self.said = functools.lru_cache(maxsize=1024)(self._said)
 
     def _said(self, text: str) -> str:
         """Return a text, of one line or several and coloured or not, translated as far as that is known."""
         if len(text) > _LONGEST:
             return text
-        return self._framed(text, 0)
+        if text.strip() in self._exact or not _FRAMES.search(text.strip()):
+            return self._framed(text, 0)
+        pieces = _FRAMES.split(text)  # every second one is what was split at
+        return "".join(one if at % 2 else self._framed(one, 0) for at, one in enumerate(pieces))
 
     def _framed(self, text: str, depth: int) -> str:
         """Translate what stands between the white space around a text."""
@@ -127,26 +141,34 @@ class Translation:
         if not inner or depth > _DEEPEST:
             return text
         before, after = text[: text.index(inner[0])], text[len(text.rstrip()) :]
-        return before + self._translated(inner, depth) + after
+        found = self._found(inner, depth)
+        return before + _GAP.sub("", self._apart(inner, 0, depth) if found is None else found) + after
 
-    def _translated(self, text: str, depth: int) -> str:
+    def _found(self, text: str, depth: int) -> str | None:
+        """Return the translation of a template, also with a full stop, or a name before it."""
         whole = self._whole(text, depth)
-        if whole is not None:
-            return whole
-        for one in (re.compile(r"(\n)"), _COLOUR):
-            if one.search(text):
-                return "".join(self._framed(piece, depth) for piece in one.split(text))
-        return self._apart(text, 0, depth)
+        if whole is None and text.endswith("."):
+            whole = self._whole(text[:-1], depth)
+            whole = None if whole is None else f"{whole}。"
+        name, _, rest = text.partition(" ")
+        if whole is None and " " in rest and name[-1] not in ",;:":
+            whole = self._whole(rest, depth) or (self._whole(rest[:-1], depth) if rest[-1] == "." else None)
+            end = "。" if rest[-1] == "." and whole and whole[-1] not in _ENDS else ""
+            whole = None if whole is None else f"{name} {whole}{end}"
+        return whole
 
     def _whole(self, text: str, depth: int) -> str | None:
-        """Return the translation of a text that is one template, or None."""
+        """Return the translation of a text that is one template, or None; of several the most translated."""
         if text in self._exact:
             return self._exact[text]
+        made = []
         for one in self._templates:
             values = one.values(text)
             if values is not None:
-                return one.filled({name: self._value(value, depth) for name, value in values.items()})
-        return None
+                made.append(one.filled({name: self._value(value, depth) for name, value in values.items()}))
+                if len(made) == _CHOICE:
+                    break
+        return min(made, key=lambda one: len(_LATIN.findall(one)), default=None)
 
     def _value(self, text: str, depth: int) -> str:
         """Translate a value when it is a text of ours: a single word is a name, a code or a number."""
@@ -155,7 +177,7 @@ class Translation:
     def _apart(self, text: str, level: int, depth: int) -> str:
         """Translate a text piece by piece; as many in a row as are one template count as one."""
         if level == len(_BREAKS):
-            return text
+            return self._begun(text, depth)
         pieces = _BREAKS[level].split(text)
         if len(pieces) == 1:
             return self._apart(text, level + 1, depth)
@@ -168,12 +190,18 @@ class Translation:
                 made, at = made + pieces[at], at + 1
         return made
 
+    def _begun(self, text: str, depth: int) -> str:
+        """Translate a text that begins with a whole one of the catalogue, and goes on."""
+        fits = (one for one in self._exact if one.count(" ") >= 2 and text.startswith(f"{one} "))
+        begin = max(fits, key=len, default="")
+        return self._exact[begin] + self._framed(text[len(begin) :], depth + 1) if begin else text
+
     def _longest(self, pieces: list[str], at: int, depth: int) -> tuple[int, str | None]:
         """Return where the longest run of pieces from `at` that is a template ends, and its translation."""
         ends = range(len(pieces) if at else len(pieces) - 2, at, -2)
         for end in ends:
             text = "".join(pieces[at:end])
-            found = self._whole(text, depth) if " " in text else None
+            found = self._found(text, depth) if " " in text else None
             if found is not None:
                 return end, found
         return at + 1, None

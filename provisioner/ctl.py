@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from instorage import places as of_host
 from instorage.configuration import shadow_command
+from instorage.language import said, speak
 from instorage.privilege import leave_root
 from instorage.tenancy.adopted import adopted_line
 from instorage.wire.fault import Fault
@@ -28,21 +29,29 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="instoragectl", description="Administer a provisioner's host.")
+    parser = argparse.ArgumentParser(
+        prog="instoragectl", description=said("Administer a provisioner's host.")
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     adopt = commands.add_parser(
         "adopt",
-        help="sign the PVs that carry no signature",
-        description="Prints a signed line for each PV of the driver whose options carry no signature (the "
-        "vendor's, hand-made ones). Put them into config/adopted beside instorage.yaml on every node.",
+        help=said("sign the PVs that carry no signature"),
+        description=said(
+            "Prints a signed line for each PV of the driver whose options carry no signature (the "
+            "vendor's, hand-made ones). Put them into config/adopted beside instorage.yaml on every node."
+        ),
     )
     adopt.add_argument(
-        "--kubeconfig", type=Path, help=f"default: {places.kubeconfig()}, without it the pod's account"
+        "--kubeconfig", type=Path, help=said(f"default: {places.kubeconfig()}, without it the pod's account")
     )
     adopt.add_argument("--config", type=Path, default=places.configuration(), help="instorage.yaml")
-    adopt.add_argument("--key", type=Path, default=places.key_file(), help="the private key that signs")
-    adopt.add_argument("--driver", default="inspur/instorage-flexvolume", help="the driver's name in a PV")
-    adopt.add_argument("--insecure", action="store_true", help="do not check the API server's certificate")
+    adopt.add_argument("--key", type=Path, default=places.key_file(), help=said("the private key that signs"))
+    adopt.add_argument(
+        "--driver", default="inspur/instorage-flexvolume", help=said("the driver's name in a PV")
+    )
+    adopt.add_argument(
+        "--insecure", action="store_true", help=said("do not check the API server's certificate")
+    )
     shadow_command.add_to(commands)
     return parser
 
@@ -58,7 +67,7 @@ def adopt(given: argparse.Namespace) -> int:
     try:
         volumes, _ = Cluster(_kubeconfig(given.kubeconfig), insecure=given.insecure).objects(VOLUMES)
     except (Away, Refusal) as error:
-        print(f"instoragectl: the PVs cannot be read: {error}", file=sys.stderr)
+        print(said(f"instoragectl: the PVs cannot be read: {error}"), file=sys.stderr)
         return 1
     leave_root(places.USER)
     arrays = Arrays(given.config, places.known_hosts())
@@ -76,14 +85,14 @@ def _print(volumes: Iterable[Object], arrays: Arrays, key: SigningKey) -> int:
     for volume in volumes:
         name = volume["metadata"]["name"]
         if not namespace(volume):
-            print(f"PV {name} belongs to no claim yet: adopt it when it is bound.", file=sys.stderr)
+            print(said(f"PV {name} belongs to no claim yet: adopt it when it is bound."), file=sys.stderr)
             continue
         try:
             print(adopted_line(signed(volume, arrays, key)), flush=True)
         except Fault as fault:
-            print(f"PV {name} is left out: {fault.sentence}", file=sys.stderr)
+            print(said(f"PV {name} is left out: {fault.sentence}"), file=sys.stderr)
             status = 1
-    print(f"The lines hold where host.volumeKey has {key.public_line}", file=sys.stderr)
+    print(said(f"The lines hold where host.volumeKey has {key.public_line}"), file=sys.stderr)
     return status
 
 
@@ -97,15 +106,16 @@ def _kubeconfig(named: Path | None) -> Path | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     try:
+        speak()
         given = _parser().parse_args(argv)
         if given.command == "adopt":
             return adopt(given)
         nodes = of_host.plugin() / "config/instorage.yaml"
         for line in shadow_command.run(given, (places.configuration(), nodes)):
-            print(line, flush=True)
+            print(said(line), flush=True)
         return 0
     except Fault as fault:
-        print(f"instoragectl: {fault.sentence}", file=sys.stderr)
+        print(said(f"instoragectl: {fault.sentence}"), file=sys.stderr)
         return 1
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage.version import VERSION
+from tools.messages import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -146,6 +147,7 @@ def files(part: Part, replaced: Mapping[str, bytes], stub: Path | None = None) -
             yield Item(_unit_path(unit), 0o644, unit.read_bytes())
     for package in part.packages:
         yield from _sources(package, f"{part.prefix}/{SITE}", replaced)
+    yield Item(f"{part.prefix}/{SITE}/{catalogue.PLACE}", 0o644, catalogue.compiled())
     for path, module in part.programs.items():
         yield Item(path, 0o755, part.script.format(module=module).encode())
     for path, source in part.texts.items():

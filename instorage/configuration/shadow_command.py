@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration import cipher_key
 from instorage.configuration.usage import UsageError
+from instorage.language import said
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _asked(*prompts: str) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     # A stream of its own for the prompt: standard error must stay empty.
-    first, *others = (getpass.getpass(prompt, stream=sys.stdout) for prompt in prompts)
+    first, *others = (getpass.getpass(said(prompt), stream=sys.stdout) for prompt in prompts)
     if any(other != first for other in others):
         raise UsageError(f"{ENCRYPT}: the two passwords differ, nothing was encrypted")
     return first
@@ -53,17 +54,19 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add `shadow-key` to the commands of an `instoragectl`."""
     key = commands.add_parser(
         "shadow-key",
-        help="carry the cipher key of the shadows to another host",
+        help=said("carry the cipher key of the shadows to another host"),
         description="A shadow (storage[].shadow) is opened on the hosts that have the key it was made with: "
         "instoragectl shadow-key export | ssh HOST instoragectl shadow-key import",
     )
     actions = key.add_subparsers(dest="action", required=True)
-    actions.add_parser("export", help="write the key to standard output, into a pipe or a file")
+    actions.add_parser("export", help=said("write the key to standard output, into a pipe or a file"))
     bring = actions.add_parser(
-        "import", help="take the key from standard input; at a terminal it is asked for, and not shown"
+        "import", help=said("take the key from standard input; at a terminal it is asked for, and not shown")
     )
     bring.add_argument(
-        "--replace", action="store_true", help="although shadows of this host were made with the key of now"
+        "--replace",
+        action="store_true",
+        help=said("although shadows of this host were made with the key of now"),
     )
 
 

@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from instorage.language import said
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -32,10 +34,10 @@ class Option:
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Let a parser know it."""
         if self.name.startswith("-"):
-            parser.add_argument(self.name, help=self.help, **self.keywords)
+            parser.add_argument(self.name, help=said(self.help), **self.keywords)
         else:
             keywords = {"metavar": self.name} | self.keywords
-            parser.add_argument(self.name.lower(), help=self.help, **keywords)
+            parser.add_argument(self.name.lower(), help=said(self.help), **keywords)
 
 
 def flag(name: str, text: str) -> Option:
@@ -81,7 +83,7 @@ def leaves(
 
 def parser(program: str, description: str, table: Sequence[Command]) -> argparse.ArgumentParser:
     """Return the parser of a table; what was chosen is `run` of its namespace, its words are in `words`."""
-    made = argparse.ArgumentParser(prog=program, description=description)
+    made = argparse.ArgumentParser(prog=program, description=said(description))
     _add(made, table, (), "command")
     return made
 
@@ -89,8 +91,9 @@ def parser(program: str, description: str, table: Sequence[Command]) -> argparse
 def _add(made: argparse.ArgumentParser, table: Sequence[Command], before: tuple[str, ...], into: str) -> None:
     commands = made.add_subparsers(dest=into, required=True, metavar="COMMAND" if not before else "ACTION")
     for one in table:
-        text = one.text or f"{one.help[0].upper()}{one.help[1:]}."
-        sub = commands.add_parser(one.name, help=one.help, description=text)
+        short = said(one.help)
+        text = said(one.text) or f"{short[0].upper()}{short[1:]}{'.' if short.isascii() else '。'}"
+        sub = commands.add_parser(one.name, help=short, description=text)
         words = (*before, one.name)
         for option in one.all_options:
             option.add_to(sub)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage import places
 from instorage.catalogue import table as catalogue
 from instorage.configuration import shadow_command
+from instorage.language import said
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from nodeagent.administration import (
@@ -77,7 +78,9 @@ def _barrier_lines(given: argparse.Namespace) -> Iterator[str]:
     if given.action == "plan":
         return barrier.plan(given.config, volume)
     where = sys.stderr if given.json else sys.stdout
-    return barrier.resume(given.config, volume, lambda phase: print(f"  {phase}", flush=True, file=where))
+    return barrier.resume(
+        given.config, volume, lambda phase: print(said(f"  {phase}"), flush=True, file=where)
+    )
 
 
 def _codes(given: argparse.Namespace) -> Outcome:

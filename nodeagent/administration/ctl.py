@@ -4,7 +4,8 @@
 executed from there, if a provisioner is installed on this host too.
 
 Exit status 0, 1 for a failure (said on standard error), 2 for wrong usage; `doctor` has its own. With
-`--json` one object goes to standard output, a failure too: its format is held by tests/ctl.
+`--json` one object goes to standard output, a failure too: its format is held by tests/ctl, its sentences
+are English in every language.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from instorage import places
+from instorage.language import said, speak
 from instorage.wire.fault import Fault
 from nodeagent.administration import commands
 from nodeagent.administration.command import parser
@@ -33,11 +35,11 @@ def adopt(arguments: Sequence[str]) -> int:
     """Become the provisioner's `instoragectl`; say where to run it when there is none here."""
     program = places.provisioner() / "instoragectl"
     if not os.access(program, os.X_OK):
-        print(
+        text = (
             f"instoragectl: {program} is not on this host: run adopt on the host of a provisioner, which has "
-            "the key, and bring what it prints to config/adopted here.",
-            file=sys.stderr,
+            "the key, and bring what it prints to config/adopted here."
         )
+        print(said(text), file=sys.stderr)
         return 1
     os.execv(program, [str(program), "adopt", *arguments])  # noqa: S606  its own arguments, no shell
 
@@ -49,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == ["adopt"]:
             return adopt(arguments[1:])
+        speak()
         made = parser("instoragectl", "Administer InStorage volumes of a node.", commands.table())
         given = made.parse_args(arguments)
     except Fault as fault:  # where things lie cannot be read
@@ -68,7 +71,7 @@ def _said(outcome: Outcome, given: argparse.Namespace) -> int:
         _print({"format": FORMAT, "command": given.words, "status": outcome.status, **data})
     else:
         for line in outcome.lines:
-            print(line, flush=True)
+            print(said(line), flush=True)
     if outcome.abandon:
         os._exit(outcome.status)
     return outcome.status
@@ -77,7 +80,7 @@ def _said(outcome: Outcome, given: argparse.Namespace) -> int:
 def _failed(fault: Fault, words: str, *, as_json: bool) -> int:
     if as_json:
         _print({"format": FORMAT, "command": words, "status": 1, "fault": fault.to_wire()})
-    print(f"instoragectl: {fault.sentence}", file=sys.stderr)
+    print(said(f"instoragectl: {fault.sentence}"), file=sys.stderr)
     return 1
 
 

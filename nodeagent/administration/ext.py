@@ -2,8 +2,8 @@
 
 They need no agent, and no configuration but for `ext-check-cfg`, `create` and `delete`. Imports are made
 where they are used: `ext-help` answers without loading YAML, SSH, or paths and regular expressions. All goes
-to standard output, errors too, as with every command of the stub. Exit status 0, 1 for a failure, 2 for wrong
-usage.
+to standard output, errors too, as with every command of the stub; in the language of the environment, but for
+`create` and `delete`, which scripts call. Exit status 0, 1 for a failure, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from instorage.configuration.usage import UsageError
+from instorage.language import said
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def configuration_path() -> Path:
 
 def show_help(arguments: Sequence[str]) -> None:
     """Print the list of commands."""
-    print(HELP, end="")
+    print(said(HELP), end="")
 
 
 def show_sample_18000(arguments: Sequence[str]) -> None:
@@ -97,10 +98,10 @@ def check_configuration(arguments: Sequence[str]) -> None:
     unit = host_check.installed()
     draft = bool(arguments) and not path.absolute().parent.parent.name.endswith("~instorage-flexvolume")
     for warning in (*found.warnings, *host_check.remarks(found, unit, key, draft=draft)):
-        print(f"warning: {warning}")
+        print(said(f"warning: {warning}"))
     arrays = ", ".join(f"{array.name} at {array.address} port {array.port}" for array in found.storage)
     other = "" if unit.reads(path) else f" The node agent does not read it, but {unit.configuration}."
-    print(f"The configuration {path} is correct. Arrays: {arrays}.{other}")
+    print(said(f"The configuration {path} is correct. Arrays: {arrays}." + other))
 
 
 def encrypt_password(arguments: Sequence[str]) -> None:
@@ -153,10 +154,10 @@ def main() -> int:
         command(arguments)
         sys.stdout.flush()
     except UsageError as usage:
-        print(f"usage: {usage}")
+        print(said(f"usage: {usage}"))
         return 2
     except Fault as fault:
-        print(fault.sentence if name.startswith("ext-") else _failure(fault))
+        print(said(fault.sentence) if name.startswith("ext-") else _failure(fault))
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end

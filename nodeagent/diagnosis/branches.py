@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instorage.language import said
 from nodeagent.diagnosis import link
 
 if TYPE_CHECKING:
@@ -24,4 +25,4 @@ def drawn(links: Sequence[Link], *, proof: bool) -> Iterator[str]:
         when = f", {link.age(one.since)}" if one.since else ""
         read = f"  [{one.proof}{when}]" if proof and one.proof else f"  [{when[2:]}]" if when else ""
         sign = "" if one.state == link.RIGHT else f"{one.state.upper()}: "
-        yield f"{head} {sign}{one.sentence}{read}"
+        yield f"{head} {sign}{said(one.sentence)}{read}"

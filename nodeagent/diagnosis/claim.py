@@ -55,7 +55,7 @@ def _bound(found: Objects, claim: Object, created: float, proof: str) -> Iterato
         return
     more = f" It asks for {wanted} and has {has}." if wanted != has and wanted and has else ""
     volume = at(claim, "spec", "volumeName")
-    yield Link("claim", RIGHT, f"The claim is bound to PV {volume}.{more}", NOBODY, "", created, proof)
+    yield Link("claim", RIGHT, f"The claim is bound to PV {volume}." + more, NOBODY, "", created, proof)
 
 
 def _pending(found: Objects, claim: Object, created: float, proof: str) -> Iterator[Link]:

@@ -1,7 +1,7 @@
 """A link of the chain from a claim to its mount, and what the chain says: it works, or what is wrong first.
 
 This module and those with which it goes into kubectl's plugin (`tools/dist/plugin.py` lists them) run on the
-Python of an administrator's machine: 3.8 or later, the standard library, nothing of ours beside them.
+Python of an administrator's machine: 3.8 or later, the standard library, and of ours the language.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import datetime
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from instorage.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -112,7 +114,7 @@ def lines(verdict: Verdict, *, proof: bool) -> Iterator[str]:
     for link in verdict.links:
         first = "  <-- first" if link is verdict.first else ""
         when = f"  [{age(link.since)}]" if link.since else ""
-        yield f"{_SIGNS[link.state]} {link.place:<11} {link.sentence}{when}{first}"
+        yield f"{_SIGNS[link.state]} {link.place:<11} {said(link.sentence)}{when}{said(first)}"
         if proof and link.proof:
             yield f"  {'':<11} read from {link.proof}"
 

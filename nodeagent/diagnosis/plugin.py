@@ -11,6 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from instorage.language import said, speak
 from nodeagent.diagnosis import claim, cluster, link, pod
 from nodeagent.diagnosis.branches import drawn
 from nodeagent.diagnosis.kubectl import Kubectl
@@ -27,19 +28,20 @@ FORMAT = 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
+    speak()
     given = _parser().parse_args(argv)
     options = [word for name in ("context", "kubeconfig") if (value := getattr(given, name))
                for word in (f"--{name}", value)]  # fmt: skip
     try:
         return int(given.run(given, Kubectl(*options)))
     except (Unseen, Unknown) as error:
-        print(f"kubectl instorage: {error}", file=sys.stderr)
+        print(said(f"kubectl instorage: {error}"), file=sys.stderr)
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kubectl instorage", description="See InStorage volumes in a cluster."
+        prog="kubectl instorage", description=said("See InStorage volumes in a cluster.")
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, run, text in (
@@ -49,16 +51,22 @@ def _parser() -> argparse.ArgumentParser:
         ("arrays", _arrays, "list the arrays, by the volumes on them"),
         ("doctor", _doctor, "show what the nodes' doctors found last"),
     ):
-        one = commands.add_parser(name, help=text, description=text)
+        one = commands.add_parser(name, help=said(text), description=said(text))
         one.set_defaults(run=run)
-        one.add_argument("--context", default="", help="a context of the kubeconfig")
-        one.add_argument("--kubeconfig", default="", help="the file to use")
-        one.add_argument("--json", action="store_true", help="print one JSON object for programs")
+        one.add_argument("--context", default="", help=said("a context of the kubeconfig"))
+        one.add_argument("--kubeconfig", default="", help=said("the file to use"))
+        one.add_argument("--json", action="store_true", help=said("print one JSON object for programs"))
         if name in ("why", "tree"):
-            one.add_argument("object", metavar="OBJECT", help="a volume, NAMESPACE/PVC or NAMESPACE/POD")
-            one.add_argument("--proof", action="store_true", help="say with each line where it was read")
+            one.add_argument(
+                "object", metavar="OBJECT", help=said("a volume, NAMESPACE/PVC or NAMESPACE/POD")
+            )
+            one.add_argument(
+                "--proof", action="store_true", help=said("say with each line where it was read")
+            )
         if name in ("volumes", "arrays"):
-            one.add_argument("--namespace", "-n", default="", help="of the claims of this namespace alone")
+            one.add_argument(
+                "--namespace", "-n", default="", help=said("of the claims of this namespace alone")
+            )
     return parser
 
 
@@ -130,7 +138,7 @@ def _said(given: argparse.Namespace, data: dict[str, Any], lines: Sequence[str],
     if given.json:
         print(json.dumps({"format": FORMAT, "command": given.command, "status": status, **data}, indent=1))
     else:
-        print("\n".join(lines))
+        print("\n".join(map(said, lines)))
     return status
 
 

@@ -9,6 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from instorage.language import said
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +28,7 @@ def waited(what: str, part: int = 0, parts: int = 0) -> Iterator[None]:
         return
     far = f" ({part} of {parts})" if parts > 1 else ""
     ended = threading.Event()
-    shown = threading.Thread(target=_show, args=(f"{what}{far}", ended), daemon=True)
+    shown = threading.Thread(target=_show, args=(f"{said(what)}{far}", ended), daemon=True)
     shown.start()
     try:
         yield

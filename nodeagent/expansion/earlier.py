@@ -120,4 +120,4 @@ def _what(record: Expansion, left: Plan) -> str:
         return " ".join(left.questions)
     commands = "; ".join(one.command for one in left.commands)
     doubt = _DOUBT if record.maybe_synced else ""
-    return f"left on array {record.array}, in this order: {commands}.{doubt}"
+    return f"left on array {record.array}, in this order: {commands}." + doubt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from tools.messages import po
@@ -21,6 +22,7 @@ PLACE = f"instorage/locale/{LANGUAGE}/LC_MESSAGES/instorage.mo"
 """Where `instorage/language.py` and gettext look for it, below site-packages."""
 
 
+@functools.lru_cache(maxsize=1)
 def texts() -> dict[str, tuple[str, ...]]:
     """Return every text for people with the files that it comes from, in the order of the files."""
     found: dict[str, dict[str, None]] = {}
@@ -32,6 +34,7 @@ def texts() -> dict[str, tuple[str, ...]]:
     return {text: tuple(files) for text, files in found.items()}
 
 
+@functools.lru_cache(maxsize=1)
 def translations() -> dict[str, str]:
     """Return what `po/zh_CN.po` has."""
     return po.read(TRANSLATION.read_text(encoding="utf-8")) if TRANSLATION.exists() else {}

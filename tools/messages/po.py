@@ -7,6 +7,7 @@ for the same entries. An entry that is marked fuzzy counts as not translated.
 from __future__ import annotations
 
 import ast
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,14 +43,14 @@ def written(entries: Iterable[Entry], language: str = "") -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r")
     if "\n" in escaped[:-1]:
         return '""\n' + _lines(text).rstrip("\n")
     return '"' + escaped.replace("\n", "\\n") + '"'
 
 
 def _lines(text: str) -> str:
-    return "".join(_quoted(line) + "\n" for line in text.splitlines(keepends=True))
+    return "".join(_quoted(line) + "\n" for line in re.findall("[^\n]*\n|[^\n]+", text))
 
 
 def read(text: str) -> dict[str, str]:
@@ -65,7 +66,7 @@ def read(text: str) -> dict[str, str]:
 
 def _blocks(text: str) -> Iterator[dict[str, str]]:
     block, into = {"msgid": "", "msgstr": "", "fuzzy": ""}, ""
-    for number, line in enumerate([*text.splitlines(), ""], 1):
+    for number, line in enumerate([*text.split("\n"), ""], 1):
         if not line.strip():
             if into:
                 yield block
@@ -92,7 +93,10 @@ def _taken(block: dict[str, str], into: str, line: str, number: int) -> str:
 
 def compiled(messages: Mapping[str, str], language: str) -> bytes:
     """Return the `.mo` of what is translated."""
-    pairs = {"": _HEADER.format(language=language), **{key: value for key, value in messages.items() if value}}
+    pairs = {
+        "": _HEADER.format(language=language),
+        **{key: value for key, value in messages.items() if value},
+    }
     keys = sorted(pairs, key=str.encode)
     texts = [[key.encode() for key in keys], [pairs[key].encode() for key in keys]]
     tables, at = [], _HEAD + 16 * len(keys)

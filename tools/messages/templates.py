@@ -10,15 +10,15 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from tools.messages.exclusions import COMMANDS, EXCLUDED
+from tools.messages.exclusions import EXCLUDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TWO = re.compile(r"[A-Za-z]{2,}[»\])}']*[,;:.]?\s+[«(\[{']?[A-Za-z]{1,}|\{\} [a-z]{2,}|[a-z]{2,}:? \{\}")
 _COMMAND = re.compile(
-    r"(mcsop|mcsinq|iscsiadm|multipathd|systemctl (start|restart)|kubectl|instoragectl (?!:)|semodule|timedatectl|"
-    r"stat|df -h|statvfs|get pods|chvdisk|chgrp|sudo|sh)\b [^.:;]*$|"
+    r"(mcsop|mcsinq|iscsiadm|multipathd|systemctl (start|restart)|kubectl|instoragectl (?!:)|semodule|"
+    r"timedatectl|stat|df -h|statvfs|get pods|chvdisk|chgrp|sudo|sh)\b [^.:;]*$|"
     r"install.sh --node --plugin-dir|__|'__|  local |complete -F|#|<|allow \{|call \{"
 )
 _JOURNAL = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
@@ -29,7 +29,7 @@ _NAMES = re.compile(r"[A-Za-z_]\w*")
 
 def templates(tree: ast.Module) -> Iterator[str]:
     """Yield the templates of a module's texts for people, in their order, one that comes twice twice."""
-    for text in _texts(tree):
+    for text in texts(tree):
         if for_people(text):
             yield text
 
@@ -37,14 +37,15 @@ def templates(tree: ast.Module) -> Iterator[str]:
 def for_people(template: str) -> bool:
     """Say whether a template is a text that somebody reads."""
     plain = re.sub(r"\{\w*\}", "{}", template)
-    if template in EXCLUDED or template in COMMANDS or _COMMAND.match(template):
+    if template in EXCLUDED or _COMMAND.match(template):
         return False
     if "\n" in template and not template.startswith(HELP):
         return False  # a file, or a picture
     return bool(_TWO.search(plain))
 
 
-def _texts(node: ast.AST) -> Iterator[str]:
+def texts(node: ast.AST) -> Iterator[str]:
+    """Yield every text of a source as a template, whoever reads it."""
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
             yield node.value.replace("{", "{{").replace("}", "}}")
@@ -53,10 +54,10 @@ def _texts(node: ast.AST) -> Iterator[str]:
         yield _template(node)
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
-                yield from _texts(part.value)
+                yield from texts(part.value)
         return
     for child in _children(node):
-        yield from _texts(child)
+        yield from texts(child)
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:

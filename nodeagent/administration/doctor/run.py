@@ -77,7 +77,11 @@ def lines(found: Examination) -> Iterator[str]:
         yield from shown(one, paint)
     counts = {kind: sum(one.severity is kind for one in found.findings) for kind in Severity}
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
-    said = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    counted = (
+        "1 error" if errors == 1 else f"{errors} errors",
+        "1 warning" if warnings == 1 else f"{warnings} warnings",
+    )
+    said = ", ".join(counted)
     if not errors + warnings:
         said = paint.severity(Severity.OK, "Nothing is wrong")
     yield f"{said}: {len(examination.CHECKS)} checks in {found.seconds:.1f} s."
