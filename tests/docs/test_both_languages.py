@@ -84,7 +84,7 @@ def whole(link: str, of: Path) -> tuple[str, int]:
     assert page.exists(), f"{of.name}: {link} leads nowhere"
     known = anchors(page) if section else []
     assert not section or section in known, f"{of.name}: {link} leads to no section"
-    return (name or of.name).replace(".zh.md", ".md"), known.index(section) if section else -1
+    return (name or of.name).replace(".zh.", "."), known.index(section) if section else -1
 
 
 @BOTH
