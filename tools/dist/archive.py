@@ -37,7 +37,12 @@ _ENGLISH: Final = (
     "active-active", "several-arrays", "tenancy", "read-only", "multipath", "operating", "troubleshooting",
     "codes", "limits", "performance", "comparison", "safety",
 )  # fmt: skip
-PAGES: Final = (*_ENGLISH, *(f"{page}.zh" for page in _ENGLISH), "soak")  # to the last performance points
+PAGES: Final = (
+    *_ENGLISH,
+    *(f"{page}.zh" for page in _ENGLISH),
+    "attach",
+    "soak",
+)  # performance points to the last
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
