@@ -42,7 +42,6 @@ HEAD: Final = """\
 LINKS: Final = {
     "README.md": "InStorage",
     "docs/README.md": "Administrators",
-    "docs/README.zh.md": "管理员（中文）",
     "docs/engineering.md": "Engineers",
 }
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
@@ -71,10 +70,19 @@ def rendered(root: Path, name: str) -> str:
     body = MarkdownIt("commonmark").enable("table").render(text)
     title = next(iter(re.findall(r"^# (.+)$", text, re.MULTILINE)), name)
     up = "../" * name.count("/")
-    links = " ".join(f'<a href="{up}{to}">{word}</a>' for to, word in LINKS.items() if (root / to).exists())
+    listed = LINKS | _translated(root, name)
+    links = " ".join(f'<a href="{up}{to}">{word}</a>' for to, word in listed.items() if (root / to).exists())
     language = "zh" if name.endswith(".zh.md") else "en"
     head = HEAD.format(language=language, title=escape(title), up=up, links=links)
     return head + _anchored(body) + "</body>\n</html>\n"
+
+
+def _translated(root: Path, name: str) -> dict[str, str]:
+    """Return the same page in the other language, and its name there; the first page where there is none."""
+    if name.endswith(".zh.md"):
+        return {"docs/README.zh.md": "管理员文档", name.replace(".zh.md", ".md"): "English"}
+    chinese = name.replace(".md", ".zh.md")
+    return {chinese if (root / chinese).exists() else "docs/README.zh.md": "中文"}
 
 
 def _anchored(body: str) -> str:

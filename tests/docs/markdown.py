@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from tools.site import pages as names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from markdown_it.token import Token
 
 PAGES = tuple(names())
 WORD = re.compile(r"(?<![\w./_-])[A-Za-z][A-Za-z'’]*[A-Za-z](?![\w/_-]|\.\w)")  # no piece of a name or number
@@ -33,8 +36,13 @@ def text(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
+@functools.cache
+def parsed(page: str) -> list[Token]:
+    return PARSER.parse(text(page))
+
+
 def fences(page: str) -> Iterator[Fence]:
-    for token in PARSER.parse(text(page)):
+    for token in parsed(page):
         if token.type == "fence":
             assert token.map
             yield Fence(page, token.map[0] + 1, token.info.partition(" ")[0], token.content)
@@ -46,7 +54,7 @@ def of_language(language: str) -> list[Fence]:
 
 def code(page: str) -> Iterator[str]:
     """Yield each line of code of a page, in blocks and in sentences, without remarks."""
-    for token in PARSER.parse(text(page)):
+    for token in parsed(page):
         if token.type in ("fence", "code_block"):
             yield from (re.sub(r"\s+#.*$", "", line).strip() for line in token.content.splitlines())
         for child in token.children or ():
@@ -56,7 +64,7 @@ def code(page: str) -> Iterator[str]:
 
 def words(page: str) -> Iterator[str]:
     """Yield the words of a page's sentences: no code, no links' targets."""
-    for token in PARSER.parse(text(page)):
+    for token in parsed(page):
         for child in token.children or ():
             if child.type == "text":
                 yield from WORD.findall(child.content)

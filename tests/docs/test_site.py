@@ -83,6 +83,16 @@ def checkout(tmp_path: Path, text: str) -> Path:
     return tmp_path
 
 
+def test_a_reader_changes_the_language_of_a_page(tmp_path: Path) -> None:
+    root = checkout(tmp_path, "# First\n")
+    (root / "docs/a.zh.md").write_text("# 甲\n")
+    site.build(root, tmp_path / "site")
+    assert '<a href="../docs/a.zh.html">中文</a>' in (tmp_path / "site/docs/a.html").read_text()
+    chinese = (tmp_path / "site/docs/a.zh.html").read_text()
+    assert '<a href="../docs/a.html">English</a>' in chinese
+    assert '<html lang="zh">' in chinese
+
+
 @pytest.mark.parametrize("to", ["docs/b.md", "docs/a.md#three", "../outside.md", "#not-here", "picture.svg"])
 def test_a_dead_link_is_named_with_its_page(tmp_path: Path, to: str) -> None:
     (tmp_path.parent / "outside.md").write_text("")
