@@ -102,6 +102,7 @@ def test_no_text_becomes_a_command_of_roff(text: str) -> None:
     ("text", "shown"),
     [
         ("show it", "Show it."), ("instorage.yaml", "instorage.yaml."), ("true: yes", "true: yes."),
+        ("thin: less", "Thin: less."),
         ("a note (this)", "A note (this)."), ("显示本节点", "显示本节点。"), ("Done.", "Done."),
     ],
 )  # fmt: skip

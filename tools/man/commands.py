@@ -42,7 +42,7 @@ def groups(translate: Callable[[str], str]) -> Iterator[str]:
     """Yield what is said of commands that have actions, and of the option that nearly all have."""
     for one in commands.table():
         if one.actions:
-            yield from (f"`{one.name}`", f": {sentence(translate(one.help))} {translate(one.text)}")
+            yield from (f"`{one.name}`", f": {sentence(translate(one.help))}", f": {translate(one.text)}")
     yield from ("`--json`", f": {sentence(translate(JSON.help))}")
 
 

@@ -32,6 +32,6 @@ def described(document: str, number: int) -> Iterator[str]:
     for first, *between, last in found:
         yield first
         yield f": {sentence(last)}"
-        said = [f"{name}: {cell}" for name, cell in zip(head[1:-1], between, strict=True) if cell]
-        if said:
-            yield f": {sentence('; '.join(said))}"
+        for name, cell in zip(head[1:-1], between, strict=True):
+            if cell:
+                yield f": {sentence(f'{name}: {cell}' if name.isascii() else f'{name}：{cell}')}"

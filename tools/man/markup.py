@@ -20,6 +20,7 @@ ITEM: Final = "* "
 TOLD: Final = ": "
 _RULE: Final = re.compile(r"\|(?:-+\|)+")
 
+_VALUES: Final = ("true:", "false:")  # of a key, with which a text begins
 _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -95,7 +96,8 @@ def _terms(chunk: list[str]) -> Iterator[str]:
 def sentence(text: str) -> str:
     """Return a text of a table as a sentence: begun as one unless it begins with what is typed, and ended."""
     first = text.partition(" ")[0]
-    shown = f"{text[:1].upper()}{text[1:]}" if first.rstrip(",").isalpha() else text
+    typed = first in _VALUES or not first.rstrip(",:'").isalpha()
+    shown = text if typed else f"{text[:1].upper()}{text[1:]}"
     if shown.endswith((".", "。")):
         return shown
     return f"{shown}{'。' if _CHINESE.search(shown) else '.'}"
