@@ -123,8 +123,7 @@ def _keep_frozen(
     try:
         reached(Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
-            # Frozen anew if somebody has thawed it meanwhile.
-            intact = intact and not filesystem.order(node, filesystem.FREEZE)
+            intact = intact and filesystem.still_frozen(node)
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)

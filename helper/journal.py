@@ -22,7 +22,7 @@ def ran(program: str, began: float, said: str) -> None:
 def _took(text: str, began: float, priority: str, **marks: str) -> None:
     """Write a record of what was done from `began` (monotonic seconds) until now; at most 4000 letters."""
     marks |= {"BEGAN": f"{began:.4f}", "MS": f"{(time.monotonic() - began) * 1000:.0f}"}
-    said = "".join(letter if letter.isprintable() else " " for letter in text[:4000])
+    said = "".join(letter if letter.isprintable() else " " for letter in text[:3980])
     fields = {f"INSTORAGE_{mark}": value for mark, value in marks.items()} | {"PRIORITY": priority}
     journal.send(f"{said} ({marks['MS']} ms)", journal.NOW * (priority == "7"), **fields)
 

@@ -27,33 +27,33 @@ class Files:
     def write(self, place: str, mode: int, content: bytes | Path, owner: str = "") -> None:
         """Make that a file's content; one that is there just so is left alone. Ending(1): it cannot be."""
         target = self.host.path(place)
-        beside = _beside(target)
+        fresh = beside(target)
         wanted = content.read_bytes() if isinstance(content, Path) else content
         try:
-            self._new(beside, wanted, mode)
+            self._new(fresh, wanted, mode)
         except OSError as error:
             raise Ending(1, f"{target} cannot be written: {error.strerror or error}") from None
         if owner:
-            own(self.host, owner, beside)
+            own(self.host, owner, fresh)
         if _is_so(target, wanted, mode):
-            beside.unlink()
+            fresh.unlink()
             return
-        self._put(beside, place)
+        self._put(fresh, place)
 
-    def _new(self, beside: Path, content: bytes, mode: int) -> None:
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, NEW, 0o600)
+    def _new(self, fresh: Path, content: bytes, mode: int) -> None:
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, NEW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        beside.chmod(mode)
+        fresh.chmod(mode)
 
-    def _put(self, beside: Path, place: str) -> None:
+    def _put(self, fresh: Path, place: str) -> None:
         self.journal.keep(place)
         target = self.host.path(place)
-        beside.replace(target)
+        fresh.replace(target)
         sync(target.parent)
 
     def link(self, target: str, place: str) -> None:
@@ -62,10 +62,10 @@ class Files:
         if path.is_symlink() and str(path.readlink()) == target:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
-        beside.unlink(missing_ok=True)
-        beside.symlink_to(target)
-        self._put(beside, place)
+        fresh = beside(path)
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target)
+        self._put(fresh, place)
 
     def discard(self, place: str) -> None:
         """Take away a file or link that is wanted no more."""
@@ -79,13 +79,13 @@ class Files:
         if path.is_dir():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        beside.chmod(mode)
+        fresh = beside(path)
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        fresh.chmod(mode)
         if owner:
-            own(self.host, owner, beside)
-        beside.replace(path)
+            own(self.host, owner, fresh)
+        fresh.replace(path)
         sync(path.parent)
 
     def carry(self, source: Path, place: str) -> None:
@@ -96,7 +96,8 @@ class Files:
             copy(source if absolute else source.resolve(), self.host.path(place))
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
+    """Return where a file is written before it is renamed."""
     return path.with_name(f".{path.name}.new")  # kubelet does not look at names with a dot
 
 
@@ -121,7 +122,7 @@ def own(host: Host, owner: str, path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Take away what is there (file, link, whole directory, nothing), and what was about to come there."""
-    for one in (_beside(path), path):
+    for one in (beside(path), path):
         if one.is_dir() and not one.is_symlink():
             shutil.rmtree(one)
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from installer import places, services
-from installer.files import remove, remove_empty
+from installer.files import beside, remove, remove_empty
 from installer.host import run
 from installer.saying import Ending
 
@@ -108,7 +108,9 @@ def remove_all(host: Host, part: str, *, purge: bool) -> None:
             remove_empty(folder)
     for place in (f"{base}/{kind}" for base in BASES for kind in ("sysusers.d", "tmpfiles.d")):
         remove(host.path(f"{place}/instorage-{part}.conf"))
-    if part == "node" and host.path(str(CATALOG)).exists():
-        remove(host.path(str(CATALOG)))
+    catalog = host.path(str(CATALOG))
+    if part == "node" and (found := [path for path in (catalog, beside(catalog)) if path.exists()]):
+        for path in found:  # the other one: a run was killed before the rename
+            remove(path)
         services.update_catalog(host)
     services.reload(host)

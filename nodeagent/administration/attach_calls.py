@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from instorage import durable_file
 from instorage.wire.fault import Code, Fault
+from nodeagent.diagnosis.outcome import Outcome
+from nodeagent.host.paths import Paths
 from nodeagent.operation.targets import is_device_mount, pod_of
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
-
-    from nodeagent.host.paths import Paths
 
 SETTING = ".attach"
 STUB = "instorage-flexvolume"
@@ -30,6 +31,12 @@ MOUNTS = Path("/proc/self/mountinfo")
 _MOUNT_POINT = 4  # the word of a line of mountinfo, proc(5)
 _WITH = "kubelet waits for kube-controller-manager before it mounts"
 _WITHOUT = "kubelet mounts at once; the array's mappings alone keep a volume on one node"
+
+
+def run(given: argparse.Namespace) -> Outcome:
+    """Do what `instoragectl attach-calls` was asked for."""
+    paths = Paths.from_environment()
+    return Outcome(show(paths) if given.setting is None else switch(paths, attach=given.setting == "true"))
 
 
 def show(paths: Paths) -> Iterator[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instorage.language import said
+from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +45,17 @@ class Option:
 def flag(name: str, text: str) -> Option:
     """Return an option without a value."""
     return Option(name, text, {"action": "store_true"})
+
+
+def config() -> Option:
+    """Return the option that names `instorage.yaml`."""
+    default = {"type": Path, "default": Paths.from_environment().configuration}
+    return Option("--config", "instorage.yaml", default, "file")
+
+
+def volume(text: str = "the volume's name, as of its PV", **keywords: object) -> Option:
+    """Return the argument that names a volume."""
+    return Option("VOLUME", text, dict(keywords), "volume")
 
 
 JSON = flag("--json", "print one JSON object for programs, and nothing else")

@@ -63,6 +63,11 @@ NO_STEP = {
         "_resume",
     ): "an administrator's command, which he repeats himself; its steps are those of an expansion",
     ("nodeagent/expansion/guard.py", "_require_nobody_else"): "asks what is kept, and changes nothing",
+    ("helper/iscsi.py", "leave_gone"): "ends sessions one by one; the next look ends the rest",
+    (
+        "nodeagent/recovery/lane.py",
+        "_mend",
+    ): "has paths added: the helper's steps, and the next look asks again",
     ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",
 }
 """Functions that change something and are no step of an operation, and why."""

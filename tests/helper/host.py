@@ -1,7 +1,7 @@
 """A host for root code natively: sysfs as a directory, a kernel, a multipathd, programs.
 
-The true ones are in the lab; here the order and the wording of what the helper asks of them can be read, and
-trouble can be made that a real host shows once a year. `events` holds everything that was asked, in order.
+The true ones are in the lab; here what the helper asks of them can be read (`events`, in order), and trouble
+can be made that a real host shows once a year.
 """
 
 from __future__ import annotations
@@ -103,10 +103,9 @@ class Host(Sysfs):
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
         for module, folder in ((formatting, "format"), (barrier, "aa"), (frozen, "frozen")):
             monkeypatch.setattr(module, "RECORDS", str(self.root / folder))
-        for name, folder in (("FAILED", "portals"), ("USED", "used")):
-            monkeypatch.setattr(iscsi, name, str(self.root / folder))
-        monkeypatch.setattr(volume, "LOCKS", str(self.root / "locks"))
-        monkeypatch.setattr(abandoned, "FOLDER", str(self.root / "abandoned"))
+        folders = ((iscsi, "FAILED"), (iscsi, "USED"), (volume, "LOCKS"), (abandoned, "FOLDER"))
+        for module, name in folders:
+            monkeypatch.setattr(module, name, str(self.root / name.lower()))
         monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))
         fsync = os.fsync
 
@@ -117,7 +116,8 @@ class Host(Sysfs):
         monkeypatch.setattr(os, "fsync", logged)
 
     def _said(self, text: str, *_flags: int, **fields: str) -> None:
-        self.note(f"journal {fields.get('PRIORITY')} {text}")
+        if (level := fields.get("PRIORITY")) != "7":  # how long each program took
+            self.note(f"journal {level} {text}")
 
     def close(self) -> None:
         self._stopping.set()

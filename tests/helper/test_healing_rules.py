@@ -112,8 +112,8 @@ def test_a_portal_that_failed_a_moment_ago_is_asked_at_once(one_left: Host) -> N
     """Elsewhere it is not waited for within a minute; who heals has seen that it answers."""
     state = one_left.root / "sys/class/iscsi_session/session1/state"
     state.write_text("FAILED")
-    (one_left.root / "portals").mkdir()
-    (one_left.root / "portals" / PORTALS[1]).touch()
+    (one_left.root / "failed").mkdir()
+    (one_left.root / "failed" / PORTALS[1]).touch()
     one_left.script("iscsiadm", f'case "$*" in *login*) echo LOGGED_IN >{state};; esac')
     assert heal().found == ("sdm",)
     assert not [event for event in one_left.events if "logout" in event]

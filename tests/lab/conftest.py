@@ -88,7 +88,8 @@ def nothing_is_denied(lab: Lab, fresh_machines: None, request: pytest.FixtureReq
             found = {rule: line for rule, line in denials.of(machine).items() if rule not in listed}
             said = "".join(f"{rule}\n    {line}\n" for rule, line in found.items())
             if found and not DENIALS_COUNT:
-                print(f"{machine.name}: SELinux denied what is ours (counts once seen in the lab):\n{said}")
+                what = f"{machine.name}: SELinux denied what is ours (counts once seen in the lab):\n{said}"
+                request.config.pluginmanager.get_plugin("terminalreporter").write(f"\n{what}")
                 continue
             assert not found, f"{machine.name}: SELinux denied what is ours; what would allow it:\n{said}"
 

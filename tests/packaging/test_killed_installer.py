@@ -76,6 +76,7 @@ ACTIONS = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("action", ACTIONS if soak.WHOLE else ("upgrade", "purge"))
 def test_whoever_is_killed_at_whatever_step_is_finished_by_the_next_run(
     root: Path, tmp_path: Path, old: Path, new: Path, interrupted: Interrupted, action: str

@@ -48,8 +48,10 @@ class Tripwire:
 class Journal:
     """Takes the helper's records and looks for one that could pass for two."""
 
+    NOW = 0
+
     @staticmethod
-    def send(text: str, **fields: str) -> None:
+    def send(text: str, *_flags: int, **fields: str) -> None:
         """Check one record."""
         if not all(one.isprintable() for one in (text, *fields.values())) or len(text) > 4000:
             raise FoundError("a journal record can be forged", repr((text, fields)).encode())
