@@ -2,8 +2,8 @@
 
 A catalogue of gettext (`.mo`) has templates, «Volume {name} is offline on array {array}.», with their
 translations. A sentence is compared with them; what stands at the placeholders is carried over, translated
-itself only where it is a text of the catalogue. What is no whole template is taken apart: into sentences,
-then at «;», «:» and «,». What still has no translation stays English, and nothing is ever left out.
+itself only where it is a text of the catalogue. What is no whole template is taken apart: at «.», «;»
+and «:», then at «,». What still has no translation stays English, and nothing is ever left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 DIRECTORY = Path(__file__).resolve().parent / "locale"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FRAMES = re.compile("(\n|\x1b\\[[0-9;]*m)")  # lines, and colours of a terminal
-_BREAKS = tuple(re.compile(one) for one in (r"((?<=[.?!»])\s+(?=[^a-z\s]))", r"(;\s+)", r"(:\s+)", r"(,\s+)"))
+_BREAKS = tuple(re.compile(one) for one in (r"((?<=[.?!»])\s+(?=[^a-z\s])|[;:]\s+)", r"(,\s+)"))
+_RUN = 24  # pieces in a row that are compared as one
 _ENDS = ("。", "：", "；", "，", "？", "）")
 _LONGEST = 8000  # characters of a text that is compared
 _DEEPEST = 4
@@ -86,7 +87,12 @@ class Template:
         if self.anchor not in text:
             return None
         found = self.pattern.fullmatch(text)
-        return None if found is None else found.groupdict()
+        if found is None:
+            return None
+        last = found[self.pieces[-1][0]] if self.pieces[-1][0] else ""
+        if last.endswith(".") and " " not in last:
+            return None  # the full stop is that of a sentence around, and no part of the value
+        return found.groupdict()
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the translation with these values."""
@@ -146,16 +152,20 @@ class Translation:
 
     def _found(self, text: str, depth: int) -> str | None:
         """Return the translation of a template, also with a full stop, or a name before it."""
-        whole = self._whole(text, depth)
-        if whole is None and text.endswith("."):
-            whole = self._whole(text[:-1], depth)
-            whole = None if whole is None else f"{whole}。"
+        whole = self._sentence(text, depth)
         name, _, rest = text.partition(" ")
         if whole is None and " " in rest and name[-1] not in ",;:":
-            whole = self._whole(rest, depth) or (self._whole(rest[:-1], depth) if rest[-1] == "." else None)
-            end = "。" if rest[-1] == "." and whole and whole[-1] not in _ENDS else ""
-            whole = None if whole is None else f"{name} {whole}{end}"
+            whole = self._sentence(rest, depth)
+            whole = None if whole is None else f"{name} {whole}"
         return whole
+
+    def _sentence(self, text: str, depth: int) -> str | None:
+        """Return the translation of a template, with or without a full stop of the sentence that it ends."""
+        made = [self._whole(text, depth)]
+        if text.endswith("."):
+            short = self._whole(text[:-1], depth)
+            made.append(None if short is None else f"{short}。")
+        return min(filter(None, made), key=_left, default=None)
 
     def _whole(self, text: str, depth: int) -> str | None:
         """Return the translation of a text that is one template, or None; of several the most translated."""
@@ -168,7 +178,7 @@ class Translation:
                 made.append(one.filled({name: self._value(value, depth) for name, value in values.items()}))
                 if len(made) == _CHOICE:
                     break
-        return min(made, key=lambda one: len(_LATIN.findall(one)), default=None)
+        return min(made, key=_left, default=None)
 
     def _value(self, text: str, depth: int) -> str:
         """Translate a value when it is a text of ours: a single word is a name, a code or a number."""
@@ -198,13 +208,19 @@ class Translation:
 
     def _longest(self, pieces: list[str], at: int, depth: int) -> tuple[int, str | None]:
         """Return where the longest run of pieces from `at` that is a template ends, and its translation."""
-        ends = range(len(pieces) if at else len(pieces) - 2, at, -2)
+        last = len(pieces) if at else len(pieces) - 2  # all in a row were compared before
+        ends = range(min(last, at + 2 * _RUN + 1), at, -2)
         for end in ends:
             text = "".join(pieces[at:end])
             found = self._found(text, depth) if " " in text else None
             if found is not None:
                 return end, found
         return at + 1, None
+
+
+def _left(text: str) -> int:
+    """Return how much of a text is not translated."""
+    return len(_LATIN.findall(text))
 
 
 def _joined(before: str, after: str) -> str:

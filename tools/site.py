@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = ("README.md", "ARCHITECTURE.md", "PROTOCOL.md", "CONTRIBUTING.md", "deploy/README.md")
+PAGES: Final = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "PROTOCOL.md",
+    "CONTRIBUTING.md",
+    "deploy/README.md",
+    "deploy/README.zh.md",
+)
 STYLE: Final = """\
 body{margin:0 auto;max-width:62rem;padding:1rem 1.5rem 4rem;font:1rem/1.5 sans-serif;color:#1a1a1a}
 html{background:#fff}

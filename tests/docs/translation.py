@@ -6,22 +6,25 @@ its lines, in the reader's language.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.docs.markdown import PARSER
+from tools.install import ROOT
 from tools.site import anchor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from markdown_it.token import Token
 
-DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+DOCS: Final = ROOT / "docs"
 # For who works on the product: English alone. A new page is an administrator's unless it is named here.
 ENGINEERS: Final = frozenset(
-    {"decisions", "development", "dist", "engineering", "extending", "lab", "reviews", "simulator", "soak"}
+    {"decisions", "development", "dist", "engineering", "extending", "lab", "reviews", "simulator", "soak", "translation"}
 )
 NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 REMARK: Final = re.compile(r"\s+# .*$", re.MULTILINE)
@@ -61,6 +64,11 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
+@functools.cache
+def of_page(page: Path) -> list[Block]:
+    return blocks(page.read_text(encoding="utf-8"))
+
+
 def _words(kind: str, token: Token) -> Block:
     children = token.children or []
     prose = "".join(
@@ -71,6 +79,7 @@ def _words(kind: str, token: Token) -> Block:
     return Block(kind, token.content, prose, commands, tuple(str(link) for link in links if link))
 
 
+@functools.cache
 def anchors(page: Path) -> list[str]:
     """The anchors of a page's headings, in their order."""
     tokens = PARSER.parse(page.read_text(encoding="utf-8"))
@@ -85,4 +94,5 @@ def anchors(page: Path) -> list[str]:
 def pages() -> list[tuple[Path, Path]]:
     """Each page for administrators, English and Chinese; the second may not be there."""
     names = sorted(path.stem for path in DOCS.glob("*.md") if not path.stem.endswith(".zh"))
-    return [(DOCS / f"{name}.md", DOCS / f"{name}.zh.md") for name in names if name not in ENGINEERS]
+    found = [DOCS / f"{name}.md" for name in names if name not in ENGINEERS]
+    return [(page, page.with_suffix(".zh.md")) for page in (*found, ROOT / "deploy/README.md")]

@@ -33,7 +33,7 @@ PLACES: Final = {
 # What an administrator reads, in both languages; what else is in docs/ is for who works on this.
 _ENGLISH: Final = (
     "README", "install", "take-over", "configuration", "defaults", "class-parameters", "hosts", "manual",
-    "security", "doctor", "why", "fibre-channel", "fencing", "selinux", "first-volume", "growth",
+    "security", "doctor", "why", "fibre-channel", "attach", "fencing", "selinux", "first-volume", "growth",
     "active-active", "several-arrays", "tenancy", "read-only", "multipath", "operating", "troubleshooting",
     "codes", "limits", "performance", "comparison", "safety",
 )  # fmt: skip

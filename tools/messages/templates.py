@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 _TWO = re.compile(r"[A-Za-z]{2,}[»\])}']*[,;:.]?\s+[«(\[{']?[A-Za-z]{1,}|\{\} [a-z]{2,}|[a-z]{2,}:? \{\}")
 _COMMAND = re.compile(
-    r"(mcsop|mcsinq|iscsiadm|multipathd|systemctl (start|restart)|kubectl|instoragectl (?!:)|semodule|"
-    r"timedatectl|stat|df -h|statvfs|get pods|chvdisk|chgrp|sudo|sh)\b [^.:;]*$|"
+    r"(mcsop|mcsinq|iscsiadm|multipathd (show|reconfigure$)|systemctl (start|restart)|timedatectl|stat|"
+    r"kubectl (-n|get|describe|instorage)|instoragectl (?!:)|semodule|statvfs|df -h|get pods|chvdisk|chgrp|"
+    r"sudo|sh)"
+    r"(?!\w)[^.:;]*$|"
     r"install.sh --node --plugin-dir|__|'__|  local |complete -F|#|<|allow \{|call \{"
 )
 _JOURNAL = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
