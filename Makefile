@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub docs lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub docs man lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -199,6 +199,9 @@ docs: $(STAMP) ## the pages as a site that is read without a network, below buil
 lab: $(STAMP) ## a shell in fresh virtual machines with a SAN: make lab NODES="a b", or make lab RELEASE=bullseye
 	@tools/system-packages lab
 	@$(PY) -m tools.lab $(if $(RELEASE),--release $(RELEASE)) shell $(or $(NODES),a)
+
+man: $(STAMP) ## the man pages, from tools/man/pages and the tables of the code, below man/
+	@$(PY) -m tools.man
 
 lock: ## resolve the dependencies anew
 	@.venv/bin/pip install -q pip-tools

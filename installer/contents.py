@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "CONTENTS"  # as sha256sum writes it; by its name the first file that is unpacked
 FOLDERS: Final = {"node": ("node", NAMES[0]), "provisioner": (NAMES[1],)}
-OF_BOTH: Final = ("installer", "install.sh", "selinux", "systemd/older")
+OF_BOTH: Final = ("installer", "install.sh", "man", "selinux", "systemd/older")
 
 
 def look(refusals: Refusals, archive: Path, part: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from installer import (
     agent,
     multipath,
+    pages,
     places,
     records,
     selinux,
@@ -61,6 +62,7 @@ class Node(Part):
         places.put(self.files, {"INSTORAGE_PLUGIN": self.plugin, "INSTORAGE_KUBELET_ROOTS": where.roots})
         self._put_version()
         self.put_units()
+        pages.put(self.files, self.run.archive / "man")
         self._put_drop_ins()
         self.run.next += filter(None, [multipath.put(self.files)])
         if not self.host.live or not self.first():

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from installer import places, selinux, services, units, users, vendor, vendor_unit
+from installer import pages, places, selinux, services, units, users, vendor, vendor_unit
 from installer.files import remove
 from installer.host import executable, run
 from installer.part import Part
@@ -66,6 +66,7 @@ class Provisioner(Part):
         places.put(self.files, {"INSTORAGE_PROVISIONER": self.folder})
         self._put_version()
         self.put_units()
+        pages.put(self.files, self.run.archive / "man")
         if self.unit:
             vendor_unit.give_way(self.files, self.unit, self.folder)
         units.drop_in(self.files, SERVICE, self._settings())

@@ -10,6 +10,7 @@ from installer import (
     kubelet,
     mounts,
     multipath,
+    pages,
     provisioner,
     records,
     selinux,
@@ -182,6 +183,7 @@ def forget_places(run: Run, policy: str, *, purge: bool) -> None:
     if any(host.path(place).exists() for place in (f"{LIBRARY}/current", f"{folder}/instorage-provisioner")):
         return
     selinux.remove(host, policy)
+    pages.remove_all(host)
     remove_empty(host.path(LOGS))
     if purge:
         remove(host.path("/etc/instorage"))

@@ -13,6 +13,7 @@ import shutil
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = ("README.md", "ARCHITECTURE.md", "PROTOCOL.md", "CONTRIBUTING.md", "deploy/README.md")
+PAGES: Final = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "PROTOCOL.md",
+    "CONTRIBUTING.md",
+    "deploy/README.md",
+    "deploy/README.zh.md",
+)
 STYLE: Final = """\
 body{margin:0 auto;max-width:62rem;padding:1rem 1.5rem 4rem;font:1rem/1.5 sans-serif;color:#1a1a1a}
 html{background:#fff}
@@ -79,7 +87,7 @@ def rendered(root: Path, name: str) -> str:
 def _translated(root: Path, name: str) -> dict[str, str]:
     """Return the same page in the other language, and its name there; the first page where there is none."""
     if name.endswith(".zh.md"):
-        return {name.replace(".zh.md", ".md"): "English"}
+        return {"docs/README.zh.md": "管理员文档", name.replace(".zh.md", ".md"): "English"}
     chinese = name.replace(".md", ".zh.md")
     return {chinese if (root / chinese).exists() else "docs/README.zh.md": "中文"}
 
@@ -100,7 +108,7 @@ def targets(html: str) -> Iterator[str]:
     """Yield where a page's links and pictures lead, those to the network left out."""
     for _, to in _TARGET.findall(html):
         if "://" not in to and not to.startswith("mailto:") and not to.endswith("style.css"):
-            yield unescape(to)
+            yield unquote(unescape(to))  # sections have names in every script
 
 
 def build(root: Path, site: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGES = tuple(names())
 WORD = re.compile(r"(?<![\w./_-])[A-Za-z][A-Za-z'’]*[A-Za-z](?![\w/_-]|\.\w)")  # no piece of a name or number
-_PARSER = MarkdownIt("commonmark").enable("table")
+PARSER = MarkdownIt("commonmark").enable("table")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def text(page: str) -> str:
 
 @functools.cache
 def parsed(page: str) -> list[Token]:
-    return _PARSER.parse(text(page))
+    return PARSER.parse(text(page))
 
 
 def fences(page: str) -> Iterator[Fence]:

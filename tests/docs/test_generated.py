@@ -15,8 +15,9 @@ from tools.install import ROOT
 CELL = re.compile(r"^\| (`.+?`) \| ([^|]+) \|", re.MULTILINE)
 
 
-def test_the_page_of_codes_is_that_of_the_catalogue() -> None:
-    assert text("docs/codes.md") == code_pages.page(), "run: python -m tools.code_pages"
+@pytest.mark.parametrize("language", code_pages.languages(), ids=lambda language: language.file.name)
+def test_the_page_of_codes_is_that_of_the_catalogue(language: code_pages.Language) -> None:
+    assert text(f"docs/{language.file.name}") == code_pages.page(language), "run: python -m tools.code_pages"
 
 
 def test_every_code_has_a_section_with_its_words() -> None:

@@ -68,6 +68,14 @@ def test_a_reader_reaches_every_page_from_the_first_one(built: Path) -> None:
     assert {str(path.relative_to(built)) for path in seen} == {site._turned(name) for name in PAGES}
 
 
+def test_a_section_whose_name_is_chinese_is_found_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    root = checkout(tmp_path, "# First\n\n[x](#密文的密钥)\n\n## 密文的密钥\n")
+    site.build(root, tmp_path / "site")
+    (root / "README.md").write_text("# First\n\n[x](#密文)\n\n## 密文的密钥\n")
+    with pytest.raises(site.Lost, match=r"README\.md leads to #密文, "):
+        site.build(root, tmp_path / "again")
+
+
 def checkout(tmp_path: Path, text: str) -> Path:
     (tmp_path / "docs").mkdir()
     (tmp_path / "README.md").write_text(text)

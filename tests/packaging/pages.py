@@ -18,7 +18,6 @@ ENGLISH, CHINESE = ROOT / "docs/install.md", ROOT / "docs/install.zh.md"
 TAKE_OVER, TAKE_OVER_CHINESE = ROOT / "docs/take-over.md", ROOT / "docs/take-over.zh.md"
 ARCHIVES, CHECKOUTS = ROOT / "packaging/README.md", ROOT / "README.md"
 PAGES: Final = (ENGLISH, CHINESE, TAKE_OVER, TAKE_OVER_CHINESE, ARCHIVES, CHECKOUTS)
-LANGUAGES: Final = ((ENGLISH, CHINESE), (TAKE_OVER, TAKE_OVER_CHINESE))
 FENCE: Final = re.compile(r"^```sh ([a-z-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REMARK: Final = re.compile(r" +#.*$", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The pages for who installs: alike in both languages, whole, and no command that no test executes."""
+"""The pages for who installs: whole, and no command that no test executes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.packaging.pages import (
     CHINESE,
     ENGLISH,
     FENCE,
-    LANGUAGES,
     PAGES,
     TAKE_OVER,
     TAKE_OVER_CHINESE,
@@ -26,7 +25,6 @@ from tools.install import ROOT
 EXECUTING = re.compile(r"\b(?:block\(|typed\(\w+, )\s*[\"']([a-z-]+)[\"']")
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-HEADING = re.compile(r"^#+ ", re.MULTILINE)
 MINUTES_OF_WORK = 5
 # Card, Moran and Newell, The keystroke-level model, 1980: an average typist's key; a decision for each line.
 KEY, DECISION = 0.28, 1.35  # seconds
@@ -36,19 +34,6 @@ CONFIGURATION = "host: 10.0.0.1:22\nusername: superuser\npassword: a-password-of
 
 def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
-
-
-@pytest.mark.parametrize(("english", "chinese"), LANGUAGES, ids=name)
-def test_both_languages_have_the_same_commands_in_the_same_order(english: Path, chinese: Path) -> None:
-    assert blocks(english)
-    assert [*blocks(english).items()] == [*blocks(chinese).items()]
-
-
-@pytest.mark.parametrize(("english", "chinese"), LANGUAGES, ids=name)
-def test_both_languages_have_the_same_sections_tables_lists_and_links(english: Path, chinese: Path) -> None:
-    links = re.compile(r"\]\((?!install|take-over)[^)]+\)")  # those between the languages differ
-    for shape in (HEADING, re.compile(r"^(?:\||\* |\d\. )", re.MULTILINE), links):
-        assert shape.findall(english.read_text()) == shape.findall(chinese.read_text())
 
 
 @pytest.mark.parametrize("page", [TAKE_OVER, ARCHIVES, CHECKOUTS], ids=name)

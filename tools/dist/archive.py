@@ -30,19 +30,20 @@ PLACES: Final = {
     "usr/lib/sysusers.d/": "systemd/sysusers.d/",
     "usr/lib/tmpfiles.d/": "systemd/tmpfiles.d/",
 }
-# What an administrator reads; what else is in docs/ is for who works on this.
-PAGES: Final = (
-    "README", "install", "install.zh", "take-over", "take-over.zh", "configuration", "defaults",
-    "class-parameters", "hosts", "manual", "security", "doctor", "why", "fibre-channel", "fencing",
-    "selinux", "first-volume", "growth", "active-active", "several-arrays", "tenancy", "read-only",
-    "multipath", "operating", "troubleshooting", "codes", "limits", "performance", "comparison", "safety",
-    "soak", "attach",
+# What an administrator reads, in both languages; what else is in docs/ is for who works on this.
+_ENGLISH: Final = (
+    "README", "install", "take-over", "configuration", "defaults", "class-parameters", "hosts", "manual",
+    "security", "doctor", "why", "fibre-channel", "attach", "fencing", "selinux", "first-volume", "growth",
+    "active-active", "several-arrays", "tenancy", "read-only", "multipath", "operating", "troubleshooting",
+    "codes", "limits", "performance", "comparison", "safety",
 )  # fmt: skip
+PAGES: Final = (*_ENGLISH, *(f"{page}.zh" for page in _ENGLISH), "soak")  # performance points to the last
 # Of the checkout, beside them.
 BESIDE: Final = {
     "packaging/install.sh": "install.sh",
     "installer": "installer",
     "selinux": "selinux",
+    "man": "man",
     "systemd/older": "systemd/older",  # of which install.sh puts what a host needs
     "packaging/README.md": "README.md",
     "LICENSE": "LICENSE",
@@ -101,7 +102,7 @@ def _is_free(parts: tuple[str, ...]) -> bool:
 def put_beside(source: Path, target: Path) -> None:
     """Copy a file or folder of the checkout into the archive's folder."""
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         target.parent.mkdir(exist_ok=True)
         shutil.copy(source, target)

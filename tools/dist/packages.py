@@ -145,6 +145,7 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
             yield unit
     yield from (top / "systemd/older").rglob("*")
     yield from (top / "installer").glob("*.py")
+    yield from (top / "man").rglob("*.*")
     for folder in ("deploy", "docs", "docs/pictures"):  # both parts' pages lead to each other
         yield from (top / folder).glob("*.*")
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION", plugin.NAME))
