@@ -67,10 +67,13 @@ def test_each_package_has_its_part_and_nothing_of_the_other(top: Path) -> None:
 
 @pytest.mark.parametrize("package", packages.PACKAGES, ids=lambda package: package.name)
 def test_each_package_has_the_pages_and_their_site(package: packages.Package, top: Path) -> None:
-    entries = {one["dst"]: one for one in described(package, top)["contents"]}
+    contents = described(package, top)["contents"]
+    entries = {one["dst"]: one for one in contents}
     html = f"/usr/share/doc/{package.name}/html"
     assert {f"{html}/index.html", f"{html}/docs/growth.html"} <= entries.keys()
     assert entries[html]["type"] == entries[f"{html}/docs"]["type"] == "dir"
+    listed = [one for one in contents if one["dst"] == f"{html}/index.html"]
+    assert [(one["packager"], one.get("type")) for one in listed] == [("rpm", "doc"), ("deb", None)]
     home = f"/usr/lib/{package.name}/docs"
     assert {f"{home}/growth.md", f"{home}/pictures/volume.svg"} <= entries.keys()
     assert entries[f"{home}/pictures"]["type"] == "dir"

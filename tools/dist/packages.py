@@ -127,10 +127,8 @@ def contents(package: Package, top: Path, when: int, scratch: Path) -> Iterator[
         yield entry(path, home / path.relative_to(top), when)
     yield entry(scratch, documents, when)
     for path in _site(top):
-        yield entry(path, documents / "html" / path.relative_to(top / SITE_FOLDER), when)
-    licence = entry(scratch / "copyright", documents / "copyright", when)
-    yield licence | {"packager": "rpm", "type": "doc"}
-    yield licence | {"packager": "deb"}  # where nfpm leaves out what is «doc»
+        yield from _document(entry(path, documents / "html" / path.relative_to(top / SITE_FOLDER), when))
+    yield from _document(entry(scratch / "copyright", documents / "copyright", when))
     overrides = Path("/usr/share/lintian/overrides", package.name)
     for path, target in {
         scratch / "changelog.gz": documents / "changelog.gz",
@@ -150,6 +148,15 @@ def _of_the_archive(package: Package, top: Path) -> Iterator[Path]:
     for folder in ("deploy", "docs", "docs/pictures"):  # both parts' pages lead to each other
         yield from (top / folder).glob("*.*")
     yield from (top / name for name in ("install.sh", "README.md", "LICENSE", "VERSION", plugin.NAME))
+
+
+def _document(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a file's entry as what rpm calls documentation, which nfpm leaves out of a deb."""
+    if item.get("type") == "dir":
+        yield item
+    else:
+        yield item | {"packager": "rpm", "type": "doc"}
+        yield item | {"packager": "deb"}
 
 
 def _site(top: Path) -> list[Path]:
