@@ -24,7 +24,7 @@ _FRAMES = re.compile("(\n|\x1b\\[[0-9;]*m)")  # lines, and colours of a terminal
 _BREAKS = tuple(re.compile(one) for one in (r"((?<=[.?!»])\s+(?=[^a-z\s])|[;:]\s+)", r"(,\s+)"))
 _RUN = 24  # pieces in a row that are compared as one
 _ENDS = ("。", "：", "；", "，", "？", "）")
-_LONGEST = 8000  # characters of a text that is compared
+_LONGEST = 4000  # characters of a text that is compared
 _DEEPEST = 4
 _CHOICE = 3  # templates that fit are compared
 _LATIN = re.compile("[A-Za-z]")
@@ -64,35 +64,49 @@ class Template:
         self.text, self.translation = text, translation
         self.pieces = list(_parts(text))
         literals = [piece for name, piece in self.pieces if not name]
-        self.anchor = max(literals, key=len, default="")
         self.weight = sum(map(len, literals))
-
-    @functools.cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What fits the texts that are made of it.
-
-        A short one, «{name} is {state}», would fit what others say too: its values are words, but for the
-        one that follows a colon at its end.
-        """
+        names = [name for name, _ in self.pieces if name]
+        # A short one, «{name} is {state}», would fit what others say too: its values are words, but for one
+        # that follows a colon at its end.
         free = self.weight >= _CLEAR
-        last = len(self.pieces) - 1
-        made = ""
-        for at, (name, piece) in enumerate(self.pieces):
-            wide = free or (at == last and self.pieces[at - 1][1].endswith(": "))
-            made += (f"(?P<{name}>.*?)" if wide else rf"(?P<{name}>\S*?)") if name else re.escape(piece)
-        return re.compile(made, re.DOTALL)
+        colon = len(self.pieces) > 1 and self.pieces[-2][1].endswith(": ")
+        self._words = [] if free else names[:-1] if colon else names
 
     def values(self, text: str) -> dict[str, str] | None:
-        """Return what stands at the placeholders, or None when `text` was not made of this."""
-        if self.anchor not in text:
+        """Return what stands at the placeholders, or None when `text` was not made of this.
+
+        Each value ends where the next piece first comes, so that this takes one pass; of two side by side the
+        second has all.
+        """
+        found, at, name = {}, 0, ""
+        for number, (named, piece) in enumerate(self.pieces):
+            if named:
+                found[named], name = "", named
+                continue
+            where = self._place(piece, number, text, at, name)
+            if where < at:
+                return None
+            if name:
+                found[name] = text[at:where]
+            at, name = where + len(piece), ""
+        if name:
+            found[name] = text[at:]
+        elif at != len(text):
             return None
-        found = self.pattern.fullmatch(text)
-        if found is None:
-            return None
-        last = found[self.pieces[-1][0]] if self.pieces[-1][0] else ""
+        return found if self._fits(found) else None
+
+    def _place(self, piece: str, number: int, text: str, at: int, name: str) -> int:
+        """Return where a piece of the template is in `text` from `at`, -1 when it is not there."""
+        if name and number == len(self.pieces) - 1:
+            return len(text) - len(piece) if text.endswith(piece) else -1
+        return text.find(piece, at) if name else (at if text.startswith(piece, at) else -1)
+
+    def _fits(self, found: Mapping[str, str]) -> bool:
+        """Say whether values can be what stood there."""
+        last = found.get(self.pieces[-1][0], "")
         if last.endswith(".") and " " not in last:
-            return None  # the full stop is that of a sentence around, and no part of the value
-        return found.groupdict()
+            return False  # the full stop is that of a sentence around, and no part of the value
+        return not any(" " in found[name] for name in self._words)
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the translation with these values."""
@@ -209,7 +223,8 @@ class Translation:
     def _longest(self, pieces: list[str], at: int, depth: int) -> tuple[int, str | None]:
         """Return where the longest run of pieces from `at` that is a template ends, and its translation."""
         last = len(pieces) if at else len(pieces) - 2  # all in a row were compared before
-        ends = range(min(last, at + 2 * _RUN + 1), at, -2)
+        run = min(_RUN, 200 // len(pieces) + 1)  # a text of hundreds of pieces is none of ours
+        ends = range(min(last, at + 2 * run + 1), at, -2)
         for end in ends:
             text = "".join(pieces[at:end])
             found = self._found(text, depth) if " " in text else None

@@ -76,8 +76,9 @@ def test_what_is_shown(text: str, said: str) -> None:
 
 
 def test_a_text_of_any_length_is_answered_at_once() -> None:
-    text = "Volume a is " * 200_000
-    assert TRANSLATION.said(text) == text
+    for piece in ("Volume a is ", "a. B ", "x: "):
+        for text in (piece * 200_000, piece * 300):
+            assert len(TRANSLATION.said(text)) >= len(text) / 2
 
 
 def test_gettext_reads_the_catalogue_as_we_do() -> None:
