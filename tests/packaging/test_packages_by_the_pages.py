@@ -16,6 +16,8 @@ from tests.packaging.archive import DRIVER
 from tests.packaging.host import VERSIONS, Host
 from tests.packaging.pages import block
 from tests.packaging.test_refusals import KUBELET
+from tools.dist import plugin
+from tools.dist.archive import BESIDE, put_beside
 from tools.dist.packages import PACKAGES, make
 from tools.install import PLUGIN, ROOT
 
@@ -45,7 +47,10 @@ def packages(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packages")
     top = folder / "top"
     shutil.copytree(old, top, symlinks=True)
-    shutil.copy(ROOT / "LICENSE", top)
+    for source, target in BESIDE.items():
+        if not (top / target).exists():
+            put_beside(ROOT / source, top / target)
+    plugin.write(top / plugin.NAME)
     make(PACKAGES[0], top, "x86_64", WHEN, folder)
     described = folder / "systemd.json"
     described.write_text(json.dumps(SYSTEMD | {"maintainer": "nobody"}))
