@@ -205,7 +205,7 @@ class Host(Sysfs):
         (self.root / "dev" / name).unlink()
         shutil.rmtree(self.root / f"sys/block/{name}")
         gone = device.rename(self.root / f"gone-{device.name}")  # at once, as a write to «delete» returns
-        shutil.rmtree(gone)
+        shutil.rmtree(gone, ignore_errors=True)  # who is just writing there makes a file anew
 
     def _multipathd(self) -> None:
         while not self._stopping.is_set():
