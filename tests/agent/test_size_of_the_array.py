@@ -79,4 +79,4 @@ def test_a_start_costs_the_node_the_same_with_a_thousand_hosts_and_five_thousand
         print(f"\na start with {VOLUMES} volumes: {', '.join(f'{took:.3f}' for took in least)} s")
     assert commands[0] == commands[1] == commands[2]
     note("array size", "start with 5,000 volumes over 10", least[-1] / least[0], "times", FLAT)
-    assert least[-1] <= FLAT * least[0] + 0.005
+    assert least[-1] <= FLAT * least[0] + 0.01
