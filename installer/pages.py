@@ -62,7 +62,7 @@ def remove_all(host: Host) -> None:
     for page in gone:
         remove(page)
     for folder in sorted({page.parent for page in gone}, reverse=True):  # zh_CN/man8 before man8
-        while folder != top.parent and remove_empty(folder):
+        while folder != top and remove_empty(folder):  # that one is a distribution's, also when it is empty
             folder = folder.parent
 
 
