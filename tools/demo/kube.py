@@ -28,7 +28,7 @@ from tools.lab.product import Product, host_settings
 from tools.lab.shell import interact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tools.lab.san import San
 
@@ -202,8 +202,8 @@ def run(lab: Lab) -> None:
                 interact(lab, "a")
 
 
-def main() -> int:
-    """Run the demo; 1 when something was not as it must be."""
+def play(run: Callable[[Lab], None]) -> int:
+    """Run a demo on a node with a kubelet; 1 when something was not as it must be."""
     try:
         with Lab(("a",), report=say, machines=with_kubelet) as lab:
             lab.start()
@@ -216,4 +216,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(run))

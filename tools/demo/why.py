@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from tools.demo.kube import prepare
+from tools.demo.kube import play, prepare
 from tools.demo.telling import BEGAN, DemoFailed, say, show
 from tools.dist import plugin
 from tools.install import PLUGIN
@@ -21,16 +21,15 @@ from tools.kube import api
 from tools.kube.build import program
 from tools.kube.cluster import Cluster
 from tools.kube.container_images import BUSYBOX
-from tools.kube.machines import POOLS, with_kubelet
+from tools.kube.machines import POOLS
 from tools.kube.provisioner import Provisioner
-from tools.lab.fault import LabFault
-from tools.lab.lab import Lab
 from tools.lab.san import San
 from tools.lab.shell import interact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tools.lab.lab import Lab
     from tools.lab.product import Product
 
 LIMIT: Final = 120.0  # seconds in which kubelet must have asked, or gone on
@@ -170,18 +169,5 @@ def run(lab: Lab) -> None:
                 say("pods are being deleted yet: kubelet 1.20 keeps one up to a minute")
 
 
-def main() -> int:
-    """Run the demo; 1 when something was not as it must be."""
-    try:
-        with Lab(("a",), report=say, machines=with_kubelet) as lab:
-            lab.start()
-            say("array and node are up")
-            run(lab)
-    except (DemoFailed, LabFault) as failed:
-        print(f"demo: {failed}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(run))
