@@ -157,7 +157,7 @@ def test_init_is_answered_within_three_milliseconds(built_stub: Stub) -> None:
         empty.append(time.perf_counter() - began)
     note("stub", "init, exec to answer, median", statistics.median(times) * 1000, "ms", 3.0)
     note("stub", "a program that does nothing, median", statistics.median(empty) * 1000, "ms")
-    note("stub", "size", built_stub.path.stat().st_size / 1024, "KiB", 64.0)
+    note("stub", "size", built_stub.program.stat().st_size / 1024, "KiB", 64.0)
     # Against a program that does nothing, in the same run: other tests share this machine.
     assert statistics.median(times) < max(0.003, 2 * statistics.median(empty))
 
