@@ -183,7 +183,9 @@ class Array(Protocol):
     def portals(self) -> tuple[Portal, ...]:
         """Return every portal that is configured, up or down; not cached. ARRAY_ANSWER: it may be half."""
 
-    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+    def fc_targets(
+        self, host: str, io_groups: Collection[str] = (), *, fresh: bool = False
+    ) -> tuple[FcTarget, ...]:
         """Return the Fibre Channel ports that a host object can reach (cached as `iscsi_targets` are).
 
         Those to which its ports are logged in; where the array shows no login, all that are open to hosts:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ASK_SECONDS = 10.0  # after a question to the array about what is lost, doubled each time
 LONGEST_SECONDS = 60.0
+LATE_SECONDS = 60.0  # after a port of Fibre Channel came: so long an array may take to show the login
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,8 +46,11 @@ class Lane:
         self._asked: tuple[set[tuple[str, End]], float] = set(), 0.0  # about what, and the pause after it
         self._next = 0.0  # monotonic seconds
         self._strays: set[End] = set()
+        self._came: dict[
+            End, float
+        ] = {}  # ports that no array said are its own: since when (monotonic seconds)
         self.unfinished = False
-        """Whether a session leads nowhere, and the array could not be asked yet."""
+        """Whether a session leads nowhere, or a port came, and the array could not tell yet."""
 
     def see_to(self, volumes: Sick, failed: set[str]) -> None:
         """Say what changed, and mend in the background what is not well; returns at once."""
@@ -54,12 +58,12 @@ class Lane:
             return
         strays = repair.strays(self._node, self._storage)
         self._strays &= strays  # what is left alone is asked about once
-        new = strays - self._strays
-        self.unfinished = bool(new)
+        about = {("stray", end) for end in strays - self._strays} | {("late", end) for end in self._late()}
+        self.unfinished = bool(about)
         expected = self._node.expected
         unknown = any(expected.of(record.uid) is None for record in volumes)
-        if unknown or new or any(health.lost for _, health in volumes.values()):
-            given = (volumes, failed, new)
+        if unknown or about or any(health.lost for _, health in volumes.values()):
+            given = (volumes, failed, about)
             work = threading.Thread(target=self._guarded, args=given, name="healing-lane", daemon=True)
             try:
                 work.start()
@@ -71,10 +75,16 @@ class Lane:
         finally:
             self._guard.release()
 
-    def _guarded(self, volumes: Sick, failed: set[str], strays: set[End]) -> None:
+    def _late(self) -> set[End]:
+        """Return the ports that came lately: over which the array may give more paths than it said."""
+        now = time.monotonic()
+        self._came = {end: self._came.get(end, now) for end in repair.strangers(self._node, self._storage)}
+        return {end for end, since in self._came.items() if now - since < LATE_SECONDS}
+
+    def _guarded(self, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]) -> None:
         try:
             with self._begin(f"looking after the paths of array {self._storage}", None) as operation:
-                self._work(operation, volumes, failed, strays)
+                self._work(operation, volumes, failed, asked)
         except Fault as fault:
             said = self._node.trouble.failed(f"healing at {self._storage}", fault, "")
             if said.anew:
@@ -87,12 +97,13 @@ class Lane:
         finally:
             self._guard.release()
 
-    def _work(self, operation: Operation, volumes: Sick, failed: set[str], strays: set[End]) -> None:
+    def _work(
+        self, operation: Operation, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]
+    ) -> None:
         why, added = self._mend(operation, volumes)
         unknown = any(operation.node.expected.of(record.uid) is None for record in volumes)
         stale = operation.node.expected.stale(self._storage)
-        about = {("lost", end) for _, health in volumes.values() for end in health.lost}
-        about |= {("stray", end) for end in strays}
+        about = asked | {("lost", end) for _, health in volumes.values() for end in health.lost}
         if (unknown or stale or about) and self._may_ask(about):
             try:
                 repair.refresh(operation, self._storage)
@@ -106,6 +117,8 @@ class Lane:
                 why, more = self._mend(operation, volumes)
                 added = added or more
                 self._leave(operation)
+                if operation.node.expected.ends(self._storage) & self._came.keys():
+                    operation.node.expected.look()  # each volume that has a path more than was known
         if not added:  # else the next look, at once, finds how it is now
             self._tell(volumes, why)
 
@@ -121,7 +134,6 @@ class Lane:
         if found:
             repair.leave(operation, operation.array(self._storage), found)
             self._strays |= found
-        self.unfinished = False
 
     def _may_ask(self, about: set[tuple[str, End]]) -> bool:
         """Say whether the array is to be asked now: at once about what is new, else more and more seldom."""
