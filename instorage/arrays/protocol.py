@@ -176,6 +176,8 @@ class Array(Protocol):
     def iscsi_targets(self, groups: Collection[str] = (), *, fresh: bool = False) -> tuple[IscsiTarget, ...]:
         """Return the usable portals with their targets (cached for minutes; `fresh`, `forget`: not).
 
+        `fresh` is for a time of change: what is said then is not kept for the next, either.
+
         Asked anew when what is cached has none of one of these I/O groups, though not within ten seconds.
         Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
         """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Fault
 from nodeagent.operation import journal
 from nodeagent.recovery import repair
+from nodeagent.recovery.arrivals import Arrivals
 from nodeagent.recovery.health import judge
 from nodeagent.recovery.path_saying import PathSaying
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 ASK_SECONDS = 10.0  # after a question to the array about what is lost, doubled each time
 LONGEST_SECONDS = 60.0
-LATE_SECONDS = 60.0  # after a port of Fibre Channel came: so long an array may take to show the login
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,11 +46,9 @@ class Lane:
         self._asked: tuple[set[tuple[str, End]], float] = set(), 0.0  # about what, and the pause after it
         self._next = 0.0  # monotonic seconds
         self._strays: set[End] = set()
-        self._came: dict[
-            End, float
-        ] = {}  # ports that no array said are its own: since when (monotonic seconds)
+        self._arrivals = Arrivals(node.expected.ends(storage))
         self.unfinished = False
-        """Whether a session leads nowhere, or a port came, and the array could not tell yet."""
+        """Whether a session leads nowhere, or an end came, and the array could not tell yet."""
 
     def see_to(self, volumes: Sick, failed: set[str]) -> None:
         """Say what changed, and mend in the background what is not well; returns at once."""
@@ -58,7 +56,10 @@ class Lane:
             return
         strays = repair.strays(self._node, self._storage)
         self._strays &= strays  # what is left alone is asked about once
-        about = {("stray", end) for end in strays - self._strays} | {("late", end) for end in self._late()}
+        came = self._arrivals.look(
+            repair.ports(self._node, self._storage), [health for _, health in volumes.values()]
+        )
+        about = {("stray", end) for end in strays - self._strays} | {("came", end) for end in came}
         self.unfinished = bool(about)
         expected = self._node.expected
         unknown = any(expected.of(record.uid) is None for record in volumes)
@@ -74,12 +75,6 @@ class Lane:
             self._tell(volumes, {})
         finally:
             self._guard.release()
-
-    def _late(self) -> set[End]:
-        """Return the ports that came lately: over which the array may give more paths than it said."""
-        now = time.monotonic()
-        self._came = {end: self._came.get(end, now) for end in repair.strangers(self._node, self._storage)}
-        return {end for end, since in self._came.items() if now - since < LATE_SECONDS}
 
     def _guarded(self, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]) -> None:
         try:
@@ -117,8 +112,8 @@ class Lane:
                 why, more = self._mend(operation, volumes)
                 added = added or more
                 self._leave(operation)
-                if operation.node.expected.ends(self._storage) & self._came.keys():
-                    operation.node.expected.look()  # each volume that has a path more than was known
+                if self._arrivals.settle(operation.node.expected.ends(self._storage)):
+                    operation.node.expected.look()  # other volumes may have a path more than was known
         if not added:  # else the next look, at once, finds how it is now
             self._tell(volumes, why)
 

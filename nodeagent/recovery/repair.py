@@ -193,16 +193,16 @@ def strays(node: Node, storage: str) -> set[End]:
     }
 
 
-def strangers(node: Node, storage: str) -> set[End]:
-    """Return the ports to which this host is logged in over Fibre Channel and which no array called its own.
+def ports(node: Node, storage: str) -> set[End]:
+    """Return the ports over Fibre Channel that are online and not known to be another array's.
 
     None where this array's volumes are here over iSCSI, or none is.
     """
     expected = node.expected
     if not any(not end.portal for end in expected.ends(storage)):
         return set()
-    known = {end for one in expected.arrays() for end in expected.ends(one)}
-    return {volume_paths.End(name) for name in volume_paths.online_ports(node.paths.sysfs)} - known
+    others = {end for one in expected.arrays() if one != storage for end in expected.ends(one)}
+    return {volume_paths.End(name) for name in volume_paths.online_ports(node.paths.sysfs)} - others
 
 
 def leave(operation: Operation, array: Array, found: set[End]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instorage.wire.values import VolumeUid
 from tests.agent.bench import GIB, Bench, compared, until
 from tests.agent.simulated_array import WWPNS
 
@@ -151,7 +152,7 @@ def test_another_arrays_port_is_asked_about_for_a_while(
     fabric.look()
     until(lambda: "lsfabric" in fabric.bench.commands(), LONG)
     assert fabric.bench.agent.healer._pause() is not None
-    monkeypatch.setattr("nodeagent.recovery.lane.LATE_SECONDS", 0.0)
+    monkeypatch.setattr("nodeagent.recovery.arrivals.LATE_SECONDS", 0.0)
     until(lambda: fabric.bench.agent.healer._pause() is None, LONG)
     assert fabric.bench.commands().count("lsfabric") == 1, "it is asked at each look"
 
@@ -172,3 +173,30 @@ def test_ports_that_zoning_gives_others_are_not_waited_for_after_all_cables_were
     assert len(fabric.bench.agent._node.expected.ends("storage-01")) == 1
     state.write_text("Online")
     until(lambda: fabric.bench.agent.healer._pause() is None, LONG)
+
+
+def test_a_volume_that_was_attached_while_a_cable_was_out_has_all_paths_once_it_is_back(
+    fabric: Fabric,
+) -> None:
+    """The array's ports were seen half, and by then each is known of another volume."""
+    fabric.log_in(1, 2)
+    fabric.look()
+    until(lambda: fabric.disks() == 2, LONG)
+    until(lambda: fabric.bench.agent.healer._pause() is None, LONG)
+    fabric.bench.do("logins", port=WWPNS[1], nodes=[])
+    state = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_state"))
+    state.write_text("Blocked")
+    fabric.look()
+    node = fabric.bench.agent._node
+    until(lambda: fabric.bench.agent.healer._sick, LONG)
+    until(lambda: "lsfabric" in fabric.bench.commands(), LONG)
+    uid = VolumeUid.parse(fabric.bench.create("pvc-2"))
+    fabric.bench.attach("pvc-2").success()
+    assert len(node.expected.of(uid) or ()) == 1
+    fabric.bench.do("logins", port=WWPNS[1], nodes=[2])
+    state.write_text("Online")
+    until(lambda: len(node.expected.of(uid) or ()) == 2, LONG)
+    fabric.bench.reset()
+    fabric.bench.create("pvc-3")
+    fabric.bench.attach("pvc-3").success()
+    assert len(fabric.bench.helper.last("Attach")["fc_paths"]) == 2, "it is remembered how it was meanwhile"

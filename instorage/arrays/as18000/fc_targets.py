@@ -42,6 +42,7 @@ class FcTargets:
         """See `Array.fc_targets`."""
         if fresh:
             self.forget()
+            return read(self._cli, host)
         return self._found.get(host, io_groups, lambda: read(self._cli, host))
 
     def forget(self) -> None:
