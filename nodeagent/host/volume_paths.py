@@ -70,7 +70,7 @@ def maps(sysfs: Path, wanted: Collection[VolumeUid]) -> dict[VolumeUid, VolumeMa
 def online_ports(sysfs: Path) -> set[str]:
     """Return the WWPNs of the targets' ports that an adapter of this host is logged in to."""
     at = sysfs / "class/fc_remote_ports"
-    targets = (name for name in _names(at) if "FCP Target" in _read(at / name / "roles"))
+    targets = (name for name in _names(at) if "Target" in _read(at / name / "roles"))
     ports = (_port_end(sysfs, name) for name in targets)
     return {end.target for end, trouble in ports if not trouble}
 
