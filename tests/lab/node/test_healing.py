@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, over(), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, over(seen=True), pytest.mark.timeout(600)]
 BACK = 15.0  # seconds in which a path is in the map again
 NOTICED = (
     60.0  # seconds for a link's driver and multipathd to see that a way is gone (5 + 5 + 5, and their checks)
@@ -133,6 +133,7 @@ def test_a_disk_that_an_administrator_deleted_comes_back(
     succeeded(kubelet.end_pod())
 
 
+@pytest.mark.usefixtures("unseen_over_fc")
 def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     node: Machine, link: str, product: Product, san: San, make_volume: MakeVolume
 ) -> None:
@@ -154,6 +155,7 @@ def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     succeeded(kubelet.end_pod())
 
 
+@pytest.mark.usefixtures("unseen_over_fc")
 def test_the_installed_section_is_in_force_and_no_finding_is_left(node: Machine) -> None:
     done = node.run("instoragectl multipath", check=False)
     print(done.stdout)
@@ -161,6 +163,7 @@ def test_the_installed_section_is_in_force_and_no_finding_is_left(node: Machine)
     assert done.exit_status == 0, done.stdout
 
 
+@pytest.mark.usefixtures("unseen_over_fc")
 def test_a_blacklist_that_hides_disks_is_found_in_force(node: Machine) -> None:
     path = "/etc/multipath/conf.d/zz-test.conf"
     node.put(path, 'blacklist {\n devnode "^sd[a-z]z"\n}\n')
