@@ -54,6 +54,7 @@ RUNS: Final = {
         "", words=(("/etc/bash_completion.d/", "./"),)
     ),
     "instoragectl barrier show": Typed("No barrier file is here"),
+    "instoragectl barrier clear": Typed("No barrier file is here"),
     "instoragectl barrier plan": Typed("No record of a broken-off active-active expansion"),
     "instoragectl fence NODE --plan": Typed("Volume left on array storage-01 would be unmapped", words=LEFT),
     "instoragectl release VOLUME --from NODE": Typed("no longer maps left", words=LEFT),

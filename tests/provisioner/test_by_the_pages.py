@@ -19,6 +19,7 @@ from tests.packaging.pages import block
 from tests.provisioner.program import until
 from tests.provisioner.test_deploy import dropped
 from tests.provisioner.world import World
+from tools.dist import plugin
 from tools.install import ROOT
 from tools.kube import build
 
@@ -55,6 +56,7 @@ exec REAL "$@"
 def typed(plane: ControlPlane, tmp_path: Path) -> Type:
     """Types commands as an administrator of the cluster, in the folder of an archive."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    plugin.write(tmp_path / plugin.NAME)
     real = str(build.program("kubectl"))
     programs = {name: f"#!/bin/sh\n{does}\n".replace("REAL", real) for name, does in PLAYED.items()}
     put(tmp_path / "bin", programs, 0o755)
@@ -89,10 +91,13 @@ def served(api: Cluster, typed: Type, tmp_path: Path) -> Iterator[World]:
     print(world.programs[0].log[-4000:])
 
 
-def test_a_first_claim_has_its_volume_until_it_is_deleted(served: World, typed: Type) -> None:
+def test_a_first_claim_has_its_volume_until_it_is_deleted(served: World, typed: Type, tmp_path: Path) -> None:
     said = typed(block("first-claim"))
     assert re.search(r"Status: +Bound", said)
     assert "pod/first created" in said
+    why = block("kubectl-plugin", **{"/usr/local/bin": f"{tmp_path}/bin"}).strip()
+    assert "Pod default/first" in typed(f"{why} || [ $? = 1 ]"), "it waits: no kubelet is here"
+    typed(block("first-claim-removal"))
     (made,) = [one["line"] for one in served.do("log") if "mkvdisk" in one["line"]]
     assert "Pool0" in made
     until(lambda: served.names() == [], 40, "the volume goes with its claim")
@@ -100,7 +105,7 @@ def test_a_first_claim_has_its_volume_until_it_is_deleted(served: World, typed: 
 
 def test_a_claim_is_enlarged_looked_at_and_kept_as_the_pages_type_it(served: World, typed: Type) -> None:
     """What stands beside a server's answer is kubelet's part: tests/lab/kube/test_growth.py."""
-    typed(block("first-claim").partition("kubectl delete")[0])
+    typed(block("first-claim"))
     enlarge, watch, look, keep = (
         line(begin) for begin in ("patch pvc", "get pvc", "describe pvc", "patch pv ")
     )
@@ -111,7 +116,7 @@ def test_a_claim_is_enlarged_looked_at_and_kept_as_the_pages_type_it(served: Wor
     assert re.search(r"Status: +Bound", typed(look.replace("NAME", "first")))
     name = typed("kubectl get pvc first -o jsonpath={.spec.volumeName}")
     typed(keep.replace("NAME", name))
-    typed("kubectl delete -f deploy/first-claim.yaml")
+    typed(block("first-claim-removal"))
     gone = f"kubectl get pv {name} -o jsonpath={{.status.phase}}"
     until(lambda: typed(gone) == "Released", 40, "the PV is let go")
     assert served.names() == [name], "its volume is kept"
@@ -140,6 +145,12 @@ def test_a_server_takes_every_object_of_the_pages_whole(api: Cluster) -> None:
             document["spec"]["automountServiceAccountToken"] = False
         path = PATHS_OF[document["kind"]]
         assert dropped(document, api.create(f"{path}?dryRun=All", document)) == [], place
+
+
+def test_the_clusters_part_is_removed_by_one_command(served: World, typed: Type) -> None:
+    """Without doing it: other tests have the account."""
+    said = typed(block("account-removal").replace("delete ", "delete --dry-run=server "))
+    assert 'clusterrole.rbac.authorization.k8s.io "instorage-provisioner" deleted (server dry run)' in said
 
 
 def test_without_an_account_that_is_said(typed: Type, tmp_path: Path) -> None:
