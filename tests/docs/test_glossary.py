@@ -24,6 +24,7 @@ UNSAID: Final = re.compile(
 Text = tuple[str, str, str]  # where it is, English, Chinese
 
 OTHERWISE: Final = {
+    "journald": "the service",
     "attach calls": "the calls of that name",
     "attach:": "what it is set to",
     "attach is": "what it is set to",
@@ -50,7 +51,7 @@ def glossary() -> list[tuple[list[str], list[str], list[str]]]:
 def terms() -> Iterator[tuple[re.Pattern[str], list[str]]]:
     """Yield what finds a term in English, and the words of which its Chinese has one."""
     for english, chinese, _ in glossary():
-        for place, term in enumerate(english):
+        for place, term in enumerate(english if not english[0].startswith("…") else []):
             words = [chinese[place]] if len(chinese) == len(english) else chinese
             yield re.compile(rf"(?<![\w-]){term}(?:s|e?d)?(?![\w-])", re.IGNORECASE), words
 
@@ -85,7 +86,7 @@ def test_a_term_has_its_word_in_every_text(term: re.Pattern[str], words: list[st
     lost = [
         (where, english, chinese)
         for where, english, chinese in TEXTS
-        if term.search(said(english)) and not any(word in chinese for word in words)
+        if english != chinese and term.search(said(english)) and not any(word in chinese for word in words)
     ]
     assert lost == []
 
