@@ -147,6 +147,17 @@ def test_a_server_takes_every_object_of_the_pages_whole(api: Cluster) -> None:
         assert dropped(document, api.create(f"{path}?dryRun=All", document)) == [], place
 
 
+def test_a_node_is_drained_and_comes_back_as_the_pages_type_it(api: Cluster, typed: Type) -> None:
+    """Of a node without a kubelet, whose pods none would end: that both are taken, and what they set."""
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "of-the-pages"}}
+    api.create("/api/v1/nodes", node)
+    for begin, cordoned in (("drain", "true"), ("uncordon", "")):
+        (command,) = (one for one in all_commands() if one.startswith(f"kubectl {begin} NODE"))
+        typed(command.replace("NODE", "of-the-pages"))
+        assert typed("kubectl get node of-the-pages -o jsonpath={.spec.unschedulable}") == cordoned
+    typed("kubectl delete node of-the-pages")
+
+
 def test_the_clusters_part_is_removed_by_one_command(served: World, typed: Type) -> None:
     """Without doing it: other tests have the account."""
     said = typed(block("account-removal").replace("delete ", "delete --dry-run=server "))
