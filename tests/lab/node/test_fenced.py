@@ -39,7 +39,7 @@ def until(look: Callable[[], object], what: str, seconds: float = 120) -> None:
         time.sleep(0.3)
 
 
-@pytest.fixture(params=["iscsi", "fc"])
+@pytest.fixture(scope="module", params=["iscsi", "fc"])
 def link(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -62,11 +62,12 @@ def product(lab: Lab, san: San, link: str) -> Product:
 
 
 @pytest.fixture
-def lost(lab: Lab, san: San, link: str, product: Product) -> Product:
-    """The product on node b, which is going to be lost."""
+def lost(lab: Lab, san: San, link: str, product: Product) -> Iterator[Product]:
+    """The product on node b, which is going to be lost, and at the end is off: nobody may wait for it."""
     other = Product(lab.node("b"), host=host_settings(link))
     other.install()
-    return other
+    yield other
+    other.machine.kill()
 
 
 def started(kubelet: Kubelet) -> Kubelet:
@@ -170,12 +171,12 @@ def test_a_frozen_node_that_comes_back_writes_nothing_any_more_and_gets_rid_of_i
 
 @pytest.mark.parametrize("link", ["fc"], indirect=True)
 def test_an_hba_that_stays_logged_in_is_ended_by_the_command_that_the_refusal_names(
-    lab: Lab, san: San, product: Product, lost: Product, writing: Kubelet
+    san: San, product: Product, lost: Product, writing: Kubelet
 ) -> None:
     """A software HBA ends with its kernel; one of hardware does not, as the array is told here."""
     stopped(lost.machine)
     until(lambda: offline(san, "fc"), "logged out", LOGGED_OUT)
-    wwpn = lab.node("b").role.wwpns[0]
+    wwpn = lost.machine.role.wwpns[0]
     san.control.do("logins", port=wwpn, nodes=[1])
     shown = product.machine.run("instoragectl fence nodeb", 120, check=False)
     command = f"mcsop rmhostport -hbawwpn {wwpn} fc-nodeb"
