@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,7 +64,7 @@ def ask(
     return attach(request, known or Settings())
 
 
-def refused(*targets: str, **how: int) -> Fault:
+def refused(*targets: str, **how: Any) -> Fault:
     with pytest.raises(Fault) as raised:
         ask(*targets, **how)
     print(raised.value)
