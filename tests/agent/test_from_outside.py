@@ -155,7 +155,7 @@ def machine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     def sets(*nodes: int) -> None:
         targets = [target for target in bench.array.iscsi_targets() if int(target.iqn[-1]) in nodes]
         found = [Session(str(n), one.iqn, str(one.portal), "FAILED") for n, one in enumerate(targets)]
-        monkeypatch.setattr(sessions, "sessions", lambda: found)
+        monkeypatch.setattr(sessions, "sessions", lambda _: found)
 
     return sets
 
