@@ -16,7 +16,7 @@ from instorage.configuration.settings import Link
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Portal
 from instorage.wire.verbs import AttachRequest, FcPath, IscsiPath, LeaveRequest, Multipath
-from nodeagent.host import portals, volume_paths
+from nodeagent.host import sessions, volume_paths
 from nodeagent.operation.expected import end_of
 from nodeagent.volume import expected_paths
 
@@ -107,9 +107,10 @@ def unreached(operation: Operation, health: list[Health]) -> dict[End, str]:
     """Return which missing ends cannot be reached now, and why: silent portals, absent ports."""
     sysfs = operation.node.paths.sysfs
     missing = {end for one in health for end in one.missing}
-    connected = set(portals.sessions(sysfs))
+    connected = sessions.connected(sysfs)
     asked = {end: Portal.parse(end.portal) for end in missing if end.portal}
-    silent = operation.node.portals.probe([portal for portal in asked.values() if portal not in connected])
+    away = [portal for portal in asked.values() if str(portal) not in connected]
+    silent = operation.node.portals.probe(away)
     found = {end: f"the portal {silent[portal]}" for end, portal in asked.items() if portal in silent}
     online = volume_paths.online_ports(sysfs)
     no_port = {end for end in missing if not end.portal and end.target not in online}
@@ -188,8 +189,8 @@ def strays(node: Node, storage: str) -> set[End]:
     targets = {end.target for end in known}
     return {
         end
-        for end, host in volume_paths.sessions(sysfs)
-        if end.target in targets and end not in known and not volume_paths.behind(sysfs, host)
+        for end, sid in ((volume_paths.session_end(one), one.sid) for one in sessions.sessions(sysfs))
+        if end.target in targets and end not in known and not sessions.behind(sysfs, sid)
     }
 
 
@@ -214,6 +215,6 @@ def leave(operation: Operation, array: Array, found: set[End]) -> None:
         asked = tuple(Portal.parse(end.portal) for end in sorted(gone, key=str) if end.target == target)
         with operation.helper() as helper:
             helper.leave(LeaveRequest(operation.op, Iqn.parse(target), asked, WAIT_MS))
-    left = {end for end, _ in volume_paths.sessions(operation.node.paths.sysfs)}
+    left = set(map(volume_paths.session_end, sessions.sessions(operation.node.paths.sysfs)))
     for end in sorted(gone - left, key=str):
         _LOG.warning("Array %s has no %s any more: our session to it is ended", array.name, end)

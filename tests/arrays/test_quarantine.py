@@ -63,7 +63,7 @@ def test_every_client_of_a_process_knows_what_another_has_freed(clock: Clock) ->
     """One of the entry as it was may still work when the configuration has changed."""
     shared = Quarantine(clock=clock)
     first, second = RestingLuns(shared, A), RestingLuns(shared, A)
-    first.seen([Mapping("v1", H, "0", (("0", Lun(0)),))])
+    first.seen((Mapping("v1", H, "0", (("0", Lun(0)),)),))
     first.freed("v1", H)
     assert second.choose(H) == 1
 

@@ -96,7 +96,9 @@ def nothing_is_denied(lab: Lab, fresh_machines: None, request: pytest.FixtureReq
             said = "".join(f"{rule}\n    {line}\n" for rule, line in found.items())
             if found and not DENIALS_COUNT:
                 what = f"{machine.name}: SELinux denied what is ours (counts once seen in the lab):\n{said}"
-                request.config.pluginmanager.get_plugin("terminalreporter").write(f"\n{what}")
+                terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+                assert terminal is not None
+                terminal.write(f"\n{what}")
                 continue
             assert not found, f"{machine.name}: SELinux denied what is ours; what would allow it:\n{said}"
 
