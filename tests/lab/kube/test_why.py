@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lab.kube.world import until
-from tests.soak import WHOLE
+from tests.soak import IN_SOAK, NOT_SEEN
 from tools.dist import plugin
 from tools.kube.build import program
 
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from tests.lab.kube.world import World
 
-pytestmark = [
-    pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500),
-    pytest.mark.skipif(not WHOLE, reason="not yet seen in the lab"),
-]  # fmt: skip
+pytestmark = [IN_SOAK, pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
 def instorage(world: World, directory: Path, *words: str) -> dict[str, Any]:
@@ -70,6 +67,7 @@ def test_a_failure_that_goes_on_is_one_event_that_is_counted(world: World) -> No
     assert len(counted()) == 1
 
 
+@NOT_SEEN
 def test_a_volume_in_use_is_traced_and_shown_from_claim_to_mount(world: World, tmp_path: Path) -> None:
     claim = world.claim()
     volume = world.cluster.wait_bound(claim)
