@@ -1,0 +1,119 @@
+"""Nodes as an array sees them: the real client, and calls repeated as kubelet repeats them; no device."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmarks import lone_array
+from instorage.arrays.model import Initiator
+from instorage.volume_name import VolumeName
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Iqn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.lone_array import LoneArray
+
+FIRST_AGAIN, LONGEST_AGAIN = 0.5, 122.0  # seconds: kubelet's pauses after a call that failed
+GIVE_UP = 400.0  # seconds
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long something waited for the array, kubelet's pauses and repetitions included."""
+
+    what: str
+    seconds: float
+    faults: tuple[Code, ...]
+
+
+@dataclass
+class Waits:
+    """Those of all nodes; thread-safe."""
+
+    all: list[Wait] = field(default_factory=list)
+    unserved: list[str] = field(default_factory=list)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def until_done(self, what: str, act: Callable[[], object]) -> None:
+        """Repeat a call until it succeeds, as kubelet does, and note how long that took."""
+        began, pause = time.monotonic(), FIRST_AGAIN
+        faults: list[Code] = []
+        while time.monotonic() - began < GIVE_UP:
+            try:
+                act()
+            except Fault as fault:
+                faults.append(Code(fault.code))
+                time.sleep(pause)  # kubelet's
+                pause = min(pause * 2, LONGEST_AGAIN)
+            else:
+                with self._guard:
+                    self.all.append(Wait(what, time.monotonic() - began, tuple(faults)))
+                return
+        with self._guard:
+            self.unserved.append(f"{what}: {faults}")
+
+    def seconds(self, what: str) -> list[float]:
+        """Return the waits of one kind, the shortest first."""
+        return sorted(wait.seconds for wait in self.all if wait.what == what)
+
+    def faults(self) -> list[Code]:
+        """Return what calls failed of."""
+        return [code for wait in self.all for code in wait.faults]
+
+
+class Node:
+    """One node with its agent's client; what it asks is what the agent asks."""
+
+    def __init__(self, number: int, array: LoneArray) -> None:
+        self.number = number
+        self._array = array.client(number)
+        self._host = lone_array.host(number)
+        self._initiator = Initiator(iqn=Iqn(lone_array.initiator(number)))
+
+    def compare(self) -> None:
+        """Ask what an agent asks when it starts (nodeagent/recovery/comparison.py)."""
+        if self._array.find_host(self._host) is not None:
+            self._array.host_mappings(self._host)
+            self._array.host_logins(self._host)
+        self._array.iscsi_targets()
+
+    def attach(self, volume: str) -> None:
+        """Ask what an attach asks (nodeagent/calls/waitforattach.py); a volume that is mapped stays so."""
+        name = VolumeName(volume)
+        found = self._array.find_volume(name)
+        assert found is not None
+        self._array.ensure_host(self._initiator, link="iscsi", names=(self._host,))
+        self._array.map_volume(name, self._host, uid=found.uid)
+        self._array.iscsi_targets()
+
+    def detach(self, volume: str) -> None:
+        """Ask what an unmount asks."""
+        assert self._array.find_volume(VolumeName(volume)) is not None
+        self._array.unmap_volume(VolumeName(volume), self._host)
+
+    def boots(self, waits: Waits, volumes: int) -> None:
+        """Compare, and have the pods' volumes attached at once."""
+        with ThreadPoolExecutor(volumes + 1) as pool:
+            done = [pool.submit(waits.until_done, "comparison", self.compare)]
+            for number in range(volumes):
+                name = lone_array.volume(self.number, number)
+                done.append(pool.submit(waits.until_done, "attach", partial(self.attach, name)))
+        for one in done:
+            one.result()
+
+    def has_a_pod(self, waits: Waits) -> None:
+        """Start one pod more and end it again."""
+        name = lone_array.volume(self.number, 0)
+        waits.until_done("detach", partial(self.detach, name))
+        waits.until_done("attach", partial(self.attach, name))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._array.close()

@@ -1,0 +1,99 @@
+"""All nodes of a cluster boot together on an array of 32 SSH sessions, which fails over meanwhile.
+
+Then an hour later: pods come and go. Real clients, real SSH, no device: what a node waits for the array.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import Figure
+from benchmarks.lone_array import LoneArray
+from benchmarks.nodes import Node, Waits
+from instorage.wire.fault import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SPREAD = 30.0  # seconds within which the nodes' agents start: no two machines boot alike
+VOLUMES = 2  # of pods on each node
+DELAY = 0.3  # seconds a command takes at the array
+AWAY, AWAY_AFTER = 10.0, 15.0  # seconds of the fail-over, and when it comes
+USUAL = 60.0  # seconds that stand for the hour later
+PODS = 2.0  # starts a second then in the whole cluster, and as many ends: 7,200 an hour
+STORM, LATER = 30.0, 2.0  # the requirement: the 99th percentile of an attach's wait
+
+
+def run(nodes: int) -> Iterator[Figure]:
+    """Have so many nodes boot, and then live on."""
+    threading.stack_size(256 << 10)
+    with LoneArray(DELAY) as array:
+        array.settle(nodes, VOLUMES)
+        array.start()
+        cluster = [Node(number, array) for number in range(nodes)]
+        used = time.process_time()
+        yield from _told(f"{nodes} nodes, all boot", nodes, _boot(cluster, array), STORM)
+        yield Figure("storm", f"{nodes} nodes, CPU of all clients", time.process_time() - used, "s", at=nodes)
+        before = array.counters()
+        yield from _told(f"{nodes} nodes, an hour later", nodes, _live(cluster), LATER)
+        for node in cluster:
+            node.close()
+        lives = [*array.counted, before]
+    for what in ("opened", "refused"):
+        count = sum(life["connections"][what] for life in lives)
+        yield Figure("storm", f"{nodes} nodes, all boot: connections {what}", count, "connections", at=nodes)
+    peak = max(life["connections"]["peak"] for life in lives)
+    yield Figure("storm", f"{nodes} nodes, all boot: connections at a time", peak, "connections", at=nodes)
+
+
+def _boot(cluster: list[Node], array: LoneArray) -> Waits:
+    waits = Waits()
+    acts: list[tuple[float, Callable[[], object]]] = [
+        (random.uniform(0, SPREAD), partial(node.boots, waits, VOLUMES)) for node in cluster
+    ]
+    acts.append((AWAY_AFTER, partial(array.fails_over, AWAY)))
+    _play(acts)
+    return waits
+
+
+def _live(cluster: list[Node]) -> Waits:
+    waits = Waits()
+    acts: list[tuple[float, Callable[[], object]]] = [
+        (random.uniform(0, USUAL), partial(node.has_a_pod, waits))
+        for node in random.sample(cluster, min(len(cluster), int(PODS * USUAL)))
+    ]
+    _play(acts)
+    return waits
+
+
+def _play(acts: list[tuple[float, Callable[[], object]]]) -> None:
+    """Do each at its second, and return when the last one is done."""
+    began = time.monotonic()
+    threads = []
+    for at, act in sorted(acts, key=lambda one: one[0]):
+        time.sleep(max(0.0, began + at - time.monotonic()))  # what is simulated
+        threads.append(threading.Thread(target=act))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+
+
+def _told(what: str, nodes: int, waits: Waits, limit: float) -> Iterator[Figure]:
+    for kind in ("comparison", "attach", "detach"):
+        seconds = waits.seconds(kind)
+        for share in (50, 99, 100):
+            if seconds:
+                held = limit if (kind, share) == ("attach", 99) else None
+                value = seconds[max(0, -(-share * len(seconds) // 100) - 1)]
+                yield Figure("storm", f"{what}: {kind}, {share} %", value, "s", held, at=nodes)
+    faults = waits.faults()
+    sys.stderr.write(f"  {what}: calls that failed: { {code: faults.count(code) for code in set(faults)} }\n")
+    want = faults.count(Code.ARRAY_SESSIONS)
+    yield Figure("storm", f"{what}: calls that failed for want of a session", want, "calls", 0.0, at=nodes)
+    yield Figure("storm", f"{what}: other calls that failed", len(faults) - want, "calls", at=nodes)
+    yield Figure("storm", f"{what}: never served", len(waits.unserved), "calls", 0.0, at=nodes)
