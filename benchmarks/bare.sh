@@ -4,7 +4,7 @@
 #   bare.sh start HOST VOLUME UID LUN DIR PORTS PATHS   map, scan, map of paths, mkfs, mount
 #   bare.sh end HOST VOLUME UID LUN DIR                 unmount, flush, delete the disks, unmap
 # PORTS is /sys/class/iscsi_host or /sys/class/fc_host; PATHS how many disks are to come.
-set -eu
+set -eux  # what fails is told with what came before it
 # As many commands at a time as ours has: the array refuses the eleventh channel of a connection.
 array() { flock "/run/bare/channel$((lun % 8))" ssh -S /run/bare/connection array "$@" >/dev/null; }
 disks() { ls -d /sys/class/scsi_device/*:"$lun"/device/block/* 2>/dev/null | sed 's|.*/||'; }
@@ -20,7 +20,7 @@ start)
     echo "/3$4/" >>$known
     for host in "$7"/host*; do echo "- - $lun" >"/sys/class/scsi_host/${host##*/}/scan"; done
     until [ "$(disks | wc -l)" -ge "$8" ]; do sleep 0.1; done
-    for disk in $(disks); do multipathd add path "$disk" >/dev/null; done
+    for disk in $(disks); do multipathd add path "$disk" || :; done # «fail» when udev has not seen it yet
     udevadm wait --timeout=300 "$map"
     mkfs.ext4 -q -F -m 0 -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$map"
     mkdir -p "$6" && mount "$map" "$6" ;;
