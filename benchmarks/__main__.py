@@ -137,4 +137,5 @@ def main() -> int:
     return int(any(figure.missed for figure in found))
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -54,6 +54,7 @@ class LoneArray:
         self._delay = delay
         self._process: subprocess.Popen[str] | None = None
         self._listen = "127.0.0.1:0"
+        self.away = 0.0
         self.counted: list[dict[str, Any]] = []
         """What each life of the program counted."""
 
@@ -93,10 +94,12 @@ class LoneArray:
         self._process = None
 
     def fails_over(self, seconds: float) -> None:
-        """Be away for so long."""
+        """Be away for so long, and until the program has started anew."""
+        began = time.monotonic()
         self.stop()
         time.sleep(seconds)  # what is simulated
         self.start()
+        self.away = time.monotonic() - began
 
     def counters(self) -> dict[str, Any]:
         """Return what this life of the program has counted."""
@@ -129,6 +132,6 @@ def _settled(context: Context, nodes: int, volumes: int) -> Change:
     for node, number in itertools.product(range(nodes), range(volumes)):
         key = FIRST + node * volumes + number
         copies = (Copy(0, 0, rsize=0, autoexpand=True),)
-        vdisks[key] = Vdisk(key, volume(node, number), GIB, 0, f"{key:032X}", copies, key, access=(0,))
+        vdisks[key] = Vdisk(key, volume(node, number), GIB, 0, f"6005076{key:025X}", copies, key, access=(0,))
         maps.append(HostMap(node, key, number))
     return Change(replace(context.state, hosts=hosts, vdisks=vdisks, hostmaps=tuple(maps)))

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Round = Callable[[], tuple[float, float]]
 
-ROUNDS = 3
 LATENCY = 0.05  # seconds an array command, where nothing else is said
 OVER_THE_FLOOR, OVER_THE_FLOORS_TWENTY = 1.10, 1.05
 COMMANDS = (4, 3)  # of a start, of an end
@@ -36,6 +35,7 @@ class Node:
     product: Product
     san: San
     peer: str = ""
+    rounds: int = 3
 
     def __post_init__(self) -> None:
         self.machine: Machine = self.product.machine
@@ -130,7 +130,7 @@ class Node:
 
     def _in_turn(self, *rounds: Round) -> list[list[tuple[float, float]]]:
         """Do each once, then each again: what drifts meets all of them."""
-        done = [[one() for one in rounds] for _ in range(ROUNDS)]
+        done = [[one() for one in rounds] for _ in range(self.rounds)]
         return [[turn[number] for turn in done] for number in range(len(rounds))]
 
     def _round(self, driver: Driver) -> Round:

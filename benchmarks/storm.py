@@ -39,6 +39,7 @@ def run(nodes: int) -> Iterator[Figure]:
         used = time.process_time()
         yield from _told(f"{nodes} nodes, all boot", nodes, _boot(cluster, array), STORM)
         yield Figure("storm", f"{nodes} nodes, CPU of all clients", time.process_time() - used, "s", at=nodes)
+        yield Figure("storm", f"{nodes} nodes, all boot: the array was away", array.away, "s", at=nodes)
         before = array.counters()
         yield from _told(f"{nodes} nodes, an hour later", nodes, _live(cluster), LATER)
         for node in cluster:
@@ -85,15 +86,21 @@ def _play(acts: list[tuple[float, Callable[[], object]]]) -> None:
 
 def _told(what: str, nodes: int, waits: Waits, limit: float) -> Iterator[Figure]:
     for kind in ("comparison", "attach", "detach"):
-        seconds = waits.seconds(kind)
-        for share in (50, 99, 100):
-            if seconds:
-                held = limit if (kind, share) == ("attach", 99) else None
-                value = seconds[max(0, -(-share * len(seconds) // 100) - 1)]
-                yield Figure("storm", f"{what}: {kind}, {share} %", value, "s", held, at=nodes)
+        found = waits.of(kind)
+        for share in (50, 99, 100) if found else ():
+            held = limit if (kind, share) == ("attach", 99) else None
+            value = _percentile([wait.seconds for wait in found], share)
+            yield Figure("storm", f"{what}: {kind}, {share} % waited", value, "s", held, at=nodes)
+        if found:
+            value = _percentile([wait.whole for wait in found], 99)
+            yield Figure("storm", f"{what}: {kind}, 99 % with kubelet's pauses", value, "s", at=nodes)
     faults = waits.faults()
     sys.stderr.write(f"  {what}: calls that failed: { {code: faults.count(code) for code in set(faults)} }\n")
     want = faults.count(Code.ARRAY_SESSIONS)
     yield Figure("storm", f"{what}: calls that failed for want of a session", want, "calls", 0.0, at=nodes)
     yield Figure("storm", f"{what}: other calls that failed", len(faults) - want, "calls", at=nodes)
     yield Figure("storm", f"{what}: never served", len(waits.unserved), "calls", 0.0, at=nodes)
+
+
+def _percentile(values: list[float], share: int) -> float:
+    return sorted(values)[max(0, -(-share * len(values) // 100) - 1)]
