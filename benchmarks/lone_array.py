@@ -76,7 +76,8 @@ class LoneArray:
         """Start the program, where it listened before."""
         options = ("--state", str(self._state), "--control", str(self._control), "--listen", self._listen)
         argv = [sys.executable, "-m", "simulator", *options]
-        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        with (self.directory / "log").open("a") as log:
+            self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._process.stdout is not None
         self._listen = json.loads(self._process.stdout.readline())["listen"][0]
         with Control(self._control) as control:
