@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,8 @@ class Node:
         yield Figure(part, "start of all, ours", ours[0], "s")
         yield Figure(part, "start of all, over the floor", ours[0] / floor[0], "times", limit)
         yield Figure(part, "end of all, over the floor", ours[1] / floor[1], "times")
+        for name, seconds in self._phases(count).items():
+            yield Figure(f"where each of {count} starts goes", name, seconds, "s")
 
     def latencies(self) -> Iterator[Figure]:
         """Measure one start at three latencies of the array."""
@@ -159,16 +162,17 @@ class Node:
     def _asked(self) -> Iterator[Figure]:
         for verb, counters, limit in zip(("start", "end"), self.asked, COMMANDS, strict=True):
             opened = counters["connections"]["opened"]
+            sys.stderr.write(f"  {verb}: {counters['commands']}\n")
             yield Figure("one volume", f"array commands, {verb}", counters["total"], "commands", limit)
             yield Figure("one volume", f"new SSH connections, {verb}", opened, "connections", 0)
         for name, after in processor_seconds(self.machine).items():
             yield Figure("one volume", f"CPU of {name}, start and end", after - self._before[name], "s")
 
-    def _phases(self) -> dict[str, float]:
-        """Return the seconds of each phase of the newest start, as the agent journalled them."""
+    def _phases(self, count: int = 1) -> dict[str, float]:
+        """Return the mean seconds of each phase of the `count` newest starts, as the agent journalled."""
         found: dict[str, float] = {}
         for call in ("waitforattach", "mountdevice"):
-            records = self.product.journal(f"INSTORAGE_CALL={call}", "-n1")
-            for phase, milliseconds in json.loads(records[-1]["INSTORAGE_PHASES"]).items():
-                found[phase] = found.get(phase, 0.0) + milliseconds / 1000
+            for record in self.product.journal(f"INSTORAGE_CALL={call}", f"-n{count}"):
+                for phase, milliseconds in json.loads(record["INSTORAGE_PHASES"]).items():
+                    found[phase] = found.get(phase, 0.0) + milliseconds / 1000 / count
         return found
