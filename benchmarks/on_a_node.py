@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LATENCY = 0.05  # seconds an array command, where nothing else is said
 OVER_THE_FLOOR, OVER_THE_FLOORS_TWENTY = 1.10, 1.05
-COMMANDS = (4, 3)  # of a start, of an end
+COMMANDS = {"start": 4, "unmount": 3, "detach": 3}
 IDLE = 60  # seconds within which the helper leaves
 
 
@@ -149,9 +149,10 @@ class Node:
         self.ours.again(self._standing)
         self._before = processor_seconds(self.machine)
         self.asked: list[dict[str, Any]] = []
-        took = [self._asking(act, volume) for act in (self.ours.start, self.ours.end)]
+        acts = (self.ours.start, self.ours.unmount, self.ours.detach)
+        start, unmount, detach = [self._asking(act, volume) for act in acts]
         self.san.command(f"mcsop rmvdisk -force {volume.name}")
-        return took[0], took[1]
+        return start, unmount + detach
 
     def _asking(self, act: Callable[[Volume], float], volume: Volume) -> float:
         self.san.control.do("reset-counters")
@@ -160,7 +161,7 @@ class Node:
         return took
 
     def _asked(self) -> Iterator[Figure]:
-        for verb, counters, limit in zip(("start", "end"), self.asked, COMMANDS, strict=True):
+        for (verb, limit), counters in zip(COMMANDS.items(), self.asked, strict=True):
             opened = counters["connections"]["opened"]
             sys.stderr.write(f"  {verb}: {counters['commands']}\n")
             yield Figure("one volume", f"array commands, {verb}", counters["total"], "commands", limit)

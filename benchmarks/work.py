@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tools.lab.kubelet import END, STUB, Kubelet
+from tools.lab.kubelet import STUB, Kubelet
 from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT
 
@@ -101,7 +101,15 @@ class FlexVolume:
 
     def end(self, volume: Volume) -> float:
         """Make kubelet's call and the controller's that end it."""
-        return self._made(self._kubelets.pop(volume.name), END[1:])
+        return self.unmount(volume) + self.detach(volume)
+
+    def unmount(self, volume: Volume) -> float:
+        """Make the node's call, after which the volume is nobody's."""
+        return self._made(self._kubelets[volume.name], ("unmountdevice",))
+
+    def detach(self, volume: Volume) -> float:
+        """Make the controller's call, which looks whether it is."""
+        return self._made(self._kubelets.pop(volume.name), ("detach",))
 
     def _made(self, kubelet: Kubelet, names: Sequence[str]) -> float:
         began = time.monotonic()
