@@ -89,6 +89,7 @@ class Node:
             list(self.first())
         self.latency(4 * LATENCY)
         floor = Work(self.san, self.bare).at_once(count)
+        before = processor_seconds(self.machine)
         ours = Work(self.san, self.ours).at_once(count)
         limit = OVER_THE_FLOORS_TWENTY if count >= 20 else None
         part = f"{count} volumes at once"
@@ -96,6 +97,8 @@ class Node:
         yield Figure(part, "start of all, ours", ours[0], "s")
         yield Figure(part, "start of all, over the floor", ours[0] / floor[0], "times", limit)
         yield Figure(part, "end of all, over the floor", ours[1] / floor[1], "times")
+        for name, after in processor_seconds(self.machine).items():
+            yield Figure(part, f"CPU of {name}, start and end of one", (after - before[name]) / count, "s")
         for name, seconds in self._phases(count).items():
             yield Figure(f"where each of {count} starts goes", name, seconds, "s")
 
@@ -133,7 +136,11 @@ class Node:
 
     def _in_turn(self, *rounds: Round) -> list[list[tuple[float, float]]]:
         """Do each once, then each again: what drifts meets all of them."""
-        done = [[one() for one in rounds] for _ in range(self.rounds)]
+        done = []
+        for number in range(self.rounds):
+            done.append([one() for one in rounds])
+            told = ", ".join(f"{start:.2f} and {end:.2f} s" for start, end in done[-1])
+            sys.stderr.write(f"  round {number + 1}, start and end of each: {told}\n")
         return [[turn[number] for turn in done] for number in range(len(rounds))]
 
     def _round(self, driver: Driver) -> Round:
