@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -46,14 +47,18 @@ def volume(node: int, number: int) -> str:
 
 
 class LoneArray:
-    """The simulator as a program; `fails_over` breaks every connection and refuses new ones for a while."""
+    """The simulator as a program; `fails_over` breaks every connection and refuses new ones for a while.
+
+    It has an address of its own: who connects to a port of 127.0.0.1 where nobody listens may be given that
+    very port to connect from, and then has it.
+    """
 
     def __init__(self, delay: float) -> None:
         self._directory = tempfile.TemporaryDirectory()
         self.directory = Path(self._directory.name)
         self._delay = delay
         self._process: subprocess.Popen[str] | None = None
-        self._listen = "127.0.0.1:0"
+        self._listen = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}:0"
         self.away = 0.0
         self.counted: list[dict[str, Any]] = []
         """What each life of the program counted."""
@@ -79,7 +84,10 @@ class LoneArray:
         with (self.directory / "log").open("a") as log:
             self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._process.stdout is not None
-        self._listen = json.loads(self._process.stdout.readline())["listen"][0]
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the simulator did not start: {(self.directory / 'log').read_text()[-2000:]}")
+        self._listen = json.loads(line)["listen"][0]
         with Control(self._control) as control:
             control.do("fault", command="*", times=0, delay=self._delay)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ class Waits:
                 act()
             except Fault as fault:
                 if fault.code not in PASSING:
-                    raise
+                    return self._never(what, str(fault))
                 faults.append(Code(fault.code))
                 time.sleep(pause)  # kubelet's
                 paused += pause
@@ -62,9 +63,13 @@ class Waits:
                 whole = time.monotonic() - began
                 with self._guard:
                     self.all.append(Wait(what, whole - paused, whole, tuple(faults)))
-                return
+                return None
+        return self._never(what, str(faults))
+
+    def _never(self, what: str, why: str) -> None:
+        sys.stderr.write(f"  {what} is never served: {why}\n")
         with self._guard:
-            self.unserved.append(f"{what}: {faults}")
+            self.unserved.append(what)
 
     def of(self, what: str) -> list[Wait]:
         """Return the waits of one kind."""
@@ -95,14 +100,15 @@ class Node:
         """Ask what an attach asks (nodeagent/calls/waitforattach.py); a volume that is mapped stays so."""
         name = VolumeName(volume)
         found = self._array.find_volume(name)
-        assert found is not None
+        if found is None:
+            raise Fault(Code.VOLUME_MISSING, f"{volume} is not there")
         self._array.ensure_host(self._initiator, link="iscsi", names=(self._host,))
         self._array.map_volume(name, self._host, uid=found.uid)
         self._array.iscsi_targets()
 
     def detach(self, volume: str) -> None:
         """Ask what an unmount asks."""
-        assert self._array.find_volume(VolumeName(volume)) is not None
+        self._array.find_volume(VolumeName(volume))
         self._array.unmap_volume(VolumeName(volume), self._host)
 
     def boots(self, waits: Waits, volumes: int) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,28 +21,39 @@ from instorage.wire.fault import Code
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SPREAD = 30.0  # seconds within which the nodes' agents start: no two machines boot alike
 VOLUMES = 2  # of pods on each node
-DELAY = 0.3  # seconds a command takes at the array
-AWAY, AWAY_AFTER = 10.0, 15.0  # seconds of the fail-over, and when it comes
-USUAL = 60.0  # seconds that stand for the hour later
-PODS = 2.0  # starts a second then in the whole cluster, and as many ends: 7,200 an hour
+PODS = 2.0  # starts a second later on in the whole cluster, and as many ends: 7,200 an hour
 STORM, LATER = 30.0, 2.0  # the requirement: the 99th percentile of an attach's wait
 
 
-def run(nodes: int) -> Iterator[Figure]:
+@dataclass(frozen=True)
+class Weather:
+    """What happens, in seconds.
+
+    The nodes' agents start within `spread`: no two machines boot alike; `delay` is what a command takes at
+    the array, which fails over `away_after` the begin and is away for `away`; `usual` stands for the hour
+    later.
+    """
+
+    spread: float = 30.0
+    delay: float = 0.3
+    away_after: float = 15.0
+    away: float = 10.0
+    usual: float = 60.0
+
+
+def run(nodes: int, weather: Weather = Weather()) -> Iterator[Figure]:
     """Have so many nodes boot, and then live on."""
-    threading.stack_size(256 << 10)
-    with LoneArray(DELAY) as array:
+    with LoneArray(weather.delay) as array:
         array.settle(nodes, VOLUMES)
         array.start()
         cluster = [Node(number, array) for number in range(nodes)]
         used = time.process_time()
-        yield from _told(f"{nodes} nodes, all boot", nodes, _boot(cluster, array), STORM)
+        yield from _told(f"{nodes} nodes, all boot", nodes, _boot(cluster, array, weather), STORM)
         yield Figure("storm", f"{nodes} nodes, CPU of all clients", time.process_time() - used, "s", at=nodes)
         yield Figure("storm", f"{nodes} nodes, all boot: the array was away", array.away, "s", at=nodes)
         before = array.counters()
-        yield from _told(f"{nodes} nodes, an hour later", nodes, _live(cluster), LATER)
+        yield from _told(f"{nodes} nodes, an hour later", nodes, _live(cluster, weather), LATER)
         for node in cluster:
             node.close()
         lives = [*array.counted, before]
@@ -52,21 +64,21 @@ def run(nodes: int) -> Iterator[Figure]:
     yield Figure("storm", f"{nodes} nodes, all boot: connections at a time", peak, "connections", at=nodes)
 
 
-def _boot(cluster: list[Node], array: LoneArray) -> Waits:
+def _boot(cluster: list[Node], array: LoneArray, weather: Weather) -> Waits:
     waits = Waits()
     acts: list[tuple[float, Callable[[], object]]] = [
-        (random.uniform(0, SPREAD), partial(node.boots, waits, VOLUMES)) for node in cluster
+        (random.uniform(0, weather.spread), partial(node.boots, waits, VOLUMES)) for node in cluster
     ]
-    acts.append((AWAY_AFTER, partial(array.fails_over, AWAY)))
+    acts.append((weather.away_after, partial(array.fails_over, weather.away)))
     _play(acts)
     return waits
 
 
-def _live(cluster: list[Node]) -> Waits:
+def _live(cluster: list[Node], weather: Weather) -> Waits:
     waits = Waits()
     acts: list[tuple[float, Callable[[], object]]] = [
-        (random.uniform(0, USUAL), partial(node.has_a_pod, waits))
-        for node in random.sample(cluster, min(len(cluster), int(PODS * USUAL)))
+        (random.uniform(0, weather.usual), partial(node.has_a_pod, waits))
+        for node in random.sample(cluster, min(len(cluster), int(PODS * weather.usual)))
     ]
     _play(acts)
     return waits
@@ -75,13 +87,13 @@ def _live(cluster: list[Node]) -> Waits:
 def _play(acts: list[tuple[float, Callable[[], object]]]) -> None:
     """Do each at its second, and return when the last one is done."""
     began = time.monotonic()
-    threads = []
-    for at, act in sorted(acts, key=lambda one: one[0]):
-        time.sleep(max(0.0, began + at - time.monotonic()))  # what is simulated
-        threads.append(threading.Thread(target=act))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(acts)) as pool:
+        done = []
+        for at, act in sorted(acts, key=lambda one: one[0]):
+            time.sleep(max(0.0, began + at - time.monotonic()))  # what is simulated
+            done.append(pool.submit(act))
+    for one in done:
+        one.result()
 
 
 def _told(what: str, nodes: int, waits: Waits, limit: float) -> Iterator[Figure]:
