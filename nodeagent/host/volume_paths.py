@@ -68,8 +68,10 @@ def maps(sysfs: Path, wanted: Collection[VolumeUid]) -> dict[VolumeUid, VolumeMa
 
 
 def online_ports(sysfs: Path) -> set[str]:
-    """Return the WWPNs of the remote ports that an adapter of this host is logged in to."""
-    ports = (_port_end(sysfs, name) for name in _names(sysfs / "class/fc_remote_ports"))
+    """Return the WWPNs of the targets' ports that an adapter of this host is logged in to."""
+    at = sysfs / "class/fc_remote_ports"
+    targets = (name for name in _names(at) if "Target" in _read(at / name / "roles"))
+    ports = (_port_end(sysfs, name) for name in targets)
     return {end.target for end, trouble in ports if not trouble}
 
 

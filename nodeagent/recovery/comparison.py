@@ -72,7 +72,8 @@ def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
             operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
     else:
         for host, mapping in ours:
-            paths = expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
+            ports = array.fc_targets(host.name, dict(mapping.luns))
+            paths = expected_paths.over_fc(mapping, ports, operation.node.paths.sysfs)
             operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
 
 

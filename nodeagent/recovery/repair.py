@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from nodeagent.operation.records import Record
     from nodeagent.recovery.health import Health
 
+    _Mapped = dict[VolumeUid, tuple[Host, Mapping]]
+    _Said = tuple[dict[VolumeUid, tuple[SanPath, ...]], set[End], set[str] | None]
+    """The paths of each volume, the ends of the array, and its portals, up or down (None: not to be told)."""
+
 WAIT_MS = 8000  # for login, disk and map of one volume, whose calls wait for it
 LOCK_SECONDS = 1.0
 ARRAY_SECONDS = 6.0  # for what an array is asked
@@ -43,35 +47,43 @@ def refresh(operation: Operation, storage: str) -> None:
     """Ask an array anew over which paths its volumes are to be reached here. Raises what the array raises.
 
     A port that is down, or whose node is, is shown no more: what led there is expected until the array is
-    configured without it.
+    configured without it, over Fibre Channel as long as the volume is here.
     """
     with request.within(ARRAY_SECONDS):
         array, expected = operation.array(storage), operation.node.expected
-        by_host = _mapped(operation, array)
-        if operation.host.link is Link.ISCSI:
-            targets = array.iscsi_targets(fresh=True)
-            found = {
-                uid: expected_paths.over_iscsi(mapping, targets, host.portset)
-                for uid, (host, mapping) in by_host.items()
-            }
-            ends = {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}
-            still = _configured(array)
-        else:
-            found = {
-                uid: expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
-                for uid, (host, mapping) in by_host.items()
-            }
-            ends, still = {end_of(path) for paths in found.values() for path in paths}, None
+        over = _over_iscsi if operation.host.link is Link.ISCSI else _over_fc
+        found, ends, still = over(operation, array, _mapped(operation, array))
         for uid, paths in found.items():
             kept = (path for path in expected.of(uid) or () if still is None or end_of(path).portal in still)
-            found[uid] = tuple(dict.fromkeys((*paths, *kept)))
+            found[uid] = tuple({end_of(path): path for path in (*kept, *paths)}.values())
+            ends |= {end_of(path) for path in found[uid] if isinstance(path, FcPath)}
         expected.renew(storage, ends, found)
 
 
-def _mapped(operation: Operation, array: Array) -> dict[VolumeUid, tuple[Host, Mapping]]:
+def _over_iscsi(_: Operation, array: Array, mapped: _Mapped) -> _Said:
+    targets = array.iscsi_targets(fresh=True)
+    found = {
+        uid: expected_paths.over_iscsi(mapping, targets, host.portset)
+        for uid, (host, mapping) in mapped.items()
+    }
+    ends = {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}
+    return found, ends, _configured(array)
+
+
+def _over_fc(operation: Operation, array: Array, mapped: _Mapped) -> _Said:
+    names, sysfs = {host.name for host, _ in mapped.values()}, operation.node.paths.sysfs
+    shown = {name: array.fc_targets(name, fresh=True) for name in names}
+    found = {
+        uid: expected_paths.over_fc(mapping, shown[host.name], sysfs)
+        for uid, (host, mapping) in mapped.items()
+    }
+    return found, set(), None
+
+
+def _mapped(operation: Operation, array: Array) -> _Mapped:
     """Return the mappings of recorded volumes, with their host objects."""
     records = [one for one in operation.node.records.all() if one.storage == array.name]
-    found = {}
+    found: _Mapped = {}
     for name in sorted({record.host for record in records}):
         host = array.find_host(name)
         mappings = {mapping.uid: mapping for mapping in array.host_mappings(name)} if host else {}
@@ -179,6 +191,18 @@ def strays(node: Node, storage: str) -> set[End]:
         for end, host in volume_paths.sessions(sysfs)
         if end.target in targets and end not in known and not volume_paths.behind(sysfs, host)
     }
+
+
+def ports(node: Node, storage: str) -> set[End]:
+    """Return the ports over Fibre Channel that are online and not known to be another array's.
+
+    None where this array's volumes are here over iSCSI, or none is.
+    """
+    expected = node.expected
+    if not any(not end.portal for end in expected.ends(storage)):
+        return set()
+    others = {end for one in expected.arrays() if one != storage for end in expected.ends(one)}
+    return {volume_paths.End(name) for name in volume_paths.online_ports(node.paths.sysfs)} - others
 
 
 def leave(operation: Operation, array: Array, found: set[End]) -> None:

@@ -52,7 +52,7 @@ def test_a_number_rests_in_the_next_process_for_what_is_left_of_its_time(path: P
 
 def test_it_is_on_the_disk_before_the_command_that_frees_it_is_sent(path: Path, clock: Clock) -> None:
     luns = RestingLuns(Quarantine(path, "boot", clock), A)
-    luns.seen([Mapping("v1", H, "0", (("0", Lun(3)),))])
+    luns.seen((Mapping("v1", H, "0", (("0", Lun(3)),)),))
     luns.leaving("v1", H)
     clock.now += UNDER_WAY + REST - 1  # the longest command, and its rest
     assert RestingLuns(Quarantine(path, "boot", clock), A).choose(H) == 0
