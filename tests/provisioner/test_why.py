@@ -102,7 +102,13 @@ def node(api: Cluster) -> Iterator[str]:
 def told(why: Callable[[str], Verdict], subject: str, text: str, seconds: float = 60) -> Verdict:
     """Ask until the sentence has this text."""
     said = [why(subject)]
-    until(lambda: text in said[-1].sentence or said.append(why(subject)), seconds, f"{text}, not {said}")
+
+    def is_told() -> bool:
+        if text not in said[-1].sentence:
+            said.append(why(subject))
+        return text in said[-1].sentence
+
+    until(is_told, seconds, f"{text}, not {said}")
     return said[-1]
 
 
