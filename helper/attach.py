@@ -51,7 +51,7 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
 def _require_use(request: AttachRequest) -> None:
     """Refuse to add a path to what is not mounted through a map: an Attach without `add_only` may do it."""
     volume = device.find(request.uid)
-    if not (volume.map and volume.map.size == request.size and mounts.everywhere(volume.numbers)):
+    if not (volume.map and volume.map.size == request.size and mounts.everywhere({volume.map.number})):
         text = f"Volume {request.uid} is not mounted here through a map of {request.size} bytes."
         raise Fault(Code.NO_MULTIPATH, f"{text} No path is added to it.", uid=request.uid)
 
@@ -89,7 +89,7 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
 
     From 256 on a LUN has two spellings, and the kernel keeps the one of the array: flat (0x4000 and the
     number, SAM-5 4.7.3), else as it is. The second, by which an array may mean another LUN, is asked for only
-    while the first shows no disk.
+    while the first shows nothing.
     """
     numbers = (path.lun | _FLAT, path.lun) if path.lun > 255 else (path.lun,)
 
@@ -97,8 +97,8 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
         for hctl in (f"{at}:{number}" for number in numbers):
             if not scsi.exists(hctl):
                 scsi.scan(hctl)
-            if name := scsi.name_at(hctl):
-                return name
+            if scsi.exists(hctl):  # its disk has a name a moment later
+                return scsi.name_at(hctl)
         return ""
 
     for last in (False, True):

@@ -41,7 +41,9 @@ class Settings(Record):
     def check(self, uid: VolumeUid, paths: Collection[IscsiPath | FcPath] = ()) -> None:
         """Raise `Fault(NOT_ALLOWED)` for an array that nobody has pinned here."""
         portals = {str(path.portal) for path in paths if isinstance(path, IscsiPath) and self.portals}
-        targets = {path.target.lower() for path in paths if self.targets}
+        # a port of Fibre Channel has a name alone: where portals are pinned, it is one of the targets, too
+        pinned = {FcPath: self.targets or self.portals, IscsiPath: self.targets}
+        targets = {path.target.lower() for path in paths if pinned[type(path)]}
         strange = (portals - set(self.portals)) | (targets - set(self.targets))
         if self.uid_prefixes and not uid.startswith(self.uid_prefixes):
             strange.add(uid)

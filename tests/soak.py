@@ -11,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = bool(os.environ.get("SOAK"))
+UNSEEN = bool(os.environ.get("UNSEEN"))
 IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak; every day another kind, or natively")
-NOT_SEEN = pytest.mark.skipif(not os.environ.get("UNSEEN"), reason="not yet seen in the lab: UNSEEN=1")
+NOT_SEEN = pytest.mark.skipif(not UNSEEN, reason="not yet seen in the lab: UNSEEN=1")
 _HEAD = "|---|---|---|---|"  # of the first table
 
 

@@ -61,7 +61,7 @@ class Step(StrEnum):
         return list(Step).index(self) + 1
 
 
-NINE = tuple(step for step in Step if step is not Step.START)
+NINE: tuple[Step, ...] = tuple(step for step in Step if step is not Step.START)
 GROWS = {
     Step.GROW_MASTER: Function.MASTER,
     Step.GROW_AUX: Function.AUX,

@@ -176,6 +176,8 @@ class Array(Protocol):
     def iscsi_targets(self, groups: Collection[str] = (), *, fresh: bool = False) -> tuple[IscsiTarget, ...]:
         """Return the usable portals with their targets (cached for minutes; `fresh`, `forget`: not).
 
+        `fresh` is for a time of change: what is said then is not kept for the next, either.
+
         Asked anew when what is cached has none of one of these I/O groups, though not within ten seconds.
         Those of every portset and address family: `IscsiTarget.open_to`, and a probe, say what is of use.
         """
@@ -183,7 +185,9 @@ class Array(Protocol):
     def portals(self) -> tuple[Portal, ...]:
         """Return every portal that is configured, up or down; not cached. ARRAY_ANSWER: it may be half."""
 
-    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+    def fc_targets(
+        self, host: str, io_groups: Collection[str] = (), *, fresh: bool = False
+    ) -> tuple[FcTarget, ...]:
         """Return the Fibre Channel ports that a host object can reach (cached as `iscsi_targets` are).
 
         Those to which its ports are logged in; where the array shows no login, all that are open to hosts:

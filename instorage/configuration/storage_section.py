@@ -137,6 +137,8 @@ def _password(section: Section, name: str, key_file: Path) -> tuple[Secret, bool
     """Return the password, and whether it stands in the file: `password`, a systemd credential, `shadow`."""
     plain = section.text("password")
     if plain is not None:
+        if section.concrete("shadow") is not None:  # the manual's order (3.3), which an eye passes over
+            section.warn("shadow", "is not used, for password stands beside it: remove the line password")
         return Secret(plain), True
     credential = _credential(section, name)
     if credential is not None:

@@ -23,7 +23,7 @@ from nodeagent.host.paths import Paths
 from nodeagent.operation import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from instorage.arrays.expansion import Expansion
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from instorage.volume_name import VolumeName
 
 WAIT_SECONDS = 10.0
+_FREE = "No barrier file is here: volumes are attached and detached."
 _NONE = "No record of a broken-off active-active expansion is kept on this node"
 
 
@@ -79,7 +80,7 @@ def show(configuration: Path) -> Iterator[str]:
         for one in found:
             yield f"Barrier file {one.path}: {one.what[0].lower()}{one.what[1:]}; it stops this node."
         if not found:
-            yield "No barrier file is here: volumes are attached and detached."
+            yield _FREE
         records = here.records()
         for record in records:
             yield (
@@ -175,13 +176,7 @@ def clear(configuration: Path) -> Iterator[str]:
     """Remove the barrier files; a record goes only when its volume is whole, or was made so by hand."""
     with site(configuration) as here:
         here.helper.lock(WAIT_SECONDS)  # not under an expansion
-        for found in barrier.all_present(here.configuration):
-            try:
-                found.path.unlink(missing_ok=True)
-            except OSError as error:
-                text = f"{found.path} cannot be removed ({error.strerror}): run this as root."
-                raise Fault(Code.BARRIER, text, file=str(found.path)) from None
-            yield f"{found.path} is removed: volumes are attached and detached again."
+        yield from _removed(barrier.all_present(here.configuration))
         for record in here.records():
             with here.array(record.array) as array:
                 left = planned(array.expansion_plan, record)
@@ -193,3 +188,15 @@ def clear(configuration: Path) -> Iterator[str]:
                     f"Volume {record.volume} is not whole: its record is kept; «instoragectl barrier plan» "
                     "and «instoragectl barrier resume» work from it."
                 )
+
+
+def _removed(files: Sequence[barrier.Barrier]) -> Iterator[str]:
+    if not files:
+        yield _FREE
+    for one in files:
+        try:
+            one.path.unlink(missing_ok=True)
+        except OSError as error:
+            text = f"{one.path} cannot be removed ({error.strerror}): run this as root."
+            raise Fault(Code.BARRIER, text, file=str(one.path)) from None
+        yield f"{one.path} is removed: volumes are attached and detached again."

@@ -9,41 +9,40 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nodeagent.administration.multipath_syntax import parse
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from nodeagent.administration.multipath_syntax import Section
 
 PLACES = (Path("/etc/multipath.conf"), Path("/etc/multipath/multipath.conf"), Path("/etc/multipath/conf.d"))
 NAMES = ("sdaa", "sdab", "sdaz", "sdba", "sdaaa")
 """Disks of a node with many volumes; a list that hides one of them on purpose would name its WWID."""
-_BLOCK = re.compile(r"^\s*(blacklist\w*)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", re.MULTILINE)
-_DEVNODE = re.compile(r"^\s*devnode\s+\"?([^\"\n]+?)\"?\s*$", re.MULTILINE)
-_COMMENT = re.compile(r"(^|\s)[#!][^\"\n]*$", re.MULTILINE)
 
 
 def remarks(places: tuple[Path, ...]) -> Iterator[str]:
     """Yield a sentence for each pattern that hides disks; a file that cannot be read says nothing."""
-    return hiding((path, _text(path)) for path in _files(places))
+    files = [(path, parse(_text(path))) for path in _files(places)]
+    shown = [pattern for _, whole in files for pattern in _devnodes(whole, "blacklist_exceptions")]
+    for path, whole in files:
+        for pattern in _devnodes(whole, "blacklist"):
+            if hidden := hides(pattern, shown, NAMES):
+                yield (
+                    f'{path}: devnode "{pattern}" in blacklist hides {", ".join(hidden)} as well, and a disk '
+                    'of the array with such a name gets no multipath map: write the whole name ("^sda$"), '
+                    "then «multipathd reconfigure»."
+                )
 
 
-def hiding(files: Iterable[tuple[Path | str, str]]) -> Iterator[str]:
-    """Yield a sentence for each pattern that hides disks, in files (name, text)."""
-    patterns: list[tuple[Path | str, str]] = []
-    shown: list[str] = []
-    for path, text in files:
-        for block, body in _BLOCK.findall(_COMMENT.sub("", text)):
-            for pattern in _DEVNODE.findall(body):
-                if block == "blacklist":
-                    patterns.append((path, pattern))
-                elif block == "blacklist_exceptions":
-                    shown.append(pattern)
-    for path, pattern in patterns:
-        hidden = [name for name in NAMES if fits(pattern, name) and not any(fits(x, name) for x in shown)]
-        if hidden:
-            yield (
-                f'{path}: devnode "{pattern}" in blacklist hides {", ".join(hidden)} as well, and a disk '
-                'of the array with such a name gets no multipath map: write the whole name ("^sda$"), then '
-                "«multipathd reconfigure»."
-            )
+def hides(pattern: str, shown: Iterable[str], samples: Iterable[str]) -> list[str]:
+    """Return the samples that a pattern of a blacklist hides, and none of its exceptions shows again."""
+    exceptions = list(shown)
+    return [one for one in samples if fits(pattern, one) and not any(fits(x, one) for x in exceptions)]
+
+
+def _devnodes(whole: Section, name: str) -> Iterator[str]:
+    return (pattern for part in whole.named(name) for pattern in part.all("devnode"))
 
 
 def _files(places: tuple[Path, ...]) -> Iterator[Path]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Portal
-from nodeagent.host import routes
+from nodeagent.host import routes, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from instorage.wire.values import Portal
 
 PROBE_SECONDS = 1.0
 REMEMBERED_SECONDS = 60.0
@@ -68,8 +69,8 @@ class Portals:
         left.
         """
         wanted = tuple(dict.fromkeys(portals))
-        connected = set(sessions(self._sysfs))
-        unknown = [portal for portal in wanted if portal not in connected]
+        connected = sessions.connected(self._sysfs)
+        unknown = [portal for portal in wanted if str(portal) not in connected]
         recent = self._recent(unknown)
         out = self.probe([portal for portal in unknown if portal not in recent])
         if len(out) + len(recent) == len(wanted) and recent:
@@ -109,20 +110,6 @@ class Portals:
                 self._failed.pop(portal, None)
             self._failed.update({portal: (now, why) for portal, why in unanswered.items()})
         return failed | unanswered
-
-
-def sessions(sysfs: Path) -> Iterator[Portal]:
-    """Yield the portals that have a logged-in session, as the kernel's iSCSI class in sysfs shows them."""
-    for connection in (sysfs / "class/iscsi_connection").glob("connection*"):
-        number = connection.name.removeprefix("connection").partition(":")[0]
-        try:
-            state = (sysfs / f"class/iscsi_session/session{number}/state").read_text().strip()
-            address = (connection / "persistent_address").read_text().strip()
-            port = (connection / "persistent_port").read_text().strip()
-            if state == "LOGGED_IN":
-                yield Portal.parse(Portal.spelled(address, port))
-        except (OSError, Fault):
-            continue  # a session on its way out
 
 
 def connect_all(portals: list[Portal], seconds: float) -> dict[Portal, str]:

@@ -1,18 +1,22 @@
-"""The iSCSI sessions of this machine, as sysfs shows them to everybody."""
+"""The iSCSI sessions of this machine, as sysfs shows them to everybody. `sysfs` is its directory."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instorage.wire.values import Portal
 
-SYS = Path("/sys")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORKS = "LOGGED_IN"
 
 
 @dataclass(frozen=True)
 class Session:
-    """One session by the portal that was asked for; `state` is the kernel's word, LOGGED_IN when it works."""
+    """One session by the portal that was asked for; `state` is the kernel's word. Empty: it is gone."""
 
     sid: str
     target: str
@@ -20,20 +24,44 @@ class Session:
     state: str
 
 
-def sessions() -> list[Session]:
-    """Return every session; one that goes meanwhile is left out."""
-    found = []
-    for at in sorted((SYS / "class/iscsi_session").glob("session*")):
-        sid = at.name.removeprefix("session")
-        peer = SYS / f"class/iscsi_connection/connection{sid}:0"
-        try:
-            address, port = (_read(peer / f"persistent_{what}") for what in ("address", "port"))
-            target, state = _read(at / "targetname"), _read(at / "state")
-            found.append(Session(sid, target, Portal.spelled(address, port), state))
-        except OSError:
-            continue
-    return found
+def session(sysfs: Path, sid: str) -> Session:
+    """Return a session, as much of it as there is."""
+    at = sysfs / f"class/iscsi_session/session{sid}"
+    peer = sysfs / f"class/iscsi_connection/connection{sid}:0"
+    address, port = read(peer / "persistent_address"), read(peer / "persistent_port")
+    portal = Portal.spelled(address, port) if address and port else ""
+    return Session(sid, read(at / "targetname"), portal, read(at / "state"))
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace").strip()
+def sessions(sysfs: Path) -> list[Session]:
+    """Return every session that leads somewhere; one that goes meanwhile is left out."""
+    sids = (at.name.removeprefix("session") for at in (sysfs / "class/iscsi_session").glob("session*"))
+    return [one for one in (session(sysfs, sid) for sid in sorted(sids)) if one.portal]
+
+
+def connected(sysfs: Path) -> set[str]:
+    """Return the portals that a session works with."""
+    return {one.portal for one in sessions(sysfs) if one.state == WORKS}
+
+
+def behind(sysfs: Path, sid: str) -> bool:
+    """Say whether the kernel has any device behind a session."""
+    host = os.path.realpath(sysfs / f"class/iscsi_session/session{sid}").partition("/host")[2]
+    number = host.partition("/")[0]
+    return any(name.startswith(f"{number}:") for name in names(sysfs / "bus/scsi/devices"))
+
+
+def read(path: Path) -> str:
+    """Return an attribute without white space around it, empty when it is not there."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def names(path: Path) -> list[str]:
+    """Return what a directory holds, nothing when it is not there."""
+    try:
+        return sorted(one.name for one in path.iterdir())
+    except OSError:
+        return []

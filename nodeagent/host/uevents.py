@@ -37,6 +37,9 @@ class Uevent:
         kind = self.fields.get("SUBSYSTEM", "")
         if kind == "block":
             return bool(self.failed or self.reinstated)
+        if kind == "scsi" and self.fields.get("DEVTYPE") == "scsi_target":
+            # Of a port of Fibre Channel that the kernel knew before, nothing but this says that it is back.
+            return self.action == "add" and "/rport-" in self.device
         if kind == "scsi":
             return self.action == "remove" and self.fields.get("DEVTYPE") == "scsi_device"
         return kind in _LINKS and self.action in ("add", "remove")

@@ -11,11 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.wire.values import Portal, VolumeUid
+from instorage.wire.values import VolumeUid
+from nodeagent.host import sessions
+from nodeagent.host.sessions import names, read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from pathlib import Path
+
+    from nodeagent.host.sessions import Session
 
 _UUID = re.compile(r"mpath-3(6[0-9a-fA-F]{31})", re.ASCII)
 _SESSION = re.compile(r"/session(\d+)/")
@@ -58,44 +62,43 @@ def maps(sysfs: Path, wanted: Collection[VolumeUid]) -> dict[VolumeUid, VolumeMa
     """Return the maps of these volumes; what goes meanwhile is left out."""
     found = {}
     for block in (sysfs / "block").glob("dm-*"):
-        match = _UUID.fullmatch(_read(block / "dm/uuid"))
-        size = _read(block / "size")
+        match = _UUID.fullmatch(read(block / "dm/uuid"))
+        size = read(block / "size")
         uid = VolumeUid.parse(match[1]) if match else None
         if uid in wanted and uid and size.isdigit():
-            paths = tuple(_path(sysfs, disk) for disk in _names(block / "slaves"))
+            paths = tuple(_path(sysfs, disk) for disk in names(block / "slaves"))
             found[uid] = VolumeMap(uid, block.name, int(size) * SECTOR, paths)
     return found
 
 
 def online_ports(sysfs: Path) -> set[str]:
-    """Return the WWPNs of the remote ports that an adapter of this host is logged in to."""
-    ports = (_port_end(sysfs, name) for name in _names(sysfs / "class/fc_remote_ports"))
+    """Return the WWPNs of the targets' ports that an adapter of this host is logged in to."""
+    at = sysfs / "class/fc_remote_ports"
+    targets = (name for name in names(at) if "Target" in read(at / name / "roles"))
+    ports = (_port_end(sysfs, name) for name in targets)
     return {end.target for end, trouble in ports if not trouble}
 
 
-def sessions(sysfs: Path) -> Iterator[tuple[End, str]]:
-    """Yield where each iSCSI session leads, and its SCSI host («host3»)."""
-    for at in sorted((sysfs / "class/iscsi_session").glob("session*")):
-        if (end := _session_end(sysfs, at.name.removeprefix("session"))).portal:
-            yield end, f"host{os.path.realpath(at).partition('/host')[2].partition('/')[0]}"
-
-
-def behind(sysfs: Path, host: str) -> bool:
-    """Say whether the kernel has any device behind a SCSI host."""
-    number = host.removeprefix("host")
-    return any(name.startswith(f"{number}:") for name in _names(sysfs / "bus/scsi/devices"))
+def session_end(session: Session) -> End:
+    """Return where an iSCSI session leads."""
+    return End(session.target.lower(), session.portal)
 
 
 def _path(sysfs: Path, disk: str) -> MapPath:
     at = sysfs / "block" / disk
-    place, state = os.path.realpath(at / "device"), _read(at / "device/state")
-    if session := _SESSION.search(place):
-        end, link = _session_end(sysfs, session[1]), _session_state(sysfs, session[1])
+    place, state = os.path.realpath(at / "device"), read(at / "device/state")
+    if match := _SESSION.search(place):
+        session = sessions.session(sysfs, match[1])
+        end, link = session_end(session), _of_session(session.state)
     elif port := _RPORT.search(place):
         end, link = _port_end(sysfs, port[1])
     else:
         end, link = End(""), ""
-    return MapPath(disk, _read(at / "dev"), end, link or _of_disk(disk, state))
+    return MapPath(disk, read(at / "dev"), end, link or _of_disk(disk, state))
+
+
+def _of_session(state: str) -> str:
+    return "" if state == sessions.WORKS else f"its session is {state or 'gone'}"
 
 
 def _of_disk(disk: str, state: str) -> str:
@@ -104,34 +107,8 @@ def _of_disk(disk: str, state: str) -> str:
     return f"disk {disk} is {state}" if state else f"disk {disk} is gone"
 
 
-def _session_end(sysfs: Path, number: str) -> End:
-    peer = sysfs / f"class/iscsi_connection/connection{number}:0"
-    target = _read(sysfs / f"class/iscsi_session/session{number}/targetname")
-    address, port = _read(peer / "persistent_address"), _read(peer / "persistent_port")
-    return End(target.lower(), Portal.spelled(address, port) if address else "")
-
-
-def _session_state(sysfs: Path, number: str) -> str:
-    state = _read(sysfs / f"class/iscsi_session/session{number}/state")
-    return "" if state == "LOGGED_IN" else f"its session is {state or 'gone'}"
-
-
 def _port_end(sysfs: Path, name: str) -> tuple[End, str]:
     at = sysfs / "class/fc_remote_ports" / name
-    state = _read(at / "port_state")
-    end = End(_read(at / "port_name").removeprefix("0x").lower())
+    state = read(at / "port_state")
+    end = End(read(at / "port_name").removeprefix("0x").lower())
     return end, "" if state == "Online" else f"the port is {state or 'gone'}"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _names(path: Path) -> list[str]:
-    try:
-        return sorted(one.name for one in path.iterdir())
-    except OSError:
-        return []

@@ -57,15 +57,17 @@ class Expected:
     def note(self, storage: str, uid: VolumeUid, paths: Iterable[SanPath]) -> None:
         """Keep what an array says of one volume, and have it looked at.
 
-        A port that no volume of that array had makes what is known of the others stale.
+        A port that no volume of that array had makes what is known of the others stale. One that it does not
+        show just now stays expected, until `renew` leaves it out: its cable may be out.
         """
-        found = tuple(dict.fromkeys(paths))
-        ends = frozenset(map(end_of, found))
+        found = {end_of(path): path for path in paths}
+        ends = frozenset(found)
         with self._changed:
             array = self._arrays.setdefault(storage, _Array())
             array.stale = array.stale or bool(array.ends and ends - array.ends)
             array.ends |= ends
-            self._paths[uid] = found
+            before = {end_of(path): path for path in self._paths.get(uid, ())}
+            self._paths[uid] = tuple((before | found).values())
             self._ring({uid})
 
     def renew(self, storage: str, ends: Iterable[End], found: dict[VolumeUid, tuple[SanPath, ...]]) -> None:

@@ -62,17 +62,18 @@ def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
         if (host := array.find_host(name)) is not None:
             there.add(name)
             ours += [(host, mapping) for mapping in _compare_host(operation, array, name)]
-            namesake.look(array, host, suspected)
+            namesake.look(array, host, suspected, operation.node.paths.sysfs)
     ours += _compare_recorded(operation, array, there)
     if operation.host.link is Link.ISCSI:
         targets = array.iscsi_targets()
-        _compare_sessions(array, targets)
+        _compare_sessions(operation, array, targets)
         for host, mapping in ours:
             paths = expected_paths.over_iscsi(mapping, targets, host.portset)
             operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
     else:
         for host, mapping in ours:
-            paths = expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
+            ports = array.fc_targets(host.name, dict(mapping.luns))
+            paths = expected_paths.over_fc(mapping, ports, operation.node.paths.sysfs)
             operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
 
 
@@ -94,11 +95,11 @@ def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> li
     return found
 
 
-def _compare_sessions(array: Array, known: Iterable[IscsiTarget]) -> None:
+def _compare_sessions(operation: Operation, array: Array, known: Iterable[IscsiTarget]) -> None:
     """Say which sessions to this array's targets lead to a portal that it does not name any more."""
     named = {(target.iqn.lower(), str(target.portal)) for target in known}
     targets = {iqn for iqn, _ in named}
-    for session in sessions.sessions():
+    for session in sessions.sessions(operation.node.paths.sysfs):
         target = session.target.lower()
         if target in targets and (target, session.portal) not in named:
             _LOG.warning(

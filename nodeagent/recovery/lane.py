@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Fault
 from nodeagent.operation import journal
 from nodeagent.recovery import repair
+from nodeagent.recovery.arrivals import Arrivals
 from nodeagent.recovery.health import judge
 from nodeagent.recovery.path_saying import PathSaying
 
@@ -45,8 +46,9 @@ class Lane:
         self._asked: tuple[set[tuple[str, End]], float] = set(), 0.0  # about what, and the pause after it
         self._next = 0.0  # monotonic seconds
         self._strays: set[End] = set()
+        self._arrivals = Arrivals(node.expected.ends(storage))
         self.unfinished = False
-        """Whether a session leads nowhere, and the array could not be asked yet."""
+        """Whether a session leads nowhere, or an end came, and the array could not tell yet."""
 
     def see_to(self, volumes: Sick, failed: set[str]) -> None:
         """Say what changed, and mend in the background what is not well; returns at once."""
@@ -54,12 +56,15 @@ class Lane:
             return
         strays = repair.strays(self._node, self._storage)
         self._strays &= strays  # what is left alone is asked about once
-        new = strays - self._strays
-        self.unfinished = bool(new)
+        came = self._arrivals.look(
+            repair.ports(self._node, self._storage), [health for _, health in volumes.values()]
+        )
+        about = {("stray", end) for end in strays - self._strays} | {("came", end) for end in came}
+        self.unfinished = bool(about)
         expected = self._node.expected
         unknown = any(expected.of(record.uid) is None for record in volumes)
-        if unknown or new or any(health.lost for _, health in volumes.values()):
-            given = (volumes, failed, new)
+        if unknown or about or any(health.lost for _, health in volumes.values()):
+            given = (volumes, failed, about)
             work = threading.Thread(target=self._guarded, args=given, name="healing-lane", daemon=True)
             try:
                 work.start()
@@ -71,10 +76,10 @@ class Lane:
         finally:
             self._guard.release()
 
-    def _guarded(self, volumes: Sick, failed: set[str], strays: set[End]) -> None:
+    def _guarded(self, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]) -> None:
         try:
             with self._begin(f"looking after the paths of array {self._storage}", None) as operation:
-                self._work(operation, volumes, failed, strays)
+                self._work(operation, volumes, failed, asked)
         except Fault as fault:
             said = self._node.trouble.failed(f"healing at {self._storage}", fault, "")
             if said.anew:
@@ -87,12 +92,13 @@ class Lane:
         finally:
             self._guard.release()
 
-    def _work(self, operation: Operation, volumes: Sick, failed: set[str], strays: set[End]) -> None:
+    def _work(
+        self, operation: Operation, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]
+    ) -> None:
         why, added = self._mend(operation, volumes)
         unknown = any(operation.node.expected.of(record.uid) is None for record in volumes)
         stale = operation.node.expected.stale(self._storage)
-        about = {("lost", end) for _, health in volumes.values() for end in health.lost}
-        about |= {("stray", end) for end in strays}
+        about = asked | {("lost", end) for _, health in volumes.values() for end in health.lost}
         if (unknown or stale or about) and self._may_ask(about):
             try:
                 repair.refresh(operation, self._storage)
@@ -106,6 +112,8 @@ class Lane:
                 why, more = self._mend(operation, volumes)
                 added = added or more
                 self._leave(operation)
+                if self._arrivals.settle(operation.node.expected.ends(self._storage)):
+                    operation.node.expected.look()  # other volumes may have a path more than was known
         if not added:  # else the next look, at once, finds how it is now
             self._tell(volumes, why)
 
@@ -121,7 +129,6 @@ class Lane:
         if found:
             repair.leave(operation, operation.array(self._storage), found)
             self._strays |= found
-        self.unfinished = False
 
     def _may_ask(self, about: set[tuple[str, End]]) -> bool:
         """Say whether the array is to be asked now: at once about what is new, else more and more seldom."""

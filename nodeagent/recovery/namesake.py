@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from nodeagent.host import sessions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from instorage.arrays.model import Host, HostPort
     from instorage.arrays.protocol import Array
 
@@ -21,7 +23,7 @@ AGAIN_SECONDS = 180.0  # longer than an array keeps a session whose machine is g
 _LOG = logging.getLogger(__name__)
 
 
-def look(array: Array, host: Host, suspected: set[str]) -> None:
+def look(array: Array, host: Host, suspected: set[str], sysfs: Path) -> None:
     """Compare the logins of this machine's host object with its sessions.
 
     `suspected` are the names of which the last look had found more logins; this one puts its own there.
@@ -32,7 +34,7 @@ def look(array: Array, host: Host, suspected: set[str]) -> None:
         suspected.discard(key)
         if port.kind != "iscsi" or port.logins == 0:
             continue  # nothing is asked of the array
-        ours = _nodes(array)
+        ours = _nodes(array, sysfs)
         if port.logins <= ours:
             continue
         suspected.add(key)
@@ -40,10 +42,10 @@ def look(array: Array, host: Host, suspected: set[str]) -> None:
             _say(array, host, port, ours)
 
 
-def _nodes(array: Array) -> int:
+def _nodes(array: Array, sysfs: Path) -> int:
     """Count the array's nodes that this machine has a session with, in whichever state: each has an IQN."""
     targets = {target.iqn.lower() for target in array.iscsi_targets()}
-    return len({session.target.lower() for session in sessions.sessions()} & targets)
+    return len({session.target.lower() for session in sessions.sessions(sysfs)} & targets)
 
 
 def _say(array: Array, host: Host, port: HostPort, ours: int) -> None:

@@ -16,7 +16,7 @@ from instorage.configuration.settings import Link
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Portal
 from instorage.wire.verbs import AttachRequest, FcPath, IscsiPath, LeaveRequest, Multipath
-from nodeagent.host import portals, volume_paths
+from nodeagent.host import sessions, volume_paths
 from nodeagent.operation.expected import end_of
 from nodeagent.volume import expected_paths
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from nodeagent.operation.records import Record
     from nodeagent.recovery.health import Health
 
+    _Mapped = dict[VolumeUid, tuple[Host, Mapping]]
+    _Said = tuple[dict[VolumeUid, tuple[SanPath, ...]], set[End], set[str] | None]
+    """The paths of each volume, the ends of the array, and its portals, up or down (None: not to be told)."""
+
 WAIT_MS = 8000  # for login, disk and map of one volume, whose calls wait for it
 LOCK_SECONDS = 1.0
 ARRAY_SECONDS = 6.0  # for what an array is asked
@@ -43,35 +47,43 @@ def refresh(operation: Operation, storage: str) -> None:
     """Ask an array anew over which paths its volumes are to be reached here. Raises what the array raises.
 
     A port that is down, or whose node is, is shown no more: what led there is expected until the array is
-    configured without it.
+    configured without it, over Fibre Channel as long as the volume is here.
     """
     with request.within(ARRAY_SECONDS):
         array, expected = operation.array(storage), operation.node.expected
-        by_host = _mapped(operation, array)
-        if operation.host.link is Link.ISCSI:
-            targets = array.iscsi_targets(fresh=True)
-            found = {
-                uid: expected_paths.over_iscsi(mapping, targets, host.portset)
-                for uid, (host, mapping) in by_host.items()
-            }
-            ends = {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}
-            still = _configured(array)
-        else:
-            found = {
-                uid: expected_paths.over_fc(mapping, array.fc_targets(host.name, dict(mapping.luns)))
-                for uid, (host, mapping) in by_host.items()
-            }
-            ends, still = {end_of(path) for paths in found.values() for path in paths}, None
+        over = _over_iscsi if operation.host.link is Link.ISCSI else _over_fc
+        found, ends, still = over(operation, array, _mapped(operation, array))
         for uid, paths in found.items():
             kept = (path for path in expected.of(uid) or () if still is None or end_of(path).portal in still)
-            found[uid] = tuple(dict.fromkeys((*paths, *kept)))
+            found[uid] = tuple({end_of(path): path for path in (*kept, *paths)}.values())
+            ends |= {end_of(path) for path in found[uid] if isinstance(path, FcPath)}
         expected.renew(storage, ends, found)
 
 
-def _mapped(operation: Operation, array: Array) -> dict[VolumeUid, tuple[Host, Mapping]]:
+def _over_iscsi(_: Operation, array: Array, mapped: _Mapped) -> _Said:
+    targets = array.iscsi_targets(fresh=True)
+    found = {
+        uid: expected_paths.over_iscsi(mapping, targets, host.portset)
+        for uid, (host, mapping) in mapped.items()
+    }
+    ends = {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}
+    return found, ends, _configured(array)
+
+
+def _over_fc(operation: Operation, array: Array, mapped: _Mapped) -> _Said:
+    names, sysfs = {host.name for host, _ in mapped.values()}, operation.node.paths.sysfs
+    shown = {name: array.fc_targets(name, fresh=True) for name in names}
+    found = {
+        uid: expected_paths.over_fc(mapping, shown[host.name], sysfs)
+        for uid, (host, mapping) in mapped.items()
+    }
+    return found, set(), None
+
+
+def _mapped(operation: Operation, array: Array) -> _Mapped:
     """Return the mappings of recorded volumes, with their host objects."""
     records = [one for one in operation.node.records.all() if one.storage == array.name]
-    found = {}
+    found: _Mapped = {}
     for name in sorted({record.host for record in records}):
         host = array.find_host(name)
         mappings = {mapping.uid: mapping for mapping in array.host_mappings(name)} if host else {}
@@ -95,9 +107,10 @@ def unreached(operation: Operation, health: list[Health]) -> dict[End, str]:
     """Return which missing ends cannot be reached now, and why: silent portals, absent ports."""
     sysfs = operation.node.paths.sysfs
     missing = {end for one in health for end in one.missing}
-    connected = set(portals.sessions(sysfs))
+    connected = sessions.connected(sysfs)
     asked = {end: Portal.parse(end.portal) for end in missing if end.portal}
-    silent = operation.node.portals.probe([portal for portal in asked.values() if portal not in connected])
+    away = [portal for portal in asked.values() if str(portal) not in connected]
+    silent = operation.node.portals.probe(away)
     found = {end: f"the portal {silent[portal]}" for end, portal in asked.items() if portal in silent}
     online = volume_paths.online_ports(sysfs)
     no_port = {end for end in missing if not end.portal and end.target not in online}
@@ -176,9 +189,21 @@ def strays(node: Node, storage: str) -> set[End]:
     targets = {end.target for end in known}
     return {
         end
-        for end, host in volume_paths.sessions(sysfs)
-        if end.target in targets and end not in known and not volume_paths.behind(sysfs, host)
+        for end, sid in ((volume_paths.session_end(one), one.sid) for one in sessions.sessions(sysfs))
+        if end.target in targets and end not in known and not sessions.behind(sysfs, sid)
     }
+
+
+def ports(node: Node, storage: str) -> set[End]:
+    """Return the ports over Fibre Channel that are online and not known to be another array's.
+
+    None where this array's volumes are here over iSCSI, or none is.
+    """
+    expected = node.expected
+    if not any(not end.portal for end in expected.ends(storage)):
+        return set()
+    others = {end for one in expected.arrays() if one != storage for end in expected.ends(one)}
+    return {volume_paths.End(name) for name in volume_paths.online_ports(node.paths.sysfs)} - others
 
 
 def leave(operation: Operation, array: Array, found: set[End]) -> None:
@@ -190,6 +215,6 @@ def leave(operation: Operation, array: Array, found: set[End]) -> None:
         asked = tuple(Portal.parse(end.portal) for end in sorted(gone, key=str) if end.target == target)
         with operation.helper() as helper:
             helper.leave(LeaveRequest(operation.op, Iqn.parse(target), asked, WAIT_MS))
-    left = {end for end, _ in volume_paths.sessions(operation.node.paths.sysfs)}
+    left = set(map(volume_paths.session_end, sessions.sessions(operation.node.paths.sysfs)))
     for end in sorted(gone - left, key=str):
         _LOG.warning("Array %s has no %s any more: our session to it is ended", array.name, end)

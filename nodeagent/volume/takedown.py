@@ -38,8 +38,8 @@ class Whereabouts:
 
 def say_lost(operation: Operation, name: str, *, lost: bool) -> None:
     """Say, in the journal and in the answer, that the array did not take what was written to a volume."""
-    if lost:
-        text = f"Writes of volume {name} were lost: the array took them no more. Check what used the volume."
+    text = f"Writes of volume {name} were lost: the array took them no more. Check what used the volume."
+    if lost and text not in operation.progress.remarks:  # unmount and flush may meet the same
         _LOG.error(text, extra={"code": "writes-lost"})
         operation.progress.remarks.append(text)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.helper.conftest import HELPER, Client, connect, run_directory, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Client", "connect", "run_directory", "start"]
@@ -31,7 +31,7 @@ def open_directory(run_directory: Path) -> Path:
 
 
 @pytest.fixture
-def as_user() -> Iterator[Callable[[int, Callable[[], Any]], Any]]:
+def as_user() -> Callable[[int, Callable[[], Any]], Any]:
     """Return a function that does a job as another user, in a process of its own; its result is JSON."""
 
     def do(uid: int, job: Callable[[], Any]) -> Any:

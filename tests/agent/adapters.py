@@ -40,5 +40,6 @@ class Adapters:
         """Have the kernel know a port of the array behind one of the adapters, 0 or 1."""
         at = self.directory / f"sys/class/fc_remote_ports/rport-{adapter + 3}:0-{number}"
         at.mkdir(parents=True)
+        (at / "roles").write_text("FCP Target\n")
         (at / "port_name").write_text(f"0x{port}\n")
         (at / "port_state").write_text(f"{state}\n")

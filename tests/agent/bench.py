@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import socket as sockets
 import threading
 import time
 from contextlib import suppress
@@ -159,7 +159,7 @@ class Bench(SimulatedArray, Adapters):
 
     def start(self) -> Agent:
         """Start the agent in this process, on a listening socket as systemd would pass it."""
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
         self.socket.unlink(missing_ok=True)
         listener.bind(str(self.socket))
         listener.listen(64)
@@ -192,9 +192,9 @@ class Bench(SimulatedArray, Adapters):
         between()
         return self.start()
 
-    def begin_raw(self, data: bytes) -> socket.socket:
+    def begin_raw(self, data: bytes) -> sockets.socket:
         """Send bytes without an end of input."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
         connection.settimeout(10)
         connection.connect(str(self.socket))
         connection.sendall(data)

@@ -130,7 +130,7 @@ class MountingPeer(GrowingPeer):
         self.refuse_users(uid, self.users(uid, programs=True))
         removed = ["dm-0"] * self.has_map(uid) + self.disks(uid)
         for known in (self.devices, self.sizes, self.found):
-            known.pop(uid, None)  # type: ignore[attr-defined]
+            known.pop(uid, None)
         return {"removed": removed, "lost": uid in self.losing}
 
     def do_mount(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class MountingPeer(GrowingPeer):
                 raise FaultError("file-system", f"The file system of volume {uid} is damaged.")
             self.trouble.pop(uid, None)
             self.mounts[target] = (uid, read_only)
-        reply = {"device": self.devices[uid], "fs_type": self.kinds.get(uid, "ext4")}
+        reply: dict[str, Any] = {"device": self.devices[uid], "fs_type": self.kinds.get(uid, "ext4")}
         reply |= {"formatted": formatted, "already": already}
         return reply | {"multipath": self.has_map(uid), "paths": len(self.disks(uid))}
 

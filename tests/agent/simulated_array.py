@@ -29,7 +29,7 @@ class SimulatedArray:
 
     def create(self, name: str, *, thin: bool = True, size: int = GIB, **kind: Any) -> str:
         """Make a volume on the array; return its UID."""
-        fields = {"pools": ("Pool0",), "provisioning": Provisioning(thin=thin)} | kind
+        fields: dict[str, Any] = {"pools": ("Pool0",), "provisioning": Provisioning(thin=thin)} | kind
         spec = VolumeSpec(VolumeName(name), Bytes(size), **fields)
         return str(self.array.create_volume(spec).uid)
 

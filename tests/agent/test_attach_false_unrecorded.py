@@ -25,7 +25,10 @@ def node(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
     for pod in (pod_target("vol1"), pod_target("vol1", SECOND)):
         bench.call("mount", pod, options("vol1")).success()
     bench.do("fault", command="*", times=0, error="CMMVC5982E")
-    bench.restart(lambda: [path.unlink() for path in (directory / "state/volumes").iterdir()])
+    bench.stop()
+    for path in (directory / "state/volumes").iterdir():
+        path.unlink()
+    bench.start()
     bench.call("init").success()
     assert not bench.records()
     bench.do("clear")

@@ -82,7 +82,7 @@ class Load:
     def _succeeded(self, storage: str, call: tuple[str, ...]) -> bool:
         began = time.monotonic()
         answer = self._bench.call(*call).answer
-        succeeded = answer["status"] == "Success"
+        succeeded: bool = answer["status"] == "Success"
         said = "success" if succeeded else answer["message"]
         self.ended.append(Ended(storage, began, time.monotonic(), said))
         return succeeded

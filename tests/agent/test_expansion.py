@@ -62,7 +62,8 @@ def test_the_file_system_is_frozen_for_little_more_than_the_nine_commands(
         with caplog.at_level("INFO", "nodeagent"):
             pair.expand(size * GIB).success()
         (said,) = [record for record in caplog.records if "was frozen for" in record.getMessage()]
-        frozen, commands = said.args if isinstance(said.args, tuple) else (0.0, 0.0)
+        assert isinstance(said.args, tuple)
+        frozen, commands = (float(str(one)) for one in said.args)
         assert commands > 9 * 0.3
         shares.append(frozen / commands)
         with capsys.disabled():

@@ -17,7 +17,7 @@ from tests.agent.bench import GIB
 from tests.agent.expanding import COMMAND, VOLUME, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 pytestmark = pytest.mark.slow
 
@@ -146,9 +146,9 @@ def freeze_is_lost(pair: Pair) -> None:
 
 @pytest.mark.parametrize("trouble", [array_is_lost, freeze_is_lost])
 def test_a_sync_of_our_own_that_nobody_vouches_for_is_not_taken_for_work_by_hand(
-    pair: Pair, trouble: object
+    pair: Pair, trouble: Callable[[Pair], None]
 ) -> None:
-    pair.bench.helper.before[Step.TIE] = partial(trouble, pair)  # type: ignore[arg-type]
+    pair.bench.helper.before[Step.TIE] = partial(trouble, pair)
     pair.expand().failure("broke off at")
     pair.bench.do("clear")
     pair.write()

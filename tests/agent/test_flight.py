@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_retry_that_leaves_again_frees_its_thread(bench: Bench) -> None:
     first, gate = waiting_attach(bench, "vol1")
     for _ in range(5):
         retry = bench.begin("waitforattach", NODE, options("vol1"))
-        until(lambda joined=retry: joined.progress)
+        until(partial(getattr, retry, "progress"))
         retry.leave()
     until(lambda: bench.agent.server.calls == 1)
     gate.set()

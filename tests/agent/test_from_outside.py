@@ -155,7 +155,7 @@ def machine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     def sets(*nodes: int) -> None:
         targets = [target for target in bench.array.iscsi_targets() if int(target.iqn[-1]) in nodes]
         found = [Session(str(n), one.iqn, str(one.portal), "FAILED") for n, one in enumerate(targets)]
-        monkeypatch.setattr(sessions, "sessions", lambda: found)
+        monkeypatch.setattr(sessions, "sessions", lambda _: found)
 
     return sets
 
@@ -169,6 +169,7 @@ def test_another_machine_with_this_ones_initiator_name_is_said_when_two_looks_fi
     until(lambda: lines(caplog, "another machine uses this one's InitiatorName"), 60)
     said = lines(caplog, "InitiatorName")[0]
     assert "logged in at 2 of its nodes, and this machine has sessions with 1" in said
+    assert bench.helper.iqn is not None
     assert bench.helper.iqn in said
 
 

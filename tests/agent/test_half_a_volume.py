@@ -5,7 +5,7 @@ The agent beside it is on a control plane's host: no helper, no record of an exp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_a_whole_one_is_taken_also_when_the_other_site_is_lost(pair: Pair) -> No
 def test_unused_volumes_of_claims_are_not_taken_for_parts_of_another(bench: Bench) -> None:
     """Of a scaled-down StatefulSet, thin, on both sites and of one size."""
     for number in range(4):
-        kind = SPARE if number % 2 else {}
+        kind: dict[str, Any] = SPARE if number % 2 else {}
         bench.create(f"pvc-0000000{number}-0000-4000-8000-000000000000", **kind)
     bench.create(VOLUME)
     bench.make_host("iscsi-node1")
@@ -100,7 +100,7 @@ def test_unused_volumes_of_claims_are_not_taken_for_parts_of_another(bench: Benc
     ],
 )
 def test_other_unused_volumes_that_could_be_no_four_do_not_keep_it(
-    bench: Bench, others: tuple[tuple[dict[str, tuple[str, ...]], int], ...]
+    bench: Bench, others: tuple[tuple[dict[str, Any], int], ...]
 ) -> None:
     for number, (kind, size) in enumerate(others):
         bench.create(f"spare{number}", size=size, **kind)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.volume_name import VolumeName
 from tests.agent.bench import until
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
+
+VOL1 = VolumeName("vol1")
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_a_fenced_volume_that_a_container_holds_keeps_its_mounts_and_names_the_h
     bench: Bench, uid: str
 ) -> None:
     mounts = dict(bench.helper.mounts)
-    bench.array.unmap_volume("vol1", "iscsi-node1")
+    bench.array.unmap_volume(VOL1, "iscsi-node1")
     bench.helper.foreign.add(uid)
     for _ in range(2):
         bench.attach("vol1").failure("process 4711")
@@ -57,7 +60,7 @@ def test_a_fenced_volume_that_a_container_holds_keeps_its_mounts_and_names_the_h
 
 
 def test_a_fenced_volume_is_taken_down_and_attached_anew(bench: Bench, uid: str) -> None:
-    bench.array.unmap_volume("vol1", "iscsi-node1")
+    bench.array.unmap_volume(VOL1, "iscsi-node1")
     bench.attach("vol1").success()
     order = [verb for verb in bench.order if verb in ("Unmount", "Detach", "Attach")]
     assert order == ["Unmount", "Unmount", "Detach", "Attach"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_a_volume_that_was_migrated_is_used_and_grown_where_it_is(bench: Bench) 
 @pytest.mark.parametrize("level", ["basic", "mirror"])
 def test_a_copy_that_was_added_or_split_off_changes_nothing_for_the_pod(bench: Bench, level: str) -> None:
     text = options("vol1", volLevel=level)
-    kind = {} if level == "basic" else {"level": Level.MIRROR, "pools": ("Pool0", "Pool1")}
+    kind: dict[str, Any] = {} if level == "basic" else {"level": Level.MIRROR, "pools": ("Pool0", "Pool1")}
     uid = bench.create("vol1", **kind)
     bench.use("vol1", text)
     order(

@@ -12,20 +12,30 @@ from instorage.arrays.model import Usage
 from nodeagent.calls.mountdevice import fresh_by_usage
 
 if TYPE_CHECKING:
+    from instorage.arrays.model import Volume
+    from instorage.volume_name import VolumeName
     from tests.agent.bench import Bench
 
 GIB = 1 << 30
 MIB = 1 << 20
 
 
+def copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the array show one relation of a copy for each volume."""
+    find = As18000.find_volume
+
+    def with_relation(array: As18000, name: VolumeName) -> Volume | None:
+        found = find(array, name)
+        return found and replace(found, copy_relations=1)
+
+    monkeypatch.setattr(As18000, "find_volume", with_relation)
+
+
 def test_a_volume_that_a_localcopy_map_fills_is_never_said_to_be_new(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.create("vol1")
-    find = As18000.find_volume
-    monkeypatch.setattr(
-        As18000, "find_volume", lambda array, name: replace(find(array, name), copy_relations=1)
-    )
+    copied(monkeypatch)
     bench.attach("vol1").success()
     bench.mount_device("vol1").failure("Not proven new")
     assert bench.helper.last("Mount")["may_format"] is False
@@ -87,10 +97,7 @@ def test_a_broken_off_format_is_not_repeated_on_a_volume_that_is_copied(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uid = broken_off(bench, GIB)
-    find = As18000.find_volume
-    monkeypatch.setattr(
-        As18000, "find_volume", lambda array, name: replace(find(array, name), copy_relations=1)
-    )
+    copied(monkeypatch)
     bench.restart()
     bench.mount_device("vol1").failure("Not proven new")
     assert bench.helper.last("Mount")["may_format"] is False

@@ -14,7 +14,8 @@ from instorage.arrays.model import VolumeSpec
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Portal
-from nodeagent.host.portals import Portals, sessions
+from nodeagent.host.portals import Portals
+from nodeagent.host.sessions import connected
 from tests.agent.bench import Bench
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def test_only_logged_in_sessions_count(tmp_path: Path) -> None:
     add_session(tmp_path, 2, "10.9.0.2:3260", "FAILED")
     add_session(tmp_path, 3, "[fd00::1]:3260")
     (tmp_path / "class/iscsi_connection/connection9:0").mkdir()
-    assert set(sessions(tmp_path)) == {Portal("10.9.0.1", 3260), Portal("fd00::1", 3260)}
+    assert connected(tmp_path) == {"10.9.0.1:3260", "[fd00::1]:3260"}
 
 
 def test_a_portal_without_a_route_is_skipped_and_said(portal: Callable[[], str], tmp_path: Path) -> None:

@@ -109,11 +109,16 @@ def test_a_damaged_record_of_a_volume_that_is_not_here_keeps_nobody(bench: Bench
     assert place(bench, f".{uid}.unreadable").read_text() == "{ half a rec"
 
 
+def damaged(bench: Bench, uid: str, text: str) -> None:
+    """Have the agent start with that for a record, and wait until it made it anew."""
+    bench.restart(lambda: place(bench, uid).write_text(text))
+    until(lambda: place(bench, uid).read_text() != text)
+
+
 def test_a_second_damaged_record_does_not_take_the_place_of_the_first(bench: Bench) -> None:
     uid = attached(bench)
     for text in ("{ first", "{ second"):
-        bench.restart(lambda text=text: place(bench, uid).write_text(text))
-        until(lambda text=text: place(bench, uid).read_text() != text)
+        damaged(bench, uid, text)
     texts = {path.read_text() for path in place(bench, uid).parent.glob(f".{uid}.unreadable*")}
     assert texts == {"{ first", "{ second"}
 

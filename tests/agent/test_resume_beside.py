@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
+    from tests.agent.call import Stub
+
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 LEASE = 3.0  # seconds: a slow machine comes to the step before it runs out
 KILLED_AT = NINE[2:] if WHOLE else (Step.GROW_AUX, Step.TIE, Step.AUX_CHANGE)
@@ -33,6 +35,10 @@ def resumes(pair: Pair) -> Iterator[Resumes]:
     made = Resumes(pair.bench)
     yield made
     made.close()
+
+
+def waits(call: Stub) -> None:
+    until(lambda: any("waiting for the host lock" in line for line in call.progress))
 
 
 class Held:
@@ -80,7 +86,7 @@ def test_what_attaches_and_detaches_waits_for_it_and_what_does_neither_goes_on(
     bench.call("unmount", pod_target("grown")).success()
     bench.call("mount", pod_target("grown"), options("grown")).success()
     for call in calls.values():
-        until(lambda call=call: any("waiting for the host lock" in line for line in call.progress))
+        waits(call)
     assert not any(call.answered for call in calls.values())
     assert changes(pair) == ["expandvdisksize"], "of the volume that is not active-active"
     assert device_target("left") in bench.helper.mounts

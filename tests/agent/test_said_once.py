@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,7 +71,7 @@ def test_what_goes_on_is_summed_up_after_a_pause_and_when_it_ends(
     for _ in range(3):
         gone.attach("vol1").failure()
     monkeypatch.setattr(gone.agent._node.trouble, "_clock", later := Clock())
-    later.now = trouble.time.monotonic() + PAUSE_SECONDS - 1
+    later.now = time.monotonic() + PAUSE_SECONDS - 1
     gone.attach("vol1").failure()
     later.now += 2
     gone.attach("vol1").failure()

@@ -42,6 +42,22 @@ def test_only_what_is_about_paths_has_somebody_look(action: str, fields: dict[st
     assert event.of_a_path is looks
 
 
+@pytest.mark.parametrize(
+    ("action", "device", "looks"),
+    [
+        ("add", "/devices/pci0000:00/host3/rport-3:0-1/target3:0:1", True),
+        ("remove", "/devices/pci0000:00/host3/rport-3:0-1/target3:0:1", False),
+        ("add", "/devices/platform/host4/session2/target4:0:0", False),
+    ],
+)
+def test_a_target_of_fibre_channel_that_is_back_has_somebody_look(
+    action: str, device: str, looks: bool
+) -> None:
+    event = parse(message(f"{action}@{device}", SUBSYSTEM="scsi", DEVTYPE="scsi_target"))
+    assert event
+    assert event.of_a_path is looks
+
+
 def test_a_path_that_failed_is_named_and_so_is_one_that_is_back() -> None:
     for action, failed, back in (("PATH_FAILED", "8:16", ""), ("PATH_REINSTATED", "", "8:16")):
         fields = {"SUBSYSTEM": "block", "DM_ACTION": action, "DM_PATH": "8:16", "DM_UUID": UUID}

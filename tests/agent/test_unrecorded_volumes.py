@@ -12,6 +12,8 @@ from tests.agent.reconciling import clean, node, vendors
 if TYPE_CHECKING:
     import pytest
 
+VOL1 = VolumeName("vol1")
+
 __all__ = ["node"]
 
 
@@ -55,8 +57,8 @@ def test_a_name_that_was_given_to_another_volume_is_not_unmapped(node: Bench) ->
     old = node.create("vol1")
     node.attach("vol1").success()
     node.mount_device("vol1").success()
-    node.array.unmap_volume("vol1", "iscsi-node1")
-    node.array.delete_volume("vol1")
+    node.array.unmap_volume(VOL1, "iscsi-node1")
+    node.array.delete_volume(VOL1)
     assert node.create("vol1") != old
     node.map("vol1", "iscsi-node1")
     node.call("unmountdevice", device_target("vol1")).success()

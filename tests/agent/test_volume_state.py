@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.volume_name import VolumeName
 from tests.agent.bench import device_target, options, pod_target
 from tests.agent.helper_peer import FaultError
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
+
+VOL1 = VolumeName("vol1")
 
 
 def test_a_written_thin_volume_is_never_said_to_be_new(bench: Bench) -> None:
@@ -80,7 +83,7 @@ def test_what_is_left_of_an_older_attach_is_taken_down_before_mapping(bench: Ben
     uid = bench.create("vol1")
     bench.attach("vol1").success()
     bench.mount_device("vol1").success()
-    bench.array.unmap_volume("vol1", "iscsi-node1")  # fenced
+    bench.array.unmap_volume(VOL1, "iscsi-node1")  # fenced
     bench.reset()
     bench.attach("vol1").success()
     order = [verb for verb in bench.order if verb in ("Unmount", "Detach", "Attach")]
@@ -109,7 +112,7 @@ def test_a_left_over_that_is_in_use_stops_the_attach_and_names_the_holder(bench:
     uid = bench.create("vol1")
     bench.attach("vol1").success()
     bench.mount_device("vol1").success()
-    bench.array.unmap_volume("vol1", "iscsi-node1")
+    bench.array.unmap_volume(VOL1, "iscsi-node1")
     bench.helper.script("Unmount", fault=FaultError("device-busy", f"Volume {uid} is used by process 77."))
     bench.attach("vol1").failure("process 77")
     assert bench.maps("vol1") == []

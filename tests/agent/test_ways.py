@@ -22,7 +22,8 @@ def chosen(targets: list[Target]) -> list[Target]:
 
 
 def test_what_fits_is_taken_as_it_is() -> None:
-    targets = [(number, f"node{number % 2}", ()) for number in range(16)]
+    nobody: tuple[str, ...] = ()
+    targets = [(number, f"node{number % 2}", nobody) for number in range(16)]
     assert chosen(targets) == targets
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instorage.volume_name import VolumeName
 from tests.agent.bench import Bench, device_target, pod_target, until
 from tests.agent.reconciling import node, vendors
 from tests.agent.test_where_it_is_mapped import GONE, arrays, clean, end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
+
+VOL1 = VolumeName("vol1")
 
 __all__ = ["node"]
 
@@ -81,8 +86,8 @@ def test_a_mount_of_another_name_is_not_unmounted(node: Bench) -> None:
 def test_the_mount_of_a_volume_that_was_deleted_is_removed(node: Bench) -> None:
     vendors(node)
     assert node.mapped(next(iter(node.helper.devices)))
-    node.array.unmap_volume("vol1", "iscsi-node1")
-    node.array.delete_volume("vol1")
+    node.array.unmap_volume(VOL1, "iscsi-node1")
+    node.array.delete_volume(VOL1)
     end(node).success()
     assert node.helper.mounts == {}
     assert node.helper.devices == {}
@@ -101,6 +106,12 @@ def test_a_volume_beside_a_record_of_the_same_name_is_the_one_that_is_taken_down
     assert "Detach" not in node.helper.verbs()
 
 
+def looked_at_after(node: Bench, act: Callable[[], object]) -> None:
+    before = node.helper.verbs().count("Inspect")
+    act()
+    until(lambda: node.helper.verbs().count("Inspect") > before)
+
+
 def test_what_is_left_alone_is_said_once(node: Bench, caplog: pytest.LogCaptureFixture) -> None:
     node.stop()
     strange = "6" + "0" * 31
@@ -108,9 +119,7 @@ def test_what_is_left_alone_is_said_once(node: Bench, caplog: pytest.LogCaptureF
     node.helper.mounts[device_target("-x")] = (strange, False)
     node.start()
     for _ in range(3):
-        before = node.helper.verbs().count("Inspect")
-        node.attach("nosuch").failure("has no volume nosuch")
-        until(lambda before=before: node.helper.verbs().count("Inspect") > before)
+        looked_at_after(node, lambda: node.attach("nosuch").failure("has no volume nosuch"))
     until(lambda: node.agent._reconciler.idle())
     assert caplog.text.count(f"{strange} is on this host without a record") == 1
     assert node.helper.mounts

@@ -46,7 +46,7 @@ class Rig:
     def client(self, **changes: Any) -> As18000:
         """A client as a new process would have it; limits, quarantine, fields of `Endpoint` can be given."""
         limits, resting = changes.pop("limits", LIMITS), changes.pop("quarantine", None)
-        fields = {
+        fields: dict[str, Any] = {
             "name": "storage-01",
             "address": "127.0.0.1",
             "port": self.port,

@@ -64,7 +64,7 @@ def test_a_process_that_is_killed_before_the_first_step_leaves_nothing_but_its_r
 ) -> None:
     def child() -> None:
         host = volume.new_host(tmp_path)
-        host.freeze = killed  # type: ignore[method-assign]
+        host.freeze = killed  # type: ignore[method-assign, assignment]
         volume.client().expand_active_active(AA, 2 * GIB, host=volume.host_object, guard=host)
 
     assert in_child(child) == 9

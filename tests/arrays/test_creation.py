@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def test_every_kind_of_volume_is_made_found_taken_again_and_deleted(
     rig: Rig,
     array: As18000,
-    changes: dict[str, object],
+    changes: dict[str, Any],
     level: Level,
     pools: tuple[str, ...],
     how: Provisioning,
@@ -104,7 +104,7 @@ def test_a_full_pool_is_said_with_its_figures(make_rig: Callable[..., Rig]) -> N
         ACTIVE_ACTIVE | {"pools": ("Pool0", "Nope")},
     ],
 )
-def test_a_missing_pool_is_named(array: As18000, changes: dict[str, object]) -> None:
+def test_a_missing_pool_is_named(array: As18000, changes: dict[str, Any]) -> None:
     with pytest.raises(Fault, match=r"no pool Nope on array storage-01: correct volPoolName") as caught:
         array.create_volume(spec("v1", **changes))
     assert caught.value.code is Code.POOL_MISSING
@@ -137,7 +137,7 @@ def test_a_pool_with_a_space_in_its_name_works(make_rig: Callable[..., Rig]) -> 
 @pytest.mark.parametrize("how", ["connection", "channel"])
 @pytest.mark.parametrize(("command", "changes"), [("mkvdisk", {}), ("mkvolume", ACTIVE_ACTIVE)])
 def test_a_lost_answer_to_a_creation_ends_with_one_volume(
-    rig: Rig, array: As18000, command: str, changes: dict[str, object], point: str, how: str
+    rig: Rig, array: As18000, command: str, changes: dict[str, Any], point: str, how: str
 ) -> None:
     rig.fault(command, **{point: how})
     made = array.create_volume(spec("v1", **changes))

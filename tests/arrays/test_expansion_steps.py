@@ -19,6 +19,7 @@ from tests.arrays.expanding import AA, COMMAND, Volume, volume
 from tests.arrays.host import in_child, killed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from instorage.arrays.expansion import Expansion, Plan
@@ -131,16 +132,15 @@ def _arm(volume: Volume, host: Host, dice: random.Random) -> None:
     """Let two things happen at random steps, and say nothing about which."""
     for step in dice.sample(NINE, 2):
         fault = partial(volume.rig.fault, COMMAND[step])
-        host.before[step] = dice.choice(
-            [
-                partial(fault, error="CMMVC5982E"),
-                partial(fault, error="CMMVC5786E"),
-                partial(fault, before="connection"),
-                partial(fault, after="connection"),
-                host.thawed_by_somebody,
-                killed,
-            ]
-        )
+        troubles: list[Callable[[], None]] = [
+            partial(fault, error="CMMVC5982E"),
+            partial(fault, error="CMMVC5786E"),
+            partial(fault, before="connection"),
+            partial(fault, after="connection"),
+            host.thawed_by_somebody,
+            killed,
+        ]
+        host.before[step] = dice.choice(troubles)
         if dice.random() < 0.3:
             host.after[step] = killed
 

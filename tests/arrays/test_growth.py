@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from instorage.arrays.model import Provisioning
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Bytes
 from tests.arrays.conftest import ACTIVE_ACTIVE, GIB, LIMITS, MIRROR, settled, spec
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def _growths(rig: Rig) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_grows_and_keeps_its_identity(rig: Rig, array: As18000, kind: dict[str, object]) -> None:
+def test_every_kind_grows_and_keeps_its_identity(rig: Rig, array: As18000, kind: dict[str, Any]) -> None:
     made = array.create_volume(spec("v1", **kind))
-    assert array.grow_volume(V1, 3 * GIB) == replace(made, size=3 * GIB)
+    assert array.grow_volume(V1, 3 * GIB) == replace(made, size=Bytes(3 * GIB))
     assert array.grow_volume(V1, 3 * GIB).size == 3 * GIB
     assert _growths(rig) == ["-size 2 -unit gb v1"]
 
@@ -72,11 +73,11 @@ def test_a_volume_of_an_odd_size_grows_to_a_whole_one(rig: Rig, array: As18000) 
 
 @pytest.mark.parametrize("changes", [{}, MIRROR])
 def test_a_pool_that_is_one_extent_too_small_is_named_and_nothing_is_sent(
-    make_rig: Callable[..., Rig], changes: dict[str, object]
+    make_rig: Callable[..., Rig], changes: dict[str, Any]
 ) -> None:
     rig = make_rig(pools="Pool0:9GiB,Pool1:4GiB")
     array = rig.client()
-    kind = {"pools": ("Pool1",), **changes, "provisioning": THICK}
+    kind: dict[str, Any] = {"pools": ("Pool1",), **changes, "provisioning": THICK}
     array.create_volume(spec("v1", **kind))
     rig.do("resize", volume="v1", size=GIB + 512)  # one extent more than a whole GiB
     array.create_volume(spec("v2", pools=("Pool1",), provisioning=THICK))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_an_active_active_volume_is_whole_where_volumes_can_be_looked_for_by_nam
 
 @pytest.mark.parametrize("kind", [{}, MIRROR, ACTIVE_ACTIVE], ids=["basic", "mirror", "aa"])
 def test_a_volume_in_pools_of_flash_alone_is_made_without_tiering_and_grain(
-    make_rig: Callable[..., Rig], kind: dict[str, object]
+    make_rig: Callable[..., Rig], kind: dict[str, Any]
 ) -> None:
     rig = make_rig(pools="Pool0:100GiB:ssa,Pool1:100GiB:ssa")
     how = Provisioning(thin=True, grain_kib=64, tiering=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_an_unmapping_waits_says_why_and_is_done_later(rig: Rig, mapped: As18000
 
 
 @pytest.mark.parametrize("kind", [{}, ACTIVE_ACTIVE], ids=["basic", "aa"])
-def test_a_deletion_waits_and_says_why(rig: Rig, array: As18000, kind: dict[str, object]) -> None:
+def test_a_deletion_waits_and_says_why(rig: Rig, array: As18000, kind: dict[str, Any]) -> None:
     array.create_volume(spec("v1", **kind))
     rig.do("write", volume="v1", data="just now")
     rig.do("dialect", protection_minutes=15)
@@ -80,7 +80,7 @@ def test_words_of_protection_are_understood_whatever_the_code(rig: Rig, mapped: 
 
 @pytest.mark.parametrize("switches", [{"protection_minutes": 0}, {"protection_pool": "Pool1"}])
 def test_where_it_is_off_an_unknown_refusal_is_just_that(
-    rig: Rig, mapped: As18000, switches: dict[str, object]
+    rig: Rig, mapped: As18000, switches: dict[str, Any]
 ) -> None:
     rig.do("dialect", **switches)
     rig.fault("rmvdiskhostmap", error="CMMVC9999E")

@@ -52,7 +52,7 @@ def test_a_number_rests_in_the_next_process_for_what_is_left_of_its_time(path: P
 
 def test_it_is_on_the_disk_before_the_command_that_frees_it_is_sent(path: Path, clock: Clock) -> None:
     luns = RestingLuns(Quarantine(path, "boot", clock), A)
-    luns.seen([Mapping("v1", H, "0", (("0", Lun(3)),))])
+    luns.seen((Mapping("v1", H, "0", (("0", Lun(3)),)),))
     luns.leaving("v1", H)
     clock.now += UNDER_WAY + REST - 1  # the longest command, and its rest
     assert RestingLuns(Quarantine(path, "boot", clock), A).choose(H) == 0
@@ -63,7 +63,7 @@ def test_every_client_of_a_process_knows_what_another_has_freed(clock: Clock) ->
     """One of the entry as it was may still work when the configuration has changed."""
     shared = Quarantine(clock=clock)
     first, second = RestingLuns(shared, A), RestingLuns(shared, A)
-    first.seen([Mapping("v1", H, "0", (("0", Lun(0)),))])
+    first.seen((Mapping("v1", H, "0", (("0", Lun(0)),)),))
     first.freed("v1", H)
     assert second.choose(H) == 1
 

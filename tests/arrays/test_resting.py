@@ -9,7 +9,7 @@ from instorage.wire.values import Lun
 def test_a_number_rests_for_its_time_and_then_the_array_chooses_again() -> None:
     now = [0.0]
     luns = RestingLuns(Quarantine(clock=lambda: now[0]))
-    luns.seen([Mapping("v1", "h", "0", (("0", Lun(0)),)), Mapping("v2", "h", "0", (("0", Lun(1)),))])
+    luns.seen((Mapping("v1", "h", "0", (("0", Lun(0)),)), Mapping("v2", "h", "0", (("0", Lun(1)),))))
     assert luns.choose("h") is None
     luns.freed("v1", "h")
     assert luns.choose("h") == 2

@@ -27,7 +27,7 @@ class Clock:
 
 
 def used(luns: RestingLuns, count: int) -> None:
-    luns.seen(Mapping(f"v{lun}", "h", "0", (("0", Lun(lun)),)) for lun in range(count))
+    luns.seen(tuple(Mapping(f"v{lun}", "h", "0", (("0", Lun(lun)),)) for lun in range(count)))
 
 
 def test_the_number_that_rested_longest_is_asked_for_rather_than_one_above_255() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_one_empty_answer_does_not_make_a_volume_vanish(rig: Rig, array: As18000
 
 @pytest.mark.parametrize("changes", [{}, MIRROR, ACTIVE_ACTIVE])
 def test_a_mapped_volume_is_not_deleted_and_the_host_is_named(
-    rig: Rig, array: As18000, changes: dict[str, object]
+    rig: Rig, array: As18000, changes: dict[str, Any]
 ) -> None:
     array.create_volume(spec("v1", **changes))
     host = array.ensure_host(NODE, link="iscsi", names=NAMES, site="1")
@@ -76,7 +76,7 @@ def test_a_mapped_volume_is_not_deleted_and_the_host_is_named(
 @pytest.mark.parametrize("point", ["before", "after"])
 @pytest.mark.parametrize(("command", "changes"), [("rmvdisk", {}), ("rmvolume", ACTIVE_ACTIVE)])
 def test_a_lost_answer_to_a_deletion_ends_with_no_volume(
-    rig: Rig, array: As18000, command: str, changes: dict[str, object], point: str
+    rig: Rig, array: As18000, command: str, changes: dict[str, Any], point: str
 ) -> None:
     array.create_volume(spec("v1", **changes))
     rig.fault(command, **{point: "connection"})

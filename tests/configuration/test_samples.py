@@ -44,6 +44,15 @@ def test_the_manuals_first_sample_loads_as_printed(file: Path) -> None:
     assert "shadow and barrierPath taken as keys of the last array" in said
 
 
+def test_a_shadow_beside_a_password_is_said_to_count_for_nothing(file: Path) -> None:
+    found = load(written(file, SMALL.replace("password: marker-8d1f", "password: marker-8d1f\n  shadow: ab")))
+    assert any(
+        "storage[0].shadow is not used, for password stands beside it: remove the line password." in warning
+        for warning in found.warnings
+    )
+    assert found.storage[0].password.reveal() == "marker-8d1f"
+
+
 def test_the_manuals_second_sample_loads_as_printed_and_says_that_its_cipher_key_is_not_here(
     file: Path, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ Everything is in files, for the calls come from forked processes.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class FakeMounts:
         monkeypatch.setattr(mount, "_number", lambda path: number_of(os.path.basename(path)))
         monkeypatch.setattr(Place, "row", lambda place: self._row(place))
         monkeypatch.setattr(filesystem, "opened", self._opened)
-        monkeypatch.setattr(filesystem.fcntl, "ioctl", self._ioctl)
+        monkeypatch.setattr(fcntl, "ioctl", self._ioctl)
         monkeypatch.setattr(os, "fstatvfs", lambda _: os.statvfs_result((4096, 4096, 500, *[0] * 7)))
 
     def flag(self, what: str, of: str) -> Path:
@@ -85,8 +86,8 @@ class FakeMounts:
             self.add(number_of(os.path.basename(source)), at, fs_type=fs_type, options=mode)
 
     def _bind(self, source: int, target: int, *, read_only: bool) -> bool:
-        ends = [os.readlink(f"/proc/self/fd/{end}") for end in (source, target)]
-        self._again(*ends, "ro" if read_only else "rw")
+        origin, at = (os.readlink(f"/proc/self/fd/{end}") for end in (source, target))
+        self._again(origin, at, "ro" if read_only else "rw")
         return True
 
     def _again(self, source: str, target: str, mode: str) -> None:
@@ -131,6 +132,11 @@ class FakeMounts:
         else:
             assert number in (_EXT4, _XFS), f"an unknown ioctl {number:#x}"
         return 0
+
+
+def mounted(name: str) -> bool:
+    """Say whether any process sees a mount of a device."""
+    return any(mounts.seen({number_of(name)}))
 
 
 def number_of(name: str) -> str:

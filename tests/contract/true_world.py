@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from helper import bind, content, device, freeze, growth, iscsi, mount, multipath, scsi, unmount, users
 from helper.settings import Settings
-from tests.contract.fake_mounts import FakeMounts, number_of, numbers_of
+from tests.contract.fake_mounts import FakeMounts, mounted, number_of, numbers_of
 from tests.contract.kernel_host import BLKID, MKFS, KernelHost
 from tests.contract.world import ADAPTERS, GIB, LUNS, NAMES, OTHER, POD, PORTALS, PORTS, SECOND, UID, Caller
 
@@ -74,7 +74,7 @@ class TrueWorld:
     def _kernel(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def exclusive(name: str) -> int:
             uid = multipath.uid_of(name) or getattr(scsi.disk(name), "uid", "")
-            if scsi.holders(name) or list(users.mounts.seen({number_of(name)})):
+            if scsi.holders(name) or mounted(name):
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
             if self._mounts.flag("lost", uid).exists():
                 raise OSError(errno.EIO, os.strerror(errno.EIO))

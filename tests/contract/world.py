@@ -80,7 +80,7 @@ class Caller:
 
     def receive(self, verb: str) -> Answer:
         """Take one answer, of several replies all."""
-        replies = []
+        replies: list[Any] = []
         while True:
             answer = self._stream.receive(time.monotonic() + 40)
             assert answer is not None, "the helper closed the connection"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from instorage.wire.growth import Step as GrowthStep
+from instorage.wire.steps import Step as HelperStep
+from nodeagent.operation.steps import Step as AgentStep
 
-from instorage.wire import growth as growth_steps
-from instorage.wire import steps as helper_steps
-from nodeagent.operation import steps as agent_steps
-
-Step = StrEnum(
-    "Step", {one.name: one.value for part in (helper_steps, growth_steps, agent_steps) for one in part.Step}
-)
+Step = HelperStep | GrowthStep | AgentStep
+STEPS: tuple[Step, ...] = (*HelperStep, *GrowthStep, *AgentStep)

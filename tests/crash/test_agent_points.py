@@ -10,66 +10,67 @@ import time
 
 import pytest
 
+from instorage.volume_name import VolumeName
 from tests.agent.bench import device_target, until
 from tests.agent.helper_peer import FaultError
-from tests.crash.table import Step
+from tests.crash.table import STEPS, AgentStep, Step
 from tests.crash.victim import CALLS, VOLUME, Victim, agent, volume
 
 __all__ = ["agent", "volume"]
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
 LIFE = ("attach", "mountdevice", "mount", "unmount", "unmountdevice")
 
-LIVES = {
-    Step.AGENT_ATTACH_HOST: "attach",
-    Step.AGENT_ATTACH_RECORDED: "attach",
-    Step.AGENT_ATTACH_MAPPED: "attach",
-    Step.AGENT_ATTACH_UP: "attach",
-    Step.AGENT_MOUNT_RECORDED: "mountdevice",
-    Step.AGENT_MOUNT_MOUNTED: "mountdevice",
-    Step.AGENT_MOUNT_BOUND: "mount",
-    Step.AGENT_UNMOUNT_UNMOUNTED: "unmount",
-    Step.AGENT_DETACH_UNMOUNTED: "unmountdevice",
-    Step.AGENT_DETACH_REMOVED: "unmountdevice",
-    Step.AGENT_DETACH_UNMAPPED: "unmountdevice",
-    Step.AGENT_DETACH_FORGOTTEN: "unmountdevice",
+LIVES: dict[Step, str] = {
+    AgentStep.AGENT_ATTACH_HOST: "attach",
+    AgentStep.AGENT_ATTACH_RECORDED: "attach",
+    AgentStep.AGENT_ATTACH_MAPPED: "attach",
+    AgentStep.AGENT_ATTACH_UP: "attach",
+    AgentStep.AGENT_MOUNT_RECORDED: "mountdevice",
+    AgentStep.AGENT_MOUNT_MOUNTED: "mountdevice",
+    AgentStep.AGENT_MOUNT_BOUND: "mount",
+    AgentStep.AGENT_UNMOUNT_UNMOUNTED: "unmount",
+    AgentStep.AGENT_DETACH_UNMOUNTED: "unmountdevice",
+    AgentStep.AGENT_DETACH_REMOVED: "unmountdevice",
+    AgentStep.AGENT_DETACH_UNMAPPED: "unmountdevice",
+    AgentStep.AGENT_DETACH_FORGOTTEN: "unmountdevice",
 }
 """Steps of a pod's usual life, and the call in which each comes."""
 
 GROWS = (
-    Step.AGENT_EXPAND_GROWN,
-    Step.AGENT_EXPAND_RESCANNED,
-    Step.AGENT_EXPAND_FILESYSTEM,
-    Step.AGENT_EXPAND_RECORDED,
+    AgentStep.AGENT_EXPAND_GROWN,
+    AgentStep.AGENT_EXPAND_RESCANNED,
+    AgentStep.AGENT_EXPAND_FILESYSTEM,
+    AgentStep.AGENT_EXPAND_RECORDED,
 )
 """Steps of the growth of any volume: tests/crash/test_growth_points.py."""
 
 EXPANDS = (
-    Step.AGENT_EXPAND_BARRIER,
-    Step.AGENT_EXPAND_FROZEN,
-    Step.AGENT_EXPAND_THAWED,
-    Step.AGENT_EXPAND_ERASED,
-    Step.AGENT_EXPAND_PAIR_GROWN,
+    AgentStep.AGENT_EXPAND_BARRIER,
+    AgentStep.AGENT_EXPAND_FROZEN,
+    AgentStep.AGENT_EXPAND_THAWED,
+    AgentStep.AGENT_EXPAND_ERASED,
+    AgentStep.AGENT_EXPAND_PAIR_GROWN,
 )
 """Steps of the expansion of an active-active volume: there too."""
 
 SPECIAL = {
     *GROWS,
     *EXPANDS,
-    Step.AGENT_EXPAND_FORGOTTEN,
-    Step.AGENT_EXPAND_BROKEN_OFF,
-    Step.AGENT_ATTACH_WITHDRAWN,
-    Step.AGENT_ATTACH_TAKEN_BACK,
-    Step.AGENT_LEFTOVER_UNMOUNTED,
-    Step.AGENT_LEFTOVER_REMOVED,
-    Step.AGENT_DETACH_FENCED,
-    Step.AGENT_ADOPT_RECORDED,
-    Step.AGENT_SETTLE_UNMOUNTED,
+    AgentStep.AGENT_EXPAND_FORGOTTEN,
+    AgentStep.AGENT_EXPAND_BROKEN_OFF,
+    AgentStep.AGENT_ATTACH_WITHDRAWN,
+    AgentStep.AGENT_ATTACH_TAKEN_BACK,
+    AgentStep.AGENT_LEFTOVER_UNMOUNTED,
+    AgentStep.AGENT_LEFTOVER_REMOVED,
+    AgentStep.AGENT_DETACH_FENCED,
+    AgentStep.AGENT_ADOPT_RECORDED,
+    AgentStep.AGENT_SETTLE_UNMOUNTED,
 }
 """Steps that need more than a usual life; each has a test below, or in tests/crash/test_growth_points.py."""
 
 
 def test_every_step_of_the_agent_is_killed_here() -> None:
-    assert set(LIVES) | SPECIAL == {step for step in Step if step.startswith("agent.")}
+    assert set(LIVES) | SPECIAL == {step for step in STEPS if step.startswith("agent.")}
 
 
 @pytest.mark.parametrize("step", LIVES)
@@ -112,7 +113,7 @@ def test_without_any_further_call_nothing_is_left_that_nobody_uses(
 def test_a_refused_attach_leaves_no_record(agent: Victim, volume: str) -> None:
     agent.bench.make_host("iscsi-other", "iqn.1993-08.org.debian:01:other")
     agent.bench.map(VOLUME, "iscsi-other")
-    agent.arm(Step.AGENT_ATTACH_WITHDRAWN)
+    agent.arm(AgentStep.AGENT_ATTACH_WITHDRAWN)
     agent.dies_in(*CALLS["attach"])
     agent.start(rest=0.2)
     agent.bench.call(*CALLS["attach"]).failure("iscsi-other")
@@ -123,7 +124,7 @@ def test_a_refused_attach_leaves_no_record(agent: Victim, volume: str) -> None:
 @pytest.mark.parametrize("repeated", [True, False])
 def test_an_attach_that_is_being_taken_back(agent: Victim, volume: str, repeated: bool) -> None:
     agent.bench.helper.script("Attach", fault=FaultError("wrong-device", "It is another volume."))
-    agent.arm(Step.AGENT_ATTACH_TAKEN_BACK)
+    agent.arm(AgentStep.AGENT_ATTACH_TAKEN_BACK)
     agent.dies_in(*CALLS["attach"])
     agent.start(rest=30 if repeated else 0.2)
     for name in LIFE if repeated else ():
@@ -131,13 +132,13 @@ def test_an_attach_that_is_being_taken_back(agent: Victim, volume: str, repeated
     until(lambda: agent.clean)
 
 
-@pytest.mark.parametrize("step", [Step.AGENT_LEFTOVER_UNMOUNTED, Step.AGENT_LEFTOVER_REMOVED])
+@pytest.mark.parametrize("step", [AgentStep.AGENT_LEFTOVER_UNMOUNTED, AgentStep.AGENT_LEFTOVER_REMOVED])
 def test_what_is_left_of_a_fenced_volume_is_gone_before_it_is_mapped(
     agent: Victim, volume: str, step: Step
 ) -> None:
     for name in ("attach", "mountdevice", "mount"):
         agent.call(name)
-    agent.bench.array.unmap_volume(VOLUME, "iscsi-node1")
+    agent.bench.array.unmap_volume(VolumeName(VOLUME), "iscsi-node1")
     agent.arm(step)
     agent.dies_in(*CALLS["attach"])
     assert agent.bench.maps(VOLUME) == [], "mapped while an old mount was there"
@@ -154,7 +155,7 @@ def test_a_fence_is_not_done_twice(agent: Victim, volume: str) -> None:
     agent.bench.make_host("iscsi-node2", other)
     agent.bench.map(VOLUME, "iscsi-node2")
     agent.bench.do("logins", port=other, nodes=[])
-    agent.arm(Step.AGENT_DETACH_FENCED)
+    agent.arm(AgentStep.AGENT_DETACH_FENCED)
     agent.dies_in(*CALLS["detach"])
     agent.start()
     agent.call("attach")
@@ -167,7 +168,7 @@ def test_a_volume_that_is_being_taken_over(agent: Victim, volume: str) -> None:
     agent.bench.map(VOLUME, "iscsi-node1")
     agent.bench.helper.devices[volume] = "/dev/disk/by-id/x"
     agent.bench.helper.mounts[device_target(VOLUME)] = (volume, False)
-    agent.arm(Step.AGENT_ADOPT_RECORDED)
+    agent.arm(AgentStep.AGENT_ADOPT_RECORDED)
     agent.dies_in(*CALLS["unmountdevice"])
     agent.start()
     assert agent.bench.helper.mounts, "kubelet repeats the call only while it is mounted"
@@ -180,7 +181,7 @@ def test_a_device_mount_that_no_pod_wants_any_more(agent: Victim) -> None:
     agent.start(rest=0.2)
     agent.bench.create(VOLUME)
     agent.bench.helper.script("Bind", fault=FaultError("file-system", "The bind failed."))
-    agent.arm(Step.AGENT_SETTLE_UNMOUNTED)
+    agent.arm(AgentStep.AGENT_SETTLE_UNMOUNTED)
     agent.bench.call(*CALLS["mount"]).failure("The bind failed.")
     agent.dies()
     agent.start(rest=0.2)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from instorage.wire import steps
-from tests.crash.table import Step
+from tests.crash.table import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,9 +130,14 @@ def uses(name: str, file: str, everything: list[Function]) -> Iterator[tuple[Fun
     module = Path(file).stem
     for function in everything:
         for node in ast.walk(function.node):
-            own = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-            by_name = own and (function.file == file or imported(function.file, module, name))
-            if by_name or (isinstance(node, ast.Attribute) and spelled(node).endswith(f"{module}.{name}")):
+            if isinstance(node, ast.Name):
+                own = node.id == name and isinstance(node.ctx, ast.Load)
+                used = own and (function.file == file or imported(function.file, module, name))
+            elif isinstance(node, ast.Attribute):
+                used = spelled(node).endswith(f"{module}.{name}")
+            else:
+                continue
+            if used:
                 yield function, node.lineno
 
 
@@ -162,7 +167,7 @@ def unfollowed(function: Function, line: int, everything: list[Function], seen: 
 
 def test_every_step_is_a_point_of_the_code_exactly_once() -> None:
     used = Counter(name for function in functions() for _, name in points(function))
-    assert set(used) == {step.name for step in Step}
+    assert set(used) == {step.name for step in STEPS}
     assert [name for name, count in used.items() if count != 1] == []
 
 
@@ -170,7 +175,7 @@ def test_every_step_is_a_point_of_the_code_exactly_once() -> None:
 def test_a_step_is_named_after_the_process_that_does_it(process: str) -> None:
     folder = {"helper": "helper", "agent": "nodeagent"}[process]
     used = {name for one in functions() if one.file.startswith(folder) for _, name in points(one)}
-    assert {step.name for step in Step if step.startswith(f"{process}.")} == used
+    assert {step.name for step in STEPS if step.startswith(f"{process}.")} == used
 
 
 def test_whatever_changes_a_host_or_an_array_is_followed_by_a_point() -> None:

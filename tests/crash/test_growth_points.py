@@ -13,7 +13,7 @@ import pytest
 from tests.agent.bench import GIB, until
 from tests.agent.expanding import Pair
 from tests.agent.test_finished_by_hand import by_hand, grows
-from tests.crash.table import Step
+from tests.crash.table import AgentStep, Step
 from tests.crash.test_agent_points import EXPANDS, GROWS
 from tests.crash.victim import VOLUME, Victim, agent
 
@@ -60,7 +60,7 @@ def test_an_expansion_is_thawed_and_either_over_or_explained(agent: Victim, pair
     until(lambda: bench.helper.locks == 0)
     assert not bench.helper.frozen(pair.uid)
     agent.start()
-    if step in (Step.AGENT_EXPAND_BARRIER, Step.AGENT_EXPAND_FROZEN, Step.AGENT_EXPAND_THAWED):
+    if step in (AgentStep.AGENT_EXPAND_BARRIER, AgentStep.AGENT_EXPAND_FROZEN, AgentStep.AGENT_EXPAND_THAWED):
         assert pair.record.state == "failed"
         pair.expand().failure(str(bench.helper.barrier))
         assert "is whole" in pair.resume()
@@ -74,7 +74,7 @@ def test_an_agent_that_dies_when_it_has_forgotten_what_was_finished_by_hand(
     pair.break_off()
     agent.bench.do("clear")
     by_hand(pair)
-    agent.arm(Step.AGENT_EXPAND_FORGOTTEN)
+    agent.arm(AgentStep.AGENT_EXPAND_FORGOTTEN)
     pair.begin()
     agent.dies()
     agent.start()
@@ -82,10 +82,10 @@ def test_an_agent_that_dies_when_it_has_forgotten_what_was_finished_by_hand(
 
 
 def test_an_agent_that_dies_while_it_says_what_was_broken_off(agent: Victim, pair: Pair) -> None:
-    agent.arm(Step.AGENT_EXPAND_BARRIER)
+    agent.arm(AgentStep.AGENT_EXPAND_BARRIER)
     pair.begin()
     agent.dies()
-    agent.arm(Step.AGENT_EXPAND_BROKEN_OFF)
+    agent.arm(AgentStep.AGENT_EXPAND_BROKEN_OFF)
     agent.service.notified.settimeout(3)
     with pytest.raises(TimeoutError):
         agent.start()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nodeagent.administration.doctor.examination import examine
 from nodeagent.administration.doctor.host import Host, Setup
 from nodeagent.administration.doctor.looks import Looks
-from nodeagent.administration.multipath_check import MANUAL, PRODUCT, VENDOR
+from nodeagent.administration.doctor.multipath import MANUAL, PRODUCT, VENDOR
 from nodeagent.diagnosis.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class HostRoot:
     def program(self, name: str, script: str) -> None:
         self.write(f"usr/sbin/{name}", f"#!/bin/sh\n{script}\n", 0o755)
 
-    def have_in_force(self, **changed: str) -> None:
-        """Have multipathd say the manual's section, with other values for some keys."""
+    def have_in_force(self, more: str = "", **changed: str) -> None:
+        """Have multipathd say the manual's section, with other values for some keys, and more sections."""
         keys = {"vendor": VENDOR, "product": PRODUCT, **MANUAL, **changed}
         text = "\n".join(f'\t\t{key} "{value}"' for key, value in keys.items())
-        self.write("in-force", f"devices {{\n\tdevice {{\n{text}\n\t}}\n}}\n")
+        self.write("in-force", f"devices {{\n\tdevice {{\n{text}\n\t}}\n}}\n{more}")
         self.program("multipathd", f"cat {self.root}/in-force")
 
     def say_units(self) -> None:

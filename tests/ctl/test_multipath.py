@@ -1,4 +1,4 @@
-"""`instoragectl multipath`: what multipathd has in force, against the manual's section."""
+"""`instoragectl multipath` and the doctor: what multipathd has in force, against the manual's section."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 
 from installer.multipath import TEXT
 from nodeagent.administration import ctl, multipathd
-from nodeagent.administration.multipath_check import MANUAL, findings, in_force, judged
+from nodeagent.administration.doctor.multipath import MANUAL, in_force, judged
+from nodeagent.administration.multipath_check import asked
 from nodeagent.administration.multipath_syntax import parse
+from nodeagent.diagnosis.finding import Severity
+from tests.ctl.host_root import HostRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +54,7 @@ def test_each_key_that_differs_is_named_with_both_values(key: str) -> None:
     assert (found.code, found.sentence) == (
         "multipath-differs", f"{key} is 7 for INSPUR MCS; the manual has {MANUAL[key]}."
     )  # fmt: skip
-    assert "multipathd reconfigure" in found.mend
+    assert "multipathd reconfigure" in found.command
 
 
 @pytest.mark.parametrize(
@@ -154,6 +157,37 @@ def test_it_is_taken_from_multipathd_itself(
 @pytest.mark.root
 def test_a_multipathd_that_is_not_there_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multipathd, "SOCKETS", (str(tmp_path / "none"),))
-    (found,) = findings(tmp_path)
-    assert (found.code, found.serious) == ("multipathd-silent", True)
-    assert "systemctl status multipathd" in found.mend
+    force, (found,) = asked(tmp_path)
+    assert (force, found.code, found.severity) == ({}, "multipathd-silent", Severity.ERROR)
+    assert "systemctl status multipathd" in found.command
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> HostRoot:
+    return HostRoot(tmp_path)
+
+
+@pytest.mark.subprocess
+def test_a_blacklist_that_hides_disks_is_found(host: HostRoot) -> None:
+    host.have_in_force('blacklist {\n  devnode "^sda"\n}\n')
+    (found,) = host.findings("multipath")
+    assert (found.code, found.severity) == ("multipath-hides-devnode", Severity.ERROR)
+    assert "sdaa" in found.sentence
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "exit 0"])
+@pytest.mark.subprocess
+def test_where_multipathd_says_nothing_its_files_are_looked_at(host: HostRoot, answer: str) -> None:
+    host.program("multipathd", answer)
+    host.write("etc/multipath/conf.d/x.conf", 'blacklist {\n  devnode "^sda"\n}\n')
+    (found,) = host.findings("multipath")
+    assert (found.code, found.severity) == ("multipath-hides-devnode", Severity.ERROR)
+    assert "/etc/multipath/conf.d/x.conf" in found.proof
+    host.write("etc/multipath.conf", 'blacklist_exceptions {\n  devnode "^sd"\n}\n')
+    assert host.findings("multipath") == []
+
+
+@pytest.mark.subprocess
+def test_maps_that_wait_for_ever_are_found_in_what_is_in_force(host: HostRoot) -> None:
+    host.have_in_force(no_path_retry="queue")
+    assert "multipath-queues-for-ever" in host.codes("multipath")

@@ -118,26 +118,6 @@ def test_a_provisioner_without_the_lease_is_found(
     assert host.codes("lease") == codes
 
 
-def test_a_blacklist_that_hides_disks_is_found(host: HostRoot) -> None:
-    host.write("etc/multipath/conf.d/x.conf", 'blacklist {\n  devnode "^sda"\n}\n')
-    (found,) = host.findings("multipath")
-    assert found.code == "multipath-blacklist"
-    assert "x.conf" in found.sentence
-    assert "sdaa" in found.sentence
-
-
-def test_maps_that_wait_for_ever_are_found_in_what_is_in_force(host: HostRoot) -> None:
-    host.have_in_force(no_path_retry="queue")
-    assert "multipath-queues-for-ever" in host.codes("multipath")
-
-
-def test_a_policy_without_our_module_is_found(host: HostRoot) -> None:
-    assert host.codes("selinux") == []
-    host.write("sys/fs/selinux/enforce", "1")
-    (found,) = host.findings("selinux")
-    assert "no module of ours" in found.sentence
-
-
 @pytest.mark.parametrize(
     ("text", "code"),
     [

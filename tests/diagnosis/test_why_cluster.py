@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nodeagent.diagnosis import link
@@ -118,7 +120,7 @@ def test_a_lease_that_may_not_be_read_is_not_called_away(api: Recorded) -> None:
         ({"storageClassName": "tin"}, "no StorageClass tin"),
     ],
 )
-def test_a_claim_without_a_class_is_told_so(api: Recorded, spec: dict[str, str | None], part: str) -> None:
+def test_a_claim_without_a_class_is_told_so(api: Recorded, spec: dict[str, Any], part: str) -> None:
     api.claim(**spec)
     verdict = api.why("default/data")
     assert part in verdict.sentence

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.version import VERSION
 from tools.dist import archive, toolchain
+from tools.install import ROOT
 from tools.lab.progress import to_stderr
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ LOADERS = {
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive's folder for this machine, unpacked; nobody may change it."""
     native = toolchain.native()
-    subprocess.run(["make", "-s", "stub"], cwd=archive.ROOT, check=True, timeout=600)
+    subprocess.run(["make", "-s", "stub"], cwd=ROOT, check=True, timeout=600)
     return archive.stage(native, tmp_path_factory.mktemp("staged"), to_stderr)
 
 
@@ -47,7 +49,7 @@ def bare(staged: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
     (root / loader).mkdir(exist_ok=True)
     shutil.copy(f"/{loader}/{name}", root / loader / name)
     (root / "usr/lib/instorage").mkdir(parents=True)
-    shutil.copytree(staged / "node", root / "usr/lib/instorage" / archive.VERSION, symlinks=True)
+    shutil.copytree(staged / "node", root / "usr/lib/instorage" / VERSION, symlinks=True)
     shutil.copytree(staged / "inspur-instorage-provisioner", root / "srv/provisioner", symlinks=True)
 
     def run(*argv: str) -> str:

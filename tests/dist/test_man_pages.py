@@ -5,16 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests import soak
 from tools.dist import archive, packages
 from tools.man.__main__ import FOLDER
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = [pytest.mark.dist, pytest.mark.subprocess]
 WHOLE = pytest.mark.skipif(not soak.WHOLE, reason="half a minute of lintian and rpmlint: make soak")
@@ -49,7 +46,7 @@ def shared(top: Path) -> list[dict[str, object]]:
             place.symlink_to(f"{page.readlink()}.gz")
         else:
             place.write_bytes(gzip.compress(page.read_bytes(), 9, mtime=0))
-        entry = packages.entry(place, packages.Path("/", place.relative_to(top)), WHEN)
+        entry = packages.entry(place, Path("/", place.relative_to(top)), WHEN)
         entries += [entry | {"packager": "deb"}, {"type": "doc"} | entry | {"packager": "rpm"}]
     return entries
 

@@ -11,14 +11,10 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.dist import archive
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tools.install import SITE
 
 DEBIANS = Path("/usr/bin/python3.11")
 RUNS = 25
@@ -33,9 +29,9 @@ pytestmark = [
 ]
 
 
-def processor_seconds(argv: Sequence[str | Path]) -> float:
+def processor_seconds(argv: list[str | Path]) -> float:
     """Processor time of a process from its start to its end."""
-    pid = os.posix_spawn(argv[0], argv, {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+    pid = os.posix_spawn(argv[0], [str(one) for one in argv], {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
     _, status, used = os.wait4(pid, 0)
     assert status == 0, argv
     return used.ru_utime + used.ru_stime
@@ -46,9 +42,9 @@ def debians(staged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment as installations from a checkout have it, with the archive's own modules."""
     venv = tmp_path_factory.mktemp("debians")
     subprocess.run([DEBIANS, "-m", "venv", "--without-pip", venv], check=True, timeout=120)
-    site = venv / archive.SITE
+    site = venv / SITE
     site.rmdir()
-    site.symlink_to(staged / "node" / archive.SITE)
+    site.symlink_to(staged / "node" / SITE)
     return venv / "bin/python3"
 
 
@@ -57,7 +53,9 @@ def debians(staged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_it_starts_no_slower_than_with_debians_python(staged: Path, debians: Path, module: str) -> None:
     ours = staged / "node/bin/python3"
-    both = {python: [python, "-I", "-c", f"import {module}"] for python in (ours, debians)}
+    both: dict[Path, list[str | Path]] = {
+        python: [python, "-I", "-c", f"import {module}"] for python in (ours, debians)
+    }
     seen: dict[Path, list[float]] = {python: [] for python in both}
     for _ in range(RUNS):
         for python, argv in both.items():

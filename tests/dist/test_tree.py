@@ -83,7 +83,7 @@ def test_a_program_starts_by_its_first_line(bare: Callable[..., str]) -> None:
 
 
 def test_the_provisioner_says_its_version_from_where_the_archive_was_unpacked(staged: Path) -> None:
-    argv = [staged / "inspur-instorage-provisioner/instorage-provisioner", "-about"]
+    argv: list[str | Path] = [staged / "inspur-instorage-provisioner/instorage-provisioner", "-about"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd="/", env={})
     assert done.stdout.startswith(f"instorage-provisioner {VERSION}\n"), done.stderr
 
@@ -101,7 +101,7 @@ def test_the_other_processors_python_starts_and_loads_what_is_compiled() -> None
     (arch,) = set(toolchain.ARCHES) - {toolchain.native()}
     root, made = foreign.library(arch, to_stderr), tree.runtime("node", arch, to_stderr)
     code = f"import importlib, platform; [importlib.import_module(n) for n in {(*LIBRARY, *THIRD_PARTY)!r}]"
-    argv = [
+    argv: list[str | Path] = [
         f"qemu-{arch}-static",
         "-L",
         root,
@@ -117,7 +117,7 @@ def test_the_other_processors_python_starts_and_loads_what_is_compiled() -> None
 def test_the_archives_own_installer_puts_an_image_into_place(staged: Path, tmp_path: Path) -> None:
     """With the archive's Python alone, and whole: what it lays down starts."""
     (image := tmp_path / "image").mkdir()  # that of a test is closed to others
-    argv = [staged / "install.sh", "--node", "--provisioner", "--root", image]
+    argv: list[str | Path] = [staged / "install.sh", "--node", "--provisioner", "--root", image]
     environment = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
@@ -125,7 +125,7 @@ def test_the_archives_own_installer_puts_an_image_into_place(staged: Path, tmp_p
     for part in PARTS.values():
         for path in (*part.programs, *part.texts, *part.links):
             assert os.path.lexists(image / path), path
-    about = [image / "opt/inspur-instorage-provisioner/instorage-provisioner", "-about"]
+    about: list[str | Path] = [image / "opt/inspur-instorage-provisioner/instorage-provisioner", "-about"]
     said = subprocess.run(about, capture_output=True, text=True, timeout=60, check=True, env={}).stdout
     assert said.startswith(f"instorage-provisioner {VERSION}\n")
 

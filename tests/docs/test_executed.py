@@ -71,6 +71,12 @@ def test_the_simulator_begins_and_obeys_as_its_page_says(
     assert "'total': 0" in capsys.readouterr().out
 
 
+def test_the_simulator_says_its_options() -> None:
+    argv = [str(Path(sys.executable).with_name("instorage-simulator")), "--help"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=WAIT, check=True)
+    assert "--control" in done.stdout
+
+
 def kinds() -> list[tuple[str, dict[str, Any]]]:
     found = [
         (f"{one.page}:{one.line}", each)

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from instorage.catalogue.table import CATALOGUE, message_id
+from instorage.wire.interface import VERBS
 from tests.docs.markdown import text
 from tools import code_pages, pictures
 from tools.install import ROOT
@@ -71,6 +72,12 @@ def test_a_line_that_cannot_be_meant_is_named(line: str, said: str) -> None:
 def test_a_picture_without_title_or_size_is_refused() -> None:
     with pytest.raises(pictures.Mistake, match="a title and a size"):
         pictures.drawn("size 9 9\n")
+
+
+@pytest.mark.parametrize(("page", "said"), [("security", "fifteen verbs"), ("security.zh", "十五种操作")])
+def test_the_page_counts_the_helpers_verbs(page: str, said: str) -> None:
+    assert len(VERBS) == 15
+    assert said in text(f"docs/{page}.md")
 
 
 def defaults(page: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ def run(schedule: Schedule, world: World, result: Result) -> None:
     begun = time.monotonic()
     try:
         for turn in schedule.turns:
-            print(f"{schedule}: {_described(turn)}")
+            print(f"{schedule}, {time.monotonic() - begun:.0f} s: {_described(turn)}")
             world.prepare(turn)
             _turn(turn, world, result)
             world.check()

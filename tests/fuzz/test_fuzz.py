@@ -12,6 +12,7 @@ from helper import target
 from instorage.wire import record, varlink
 from instorage.wire.values import FsType, Iqn, VolumeUid
 from nodeagent.operation import flexvolume
+from nodeagent.operation.targets import PodTarget
 from tools.fuzz import helper, oracle, parsers, stub
 from tools.fuzz.__main__ import SOCKETS, TEXTS
 from tools.fuzz.result import FoundError, Result
@@ -73,7 +74,7 @@ def test_a_check_that_is_taken_out_of_the_agent_is_noticed(
 ) -> None:
     monkeypatch.setattr(flexvolume, "_same", lambda request: request)
     monkeypatch.setitem(
-        flexvolume._PARSERS, "mount", (2, lambda a: flexvolume.Unmount(flexvolume.PodTarget.parse(a[0])))
+        flexvolume._PARSERS, "mount", (2, lambda a: flexvolume.Unmount(PodTarget.parse(a[0])))
     )
     with pytest.raises(FoundError):
         stub.stub(Random(SEED), MESSAGES, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helper import child, filesystem, growth
+from helper import child, growth
 from helper.settings import Settings
 from tests.helper.host import UID, Host
 
@@ -34,7 +35,7 @@ class Rig:
         host.disk("sda", "0:0:0:1", UID)
         self.target = host.mount(monkeypatch, host.map(UID, "sda"))
         self.settings = Settings(roots=(str(host.root),), lock_path=str(host.root / "none"))
-        monkeypatch.setattr(filesystem.fcntl, "ioctl", self.ioctl)
+        monkeypatch.setattr(fcntl, "ioctl", self.ioctl)
         monkeypatch.setattr(growth, "_LOCK", 0.3)
 
     def ioctl(self, node: int, number: int, argument: int) -> int:

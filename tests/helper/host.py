@@ -26,7 +26,6 @@ from helper import (
     frozen,
     identity,
     iscsi,
-    journal,
     mounts,
     multipath,
     program,
@@ -35,6 +34,7 @@ from helper import (
 )  # fmt: skip
 from helper import format as formatting
 from helper.target import Place
+from instorage.wire import journal as wire_journal
 from tests.helper.sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Host(Sysfs):
         monkeypatch.setattr(identity, "page83", self.page83)
         monkeypatch.setattr(multipath, "open_count", lambda name: self.opens.get(name, 0))
         monkeypatch.setattr(program, "confine", lambda *_, **__: None)
-        monkeypatch.setattr(journal.journal, "send", self._said)
+        monkeypatch.setattr(wire_journal, "send", self._said)
         monkeypatch.setattr(mounts, "PROC", str(self.root / "proc"))
         monkeypatch.setattr(multipath, "SOCKETS", (str(self.root / "mpd"),))
         monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
@@ -229,8 +229,8 @@ class Host(Sysfs):
             return f"multipath-tools v{self.multipath_tools} (11/12, 2020)\nCLI commands reference:"
         if not asked.startswith("show"):
             self.note(f"multipathd {asked}")
-        known = any(event.startswith("multipath -a ") for event in self.events)
-        if asked.startswith("add map 3") or (known and asked.startswith("add path ")):
+        marked = any(event.startswith("multipath -a ") for event in self.events)
+        if asked.startswith("add map 3") or (marked and asked.startswith("add path ")):
             uid = next((one.uid for one in self.disks() if one.name == asked[9:]), asked[9:])
             if asked.startswith("add map 3") or not multipath.find(uid):
                 self.map(uid, *(one.name for one in self.disks() if one.uid == uid))

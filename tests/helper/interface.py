@@ -51,8 +51,9 @@ def _kind(hint: typing.Any, kinds: dict[str, str]) -> str:
         return hint.__name__
     if issubclass(hint, Record) and not hasattr(hint, "parse"):
         kinds[hint.__name__] = _fields(hint, kinds)
-        return hint.__name__
-    return PLAIN.get(hint) or ("int" if issubclass(hint, int) else "string")
+        return str(hint.__name__)
+    plain: str | None = PLAIN.get(hint)
+    return plain or ("int" if issubclass(hint, int) else "string")
 
 
 if __name__ == "__main__":

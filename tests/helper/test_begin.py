@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def begun(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Configure
     monkeypatch.setattr(settings, "FILES", (str(host.root / "helper.conf"),))
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "1")
-    monkeypatch.setattr(supervisor.socket, "socket", lambda **_: None)
+    monkeypatch.setattr(socket, "socket", lambda **_: None)
     monkeypatch.setattr(supervisor, "Supervisor", Supervisor)
 
     def begin() -> Configured:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Timer
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,7 +65,7 @@ def ask(
     return attach(request, known or Settings())
 
 
-def refused(*targets: str, **how: int) -> Fault:
+def refused(*targets: str, **how: Any) -> Fault:
     with pytest.raises(Fault) as raised:
         ask(*targets, **how)
     print(raised.value)
@@ -152,6 +155,17 @@ def test_a_large_lun_that_the_kernel_found_by_itself_is_not_scanned_again(fabric
     assert scans(fabric) == []
 
 
+def test_a_large_lun_whose_disk_has_no_name_yet_is_not_asked_for_by_its_other_spelling(fabric: Host) -> None:
+    """The kernel knows the LUN a moment before its disk has a node; by the other number it may be another."""
+    fabric.disk("sda", f"3:0:0:{0x4000 | 300}", UID)
+    fabric.disk("sdb", f"4:0:0:{0x4000 | 300}", UID)
+    node, away = fabric.root / "dev/sda", fabric.root / "away"
+    node.rename(away)
+    Timer(0.3, away.rename, (node,)).start()
+    assert sorted(ask(TARGETS[0], lun=300).found) == ["sda", "sdb"]
+    assert scans(fabric) == []
+
+
 def test_over_iscsi_a_large_lun_has_two_spellings_as_well(host: Host) -> None:
     host.session(0, "10.9.0.1:3260")
     host.luns[0, 0, 0x4000 | 300] = (UID, GIB)
@@ -188,6 +202,14 @@ def test_a_port_that_is_not_pinned_is_not_used(fabric: Host) -> None:
     assert TARGETS[1] in str(raised.value)
     assert scans(fabric) == []
     assert len(ask(known=Settings(targets=TARGETS)).found) == 4
+
+
+def test_pinned_portals_alone_let_no_port_in(fabric: Host) -> None:
+    """A list of targets that is empty allows all of them, over iSCSI: there the portals say who it is."""
+    with pytest.raises(Fault) as raised:
+        ask(known=Settings(portals=("10.9.0.1:3260",)))
+    assert raised.value.code is Code.NOT_ALLOWED
+    assert scans(fabric) == []
 
 
 def test_what_is_here_is_told_with_the_ports_at_both_ends(fabric: Host) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 from typing import Any
@@ -51,7 +52,7 @@ class Mounted:
         self.host = host
         self.map = host.map(UID, "sda", "sdb", size=LARGE)
         self.target = host.mount(monkeypatch, self.map, **row)
-        monkeypatch.setattr(filesystem.fcntl, "ioctl", Kernel(host, error).ioctl)
+        monkeypatch.setattr(fcntl, "ioctl", Kernel(host, error).ioctl)
         monkeypatch.setattr(os, "fstatvfs", lambda _: os.statvfs_result((4096, 4096, 500, *[0] * 7)))
 
     def ask(self, uid: str = UID, target: str = "") -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_the_next_start_thaws_before_it_serves(rig: Rig, monkeypatch: pytest.Mon
     monkeypatch.setattr(settings, "load", lambda: rig.settings)
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "1")
-    monkeypatch.setattr(supervisor.socket, "socket", lambda **_: None)
+    monkeypatch.setattr(socket, "socket", lambda **_: None)
     seen: list[bool] = []
 
     class Supervisor:

@@ -82,6 +82,18 @@ def test_nothing_is_added_to_what_is_not_in_use_through_a_map(host: Host, why: s
     assert host.events == []
 
 
+def test_a_map_beside_the_disk_that_is_mounted_gets_nothing(host: Host) -> None:
+    """It came after the mount, which has one path and goes on with it."""
+    host.session(1, PORTALS[1])
+    host.luns[1, 0, 1] = (UID, GIB)
+    host.disk("sda", "0:0:0:1", UID)
+    host.disk("sdb", "2:0:0:1", UID)
+    host.map(UID, "sdb")
+    host.mounted((host.root / "sys/block/sda/dev").read_text(), "/mnt")
+    assert refused().code is Code.NO_MULTIPATH
+    assert host.events == []
+
+
 def test_a_stale_disk_stays_and_is_not_used(one_left: Host) -> None:
     one_left.disk("sdx", "1:0:0:1", OTHER)
     fault = refused()

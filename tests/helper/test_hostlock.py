@@ -109,7 +109,11 @@ def test_without_a_file_to_lock_nobody_gets_the_lock(
 def test_a_verb_under_way_keeps_the_lock_beyond_its_lease(
     start: Start, connect: Connect, configuration: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("helper.iscsi.initiator", lambda: time.sleep(1.5) or InitiatorReply())
+    def late() -> InitiatorReply:
+        time.sleep(1.5)
+        return InitiatorReply()
+
+    monkeypatch.setattr("helper.iscsi.initiator", late)
     start()
     slow, other = connect(), connect()
     slow.lock("exclusive", lease_ms=300)

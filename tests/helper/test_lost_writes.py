@@ -56,8 +56,8 @@ class Rig:
         self.target = host.mount(monkeypatch, self.map)
         monkeypatch.setattr(device, "uid_of", lambda _: UID)
         row = mounts.Row(9, "1:1", "/", self.target, ["rw"], "ext4", "/dev/x", ["rw"])
-        gone = lambda: f"unmount {os.path.basename(self.target)}" in host.events  # noqa: E731
-        monkeypatch.setattr(Place, "row", lambda _: None if gone() else row)
+        unmounted = f"unmount {os.path.basename(self.target)}"
+        monkeypatch.setattr(Place, "row", lambda _: None if unmounted in host.events else row)
 
     def unmount(self, **errors: int) -> UnmountReply:
         self._patch.setattr(mounts, "_libc", Libc(self.host, **errors))

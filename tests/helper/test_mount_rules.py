@@ -156,7 +156,7 @@ def test_a_foreign_mount_at_the_target_is_left(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("part", [{"number": "8:77"}, {"root": "/lost+found"}])
-def test_a_part_of_the_volume_at_the_target_is_not_the_volume(rig: Rig, part: dict[str, str]) -> None:
+def test_a_part_of_the_volume_at_the_target_is_not_the_volume(rig: Rig, part: dict[str, Any]) -> None:
     """A partition, a directory: a pod would not get it either."""
     partition = rig.host.root / "sys/block/sda/sda1"
     partition.mkdir()

@@ -160,8 +160,13 @@ def test_every_place_is_asked_for_before_the_first_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
+
+    def read(_: int, length: int, __: int) -> bytes:
+        order.append("read")
+        return bytes(length)
+
     monkeypatch.setattr(content, "opened", lambda *_: order.append("ends"))
-    monkeypatch.setattr(os, "pread", lambda _, length, offset: (order.append("read"), bytes(length))[1])
+    monkeypatch.setattr(os, "pread", read)
     monkeypatch.setattr(os, "posix_fadvise", lambda *_: order.append("asked"))
     monkeypatch.setattr(content, "empty_cache", lambda _: order.append("emptied"))
     assert content.data_anywhere(str(sparse(tmp_path / "volume", GIB)), GIB, 4 * MIB) is None

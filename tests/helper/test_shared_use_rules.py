@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 
 from helper import scsi
@@ -69,6 +71,6 @@ def test_the_kernel_refuses_writes_to_a_device_that_is_to_be_read_only(
 ) -> None:
     asked = []
     monkeypatch.setattr(scsi, "DEV", "/dev")
-    monkeypatch.setattr(scsi.fcntl, "ioctl", lambda _, number, data: asked.append((number, data)))
+    monkeypatch.setattr(fcntl, "ioctl", lambda _, number, data: asked.append((number, data)))
     scsi.forbid_writes("null")
     assert asked == [(0x125D, b"\1\0\0\0")]

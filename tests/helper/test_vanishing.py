@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def test_a_lun_that_the_array_took_away_differs_from_one_in_trouble(
         header[STATUS_AT] = 2 if sense else 0
 
     monkeypatch.setattr(scsi, "DEV", "/dev")
-    monkeypatch.setattr(identity.fcntl, "ioctl", ioctl)
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
     with pytest.raises(OSError, match=r"LUN|INQUIRY") as raised:
         identity.page83("null")
     assert raised.value.errno == number

@@ -7,12 +7,12 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.lab.helper_rig import GIB, Rig, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HOLDER = "/usr/local/lib/holder.py"
 FROZEN = "/run/instorage/frozen"
@@ -33,7 +33,7 @@ class Holder:
     rig: Rig
     calls: list[tuple[str, dict[str, Any]]]
     name: str = field(default_factory=lambda: f"holder{next(Holder.numbers)}")
-    numbers = itertools.count(1)
+    numbers: ClassVar[Iterator[int]] = itertools.count(1)
 
     def __enter__(self) -> Holder:
         calls = json.dumps([(verb, {"op": "test1", **parameters}) for verb, parameters in self.calls])

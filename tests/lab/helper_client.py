@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from typing import Any
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def stand(lock: threading.Lock) -> None:
             threading.Thread(target=respond, args=(json.loads(line), lock), daemon=True).start()
 
 
-def respond(request: dict[str, object], lock: threading.Lock) -> None:
+def respond(request: dict[str, Any], lock: threading.Lock) -> None:
     """Answer one request."""
     try:
         said = {"boot": ""} if request["op"] == "ping" else {"answers": made(request["calls"])}

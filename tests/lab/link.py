@@ -1,7 +1,7 @@
 """The data link by which a lab's node has its volumes: the same tests run over iSCSI and over Fibre Channel.
 
 The fixture `link` is its name, as `host.link` of the configuration has it. `LINK` in the environment says
-which one is meant where a module does not ask for both.
+which one alone is meant: every day's choice over Fibre Channel is `LINK=fc make test-lab`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,25 @@ import pytest
 
 from tests.soak import IN_SOAK, NOT_SEEN
 
-USUAL = os.environ.get("LINK") or "iscsi"
+ASKED = os.environ.get("LINK", "")
+USUAL = ASKED or "iscsi"
 WIRES = {"iscsi": ("iscsi0", "iscsi1"), "fc": ("fc0", "fc1")}
 """The node's cables."""
 PATHS = {"iscsi": 2, "fc": 4}
 """How many a volume has."""
 
 
-def over(*daily: str) -> pytest.MarkDecorator:
+def over(*daily: str, seen: bool = False) -> pytest.MarkDecorator:
     """Run a module's tests over both links: every day over those that are named, in `make soak` over all.
 
-    Over FC the whole product has not been seen in the lab yet: that asks for `UNSEEN=1` besides.
+    Over FC one that has not been `seen` in the lab yet asks for `UNSEEN=1` besides.
     """
-    marks = {name: [] if name in daily else [IN_SOAK] for name in WIRES}
-    marks["fc"].append(NOT_SEEN)
+    meant = (ASKED,) if ASKED else daily
+    marks = {name: [] if name in meant else [IN_SOAK] for name in WIRES}
+    if not seen:
+        marks["fc"].append(NOT_SEEN)
+    for name in WIRES:
+        if ASKED not in ("", name):
+            marks[name].append(pytest.mark.skip(reason=f"LINK={ASKED}"))
     params = [pytest.param(name, marks=marks[name]) for name in WIRES]
     return pytest.mark.parametrize("link", params, indirect=True, scope="module")

@@ -40,6 +40,7 @@ def volumes(installed: Rig) -> Iterator[list[Volume]]:
 def attached(rig: Rig, volume: Volume) -> None:
     reply = rig.attach(volume)
     assert (len(reply["found"]), reply["multipath"]) == (rig.path_count, True), reply
+    print(f"LUN {volume.lun} attached in {rig.milliseconds[-1][1]} ms", flush=True)
 
 
 def cost(rig: Rig, volume: Volume) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_a_file_system_that_the_kernel_stopped_goes_to_no_pod_until_it_was_check
     rig.sh(f"echo kept > {volume.device_mount}/file; sync -f {volume.device_mount}/file")
     stop(rig, volume)
     for verb in ("Bind", "Mount", "GrowFilesystem"):
-        asked = {
+        asked: dict[str, dict[str, Any]] = {
             "Bind": {
                 **{"uid": volume.uid, "source": volume.device_mount},
                 **{"target": volume.pod_directory, "read_only": False},
@@ -49,9 +49,9 @@ def test_a_file_system_that_the_kernel_stopped_goes_to_no_pod_until_it_was_check
                 **{"size": volume.size, "may_format": False, "multipath": "required"},
             },
             "GrowFilesystem": {"uid": volume.uid, "target": volume.device_mount},
-        }[verb]
+        }
         with pytest.raises(HelperFault) as refused:
-            rig.call(verb, **asked)
+            rig.call(verb, **asked[verb])
         assert refused.value.code == "file-system", refused.value
     (seen,) = rig.call("Inspect", uid=volume.uid)["mounts"]
     print(seen)

@@ -99,7 +99,7 @@ def test_help_is_chinese_with_argparses_own_words(host: Host, words: tuple[str, 
 def test_wrong_usage_and_failures_are_chinese(host: Host) -> None:
     assert "无效的选择：'docter'" in host.said(CTL, "docter")
     assert "没有代码 x：«instoragectl codes» 列出所有代码。" in host.said(CTL, "codes", "x")
-    assert "请在拥有密钥的 provisioner 的主机上运行 adopt" in host.said(CTL, "adopt")
+    assert "请在拥有密钥的置备插件的主机上运行 adopt" in host.said(CTL, "adopt")
     assert "配置无法读取" in host.said(CTL, "arrays")
 
 

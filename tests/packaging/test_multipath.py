@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from installer.multipath import TEXT
-from nodeagent.administration.multipath_check import DROP_IN, in_force, judged
+from nodeagent.administration.doctor.multipath import DROP_IN, in_force, judged
 from nodeagent.administration.multipath_syntax import parse
 from tests.packaging.archive import run
 from tests.packaging.test_uninstalling import uninstall

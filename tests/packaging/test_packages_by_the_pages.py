@@ -55,7 +55,16 @@ def packages(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     described = folder / "systemd.json"
     described.write_text(json.dumps(SYSTEMD | {"maintainer": "nobody"}))
     nfpm = Path(sys.executable).with_name("nfpm")
-    argv = [nfpm, "package", "--config", described, "--packager", "rpm", "--target", folder / "systemd.rpm"]
+    argv: list[str | Path] = [
+        nfpm,
+        "package",
+        "--config",
+        described,
+        "--packager",
+        "rpm",
+        "--target",
+        folder / "systemd.rpm",
+    ]
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
     shutil.rmtree(top)
     return folder

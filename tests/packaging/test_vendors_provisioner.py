@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from installer import vendor
+from tests.docs.commands import commands
 from tests.packaging import vendors
 from tests.packaging.archive import FOLDER, archive, differences, put, run, snapshot
 from tests.packaging.host import Host
@@ -67,6 +68,22 @@ def test_it_gives_way_and_ours_works_with_its_files(host: Host, old: Path, new: 
         assert host.sh(f"stat -c '%a %s' {THERE}/instorage-provisioner.vendor").startswith("644 ")
         assert not (host.root / PLACE[1:]).exists()
         assert not (host.root / WANTED[1:]).is_symlink()
+
+
+@pytest.mark.root
+def test_a_unit_file_that_comes_back_goes_by_the_commands_of_the_page(host: Host, old: Path) -> None:
+    """deploy/README.md, The provisioner; both names at once."""
+    assert host.install(old, "--provisioner").returncode == 0
+    again = Path("/etc/systemd/system") / UNIT_NAME
+    host.sh(f"cat >{again} <<'END'\n{UNIT}END\nsystemctl start {UNIT_NAME}")
+    found = list(commands("deploy/README.md"))
+    begin = found.index("systemctl disable --now inspur-instorage-provisioner")
+    typed = found[begin : begin + 3]
+    assert [line.split()[0] for line in typed] == ["systemctl", "rm", "systemctl"]
+    host.sh("set -e\n" + "\n".join(typed))
+    assert not (host.root / str(again)[1:]).exists()
+    assert host.sh(f"systemctl is-active {OURS}") == "active"
+    assert host.program("instorage-provisioner") == f"{THERE}/python-3.0.0/bin/python3"
 
 
 @pytest.mark.root

@@ -29,7 +29,7 @@ def new_token(api: Cluster) -> str:
     old = token_of(api)
     for secret in token_secrets(api):  # two, where the manager made one more before it saw the first
         api.delete(f"{secrets}/{secret['metadata']['name']}", secret["metadata"]["uid"])
-    return until(lambda: (new := token_of(api)) != old and new, what="a new token")
+    return str(until(lambda: (new := token_of(api)) != old and new, what="a new token"))
 
 
 def test_one_of_two_works_and_the_other_takes_over_when_it_is_killed(served: World) -> None:

@@ -105,6 +105,14 @@ def restored(team: Team, backup: list[Object]) -> None:
             assert refusal.status == 409, refusal
 
 
+def told_how(team: Team, name: str) -> None:
+    until(lambda: "BindingWaits" in team.said(name), what=f"{name} is told how to be bound")
+
+
+def bound_again(team: Team, name: str) -> None:
+    until(lambda: team.is_bound(name), RESYNC, what=f"{name} is bound again")
+
+
 def test_a_namespace_is_lost_and_restored(served: World, tmp_path: Path) -> None:
     team = Team(served)
     kinds: dict[str, dict[str, Any]] = {
@@ -129,10 +137,10 @@ def test_a_namespace_is_lost_and_restored(served: World, tmp_path: Path) -> None
     team.make()
     restored(team, backup)
     for name in ("retain", "saved"):
-        until(lambda name=name: "BindingWaits" in team.said(name), what=f"{name} is told how to be bound")
+        told_how(team, name)
         obey(served.api, team.said(name), team.claim(name)["metadata"]["uid"])
     for name in ("retain", "saved"):
-        until(lambda name=name: team.is_bound(name), RESYNC, what=f"{name} is bound again")
+        bound_again(team, name)
         assert team.volume(name) == pvs[name]
     assert {one["name"]: one["uid"] for one in served.do("volumes")} == kept, "and no other one was made"
 

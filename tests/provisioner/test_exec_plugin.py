@@ -83,9 +83,13 @@ def test_one_that_hangs_is_ended_with_all_that_it_started_and_said(plugin: Plugi
             cluster.objects(CLASSES)
         assert time.monotonic() - began < 20
         for pid in (*plugin.runs.read_text().split(), *(tmp_path / "child").read_text().split()):
-            until(lambda pid=pid: not alive(int(pid)), 10)
+            ended(int(pid))
         plugin.gives("old")
         until(lambda: served(cluster), 10)
+
+
+def ended(pid: int) -> None:
+    until(lambda: not alive(pid), 10)
 
 
 def alive(pid: int) -> bool:

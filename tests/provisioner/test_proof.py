@@ -78,7 +78,7 @@ def test_after_a_restart_nothing_is_proven_and_the_volume_is_left_and_named(benc
 def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
     claim = bench.claim()
     asked = bench.wanted(claim)
-    bench.memory.create = cast("Any", refusing)  # the PV cannot be written
+    bench.memory.create = refusing  # type: ignore[method-assign]  # the PV cannot be written
     with pytest.raises(ConnectionError):
         bench.creation.run(asked)
     cast("Any", bench.client.get(None))._cli.operate("rmvdisk", name_of(claim))

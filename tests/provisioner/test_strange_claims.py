@@ -14,6 +14,7 @@ from tests.provisioner.program import until
 from tests.provisioner.world import CLAIMS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from provisioner.cluster import Object
@@ -166,10 +167,11 @@ def test_the_account_may_touch_no_lease_but_its_own(served: World, kubeconfig: P
     other = f"other-{served.number}"
     lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": other}}
     made = served.api.create(kinds, lease | {"spec": {"holderIdentity": "kube-scheduler"}})
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: account.get(f"{kinds}/{other}"),
         lambda: account.replace(f"{kinds}/{other}", made | {"spec": {"holderIdentity": "me"}}),
-    ):
+    )
+    for act in acts:
         with pytest.raises(Refusal) as refusal:
             act()
         assert refusal.value.status == 403

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from provisioner.cluster import Cluster
     from provisioner.creation import Creation
     from provisioner.events import Events
     from provisioner.lease import Lease
@@ -88,7 +87,7 @@ def make(begun: Begun, tmp_path: Path) -> Iterator[Callable[[Callable[[], None]]
             nobody = cast("Any", None)
             creation, events, orphans = cast("tuple[Creation, Events, Orphans]", (begun, begun, begun))
             work = Work(creation, nobody, nobody, nobody, nobody, orphans, events)
-            return Controller(cast("Cluster", cluster), work, Names().provisioner, 1, alive)
+            return Controller(cluster, work, Names().provisioner, 1, alive)
 
         yield controller
         begun.may_end.set()

@@ -108,7 +108,7 @@ def start(directory: Path) -> Iterator[Callable[..., Simulator]]:
     running: list[Simulator] = []
 
     def make(plane: DataPlane | None = None, **changes: Any) -> Simulator:
-        fields = {"limits": UNLIMITED, "topology": Topology(name="lab")} | changes
+        fields: dict[str, Any] = {"limits": UNLIMITED, "topology": Topology(name="lab")} | changes
         running.append(Simulator(Settings(state=directory, control=directory / "c", **fields), plane).start())
         return running[-1]
 

@@ -72,7 +72,10 @@ def test_without_a_cable_there_is_neither_port_nor_login(array: Simulator, ssh: 
     assert ssh.rows("lsfabric") == []
 
 
-REAL = {1: ("200002000000F101", "200002000000F102"), 2: ("200002000000F201", "200002000000F202")}
+REAL: dict[int, tuple[str, ...]] = {
+    1: ("200002000000F101", "200002000000F102"),
+    2: ("200002000000F201", "200002000000F202"),
+}
 ADAPTER = "200002000000A302"
 
 

@@ -77,7 +77,7 @@ def test_calls_left_to_kubelet_are_not_supported(stub: Stub, command: str) -> No
 def test_a_link_to_the_stub_still_finds_the_stubs_own_directory(stub: Stub, tmp_path: Path) -> None:
     (stub.directory / ".attach").write_text("false")
     (tmp_path / "link").symlink_to(stub.program)
-    line = [*stub.prefix, tmp_path / "link", "init"]
+    line: list[str | Path] = [*stub.prefix, tmp_path / "link", "init"]
     done = subprocess.run(line, env={}, capture_output=True, timeout=30, check=True)
     assert b'"attach":false' in done.stdout
 
@@ -183,7 +183,14 @@ def test_in_a_mount_namespace_with_nothing_but_the_plugin_directory_everything_w
             "os.unshare(os.CLONE_NEWNS)", "__import__('ctypes').CDLL(None).unshare(0x20000)"
         )
     program = f"/plugins/{stub.directory.name}/instorage-flexvolume"
-    line = [sys.executable, "-c", enter, root, *(["/emulator"] if stub.prefix else []), program]
+    line: list[str | Path] = [
+        sys.executable,
+        "-c",
+        enter,
+        root,
+        *(["/emulator"] if stub.prefix else []),
+        program,
+    ]
     for arguments, wanted in ((["init"], b'"attach":false'), (["mount", "/d"], b'{"status":"Success"}\n')):
         done = subprocess.run([*line, *arguments], capture_output=True, timeout=30, check=False)
         assert (done.returncode, done.stderr) == (0, b"")

@@ -1,7 +1,7 @@
 """Which modules' sentences a person may read: what the administrator's programs import, by their source.
 
-Their imports are followed, those inside of functions too. A helper's or a call's Fault that such a program
-shows comes from another process, so the modules that raise it are named beside the programs.
+Their imports are followed, those inside of functions too. What the helper or a call raises is not read:
+a Fault of theirs that such a program shows stays English, but for a text that a module read here has as well.
 """
 
 from __future__ import annotations

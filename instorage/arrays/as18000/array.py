@@ -146,16 +146,12 @@ class As18000:
     @call
     def mappings(self, volume: VolumeName) -> tuple[Mapping, ...]:
         """See `Array`."""
-        found = mapping.of_volume(self._cli, volume)
-        self._resting.seen(found)
-        return found
+        return self._resting.seen(mapping.of_volume(self._cli, volume))
 
     @call
     def host_mappings(self, host: str) -> tuple[Mapping, ...]:
         """See `Array`."""
-        found = mapping.of_host(self._cli, host)
-        self._resting.seen(found)
-        return found
+        return self._resting.seen(mapping.of_host(self._cli, host))
 
     @call
     def map_volume(
@@ -220,9 +216,11 @@ class As18000:
         return identity.portals(self._cli, self._targets.ip_ports)
 
     @call
-    def fc_targets(self, host: str, io_groups: Collection[str] = ()) -> tuple[FcTarget, ...]:
+    def fc_targets(
+        self, host: str, io_groups: Collection[str] = (), *, fresh: bool = False
+    ) -> tuple[FcTarget, ...]:
         """See `Array`."""
-        return self._fc_targets.get(host, io_groups)
+        return self._fc_targets.get(host, io_groups, fresh=fresh)
 
     @call
     def san_identity(self) -> SanIdentity:

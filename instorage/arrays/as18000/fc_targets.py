@@ -38,8 +38,11 @@ class FcTargets:
         self._cli = cli
         self._found: RememberedTargets[FcTarget] = RememberedTargets(REMEMBERED, LACKING)
 
-    def get(self, host: str, io_groups: Collection[str]) -> tuple[FcTarget, ...]:
+    def get(self, host: str, io_groups: Collection[str], *, fresh: bool) -> tuple[FcTarget, ...]:
         """See `Array.fc_targets`."""
+        if fresh:
+            self.forget()
+            return read(self._cli, host)
         return self._found.get(host, io_groups, lambda: read(self._cli, host))
 
     def forget(self) -> None:

@@ -74,7 +74,7 @@ def make(
                 raise
         break
     mapping = _alone(cli, volume, host, share=share)
-    resting.seen([mapping])
+    resting.seen((mapping,))
     if uid not in (None, mapping.uid):
         if made:
             remove(cli, resting, volume, host)

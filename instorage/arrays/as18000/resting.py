@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from instorage.arrays.quarantine import HIGHEST, REST, UNDER_WAY, Quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from instorage.arrays.model import Mapping
 
@@ -34,12 +34,13 @@ class RestingLuns:
         self._used: dict[str, dict[str, frozenset[int]]] = {}  # host -> volume -> numbers
         self._chosen: dict[str, dict[int, float]] = {}  # host -> number that is being mapped now -> until
 
-    def seen(self, mappings: Iterable[Mapping]) -> None:
-        """Remember the numbers of mappings that the array has shown."""
+    def seen(self, mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
+        """Remember the numbers of mappings that the array has shown, and return these."""
         with self._lock:
             for mapping in mappings:
                 numbers = frozenset(int(lun) for _, lun in mapping.luns)
                 self._used.setdefault(mapping.host, {})[mapping.volume] = numbers
+        return mappings
 
     def leaving(self, volume: str, host: str) -> None:
         """Let the numbers of a mapping rest that is about to be removed: a kill must not lose them."""

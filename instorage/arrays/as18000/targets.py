@@ -38,6 +38,7 @@ class Targets:
         """See `Array.iscsi_targets`; an empty answer is not remembered."""
         if fresh:
             self.forget()
+            return read(self._cli, self.ip_ports)
         return self._found.get("", io_groups, lambda: read(self._cli, self.ip_ports))
 
     def forget(self) -> None:

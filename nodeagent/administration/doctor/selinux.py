@@ -1,33 +1,95 @@
-"""SELinux: our module in the policy, labels, and what was denied (`selinux_check`)."""
+"""What SELinux has to do with this host: our module in the policy, labels that are wrong, what was denied.
+
+A host without SELinux has no finding; one whose answer cannot be had says so: that is not «nothing is wrong».
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
-from nodeagent.administration import selinux_check
+from nodeagent.administration.denials import rules
 from nodeagent.diagnosis.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from nodeagent.administration.doctor.host import Host
 
+KERNEL: Final = "/sys/fs/selinux"
+LOADED: Final = "/etc/instorage/selinux-policy"  # written by selinux/load.sh
+LABELLED: Final = (
+    "/usr/lib/instorage", "/etc/instorage", "/var/lib/instorage", "/var/lib/instorage-helper",
+    "/var/log/instorage", "/run/instorage",
+)  # fmt: skip
+SHOWN: Final = 10  # denials, labels
+LOAD: Final = "sh /usr/share/instorage-selinux/load.sh load (package instorage-selinux), or install.sh --node"
+DENIED: Final = "journalctl -b _TRANSPORT=audit + _TRANSPORT=kernel | grep -E 'avc: .*instorage_'"
+_WRONG: Final = re.compile(r"(?:Would relabel|restorecon reset|Would reset) (\S+) .*", re.IGNORECASE)
+
 
 def check(host: Host) -> Iterator[Finding]:
-    """Find what is not as it should be; that SELinux is off is none."""
+    """Find what is not as it should be; that SELinux is off, or permissive, is none."""
+    try:
+        host.looks.text(f"{KERNEL}/enforce")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield _finding(f"The mode of SELinux cannot be read ({error.strerror}).", "getenforce")
+        return
+    if host.looks.facts(f"{KERNEL}/booleans/instorage_anywhere") is None:
+        yield _finding("The policy of this host has no module of ours: the services run unconfined.", LOAD)
+        return
+    yield from _module(host)
+    yield from _labels(host)
+    yield from _denials(host)
 
-    def program(argv: Sequence[str]) -> str | None:
-        ran = host.looks.run(argv[0], *argv[1:])
-        return ran.out if ran is not None and ran.status == 0 else None
 
-    def ask() -> list[list[str]]:
-        kernel, loaded = host.looks.at(selinux_check.KERNEL), host.looks.at(selinux_check.LOADED)
-        found = selinux_check.findings(kernel, loaded, program)
-        return [[one.sentence, one.command] for one in found if not one.good]
+def _finding(sentence: str, command: str) -> Finding:
+    return Finding(
+        "selinux", "selinux", Severity.WARNING, sentence,
+        risk="Our services are confined less than they could be, or denied what they need.",
+        command=command, proof=KERNEL,
+    )  # fmt: skip
 
-    for sentence, command in host.looks.answer("selinux", ask):
-        yield Finding(
-            "selinux", "selinux", Severity.WARNING, sentence,
-            risk="Our services are confined less than they could be, or denied what they need.",
-            command=command, proof=str(selinux_check.KERNEL),
-        )  # fmt: skip
+
+def _module(host: Host) -> Iterator[Finding]:
+    try:
+        said = host.looks.text(LOADED).split()
+    except OSError:
+        said = []
+    if not said:
+        yield _finding("The module instorage is loaded, and nothing says which version: load it again.", LOAD)
+
+
+def _labels(host: Host) -> Iterator[Finding]:
+    folders = [path for path in (*LABELLED, host.setup.plugin) if host.looks.facts(path) is not None]
+    if not folders:
+        return
+    command = f"restorecon -Rv {' '.join(folders)}"
+    shown = _shown(host, "restorecon", "-n", "-v", "-R", *folders)
+    if shown is None:
+        text = "Whether files have their labels cannot be found out: restorecon did not answer."
+        yield _finding(text, command)
+        return
+    wrong = [match[1] for match in map(_WRONG.match, shown.splitlines()) if match]
+    for path in wrong[:SHOWN]:
+        yield _finding(f"{path} has a label that is not its own.", command)
+    if wrong[SHOWN:]:
+        yield _finding(f"{len(wrong) - SHOWN} files more have labels that are not their own.", command)
+
+
+def _denials(host: Host) -> Iterator[Finding]:
+    ask = ("-q", "-b", "--no-pager", "-o", "cat", "_TRANSPORT=audit", "+", "_TRANSPORT=kernel")
+    shown = _shown(host, "journalctl", *ask)
+    if shown is None:
+        yield _finding("What was denied cannot be found out: journalctl did not answer.", DENIED)
+        return
+    for rule in list(rules(shown.splitlines()))[-SHOWN:]:
+        yield _finding(f"Denied since the boot, and to be allowed by «{rule}» if it was right.", DENIED)
+
+
+def _shown(host: Host, program: str, *arguments: str) -> str | None:
+    """Return what a program of the host prints; None when it is not there, failed, or took too long."""
+    ran = host.looks.run(program, *arguments)
+    return ran.out if ran is not None and ran.status == 0 else None

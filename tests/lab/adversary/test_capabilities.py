@@ -21,7 +21,7 @@ DROP_IN = "/run/systemd/system/instorage-helper.service.d/capabilities.conf"
 
 def granted() -> list[str]:
     (found,) = re.findall(r"^CapabilityBoundingSet=(.+)$", UNIT.read_text(), re.MULTILINE)
-    return found.split()
+    return str(found).split()
 
 
 def a_volumes_life(rig: Rig, volume: Volume) -> None:

@@ -13,7 +13,7 @@ from tests.lab.helper_rig import AS_AGENT, CLIENT, DEVICE_MOUNTS, TARGETS, Helpe
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tools.lab import Lab
 
@@ -115,14 +115,16 @@ def test_another_makers_disk_is_neither_attached_nor_mounted_nor_detached(rig: R
         f"multipath -a /dev/sda; multipathd add path sda; multipathd add map 3{foreign.uid}; udevadm settle"
     )
     assert rig.sh("dmsetup ls --target multipath")
-    for ask in (lambda: rig.mount(foreign), lambda: rig.detach(foreign)):
+    asks: tuple[Callable[[], object], ...] = (lambda: rig.mount(foreign), lambda: rig.detach(foreign))
+    for ask in asks:
         with pytest.raises(HelperFault) as refused:
             ask()
         assert refused.value.code == "not-ours"
     rig.sh(f"mkfs.ext4 -q /dev/mapper/3{foreign.uid} && mkdir -p {foreign.device_mount}")
     rig.sh(f"mount /dev/mapper/3{foreign.uid} {foreign.device_mount}")
     try:
-        for ask in (lambda: rig.unmount(foreign.device_mount), lambda: rig.bind(foreign)):
+        asks = (lambda: rig.unmount(foreign.device_mount), lambda: rig.bind(foreign))
+        for ask in asks:
             with pytest.raises(HelperFault) as refused:
                 ask()
             assert refused.value.code == "not-ours"
@@ -184,7 +186,7 @@ def test_a_racer_that_swaps_the_targets_directory_never_gets_a_mount(rig: Rig, v
                 codes.append("mounted")
                 rig.unmount(volume.device_mount)
             except HelperFault as fault:
-                codes.append(fault.code)
+                codes.append(str(fault.code))
             assert "/trap" not in rig.sh("cat /proc/self/mountinfo")
     finally:
         rig.sh("systemctl stop racer")

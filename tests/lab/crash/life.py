@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.crash.table import Step
+from tests.crash.table import AgentStep, HelperStep, Step
 from tests.lab.crash import build
 
 if TYPE_CHECKING:
@@ -18,39 +18,42 @@ PATIENCE = 120  # seconds for kubelet's repeats of one call to succeed
 HIT = 20  # seconds after a call's end until the victim must have been killed (a detached stub leaves work)
 COMES_IN = {
     "waitforattach": (
-        Step.AGENT_ATTACH_HOST,
-        Step.AGENT_ATTACH_RECORDED,
-        Step.AGENT_ATTACH_MAPPED,
-        Step.HELPER_ATTACH_LOGGED_IN,
-        Step.HELPER_ATTACH_SCANNED,
-        Step.HELPER_ATTACH_MAP_MADE,
-        Step.AGENT_ATTACH_UP,
+        AgentStep.AGENT_ATTACH_HOST,
+        AgentStep.AGENT_ATTACH_RECORDED,
+        AgentStep.AGENT_ATTACH_MAPPED,
+        HelperStep.HELPER_ATTACH_LOGGED_IN,
+        HelperStep.HELPER_ATTACH_SCANNED,
+        HelperStep.HELPER_ATTACH_MAP_MADE,
+        AgentStep.AGENT_ATTACH_UP,
     ),
     "mountdevice": (
-        Step.AGENT_MOUNT_RECORDED,
-        Step.HELPER_FORMAT_RECORDED,
-        Step.HELPER_FORMAT_MADE,
-        Step.HELPER_FORMAT_FORGOTTEN,
-        Step.HELPER_MOUNT_MOUNTED,
-        Step.AGENT_MOUNT_MOUNTED,
+        AgentStep.AGENT_MOUNT_RECORDED,
+        HelperStep.HELPER_FORMAT_RECORDED,
+        HelperStep.HELPER_FORMAT_MADE,
+        HelperStep.HELPER_FORMAT_FORGOTTEN,
+        HelperStep.HELPER_MOUNT_MOUNTED,
+        AgentStep.AGENT_MOUNT_MOUNTED,
     ),
-    "mount": (Step.HELPER_BIND_BOUND, Step.HELPER_BIND_RESTRICTED, Step.AGENT_MOUNT_BOUND),
-    "unmount": (Step.HELPER_UNMOUNT_UNMOUNTED, Step.AGENT_UNMOUNT_UNMOUNTED),
+    "mount": (HelperStep.HELPER_BIND_BOUND, HelperStep.HELPER_BIND_RESTRICTED, AgentStep.AGENT_MOUNT_BOUND),
+    "unmount": (HelperStep.HELPER_UNMOUNT_UNMOUNTED, AgentStep.AGENT_UNMOUNT_UNMOUNTED),
     "unmountdevice": (
-        Step.AGENT_DETACH_UNMOUNTED,
-        Step.HELPER_DETACH_FLUSHED,
-        Step.HELPER_DETACH_MAP_REMOVED,
-        Step.HELPER_DETACH_DISKS_REMOVED,
-        Step.AGENT_DETACH_REMOVED,
-        Step.AGENT_DETACH_UNMAPPED,
-        Step.AGENT_DETACH_FORGOTTEN,
+        AgentStep.AGENT_DETACH_UNMOUNTED,
+        HelperStep.HELPER_DETACH_FLUSHED,
+        HelperStep.HELPER_DETACH_MAP_REMOVED,
+        HelperStep.HELPER_DETACH_DISKS_REMOVED,
+        AgentStep.AGENT_DETACH_REMOVED,
+        AgentStep.AGENT_DETACH_UNMAPPED,
+        AgentStep.AGENT_DETACH_FORGOTTEN,
     ),
 }
 """The steps of a life without trouble, by the call in which each comes."""
 LIFE = tuple(COMES_IN)
 ANY = ("agent", "helper", "stub")
 IN_HELPER = ("worker", "helper", "agent", "stub")
-PROGRAMS = {Step.HELPER_FORMAT_RECORDED: "mkfs.ext4", Step.HELPER_DETACH_MAP_REMOVED: "multipath"}
+PROGRAMS: dict[Step, str] = {
+    HelperStep.HELPER_FORMAT_RECORDED: "mkfs.ext4",
+    HelperStep.HELPER_DETACH_MAP_REMOVED: "multipath",
+}
 """Programs that run directly after a step."""
 
 

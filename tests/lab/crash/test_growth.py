@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.crash.table import Step
+from tests.crash.table import GrowthStep, Step
 from tests.lab.crash import build
 from tests.lab.growing import LARGE, finish, freezing, put_programs, recorded, sizes, takes_writes, wait
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
@@ -26,15 +26,19 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lab, over("iscsi"), pytest.mark.timeout(1800 if WHOLE else 600)]
 VICTIMS = ("worker", "helper")
-GROWTH = (Step.HELPER_GROWTH_RESCANNED, Step.HELPER_GROWTH_MAP_RESIZED, Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
-FREEZE = (
-    Step.HELPER_FREEZE_RECORDED,
-    Step.HELPER_FREEZE_FROZEN,
-    Step.HELPER_FREEZE_THAWED,
-    Step.HELPER_FREEZE_FORGOTTEN,
+GROWTH = (
+    GrowthStep.HELPER_GROWTH_RESCANNED,
+    GrowthStep.HELPER_GROWTH_MAP_RESIZED,
+    GrowthStep.HELPER_GROWTH_FILE_SYSTEM_GROWN,
 )
-KEEP = (Step.HELPER_BARRIER_RECORDED, Step.HELPER_BARRIER_SHOWN)
-ERASE = (Step.HELPER_BARRIER_TAKEN_DOWN, Step.HELPER_BARRIER_ERASED)
+FREEZE = (
+    GrowthStep.HELPER_FREEZE_RECORDED,
+    GrowthStep.HELPER_FREEZE_FROZEN,
+    GrowthStep.HELPER_FREEZE_THAWED,
+    GrowthStep.HELPER_FREEZE_FORGOTTEN,
+)
+KEEP = (GrowthStep.HELPER_BARRIER_RECORDED, GrowthStep.HELPER_BARRIER_SHOWN)
+ERASE = (GrowthStep.HELPER_BARRIER_TAKEN_DOWN, GrowthStep.HELPER_BARRIER_ERASED)
 HIT = 30  # seconds
 PATIENCE = 90  # seconds for a repeated call to succeed
 FILE = f"/{PLUGIN}/aa-extend-failure.barrier"

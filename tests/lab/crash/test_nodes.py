@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.table import Step
+from tests.crash.table import AgentStep, HelperStep
 from tests.lab.crash import build
 from tests.lab.crash.conftest import installed, state
 from tests.lab.crash.life import Kill, killed, once, repeat
@@ -77,14 +77,14 @@ def test_a_broken_off_format_is_finished_by_its_node_and_half_of_one_refused_by_
     """What is left of half a format cannot be told from data: it is said, and a person decides."""
     whole, first = (Kubelet(nodes[0], make_volume(), fs_type=fs_type) for _ in range(2))
     repeat(whole, "waitforattach")
-    killed(whole, "mountdevice", Kill(Step.HELPER_FORMAT_MADE, "worker"))
+    killed(whole, "mountdevice", Kill(HelperStep.HELPER_FORMAT_MADE, "worker"))
     for call in ("waitforattach", "mountdevice"):
         repeat(whole, call)
     assert fs_type in whole.machine.run(["findmnt", "-no", "FSTYPE", whole.device_mount]).stdout
     repeat(whole, "unmountdevice")
     second = Kubelet(nodes[1], first.volume, fs_type=fs_type)
     repeat(first, "waitforattach")
-    killed(first, "mountdevice", Kill(Step.HELPER_FORMAT_MADE, "worker"))
+    killed(first, "mountdevice", Kill(HelperStep.HELPER_FORMAT_MADE, "worker"))
     first.machine.run(f"dd if=/dev/zero of={first.device} bs=4k count=2 conv=fsync status=none")  # half of it
     for kubelet, said in ((first, "broken off here midway"), (second, "on the node that had it last")):
         repeat(kubelet, "waitforattach")
@@ -115,7 +115,7 @@ def test_a_fenced_node_that_comes_back_reads_what_the_other_wrote(
     assert second.machine.run(f"cat {second.pod_directory}/row").stdout == "first\n"
     second.machine.run(f"echo second > {second.pod_directory}/row")
     ended(second)
-    steps = (Step.AGENT_LEFTOVER_UNMOUNTED, Step.AGENT_LEFTOVER_REMOVED)
+    steps = (AgentStep.AGENT_LEFTOVER_UNMOUNTED, AgentStep.AGENT_LEFTOVER_REMOVED)
     for step in steps:
         build.arm(first.machine, step, "agent")
     print(once(first, "waitforattach"))
@@ -145,7 +145,7 @@ def test_a_reset_of_a_node_with_a_mounted_volume_and_a_format_under_way(
         f"systemd-run -q --unit=writer sh -c 'while :; do date > {used.pod_directory}/busy; sync; done'; sync"
     )
     repeat(fresh, "waitforattach")
-    build.arm(node, Step.HELPER_FORMAT_RECORDED, "hold")
+    build.arm(node, HelperStep.HELPER_FORMAT_RECORDED, "hold")
     with contextlib.suppress(Exception):  # the machine goes under it
         calling = threading.Thread(target=suppressed, args=(fresh,), daemon=True)
         calling.start()

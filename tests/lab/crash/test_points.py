@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.table import Step
+from tests.crash.table import HelperStep
 from tests.lab.crash import build
 from tests.lab.crash.life import (
     COMES_IN,
@@ -70,7 +70,7 @@ def test_a_hang_in_the_kernel_is_answered_while_what_was_written_in_other_lives_
         repeat(hung, call)
     node.run(f"echo x > {hung.pod_directory}/row")  # to be written back by the unmount
     node.run("dmsetup suspend --noflush $(dmsetup ls --target multipath | cut -f1)")
-    build.arm(node, Step.HELPER_MOUNT_CHECKED, "worker")
+    build.arm(node, HelperStep.HELPER_MOUNT_CHECKED, "worker")
     readers = [Kubelet(node, volume) for volume in written]
     with ThreadPoolExecutor(5) as pool:
         unmounting = pool.submit(hung.call, "unmount", timeout=150)
@@ -94,7 +94,7 @@ def test_a_pod_that_may_only_read_never_gets_a_writable_mount(
     for call in ("waitforattach", "mountdevice", "mount"):
         repeat(writer, call)
     reader = Kubelet(node, writer.volume, read_only=True)
-    killed(reader, "mount", Kill(Step.HELPER_BIND_BOUND, "worker"))
+    killed(reader, "mount", Kill(HelperStep.HELPER_BIND_BOUND, "worker"))
     repeat(reader, "mount")
     assert "Read-only" in node.run(f"touch {reader.pod_directory}/x 2>&1", check=False).stdout
     for kubelet, call in ((reader, "unmount"), (writer, "unmount"), (writer, "unmountdevice")):
@@ -127,7 +127,7 @@ def test_devices_that_went_by_themselves_are_forgotten_and_unmapped(
     repeat(kubelet, "waitforattach")
     drop_maps(node)
     node.run("for disk in /sys/block/sd*; do echo 1 > $disk/device/delete; done; udevadm settle")
-    killed(kubelet, "unmountdevice", Kill(Step.HELPER_DETACH_FORGOTTEN, "helper"))
+    killed(kubelet, "unmountdevice", Kill(HelperStep.HELPER_DETACH_FORGOTTEN, "helper"))
     kubelet.call("unmountdevice")
     becomes_clean()
 
@@ -140,8 +140,8 @@ def test_a_session_that_a_kill_kept_from_being_ended_ends_with_the_next_call(
         kubelet = Kubelet(node, make_volume())
         repeat(kubelet, "waitforattach")
         for kill, left in (
-            (Kill(Step.HELPER_DETACH_DISKS_REMOVED, "helper"), 2),
-            (Kill(Step.HELPER_DETACH_LOGGED_OUT, "worker"), 0),
+            (Kill(HelperStep.HELPER_DETACH_DISKS_REMOVED, "helper"), 2),
+            (Kill(HelperStep.HELPER_DETACH_LOGGED_OUT, "worker"), 0),
         ):
             killed(kubelet, "unmountdevice", kill)
             assert node.run("iscsiadm -m session", check=False).stdout.count("tcp:") == left
@@ -178,7 +178,7 @@ def test_a_lun_number_that_was_used_again_shows_the_new_volume(
     drop_maps(node)
     san.command(f"mcsop rmvdiskhostmap -host {host} {first.volume}")
     san.command(f"mcsop mkvdiskhostmap -host {host} -scsi {lun} {second.volume}")
-    killed(second, "waitforattach", Kill(Step.HELPER_ATTACH_STALE_REMOVED, "worker"))
+    killed(second, "waitforattach", Kill(HelperStep.HELPER_ATTACH_STALE_REMOVED, "worker"))
     for call in ("waitforattach", "mountdevice"):
         repeat(second, call)
     uid = next(v["uid"] for v in san.control.do("volumes") if v["name"] == second.volume)

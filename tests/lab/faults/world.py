@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -154,21 +155,25 @@ class LabWorld:
 
     def finish(self) -> None:
         """End every pod; then each volume must be usable, with what was written to it."""
+        self._end_all()
+        _side_by_side(self._start, self.names)
+        self.check()
+        self._end_all()
+        wait_until(lambda: not self.product.residue(), CLEAN)
+
+    def _end_all(self) -> None:
         for name in sorted(self.pods):
             self._rest(name)
-            self._end(name)
+        _side_by_side(self._end, sorted(self.pods))
         self.check()
-        for name in self.names:
-            self._start(name)
-        self.check()
-        for name in self.names:
-            self._rest(name)
-            self._end(name)
-        self.check()
-        wait_until(lambda: not self.product.residue(), CLEAN)
 
     def close(self) -> None:
         """Let everything go that is still held up by a fault."""
         self.san.control.do("clear")
         for wire in WIRES[self.link]:
             self.node.set_link(wire, up=True)
+
+
+def _side_by_side(work: Callable[[str], None], names: list[str]) -> None:
+    with ThreadPoolExecutor(VOLUMES) as pool:
+        list(pool.map(work, names))

@@ -85,6 +85,11 @@ def cluster(joined: Cluster, provisioner: Provisioner, products: dict[str, Produ
     return joined
 
 
+def _delete(world: World, volume: str) -> None:
+    until(lambda: not world.mapped_volume(volume), f"{volume} is unmapped")
+    world.san.command(f"mcsop rmvdisk {volume}")
+
+
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[list[World]]:
     """What the module's tests make; fails at its end unless nodes, array and cluster have nothing of it."""
@@ -92,8 +97,7 @@ def worlds() -> Iterator[list[World]]:
     yield worlds
     for world in worlds:
         for volume in world.by_hand:
-            until(lambda world=world, volume=volume: not world.mapped_volume(volume), f"{volume} is unmapped")
-            world.san.command(f"mcsop rmvdisk {volume}")
+            _delete(world, volume)
     began = time.monotonic()
     if worlds:
         until(lambda: not worlds[0].left(), lambda: f"clean; left: {worlds[0].left()}")

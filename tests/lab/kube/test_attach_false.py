@@ -25,11 +25,11 @@ pytestmark = [IN_SOAK, pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(15
 def switched(cluster: Cluster, products: dict[str, Product]) -> Iterator[None]:
     """Both nodes, drained, without attach calls; back at the end."""
     for product in products.values():
-        until(lambda product=product: not product.residue(), "the node is drained")
+        _drained(product)
         print(product.machine.run("instoragectl attach-calls false").stdout)
     yield
     for product in products.values():
-        until(lambda product=product: not product.residue(), "the node is drained")
+        _drained(product)
         product.machine.run("instoragectl attach-calls true")
 
 
@@ -86,6 +86,16 @@ def _ours(machine: Machine) -> str:
     return machine.run("grep -E 'inspur' /proc/mounts", check=False).stdout
 
 
+def _drained(product: Product) -> None:
+    until(lambda: not product.residue(), "the node is drained")
+
+
+def _back(world: World, pod: str, count: int) -> None:
+    """Wait until the pod was started so often, and has as many rows."""
+    until(lambda: world.restarts(pod) >= count, lambda: world.cluster.said(pod), 240)
+    until(lambda: _rows(world, pod) == count, lambda: world.cluster.said(pod), 240)
+
+
 def test_after_an_orderly_reboot_and_after_a_reset_the_pod_has_its_data(switched: None, world: World) -> None:
     machine = world.products["a"].machine
     claim = world.claim()
@@ -95,8 +105,7 @@ def test_after_an_orderly_reboot_and_after_a_reset_the_pod_has_its_data(switched
         machine.reboot(hard=hard)
         machine.set_clock()
         world.cluster.wait_kubelet(machine)
-        until(lambda count=count: world.restarts(pod) >= count, lambda: world.cluster.said(pod), 240)
-        until(lambda count=count: _rows(world, pod) == count, lambda: world.cluster.said(pod), 240)
+        _back(world, pod, count)
 
 
 def _rows(world: World, pod: str) -> int:

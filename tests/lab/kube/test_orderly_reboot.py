@@ -62,27 +62,33 @@ def test_what_was_acknowledged_before_an_orderly_reboot_is_there_after_it(
     machine.run("systemctl restart systemd-journald && journalctl --flush")
     pod = world.running(world.claim(), "a")
     for number in (1, 2):
-        before = acknowledged()
-        world.sh(pod, f"({WRITER}) >/dev/null 2>&1 &")
-        until(lambda before=before: acknowledged() > before + 20, "the pod writes", 60)
+        _writes(world, pod, acknowledged)
         ordered = float(machine.run("date +%s.%N").stdout)
         shown = len(machine.console)
         took = machine.reboot()
         machine.set_clock()
         noted = acknowledged()
         world.cluster.wait_kubelet(machine)
-        until(lambda n=number: world.restarts(pod) == n, lambda: f"again: {world.cluster.said(pod)}", 240)
-        until(
-            lambda noted=noted: _counter(world, pod) >= noted,
-            lambda noted=noted: f"{noted} is lost: there is {_counter(world, pod)}",
-            60,
-        )
+        _back(world, pod, number, noted)
         ended = float(_old_boot(machine, "-o short-unix | tail -n 1").split()[0])
         print(f"reboot {number}: {took:.0f} s, {ended - ordered:.0f} s of them down; {noted} acknowledged")
         assert ended - ordered < LONGEST
         said = _old_boot(machine, "-k -o cat") + machine.console[shown:]
         assert not ERRORS.findall(said), said[-3000:]
         assert "volumes stay mounted" not in _old_boot(machine, "-u instorage-volumes -o cat")
+
+
+def _writes(world: World, pod: str, acknowledged: Callable[[], int]) -> None:
+    before = acknowledged()
+    world.sh(pod, f"({WRITER}) >/dev/null 2>&1 &")
+    until(lambda: acknowledged() > before + 20, "the pod writes", 60)
+
+
+def _back(world: World, pod: str, number: int, noted: int) -> None:
+    """Wait until the pod was started so often, and reads what was acknowledged."""
+    until(lambda: world.restarts(pod) == number, lambda: f"again: {world.cluster.said(pod)}", 240)
+    lost = lambda: f"{noted} is lost: there is {_counter(world, pod)}"  # noqa: E731
+    until(lambda: _counter(world, pod) >= noted, lost, 60)
 
 
 def _counter(world: World, pod: str) -> int:

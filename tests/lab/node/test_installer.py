@@ -12,7 +12,7 @@ from tests.lab.releases.test_upgrade import BROKEN, DIES, LATER, runs
 from tests.soak import IN_SOAK
 from tools.install import LIBEXEC, LIBRARY, NODE, PLUGIN
 from tools.lab.archive import built
-from tools.lab.kubelet import END, START, Kubelet
+from tools.lab.kubelet import END, START, Answer, Kubelet
 
 if TYPE_CHECKING:
     from tests.lab.node.conftest import MakeVolume
@@ -92,13 +92,17 @@ def installed(product: Product, archive: Unpacked) -> str:
     return runs(product.machine)
 
 
+def made(pod: Kubelet, calls: tuple[str, ...]) -> list[Answer]:
+    return list(pod.calls(*calls))
+
+
 def test_no_pod_fails_to_start_or_end_while_versions_change(
     node: Machine, make_volume: MakeVolume, installed: str, archive: Unpacked
 ) -> None:
     pods = [Kubelet(node, make_volume()) for _ in range(PODS)]
     for version, calls in ((archive.variant(LATER), START), (archive, END)):
         with ThreadPoolExecutor(PODS) as pool:
-            answers = [pool.submit(lambda pod=pod, calls=calls: list(pod.calls(*calls))) for pod in pods]
+            answers = [pool.submit(made, pod, calls) for pod in pods]
             version.run("--node")
             for answer in answers:
                 succeeded(answer.result())

@@ -58,13 +58,17 @@ def pods(node: Machine, san: San, make_volume: MakeVolume) -> Iterator[dict[str,
     node.run("systemctl stop 'writer-*'; rm -f /etc/multipath.conf; multipathd reconfigure", check=False)
 
 
+def writes(vendors: Vendors, pod: Kubelet) -> None:
+    before = len(vendors.rows(pod))
+    wait_until(lambda: len(vendors.rows(pod)) > before, 30)
+    rows = vendors.rows(pod)
+    assert rows == [str(number) for number in range(1, len(rows) + 1)]
+
+
 def goes_on(vendors: Vendors, pods: dict[str, Kubelet]) -> None:
     """Every pod writes, and no row was lost."""
     for pod in pods.values():
-        before = len(vendors.rows(pod))
-        wait_until(lambda pod=pod, before=before: len(vendors.rows(pod)) > before, 30)
-        rows = vendors.rows(pod)
-        assert rows == [str(number) for number in range(1, len(rows) + 1)]
+        writes(vendors, pod)
 
 
 def taken_over(vendors: Vendors, archive: Unpacked, pods: dict[str, Kubelet]) -> None:

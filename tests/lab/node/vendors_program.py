@@ -65,10 +65,13 @@ class Vendors:
         for portal in (f"{address}:3260" for address in PORTALS):
             target = self._session(portal) or self._login(portal)
             link = f"/dev/disk/by-path/ip-{portal}-iscsi-{target}-lun-{lun}"
-            there = f"test -b {link}"
-            wait_until(lambda there=there: not self.node.run(there, check=False).exit_status, APPEARS)
-            found.append(self.node.run(["readlink", "-f", link]).stdout.strip())
+            found.append(self._appeared(link))
         return found
+
+    def _appeared(self, link: str) -> str:
+        """Wait for udev's link to a disk, and return the disk."""
+        wait_until(lambda: not self.node.run(f"test -b {link}", check=False).exit_status, APPEARS)
+        return self.node.run(["readlink", "-f", link]).stdout.strip()
 
     def _session(self, portal: str) -> str:
         """Have a session bring the LUNs that are new, and return its target; empty when there is none."""

@@ -1,0 +1,102 @@
+"""What the doctor says of SELinux: module, labels, denials, and that an answer could not be had."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nodeagent.administration.doctor import selinux
+from nodeagent.diagnosis.finding import Severity
+from tests.ctl.host_root import HostRoot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.subprocess
+AVC = (
+    "avc:  denied  { open } for pid=1 scontext=system_u:system_r:instorage_agent_t:s0 "
+    "tcontext=system_u:object_r:shadow_t:s0 tclass=file permissive=0"
+)
+BOOLEAN = "sys/fs/selinux/booleans/instorage_anywhere"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> HostRoot:
+    """A host that enforces a policy with our module."""
+    made = HostRoot(tmp_path)
+    made.write("sys/fs/selinux/enforce", "1")
+    made.write(BOOLEAN, "0 0")
+    made.write("etc/instorage/selinux-policy", "3.0.0 0123456789abcdef\n")
+    answers(made, "restorecon", "")
+    answers(made, "journalctl", "")
+    return made
+
+
+def answers(host: HostRoot, program: str, text: str) -> None:
+    host.program(program, f"printf %s {shlex.quote(text)}")
+
+
+def said(host: HostRoot) -> list[str]:
+    found = host.findings("selinux")
+    assert all(one.severity is Severity.WARNING and one.command for one in found)
+    return [one.sentence for one in found]
+
+
+def test_all_is_well(host: HostRoot) -> None:
+    assert said(host) == []
+
+
+def test_permissive_is_not_wrong(host: HostRoot) -> None:
+    host.write("sys/fs/selinux/enforce", "0")
+    assert said(host) == []
+
+
+def test_a_host_without_selinux_has_nothing_to_say(host: HostRoot) -> None:
+    (host.root / "sys/fs/selinux/enforce").unlink()
+    (host.root / BOOLEAN).unlink()
+    assert said(host) == []
+
+
+def test_a_host_without_our_module_is_told(host: HostRoot) -> None:
+    (host.root / BOOLEAN).unlink()
+    (text,) = said(host)
+    assert "no module of ours" in text
+
+
+def test_a_mode_that_cannot_be_read_is_not_taken_for_a_good_one(host: HostRoot) -> None:
+    (host.root / "sys/fs/selinux/enforce").unlink()
+    (host.root / "sys/fs/selinux/enforce").mkdir()
+    assert said(host) == ["The mode of SELinux cannot be read (Is a directory)."]
+
+
+def test_a_denial_is_told_as_the_rule_that_would_allow_it(host: HostRoot) -> None:
+    answers(host, "journalctl", f"a line\n{AVC}\n{AVC}\n")
+    (text,) = said(host)
+    assert "allow instorage_agent_t shadow_t:file open;" in text
+
+
+def test_wrong_labels_are_named_and_many_are_counted(host: HostRoot) -> None:
+    line = "Would relabel /etc/instorage/{} from system_u:object_r:bin_t:s0 to system_u:object_r:lib_t:s0\n"
+    answers(host, "restorecon", "".join(line.format(n) for n in range(selinux.SHOWN + 2)))
+    found = said(host)
+    assert found[0] == "/etc/instorage/0 has a label that is not its own."
+    assert found[-1] == "2 files more have labels that are not their own."
+    assert len(found) == selinux.SHOWN + 1
+
+
+def test_an_answer_that_cannot_be_had_is_not_taken_for_a_good_one(host: HostRoot) -> None:
+    for program in ("restorecon", "journalctl"):
+        host.program(program, "exit 1")
+    assert ["cannot be found out" in text for text in said(host)] == [True, True]
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_a_module_of_which_nothing_says_the_version_is_to_be_loaded_again(
+    host: HostRoot, text: str | None
+) -> None:
+    file = host.write("etc/instorage/selinux-policy", "")
+    if text is None:
+        file.unlink()
+    assert said(host) == ["The module instorage is loaded, and nothing says which version: load it again."]
