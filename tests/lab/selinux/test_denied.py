@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.install import LIBEXEC, PLUGIN
 from tools.lab import denials
 
 if TYPE_CHECKING:
     from tools.lab import Machine
 
-pytestmark = [pytest.mark.lab, NOT_SEEN]
+pytestmark = [pytest.mark.lab, IN_SOAK]
 LIMIT = 60  # seconds for commands in an emulated machine
 PYTHON = "/usr/bin/python3 -I -c"
 DISK = "/dev/vda"
