@@ -49,6 +49,7 @@ class Waits:
         """Repeat a call until it succeeds, as kubelet does, and note how long that took."""
         began, pause, paused = time.monotonic(), FIRST_AGAIN, 0.0
         faults: list[Code] = []
+        last = ""
         while time.monotonic() - began < GIVE_UP:
             try:
                 act()
@@ -56,6 +57,7 @@ class Waits:
                 if fault.code not in PASSING:
                     return self._never(what, str(fault))
                 faults.append(Code(fault.code))
+                last = str(fault)
                 time.sleep(pause)  # kubelet's
                 paused += pause
                 pause = min(pause * 2, LONGEST_AGAIN)
@@ -64,7 +66,7 @@ class Waits:
                 with self._guard:
                     self.all.append(Wait(what, whole - paused, whole, tuple(faults)))
                 return None
-        return self._never(what, str(faults))
+        return self._never(what, f"{len(faults)} calls failed, the last so: {last}")
 
     def _never(self, what: str, why: str) -> None:
         sys.stderr.write(f"  {what} is never served: {why}\n")

@@ -88,15 +88,18 @@ class Node:
         if not self.bare.host:
             list(self.first())
         self.latency(4 * LATENCY)
-        floor = Work(self.san, self.bare).at_once(count)
+        bare, work = Work(self.san, self.bare), Work(self.san, self.ours)
+        floor = bare.at_once(count)
         before = processor_seconds(self.machine)
-        ours = Work(self.san, self.ours).at_once(count)
+        ours = work.at_once(count)
         limit = OVER_THE_FLOORS_TWENTY if count >= 20 else None
         part = f"{count} volumes at once"
         yield Figure(part, "start of all, the floor", floor[0], "s")
         yield Figure(part, "start of all, ours", ours[0], "s")
         yield Figure(part, "start of all, over the floor", ours[0] / floor[0], "times", limit)
         yield Figure(part, "end of all, over the floor", ours[1] / floor[1], "times")
+        yield Figure(part, "CPU of the whole node, each start, the floor", bare.busy / count, "s")
+        yield Figure(part, "CPU of the whole node, each start, ours", work.busy / count, "s")
         for name, after in processor_seconds(self.machine).items():
             yield Figure(part, f"CPU of {name}, start and end of one", (after - before[name]) / count, "s")
         for name, seconds in self._phases(count).items():

@@ -16,6 +16,13 @@ def processor_seconds(machine: Machine) -> dict[str, float]:
     return {name: _number(machine, unit, "CPUUsageNSec") / 1e9 for name, unit in UNITS.items()}
 
 
+def busy_seconds(machine: Machine) -> float:
+    """Return the CPU seconds that all of a machine has used since its boot: kernel, udev, everybody."""
+    first, hertz = machine.run("head -1 /proc/stat; getconf CLK_TCK").stdout.splitlines()
+    user, nice, system, _idle, _waiting, interrupts, soft = (int(word) for word in first.split()[1:8])
+    return (user + nice + system + interrupts + soft) / int(hertz)
+
+
 def memory(machine: Machine) -> dict[str, float]:
     """Return the resident MiB of each unit's main process now; 0 when it does not run."""
     found = {}

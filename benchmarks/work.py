@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from benchmarks.processes import busy_seconds
 from tools.lab.kubelet import STUB, Kubelet
 from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT
@@ -43,6 +44,8 @@ class Volume:
 
 class Driver(Protocol):
     """What brings a volume to a directory and takes it away; seconds as seen in the machine."""
+
+    machine: Machine
 
     def start(self, volume: Volume) -> float:
         """Attach, format and mount it."""
@@ -128,6 +131,8 @@ class Work:
     san: San
     driver: Driver
     made: int = 0
+    busy: float = 0.0
+    """CPU seconds of the whole node during the last start: an emulator makes these longer, and not waits."""
 
     def volumes(self, count: int) -> list[Volume]:
         """Make new volumes of 1 GiB on the array."""
@@ -137,7 +142,10 @@ class Work:
         """Return the wall seconds of starting, and of ending, `count` volumes at once."""
         volumes = self.volumes(count)
         try:
-            return self._timed(self.driver.start, volumes), self._timed(self.driver.end, volumes)
+            before = busy_seconds(self.driver.machine)
+            start = self._timed(self.driver.start, volumes)
+            self.busy = busy_seconds(self.driver.machine) - before
+            return start, self._timed(self.driver.end, volumes)
         finally:
             for volume in volumes:
                 self.san.command(f"mcsop rmvdisk -force {volume.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.agent.bench import POD, RECORDED, compared, device_target, options, pod_target, until
+from tests.agent.bench import NODE, POD, RECORDED, compared, device_target, options, pod_target, until
 
 if TYPE_CHECKING:
     from tests.agent.bench import Bench
@@ -67,7 +67,7 @@ def test_the_record_is_on_the_disk_before_the_array_maps(bench: Bench) -> None:
     assert record["host"] == "iscsi-node1"
 
 
-def test_an_attach_costs_four_array_commands_and_a_detach_three(bench: Bench) -> None:
+def test_an_attach_costs_four_array_commands_and_each_call_that_ends_it_three(bench: Bench) -> None:
     bench.create("warm")
     bench.create(VOLUME)
     bench.attach("warm").success()
@@ -78,6 +78,9 @@ def test_an_attach_costs_four_array_commands_and_a_detach_three(bench: Bench) ->
     bench.reset()
     bench.call("unmountdevice", device_target(VOLUME)).success()
     assert bench.commands() == ["lsvdisk", "lsvdiskhostmap", "rmvdiskhostmap"]
+    bench.reset()
+    bench.call("detach", VOLUME, NODE).success()
+    assert bench.commands() == ["lsvdisk", *["lsvdiskhostmap"] * 2], "one empty answer is not believed"
 
 
 def test_devices_are_gone_before_the_array_unmaps(bench: Bench) -> None:
