@@ -89,7 +89,7 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
 
     From 256 on a LUN has two spellings, and the kernel keeps the one of the array: flat (0x4000 and the
     number, SAM-5 4.7.3), else as it is. The second, by which an array may mean another LUN, is asked for only
-    while the first shows nothing.
+    while the first shows nothing. Who adds only removes what its own scan brought, and seeks no further.
     """
     numbers = (path.lun | _FLAT, path.lun) if path.lun > 255 else (path.lun,)
 
@@ -101,6 +101,7 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
                 return scsi.name_at(hctl)
         return ""
 
+    came = not any(scsi.exists(f"{at}:{number}") for number in numbers)
     for last in (False, True):
         now = time.monotonic()
         if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
@@ -111,11 +112,11 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
             check(name, request.uid, request.size)
             break
         except Fault as fault:
-            if fault.code is Code.NOT_OURS or request.add_only:
+            if fault.code is Code.NOT_OURS or (request.add_only and not came):
                 raise
             _remove_stale(name, request.uid, fault, deadline)
             reached(Step.HELPER_ATTACH_STALE_REMOVED)
-            if last:
+            if last or request.add_only:
                 raise
     return name
 

@@ -151,6 +151,7 @@ def leave(deadline: float, gone: Collection[tuple[str, str]] | None = None) -> N
     Also those that do not work any more: iscsid would for ever try a portal that the array has dropped.
     `gone`: only those to these portals, each with its target.
     """
+    deadline = min(deadline, time.monotonic() + _LOGIN)  # each attach waits as long as a logout hangs
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
         used = scsi.names(USED) if alone else []
         idle = [one for one in scsi.sessions(all_states=True) if one.sid in used and not scsi.behind(one)]

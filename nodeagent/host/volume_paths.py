@@ -6,6 +6,7 @@ array's port. Whether the array answers behind it only multipathd and the helper
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -16,14 +17,13 @@ from nodeagent.host import sessions
 from nodeagent.host.sessions import names, read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from nodeagent.host.sessions import Session
 
 _UUID = re.compile(r"mpath-3(6[0-9a-fA-F]{31})", re.ASCII)
-_SESSION = re.compile(r"/session(\d+)/")
-_RPORT = re.compile(r"/(rport-[0-9:-]+)/")
+_LINK = re.compile(r"/(session\d+|rport-[0-9:-]+)/")
 SECTOR = 512
 
 
@@ -59,15 +59,18 @@ class VolumeMap:
 
 
 def maps(sysfs: Path, wanted: Collection[VolumeUid]) -> dict[VolumeUid, VolumeMap]:
-    """Return the maps of these volumes; what goes meanwhile is left out."""
-    found = {}
+    """Return the maps of these volumes; what goes meanwhile is left out.
+
+    Each session and port is looked at once, so that all of its volumes are told the same of it.
+    """
+    found, link = {}, functools.cache(functools.partial(_link, sysfs))
     for block in (sysfs / "block").glob("dm-*"):
         match = _UUID.fullmatch(read(block / "dm/uuid"))
         size = read(block / "size")
         uid = VolumeUid.parse(match[1]) if match else None
         if uid in wanted and uid and size.isdigit():
-            paths = tuple(_path(sysfs, disk) for disk in names(block / "slaves"))
-            found[uid] = VolumeMap(uid, block.name, int(size) * SECTOR, paths)
+            paths = (_path(sysfs, disk, link) for disk in names(block / "slaves"))
+            found[uid] = VolumeMap(uid, block.name, int(size) * SECTOR, tuple(filter(None, paths)))
     return found
 
 
@@ -84,17 +87,23 @@ def session_end(session: Session) -> End:
     return End(session.target.lower(), session.portal)
 
 
-def _path(sysfs: Path, disk: str) -> MapPath:
+def _path(sysfs: Path, disk: str, link: Callable[[str], tuple[End, str]]) -> MapPath | None:
+    """Return a path of a map; None where its disk is gone: nothing says any more where that led."""
     at = sysfs / "block" / disk
     place, state = os.path.realpath(at / "device"), read(at / "device/state")
-    if match := _SESSION.search(place):
-        session = sessions.session(sysfs, match[1])
-        end, link = session_end(session), _of_session(session.state)
-    elif port := _RPORT.search(place):
-        end, link = _port_end(sysfs, port[1])
-    else:
-        end, link = End(""), ""
-    return MapPath(disk, read(at / "dev"), end, link or _of_disk(disk, state))
+    match = _LINK.search(place)
+    if not match and not state:
+        return None
+    end, trouble = link(match[1]) if match else (End(""), "")
+    return MapPath(disk, read(at / "dev"), end, trouble or _of_disk(disk, state))
+
+
+def _link(sysfs: Path, name: str) -> tuple[End, str]:
+    """Return where a session or a port leads, and why nothing passes there, if nothing does."""
+    if name.startswith("rport"):
+        return _port_end(sysfs, name)
+    session = sessions.session(sysfs, name.removeprefix("session"))
+    return session_end(session), _of_session(session.state)
 
 
 def _of_session(state: str) -> str:

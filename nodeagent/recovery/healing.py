@@ -47,7 +47,8 @@ class Healer:
         self._node, self._begin, self._look = node, begin, look
         self._uevents: Uevents | None = None
         self._failed: set[str] = set()  # major:minor of paths, as the kernel's maps said; replaced as a whole
-        self._sick: set[VolumeUid] = set()
+        self._again: set[VolumeUid] = set()  # to be looked at again, though nobody rings
+        self._broken_off = False  # whether the last look was: what it was to see is in no set
         self._lanes: dict[str, Lane] = {}
         self.looks = 0
         """How often anything was looked at: none while all is well."""
@@ -83,15 +84,19 @@ class Healer:
 
     def _run(self) -> None:
         while (wake := self._node.expected.wait(self._pause())) is not None:
+            if wake.uids or wake.everything:
+                time.sleep(min(REST_SECONDS, self._look))  # the rest of a swarm comes within it
+            everything = wake.everything or self._broken_off or self._uevents is None
             try:
-                if wake.uids or wake.everything:
-                    time.sleep(min(REST_SECONDS, self._look))  # the rest of a swarm comes within it
-                self._look_at(None if wake.everything or self._uevents is None else wake.uids | self._sick)
+                self._look_at(None if everything else wake.uids | self._again)
             except Exception:
+                self._broken_off = True
                 _LOG.exception("Healing met a defect of the agent and goes on")
+            else:
+                self._broken_off = False
 
     def _pause(self) -> float | None:
-        if self._sick or any(lane.unfinished for lane in self._lanes.values()):
+        if self._again or self._broken_off or any(lane.unfinished for lane in self._lanes.values()):
             return self._look
         return BLIND_SECONDS if self._uevents is None and self._node.records.all() else None
 
@@ -105,13 +110,8 @@ class Healer:
         for uid, found in maps.items():
             health = judge(found, expected.of(uid), self._failed)
             of.setdefault(records[uid].storage, {})[records[uid]] = found, health
-        self._sick = {
-            record.uid
-            for volumes in of.values()
-            for record, (_, health) in volumes.items()
-            if health.lost or expected.of(record.uid) is None
-        }
+        again: set[VolumeUid] = set()
         for storage, volumes in of.items():
-            self._lanes.setdefault(storage, Lane(self._node, self._begin, storage)).see_to(
-                volumes, self._failed
-            )
+            lane = self._lanes.setdefault(storage, Lane(self._node, self._begin, storage))
+            again |= lane.see_to(volumes, self._failed)
+        self._again = again

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from instorage.volume_name import VolumeName
+    from instorage.wire.values import VolumeUid
     from nodeagent.host.volume_paths import End, VolumeMap
     from nodeagent.operation.node import Node, Operation
     from nodeagent.operation.records import Record
@@ -32,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Lane:
-    """Sees to the volumes of `storage`; one look at a time, what comes meanwhile waits for the next look."""
+    """Sees to the volumes of `storage`; one look at a time, what comes meanwhile is looked at again."""
 
     def __init__(
         self,
@@ -48,33 +49,52 @@ class Lane:
         self._strays: set[End] = set()
         self._arrivals = Arrivals(node.expected.ends(storage))
         self.unfinished = False
-        """Whether a session leads nowhere, or an end came, and the array could not tell yet."""
+        """Whether a session leads nowhere, or an end came, and the array could not tell; or none looked."""
 
-    def see_to(self, volumes: Sick, failed: set[str]) -> None:
-        """Say what changed, and mend in the background what is not well; returns at once."""
+    def see_to(self, volumes: Sick, failed: set[str]) -> set[VolumeUid]:
+        """Say what changed, and mend in the background what is not well; returns at once.
+
+        Returns what is to be looked at again: what is not well, and all of which the end of a loss may not be
+        said yet. Nobody else rings for that.
+        """
         if not self._guard.acquire(blocking=False):
-            return
+            self.unfinished = True
+            return {record.uid for record in volumes}
+        handed = False
+        try:
+            about = self._news([health for _, health in volumes.values()])
+            sick = {record.uid for record, (_, health) in volumes.items() if self._is_sick(record, health)}
+            if not sick and not about:
+                self._tell(volumes, {})
+                return set()
+            owed = {record.uid for record in volumes if self._saying.owes(str(record.name))}
+            handed = self._hand_over(volumes, failed, about)
+            return sick | owed
+        finally:
+            if not handed:
+                self._guard.release()
+
+    def _is_sick(self, record: Record, health: Health) -> bool:
+        return bool(health.lost) or self._node.expected.of(record.uid) is None
+
+    def _news(self, volumes: list[Health]) -> set[tuple[str, End]]:
+        """Return what the array is to be asked about although no path need be lost."""
         strays = repair.strays(self._node, self._storage)
         self._strays &= strays  # what is left alone is asked about once
-        came = self._arrivals.look(
-            repair.ports(self._node, self._storage), [health for _, health in volumes.values()]
-        )
+        came = self._arrivals.look(repair.ports(self._node, self._storage), volumes)
         about = {("stray", end) for end in strays - self._strays} | {("came", end) for end in came}
         self.unfinished = bool(about)
-        expected = self._node.expected
-        unknown = any(expected.of(record.uid) is None for record in volumes)
-        if unknown or about or any(health.lost for _, health in volumes.values()):
-            given = (volumes, failed, about)
-            work = threading.Thread(target=self._guarded, args=given, name="healing-lane", daemon=True)
-            try:
-                work.start()
-            except RuntimeError:  # the process may have no further thread
-                self._guard.release()
-            return
+        return about
+
+    def _hand_over(self, volumes: Sick, failed: set[str], about: set[tuple[str, End]]) -> bool:
+        """Begin the work in the background, which gives the guard back; return whether it began."""
+        given = (volumes, failed, about)
+        work = threading.Thread(target=self._guarded, args=given, name="healing-lane", daemon=True)
         try:
-            self._tell(volumes, {})
-        finally:
-            self._guard.release()
+            work.start()
+        except RuntimeError:  # the process may have no further thread
+            return False
+        return True
 
     def _guarded(self, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]) -> None:
         try:

@@ -59,6 +59,10 @@ class PathSaying:
             _LOG.warning(text, array, end, _named(names))
         self._tell_dead(found, words)
 
+    def owes(self, name: str) -> bool:
+        """Say whether a loss of this volume was said and its end was not."""
+        return bool(self._lost.get(name))
+
     def keep(self, names: Collection[str]) -> None:
         """Forget the volumes that are not among `names`: they were taken down."""
         for name in self._lost.keys() - names:

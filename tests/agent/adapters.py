@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.agent.attribute import show
 from tests.agent.simulated_array import WWPNS
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Adapters:
         for number, wwpn in enumerate(WWPNS, 3):
             at = self.directory / f"sys/class/fc_host/host{number}"
             at.mkdir(parents=True)
-            (at / "port_name").write_text(f"0x{wwpn.lower()}\n")
-            (at / "port_state").write_text("Online\n")
+            show(at / "port_name", f"0x{wwpn.lower()}\n")
+            show(at / "port_state", "Online\n")
             self.do("logins", port=wwpn, nodes=[*nodes])
         self.configure()
 
@@ -40,6 +41,6 @@ class Adapters:
         """Have the kernel know a port of the array behind one of the adapters, 0 or 1."""
         at = self.directory / f"sys/class/fc_remote_ports/rport-{adapter + 3}:0-{number}"
         at.mkdir(parents=True)
-        (at / "roles").write_text("FCP Target\n")
-        (at / "port_name").write_text(f"0x{port}\n")
-        (at / "port_state").write_text(f"{state}\n")
+        show(at / "roles", "FCP Target\n")
+        show(at / "port_name", f"0x{port}\n")
+        show(at / "port_state", f"{state}\n")

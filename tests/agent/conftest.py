@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench
+from tests.agent.bench import Bench, compared
 from tests.agent.expanding import PATIENCE, Pair
+from tests.agent.path_world import PathWorld, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,3 +94,21 @@ def pair(directory: Path, portal: Callable[[], str], monkeypatch: pytest.MonkeyP
     yield Pair(made)
     made.do("clear")
     made.close()
+
+
+@pytest.fixture
+def late() -> Iterator[Port]:
+    port = Port(f"{loopback()}:{ISCSI_PORT}")
+    yield port
+    port.close()
+
+
+@pytest.fixture
+def world(directory: Path, portal: Callable[[], str], late: Port) -> Iterator[PathWorld]:
+    """A node whose second portal nobody answers at yet; what is degraded is looked at ten times a second."""
+    bench = Bench(directory, {1: portal(), 2: late.name}, look=0.1)
+    made = PathWorld(bench)
+    bench.start()
+    compared()
+    yield made
+    bench.close()

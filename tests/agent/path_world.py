@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.agent.attribute import show
 from tests.agent.bench import GIB, Bench, options, pod_target, until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
+
+LONG = 60.0
+
+
+def said(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if text in record.getMessage()]
+
+
+class Port:
+    """An array's portal that can be opened and closed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._listener: socket.socket | None = None
+
+    def open(self) -> None:
+        address, _, number = self.name.rpartition(":")
+        self._listener = socket.create_server((address, int(number)), backlog=64)
+
+    def close(self) -> None:
+        if self._listener:
+            self._listener.close()
+            self._listener = None
 
 
 @dataclass
@@ -28,18 +56,20 @@ class PathWorld:
             """What the helper found becomes what the kernel shows."""
             said = plain(asked)
             refused = [one["path"] for one in said["refused"]]
-            for path in asked["paths"]:
-                if path not in refused:
-                    self.add(asked["uid"], path["portal"], path["target"])
+            with guard:
+                for path in asked["paths"]:
+                    if path not in refused:
+                        self.add(asked["uid"], path["portal"], path["target"])
             return said
 
+        guard = threading.Lock()  # many volumes are healed at a time
         self.bench.helper.do_attach = attach  # type: ignore[method-assign]
 
-    def log_in(self, portal: str, target: str, state: str = "LOGGED_IN") -> int:
-        """Have a session, or have it work again."""
+    def log_in(self, portal: str, target: str) -> int:
+        """Have a session that works."""
         number = self.sessions.setdefault(portal, next(self._numbers))
         at = self.sys / f"devices/platform/host{number}/session{number}/iscsi_session/session{number}"
-        _write(at, state=state, targetname=target)
+        _write(at, state="LOGGED_IN", targetname=target)
         link = self.sys / f"class/iscsi_session/session{number}"
         if not link.is_symlink():
             link.symlink_to(at)
@@ -51,21 +81,37 @@ class PathWorld:
     def fail(self, portal: str) -> None:
         """The session is lost; its disks stay, and iscsid tries on."""
         number = self.sessions[portal]
-        (self.sys / f"class/iscsi_session/session{number}/state").write_text("FAILED")
+        show(self.sys / f"class/iscsi_session/session{number}/state", "FAILED")
+
+    def recover(self, portal: str) -> None:
+        """iscsid's own work: the same session works again."""
+        show(self.sys / f"class/iscsi_session/session{self.sessions[portal]}/state", "LOGGED_IN")
 
     def drop(self, portal: str) -> None:
         """The array has ended the session for good: it goes, and its disks with it."""
         number = self.sessions.pop(portal)
         for disk in (self.sys / "block").glob("sd*"):
             if f"/session{number}/" in str((disk / "device").resolve()):
-                for slave in (self.sys / "block").glob(f"dm-*/slaves/{disk.name}"):
-                    slave.unlink()
-                shutil.rmtree(disk)
+                self.remove(disk.name)
         (self.sys / f"class/iscsi_session/session{number}").unlink()
         shutil.rmtree(self.sys / f"class/iscsi_connection/connection{number}:0")
-        for device in (self.sys / "bus/scsi/devices").glob(f"{number}:*"):
-            device.unlink()
         shutil.rmtree(self.sys / f"devices/platform/host{number}")
+
+    def remove(self, disk: str) -> None:
+        """A disk goes, out of its map, too."""
+        for slave in (self.sys / "block").glob(f"dm-*/slaves/{disk}"):
+            slave.unlink()
+        device = (self.sys / f"block/{disk}/device").resolve()
+        (self.sys / "bus/scsi/devices" / device.name).unlink()
+        shutil.rmtree(device)
+        shutil.rmtree(self.sys / f"block/{disk}")
+
+    def disk(self, uid: str, portal: str) -> str:
+        """The kernel's name of the volume's disk behind a portal."""
+        at = f"/session{self.sessions[portal]}/"
+        disks = (self.sys / "block" / one.name for one in (self._map(uid) / "slaves").iterdir())
+        (found,) = (one.name for one in disks if at in str((one / "device").resolve()))
+        return found
 
     def add(self, uid: str, portal: str, target: str) -> None:
         """A disk of the volume behind that portal, in its map."""
@@ -110,6 +156,16 @@ class PathWorld:
         self.bench.call("mount", pod_target(volume), options(volume)).success()
         return uid
 
+    def look(self) -> None:
+        """Have everything be looked at, and wait until a look that began now has ended."""
+        healer = self.bench.agent.healer
+        for before in (healer.looks, healer.looks + 1):  # the second begins once the first has ended
+            self._look(before)
+
+    def _look(self, before: int) -> None:
+        self.bench.agent._node.expected.look()
+        until(lambda: self.bench.agent.healer.looks > before, 60)
+
     def at_rest(self) -> int:
         """Wait until nothing is looked at any more; return how often anything was."""
         healer = self.bench.agent.healer
@@ -126,4 +182,4 @@ class PathWorld:
 def _write(folder: Path, **attributes: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in attributes.items():
-        (folder / name).write_text(value)
+        show(folder / name, value)

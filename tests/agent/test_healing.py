@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.agent.bench import Bench, compared, device_target, pod_target, until
-from tests.agent.conftest import ISCSI_PORT, loopback
-from tests.agent.path_world import PathWorld
+from tests.agent.bench import device_target, pod_target, until
+from tests.agent.path_world import LONG, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
-LONG = 60.0
+    import pytest
 
-
-class Port:
-    """An array's portal that can be opened and closed."""
-
-    def __init__(self) -> None:
-        self.name = f"{loopback()}:{ISCSI_PORT}"
-        self._listener: socket.socket | None = None
-
-    def open(self) -> None:
-        self._listener = socket.create_server((self.name.rpartition(":")[0], ISCSI_PORT), backlog=64)
-
-    def close(self) -> None:
-        if self._listener:
-            self._listener.close()
-            self._listener = None
-
-
-@pytest.fixture
-def late() -> Iterator[Port]:
-    port = Port()
-    yield port
-    port.close()
-
-
-@pytest.fixture
-def world(directory: Path, portal: Callable[[], str], late: Port) -> Iterator[PathWorld]:
-    """A node whose second portal nobody answers at yet; what is degraded is looked at ten times a second."""
-    bench = Bench(directory, {1: portal(), 2: late.name}, look=0.1)
-    made = PathWorld(bench)
-    bench.start()
-    compared()
-    yield made
-    bench.close()
-
-
-def said(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
-    return [record.getMessage() for record in caplog.records if text in record.getMessage()]
+    from tests.agent.path_world import PathWorld, Port
 
 
 def test_a_path_that_comes_late_is_added_to_the_map_unasked(
@@ -88,7 +47,7 @@ def test_a_loss_is_said_once_for_many_volumes_and_so_is_its_end(
     until(lambda: world.bench.agent.healer.looks > looks + 5, LONG)
     (lost,) = said(caplog, "is lost for")
     assert "for 7 volumes (vol1, vol2, vol3, vol4, vol5 and 2 more): its session is FAILED." in lost
-    world.log_in(late.name, "iqn.x")  # iscsid's own work
+    world.recover(late.name)
     until(lambda: said(caplog, "is back for 7 volumes"), LONG)
     assert len(said(caplog, "is back for")) == 1
     assert all(world.paths(uid) == 2 for uid in uids)
@@ -200,7 +159,7 @@ def test_no_path_left_is_said_with_what_the_map_does_meanwhile(
     until(lambda: said(caplog, "has no path left"), LONG)
     (dead,) = said(caplog, "has no path left")
     assert "all 2 are lost. What uses it waits for a path for 60 checks of multipathd, then it gets" in dead
-    world.log_in(late.name, "iqn.x")
+    world.recover(late.name)
     until(lambda: said(caplog, "has a path again"), LONG)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instorage.wire.values import VolumeUid
+from tests.agent.attribute import show
 from tests.agent.bench import GIB, Bench, compared, until
 from tests.agent.simulated_array import WWPNS
 
@@ -76,7 +77,7 @@ class Fabric:
 def _write(folder: Path, **attributes: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in attributes.items():
-        (folder / name).write_text(value)
+        show(folder / name, value)
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_path_that_the_kernel_added_by_itself_is_missed_when_it_goes(
     fabric.show(uid, port.read_text().strip().removeprefix("0x"))
     fabric.look()
     until(lambda: len(fabric.bench.agent._node.expected.ends("storage-01")) == 2, LONG)
-    port.with_name("port_state").write_text("Blocked")
+    show(port.with_name("port_state"), "Blocked")
     fabric.look()
     until(lambda: said(caplog, "is lost for volume pvc-1"), LONG)
     assert fabric.bench.helper.verbs().count("Attach") == 1, "there was nothing to add"
@@ -133,7 +134,7 @@ def test_what_the_array_does_not_show_just_now_stays_expected(
     fabric.look()
     until(lambda: fabric.disks() == 2, LONG)
     fabric.bench.do("logins", port=WWPNS[1], nodes=[])
-    next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_state")).write_text("Blocked")
+    show(next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_state")), "Blocked")
     fabric.look()
     until(lambda: said(caplog, "is lost for volume pvc-1"), LONG)
     max((fabric.sys / "block/dm-0/slaves").iterdir()).unlink()  # the kernel waits for no port for ever
@@ -163,7 +164,7 @@ def test_ports_that_zoning_gives_others_are_not_waited_for_after_all_cables_were
     """While an array shows no login it names every port that it has."""
     fabric.bench.do("logins", port=WWPNS[0], nodes=[])
     state = next(fabric.sys.glob("class/fc_remote_ports/rport-3:0-1/port_state"))
-    state.write_text("Blocked")
+    show(state, "Blocked")
     fabric.bench.reset()
     fabric.look()
     until(lambda: said(caplog, "has no path left, its only one is lost"), LONG)
@@ -171,7 +172,7 @@ def test_ports_that_zoning_gives_others_are_not_waited_for_after_all_cables_were
     looks = fabric.bench.agent.healer.looks
     until(lambda: fabric.bench.agent.healer.looks > looks + 5, LONG)
     assert len(fabric.bench.agent._node.expected.ends("storage-01")) == 1
-    state.write_text("Online")
+    show(state, "Online")
     until(lambda: fabric.bench.agent.healer._pause() is None, LONG)
 
 
@@ -185,16 +186,16 @@ def test_a_volume_that_was_attached_while_a_cable_was_out_has_all_paths_once_it_
     until(lambda: fabric.bench.agent.healer._pause() is None, LONG)
     fabric.bench.do("logins", port=WWPNS[1], nodes=[])
     state = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_state"))
-    state.write_text("Blocked")
+    show(state, "Blocked")
     fabric.look()
     node = fabric.bench.agent._node
-    until(lambda: fabric.bench.agent.healer._sick, LONG)
+    until(lambda: fabric.bench.agent.healer._again, LONG)
     until(lambda: "lsfabric" in fabric.bench.commands(), LONG)
     uid = VolumeUid.parse(fabric.bench.create("pvc-2"))
     fabric.bench.attach("pvc-2").success()
     assert len(node.expected.of(uid) or ()) == 1
     fabric.bench.do("logins", port=WWPNS[1], nodes=[2])
-    state.write_text("Online")
+    show(state, "Online")
     until(lambda: len(node.expected.of(uid) or ()) == 2, LONG)
     fabric.bench.reset()
     fabric.bench.create("pvc-3")

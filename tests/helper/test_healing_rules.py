@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,6 +132,14 @@ def test_a_portal_that_failed_a_moment_ago_is_asked_at_once(one_left: Host) -> N
     assert not [event for event in one_left.events if "logout" in event]
 
 
+def test_a_wrong_disk_that_the_scan_brought_goes_again(one_left: Host) -> None:
+    one_left.luns[1, 0, 1] = (OTHER, GIB)
+    before = one_left.names()
+    assert refused().code is Code.WRONG_DEVICE
+    assert any(event.startswith("scan ") for event in one_left.events), "it was there before"
+    assert one_left.names() == before
+
+
 # Leave
 
 
@@ -175,3 +184,15 @@ def test_no_other_session_ends(idle: Host, keeps: str) -> None:
 def test_no_portal_is_not_every_portal(idle: Host) -> None:
     leave()
     assert logouts(idle) == []
+
+
+def test_an_attach_waits_not_longer_for_a_logout_that_hangs_than_for_a_login(
+    idle: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle.script("iscsiadm", "sleep 30")
+    monkeypatch.setattr(iscsi, "_LOGIN", 0.5)
+    began = time.monotonic()
+    asked = LeaveRequest(OP, Iqn.parse(TARGET), (Portal.parse(PORTALS[1]),), 3_600_000)
+    iscsi.leave_gone(asked, None)
+    assert time.monotonic() - began < 20
+    assert (idle.root / "used/1").exists(), "it did not end"
