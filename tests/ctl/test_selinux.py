@@ -88,8 +88,31 @@ def test_wrong_labels_are_named_and_many_are_counted(host: HostRoot) -> None:
 
 def test_an_answer_that_cannot_be_had_is_not_taken_for_a_good_one(host: HostRoot) -> None:
     for program in ("restorecon", "journalctl"):
-        host.program(program, "exit 1")
-    assert ["cannot be found out" in text for text in said(host)] == [True, True]
+        host.program(program, "echo no such policy >&2; exit 3")
+    found = host.findings("selinux")
+    assert ["cannot be found out" in one.sentence for one in found] == [True, True]
+    assert [one.proof for one in found] == [
+        f"{program}: status 3 no such policy" for program in ("restorecon", "journalctl")
+    ]
+
+
+def test_many_denials_are_told_the_newest_first(host: HostRoot) -> None:
+    lines = "".join(f"{AVC.replace('{ open }', f'{{ r{n} }}')}\n" for n in range(selinux.SHOWN + 5))
+    host.program(
+        "journalctl", f'case " $* " in *" -r "*) printf %s {shlex.quote(lines)} ;; *) exit 4 ;; esac'
+    )
+    found = said(host)
+    assert len(found) == selinux.SHOWN
+    assert ":file r0;" in found[0]
+
+
+def test_libraries_which_are_thousands_are_not_looked_at_one_by_one(host: HostRoot) -> None:
+    for folder in ("lib/python3.11", "libexec"):
+        (host.root / "usr/lib/instorage/current" / folder).mkdir(parents=True)
+    host.program("restorecon", f'echo "$@" >{host.root}/asked')
+    assert said(host) == []
+    asked = (host.root / "asked").read_text().split()
+    assert [one for one in asked if "/usr/lib/instorage" in one] == ["/usr/lib/instorage/current/libexec"]
 
 
 @pytest.mark.parametrize("text", [None, ""])

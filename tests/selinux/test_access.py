@@ -49,6 +49,15 @@ def test_a_domain_may_do_what_is_written_down_and_nothing_else(linked: Linked, d
     assert access.rules(linked, domain) == kept, "if this is meant: python -m tools.selinux"
 
 
+def test_the_report_runs_as_a_service_without_a_policy(linked: Linked) -> None:
+    """As docs/selinux.md says: its program has bin_t (test_labels), its unit NoNewPrivileges=."""
+    argv = ["sesearch", "-T", "-s", "init_t", "-t", "bin_t", "-c", "process", str(linked.policy)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["type_transition", "init_t", "bin_t:process", "initrc_t;"]
+    found = access.asked(linked, "-s", "init_t", "-t", "initrc_t", "-c", "process2", "-p", "nnp_transition")
+    assert found, "it would stay in systemd's domain"
+
+
 @pytest.mark.parametrize("domain", access.DOMAINS)
 def test_nothing_of_ours_is_unconfined_permissive_or_may_run_what_it_has_written(
     linked: Linked, domain: str

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 KERNEL: Final = "/sys/fs/selinux"
 LOADED: Final = "/etc/instorage/selinux-policy"  # written by selinux/load.sh
+# Of what is installed the programs: libraries are thousands of files, and have the label of their directory.
 LABELLED: Final = (
-    "/usr/lib/instorage", "/etc/instorage", "/var/lib/instorage", "/var/lib/instorage-helper",
+    "/usr/lib/instorage/current/libexec", "/etc/instorage", "/var/lib/instorage", "/var/lib/instorage-helper",
     "/var/log/instorage", "/run/instorage",
 )  # fmt: skip
 SHOWN: Final = 10  # denials, labels
@@ -45,11 +46,11 @@ def check(host: Host) -> Iterator[Finding]:
     yield from _denials(host)
 
 
-def _finding(sentence: str, command: str) -> Finding:
+def _finding(sentence: str, command: str, proof: str = KERNEL) -> Finding:
     return Finding(
         "selinux", "selinux", Severity.WARNING, sentence,
         risk="Our services are confined less than they could be, or denied what they need.",
-        command=command, proof=KERNEL,
+        command=command, proof=proof,
     )  # fmt: skip
 
 
@@ -67,10 +68,11 @@ def _labels(host: Host) -> Iterator[Finding]:
     if not folders:
         return
     command = f"restorecon -Rv {' '.join(folders)}"
-    shown = _shown(host, "restorecon", "-n", "-v", "-R", *folders)
+    ask = ("restorecon", "-n", "-v", "-R", *folders)
+    shown = _shown(host, *ask)
     if shown is None:
         text = "Whether files have their labels cannot be found out: restorecon did not answer."
-        yield _finding(text, command)
+        yield _finding(text, command, _why_not(host, *ask))
         return
     wrong = [match[1] for match in map(_WRONG.match, shown.splitlines()) if match]
     for path in wrong[:SHOWN]:
@@ -80,12 +82,25 @@ def _labels(host: Host) -> Iterator[Finding]:
 
 
 def _denials(host: Host) -> Iterator[Finding]:
-    ask = ("-q", "-b", "--no-pager", "-o", "cat", "_TRANSPORT=audit", "+", "_TRANSPORT=kernel")
-    shown = _shown(host, "journalctl", *ask)
+    # The newest first, for what is said at length is cut off at its end.
+    ask = (
+        "journalctl",
+        "-q",
+        "-b",
+        "-r",
+        "--no-pager",
+        "-o",
+        "cat",
+        "_TRANSPORT=audit",
+        "+",
+        "_TRANSPORT=kernel",
+    )
+    shown = _shown(host, *ask)
     if shown is None:
-        yield _finding("What was denied cannot be found out: journalctl did not answer.", DENIED)
+        text = "What was denied cannot be found out: journalctl did not answer."
+        yield _finding(text, DENIED, _why_not(host, *ask))
         return
-    for rule in list(rules(shown.splitlines()))[-SHOWN:]:
+    for rule in list(rules(shown.splitlines()))[:SHOWN]:
         yield _finding(f"Denied since the boot, and to be allowed by «{rule}» if it was right.", DENIED)
 
 
@@ -93,3 +108,11 @@ def _shown(host: Host, program: str, *arguments: str) -> str | None:
     """Return what a program of the host prints; None when it is not there, failed, or took too long."""
     ran = host.looks.run(program, *arguments)
     return ran.out if ran is not None and ran.status == 0 else None
+
+
+def _why_not(host: Host, program: str, *arguments: str) -> str:
+    """Return how a program that gave no answer ended; it is not run again."""
+    ran = host.looks.run(program, *arguments)
+    if ran is None:
+        return f"{program}: not installed"
+    return f"{program}: status {ran.status} {ran.errors.strip()[-200:]}".rstrip()

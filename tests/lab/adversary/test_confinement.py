@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tests.lab.helper_rig import Rig, Volume
 
 pytestmark = pytest.mark.lab
+DENIED = tuple(
+    f"allow instorage_helper_t shell_exec_t:file {right};" for right in ("execute", "open", "read")
+)
+"""The program of this test is a script, and the helper may start no shell."""
 
 PRYING = """#!/bin/sh
 if read -r line </etc/shadow; then exit 77; fi
@@ -29,7 +33,7 @@ def prying(rig: Rig, request: pytest.FixtureRequest) -> Iterator[str]:
     program = rig.sh(f"readlink -f $(command -v {request.param})")
     rig.sh(f"mv {program} {program}.true")
     rig.node.put(program, PRYING.format(program=program))
-    rig.sh(f"chmod 0755 {program}")
+    rig.sh(f"chmod 0755 {program}; chcon --reference={program}.true {program}")
     yield program
     rig.sh(f"mv {program}.true {program}")
 

@@ -40,15 +40,17 @@ RESTART = "systemctl restart iscsid.service multipathd.service && systemctl rest
 
 @pytest.fixture(scope="module")
 def denied_besides() -> tuple[str, ...]:
-    """At a change of domain the kernel asks whether environment, signals and limits are kept: they are not.
+    """What policies keep silent about, and here none is silent.
 
-    Policies keep silent about that one, and here none is silent.
+    At a change of domain the kernel asks whether environment, signals and limits are kept: they are not.
+    systemctl, which is asked at shutdown, looks where SELinux is configured, and needs nothing of it.
     """
-    return tuple(
-        f"allow instorage_helper_t {program}_t:process {kept};"
+    kept = (
+        f"allow instorage_helper_t {program}_t:process {what};"
         for program in ("iscsid", "lvm", "fsadm")
-        for kept in ("noatsecure", "siginh", "rlimitinh")
+        for what in ("noatsecure", "siginh", "rlimitinh")
     )
+    return (*kept, "allow instorage_shutdown_t selinux_config_t:dir search;")
 
 
 @pytest.fixture(scope="module")
