@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,9 +102,10 @@ def node(api: Cluster) -> Iterator[str]:
 
 def told(why: Callable[[str], Verdict], subject: str, text: str, seconds: float = 60) -> Verdict:
     """Ask until the sentence has this text."""
-    said = [why(subject)]
-    until(lambda: text in said[-1].sentence or said.append(why(subject)), seconds, f"{text}, not {said}")
-    return said[-1]
+    deadline = time.monotonic() + seconds
+    while text not in (said := why(subject)).sentence:
+        assert time.monotonic() < deadline, f"{text}, not {said}"
+    return said
 
 
 def test_a_claim_that_waits_for_its_first_consumer_then_for_the_scheduler_then_for_kubelet(
