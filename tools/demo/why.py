@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 120.0  # seconds in which kubelet must have asked, or gone on
 CLASS: Final = "why-thick"
 BARRIER: Final = f"/{PLUGIN}/aa-extend-failure.barrier"
+CLAIMS: Final = ("agent", "helper", "barrier", "held")
 DEAD: Final = "iscsi-node9"
 UNITS: Final = tuple(f"instorage-nodeagent{unit}" for unit in (".socket", "-plugin.socket", ".service"))
 STOP_AGENT: Final = f"systemctl stop {' '.join(UNITS)}"
@@ -57,6 +58,8 @@ class Story:
         kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": CLASS}}
         served = {"provisioner": "inspur/instorage", "parameters": {"volPoolName": "Pool1"}}
         self._cluster.apply([kind | served])
+        for name in CLAIMS:  # all now: a volume is made while another pod's fault is looked at
+            self._claim(name, "1Gi")
         on_node = self._product.machine.run
         agent, helper = "restart instorage-nodeagent", "restart instorage-helper"
         self._fault("agent", "the node agent was stopped", lambda _: on_node(STOP_AGENT), agent)
@@ -69,9 +72,8 @@ class Story:
     def _fault(
         self, name: str, what: str, make: Callable[[str], object], expected: str, then: str = ""
     ) -> None:
-        """Bind a claim, make the fault, start a pod, show and mend it, and see the pod run."""
+        """Make the fault, start a pod, show and mend it, and see the pod run."""
         say(f"FAULT: {what}")
-        self._claim(name, "1Gi")
         make(self._cluster.wait_bound(name))
         self._pod(name)
         began = time.monotonic()
