@@ -44,7 +44,8 @@ ENTRIES = {
     _C.NOT_EMPTY: Entry(
         "The volume is not proven new, and was not formatted.",
         "There is data on it, or the array does not say that nothing was written.",
-        "Use a new volume; one whose data is not wanted is formatted by hand.",
+        "Use a new volume; one whose data is not wanted is formatted by hand. What another node began to "
+        "format is finished by a pod there: «kubectl instorage doctor» names the node.",
     ),
     _C.FILE_SYSTEM: Entry(
         "The file system cannot be mounted, or its check found what it does not mend alone.",

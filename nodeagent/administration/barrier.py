@@ -124,6 +124,11 @@ def plan(configuration: Path, volume: VolumeName | None) -> Iterator[str]:
 def _without_record(here: Site, volume: VolumeName | None) -> Iterator[str]:
     if volume is None:
         yield f"{_NONE}. With the volume's name this says what its array shows."
+        for one in barrier.all_present(here.configuration):
+            yield (
+                f"Barrier file {one.path} stops this node all the same. Who has seen that its volume is "
+                "whole, or that there is none, removes it: instoragectl barrier clear"
+            )
         return
     yield f"{_NONE} for volume {volume}. This is what the arrays show:"
     known = False

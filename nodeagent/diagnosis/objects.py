@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     """Takes the words of `kubectl get`; None: not there; raises `Unseen`."""
 
 DRIVER, PROVISIONER = "inspur/instorage-flexvolume", "inspur/instorage"
+POOL_PARAMETER = "volPoolName"  # each class of ours must have it, and no other driver's has
 COMPONENT, LEASE_NAMESPACE = "instorage-provisioner", "kube-system"
 _OF_CLUSTER = "default"  # the namespace in which events about a PV are
 
@@ -56,7 +57,12 @@ class Objects:
 
     @property
     def served(self) -> bool:
-        """Whether a provisioner of this product serves the class, under whatever name it was started."""
+        """Whether a provisioner of this product serves the class, under whatever name it was started.
+
+        One of another name that has said nothing yet is known by what a class of ours alone must name.
+        """
+        if at(self.storage_class, "parameters", POOL_PARAMETER):
+            return True
         told = {at(event, "source", "component") for event in self.about(self.claim)}
         return at(self.storage_class, "provisioner") == PROVISIONER or COMPONENT in told
 

@@ -66,6 +66,8 @@ REMEDIES = {
     "internal": Remedy(NODE, _JOURNAL),
 }
 UNKNOWN = Remedy(NODE, _JOURNAL)
+_FORMAT_ELSEWHERE = re.compile("on the node that had it last")  # said by helper/format.py
+_FINISHED_THERE = Remedy(KUBERNETES, "kubectl instorage doctor")
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
 _HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+)[:,]")
 _POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
@@ -82,11 +84,14 @@ def of_code(code: str, **known: str) -> Remedy:
 def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
     """Return the code that a sentence of ours carries («[array-busy]», empty: none), and its remedy.
 
-    The node that has a volume is named as its host object is by rule: `iscsi-<node>`.
+    The node that has a volume is named as its host object is by rule: `iscsi-<node>`. The one that began a
+    format and alone may end it is not known here: every node's doctor, asked together, names it.
     """
     found = _CODE.search(sentence)
     host, pool = _HOST.search(sentence), _POOL.search(sentence)
     code = found.group(1) if found else ""
+    if code == "not-empty" and _FORMAT_ELSEWHERE.search(sentence):
+        return code, _FINISHED_THERE
     known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
     return code, of_code(code, pool=pool.group(1) if pool else "", **known)
 

@@ -135,7 +135,8 @@ def _nest(root: Node, nodes: Sequence[Node]) -> None:
             if RANK.get(other.kind, 9) < rank and other.at - SLACK <= middle <= other.end + SLACK
             and other.took + SLACK >= node.took
         ]  # fmt: skip
-        parent = max(around, key=lambda other: (RANK.get(other.kind, 9), -other.took), default=root)
+        sure = [other for other in around if other.at <= middle <= other.end]  # SLACK is for those of none
+        parent = max(sure or around, key=lambda other: (RANK.get(other.kind, 9), -other.took), default=root)
         parent.parts.append(node)
 
 

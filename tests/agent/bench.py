@@ -85,6 +85,7 @@ class Bench(SimulatedArray, Adapters):
     rest: float = 30.0
     look: float = 5.0
     patience: Patience | None = None
+    array_kind: type[Simulator] = Simulator
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
     _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Bench(SimulatedArray, Adapters):
         for name in ("plugin/config", "state", "sys/class/iscsi_connection", "sys/class/iscsi_session"):
             (self.directory / name).mkdir(parents=True)
         self.set_boot("11111111-boot")
-        self.simulator = Simulator(
+        self.simulator = self.array_kind(
             Settings(
                 self.directory / "array",
                 self.directory / "control.sock",

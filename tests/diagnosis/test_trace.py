@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from nodeagent.administration import ctl
 from nodeagent.diagnosis import entry, timeline
 from nodeagent.diagnosis.entry import Entry
-from tests.agent.bench import compared, pod_target, until
+from tests.agent.bench import Bench, compared, pod_target, until
 from tests.agent.helper_peer import FaultError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from nodeagent.diagnosis.timeline import Timeline
-    from tests.agent.bench import Bench
     from tests.diagnosis.journald import Journald
 
 SECRET = "S3CRETMARK"
+CALLS = ("waitforattach", "mountdevice", "mount", "unmount")
+LIVES = 6  # in which the same gap must be found before it is one
 
 
 def ended(journald: Journald, call: str, times: int = 1) -> list[dict[str, str]]:
@@ -55,7 +57,7 @@ def lived(bench: Bench, journald: Journald) -> Journald:
     bench.create("vol1")
     bench.use("vol1")
     bench.call("unmount", pod_target("vol1")).success()
-    for call in ("waitforattach", "mountdevice", "mount", "unmount"):
+    for call in CALLS:
         ended(journald, call)
     return journald
 
@@ -68,12 +70,37 @@ def test_the_phases_of_a_call_add_up_to_its_time_within_3_percent(lived: Journal
         assert abs(phases - whole) <= max(0.03 * whole, 2.0), one["INSTORAGE_CALL"]
 
 
-@pytest.mark.measured
-def test_nothing_unexplained_takes_longer_than_100_ms(lived: Journald) -> None:
-    calls = [found for found in lived.entries if "INSTORAGE_CALL" in found]
-    assert {one["INSTORAGE_CALL"] for one in calls} >= {"waitforattach", "mountdevice", "mount", "unmount"}
-    for one in calls:
-        assert of(lived, one["INSTORAGE_OP"]).unexplained() == []
+def test_nothing_unexplained_takes_longer_than_100_ms(
+    directory: Path, portal: Callable[[], str], journald: Journald
+) -> None:
+    """What a program does not say is there each time; where it only got no processor, once in a while."""
+    each_time: set[tuple[str, str]] = set()
+    for number in range(LIVES):
+        found = unexplained_in_a_life(directory / str(number), portal, journald)
+        each_time = each_time & found if number else found
+        if not each_time:
+            return
+    assert each_time == set()
+
+
+def unexplained_in_a_life(
+    directory: Path, portal: Callable[[], str], journald: Journald
+) -> set[tuple[str, str]]:
+    """The calls, and the phases of them, with a gap in the life of a volume on a new node."""
+    journald.entries.clear()
+    bench = Bench(directory, {1: portal(), 2: portal()})
+    try:
+        bench.start()
+        bench.create("vol1")
+        bench.use("vol1")
+        bench.call("unmount", pod_target("vol1")).success()
+        calls = {call: ended(journald, call)[0] for call in CALLS}
+    finally:
+        bench.close()
+    return {
+        (call, gap.what) for call, one in calls.items()
+        for gap in of(journald, one["INSTORAGE_OP"]).unexplained()
+    }  # fmt: skip
 
 
 def test_a_timeline_has_the_arrays_commands_the_helpers_verbs_and_the_waits_in_their_phases(

@@ -98,6 +98,17 @@ def test_a_provisioner_that_works_and_has_not_begun_is_waited_for(api: Recorded)
     assert verdict.who == NOBODY
 
 
+def test_a_provisioner_of_another_name_that_said_nothing_yet_is_known_by_the_classs_pool(
+    api: Recorded,
+) -> None:
+    api.claim()
+    api.storage_class(provisioner="example.org/gold", parameters={"volPoolName": "Pool0"})
+    verdict = api.why("default/data")
+    assert "No provisioner has ever worked here (Lease kube-system/example.org-gold" in verdict.sentence
+    api.storage_class(provisioner="example.org/gold", parameters={"pool": "Pool0"})
+    assert "not by this product" in api.why("default/data").sentence
+
+
 def test_a_volume_that_is_being_made_is_nobodys_to_mend(api: Recorded) -> None:
     api.event(api.claim(), "Provisioning", f"Volume {VOLUME} is being made on storage-01.", normal=True)
     verdict = api.why("default/data")

@@ -109,6 +109,7 @@ def test_a_format_that_was_broken_off_on_another_node(node: Node) -> None:
     node.bench.mount_device("vol1").failure("[not-empty]")
     found = node.why()
     assert "that node may be able to finish it" in found["sentence"]
+    assert (found["who"], found["do"]) == ("kubernetes", "kubectl instorage doctor")
 
 
 def test_what_is_out_of_reach_is_said_and_never_called_right(node: Node) -> None:

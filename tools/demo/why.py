@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 120.0  # seconds in which kubelet must have asked, or gone on
 CLASS: Final = "why-thick"
 BARRIER: Final = f"/{PLUGIN}/aa-extend-failure.barrier"
+CLAIMS: Final = ("agent", "helper", "barrier", "held")
 DEAD: Final = "iscsi-node9"
 UNITS: Final = tuple(f"instorage-nodeagent{unit}" for unit in (".socket", "-plugin.socket", ".service"))
 STOP_AGENT: Final = f"systemctl stop {' '.join(UNITS)}"
@@ -49,6 +50,7 @@ class Story:
         self._kubectl = program("kubectl")
         file = self._kubectl.parent / plugin.NAME
         plugin.write(file)
+        self._times: list[tuple[str, float, float]] = []
         self._environment = {"PATH": f"{file.parent}:{os.environ['PATH']}", "HOME": "/nonexistent"}
 
     def tell(self) -> None:
@@ -56,6 +58,8 @@ class Story:
         kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": CLASS}}
         served = {"provisioner": "inspur/instorage", "parameters": {"volPoolName": "Pool1"}}
         self._cluster.apply([kind | served])
+        for name in CLAIMS:  # all now: a volume is made while another pod's fault is looked at
+            self._claim(name, "1Gi")
         on_node = self._product.machine.run
         agent, helper = "restart instorage-nodeagent", "restart instorage-helper"
         self._fault("agent", "the node agent was stopped", lambda _: on_node(STOP_AGENT), agent)
@@ -68,27 +72,43 @@ class Story:
     def _fault(
         self, name: str, what: str, make: Callable[[str], object], expected: str, then: str = ""
     ) -> None:
-        """Bind a claim, make the fault, start a pod, show and mend it, and see the pod run."""
+        """Make the fault, start a pod, show and mend it, and see the pod run."""
         say(f"FAULT: {what}")
-        self._claim(name, "1Gi")
         make(self._cluster.wait_bound(name))
         self._pod(name)
-        self._mend(self._why(f"default/{name}", expected), then)
-        self._cluster.wait_running(name)
-        say(f"pod {name} runs")
+        began = time.monotonic()
+        found = self._why(f"default/{name}", expected)
+        told = time.monotonic()
+        self._mend(found, then)
+        self._runs(name, what, told - began, told)
         self._cluster.kubectl("delete", "pod", name, "--force", "--grace-period=0")
+
+    def _runs(self, pod: str, what: str, explained: float, told: float) -> None:
+        """Wait until the mended pod runs, and keep how long each took."""
+        self._cluster.wait_running(pod)
+        self._times.append((what, explained, time.monotonic() - told))
+        say(f"pod {pod} runs")
+
+    def table(self) -> None:
+        """Print how long the explanation of each fault took, and its mending."""
+        print(f"\n{'fault':<40} {'explained':>12} {'then running':>14}")
+        for what, explained, mended in self._times:
+            print(f"{what:<40} {explained:>10.1f} s {mended:>12.1f} s")
+        print(f"{'in all, with the start':<40} {'':>12} {time.monotonic() - BEGAN:>12.1f} s\n", flush=True)
 
     def _full(self) -> None:
         say("FAULT: the pool has no room")
         self._san.command("mcsop mkvdisk -name hog -size 94 -unit gb -mdiskgrp Pool1 -iogrp 0 -intier off")
         self._claim("full", "4Gi")
         self._pod("full")
-        self._mend(self._why("default/full", "lsmdiskgrp"), "")
+        began = time.monotonic()
+        found = self._why("default/full", "lsmdiskgrp")
+        told = time.monotonic()
+        self._mend(found, "")
         say("the array's administrator removes what nobody needs: mcsop rmvdisk hog")
         self._san.command("mcsop rmvdisk hog")
         self._cluster.wait_bound("full")
-        self._cluster.wait_running("full")
-        say("pod full runs")
+        self._runs("full", "the pool has no room", told - began, told)
 
     def _hold(self, volume: str) -> None:
         if DEAD not in self._san.command("mcsinq lshost -delim :"):
@@ -129,7 +149,7 @@ class Story:
                 show(self._san.command(command))
             else:
                 say(f"node# {command}")
-                show(self._product.machine.run(command).stdout)
+                show(self._product.machine.run(command, LIMIT).stdout)
 
     def _claim(self, name: str, size: str) -> None:
         spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "storageClassName": CLASS}
@@ -159,7 +179,11 @@ def run(lab: Lab) -> None:
         with Provisioner(cluster, lab.management_socket(), lab.directory / "provisioner") as provisioner:
             product.configure(volumeKey=[provisioner.key_line])
             say("cluster, node, array and provisioner are ready")
-            Story(cluster, product, san).tell()
+            story = Story(cluster, product, san)
+            try:
+                story.tell()
+            finally:
+                story.table()
             say(f"five faults, each mended, in {time.monotonic() - BEGAN:.0f} s")
             if os.environ.get("KEEP"):
                 print(f"kubectl: {program('kubectl')} --kubeconfig={cluster.plane.kubeconfig('admin')}")

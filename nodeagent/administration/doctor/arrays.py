@@ -10,7 +10,7 @@ from nodeagent.diagnosis.finding import Finding, Severity, Who
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nodeagent.administration.doctor.host import Host
+    from nodeagent.administration.doctor.host import ArrayEntry, Host
 
 CHECK = "arrays"
 SLOW_SECONDS = 3.0
@@ -32,6 +32,10 @@ def check(host: Host) -> Iterator[Finding]:
     except Fault as fault:
         if fault.code is Code.NOT_SUPPORTED:
             raise
+        waited = float(fault.fields.get("waited", 0))
+        if waited > float(fault.fields.get("seconds", 0)) / 2:  # how the arrays are is not known
+            yield _starved(Severity.WARNING, fault.sentence, waited)
+            return
         for one in host.setup.arrays:
             yield _silent(one.name, f"{one.address}:{one.port}", fault)
         return
@@ -40,12 +44,28 @@ def check(host: Host) -> Iterator[Finding]:
         if "fault" in said:
             yield _silent(one.name, f"{one.address}:{one.port}", Fault.from_wire(said["fault"]))
         elif said["seconds"] > SLOW_SECONDS:
-            yield Finding(
-                CHECK, "array-slow", Severity.WARNING,
-                f"Array {one.name} took {said['seconds']:.1f} s for a login and a few commands.",
-                risk="Each attach takes so long at least.", who=Who.ARRAY,
-                command="see the array's load, and who is logged in", proof=f"SSH to {one.address}",
-            )  # fmt: skip
+            yield _slow(one, said["seconds"], said.get("waited", 0.0))
+
+
+def _slow(one: ArrayEntry, seconds: float, waited: float) -> Finding:
+    """Say who was slow: the array, or this node, which had no processor for the programs that ask it."""
+    took = f"Array {one.name} took {seconds:.1f} s for a login and a few commands."
+    if seconds - waited <= SLOW_SECONDS:
+        return _starved(Severity.OK, took, waited)
+    return Finding(
+        CHECK, "array-slow", Severity.WARNING, took, risk="Each attach takes so long at least.",
+        who=Who.ARRAY, command="see the array's load, and who is logged in", proof=f"SSH to {one.address}",
+    )  # fmt: skip
+
+
+def _starved(severity: Severity, sentence: str, waited: float) -> Finding:
+    return Finding(
+        CHECK, "node-busy", severity, sentence,
+        cause=f"For {waited:.1f} s of them this program waited for a processor: this node has more to do "
+        "than processors.",
+        risk="Volumes are attached and detached as slowly.", who=Who.NODE,
+        command="top, or: cat /proc/pressure/cpu", proof="schedstat of this program's threads",
+    )  # fmt: skip
 
 
 def _silent(name: str, address: str, fault: Fault) -> Finding:

@@ -20,6 +20,7 @@ from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from nodeagent.administration.array import USER
+from nodeagent.administration.doctor import processor
 from nodeagent.administration.doctor.array_view import view, volume_view
 from nodeagent.host.paths import Paths
 
@@ -66,12 +67,14 @@ class ArraysChild:
         os.close(self._answers)
 
     def _ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
-        until = time.monotonic() + seconds
+        until, waited = time.monotonic() + seconds, processor.waited(self._pid)
         os.write(self._questions, json.dumps(question).encode() + b"\n")
         while b"\n" not in self._rest:
             ready, _, _ = select.select([self._answers], [], [], max(until - time.monotonic(), 0))
             if not ready:
-                raise Fault(Code.TIMEOUT, f"The arrays did not answer within {seconds:.0f} s.")
+                waited = processor.waited(self._pid) - waited
+                text = f"The arrays did not answer within {seconds:.0f} s."
+                raise Fault(Code.TIMEOUT, text, seconds=str(seconds), waited=f"{waited:.3f}")
             chunk = os.read(self._answers, _CHUNK)
             if not chunk:
                 raise Fault(Code.INTERNAL, "Asking the arrays broke off by a defect of instoragectl.")
@@ -102,7 +105,9 @@ def _answer(
 ) -> dict[str, Any]:
     if question["ask"] == "view":
         calls: dict[str, Callable[[], dict[str, Any]]] = {
-            name: lambda array=array: view(array, configuration, frozenset(ports))  # type: ignore[misc]
+            name: lambda array=array: _view(  # type: ignore[misc]
+                array, configuration, frozenset(ports), len(clients)
+            )
             for name, array in clients.items()
         }
     else:
@@ -112,6 +117,16 @@ def _answer(
             if name in clients
         }
     return dict(zip(calls, overlap(list(calls.values())), strict=True))
+
+
+def _view(array: Array, configuration: Configuration, ports: frozenset[str], shared: int) -> dict[str, Any]:
+    """Return the array's view, and for how long of its time this process waited for a processor.
+
+    `shared`: how many arrays are asked at the same time; each is given its part of what was waited.
+    """
+    waited = processor.waited()
+    found = view(array, configuration, ports)
+    return found | {"waited": round((processor.waited() - waited) / shared, 3)}
 
 
 def _volumes(array: Array, wanted: list[str]) -> dict[str, Any]:
