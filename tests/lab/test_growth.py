@@ -22,7 +22,7 @@ from tests.lab.growing import (
     wait,
 )
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
-from tests.lab.link import over
+from tests.lab.link import WIRES, over
 from tests.lab.writer import Writer
 from tests.soak import IN_SOAK
 from tools.install import PLUGIN
@@ -31,7 +31,7 @@ from tools.lab.topology import PORTALS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.lab, over("iscsi")]
+pytestmark = [pytest.mark.lab, over("iscsi", seen=True)]
 
 
 @pytest.fixture(scope="module")
@@ -117,25 +117,36 @@ def test_a_volume_grows_by_a_single_path_without_a_map(rig: Rig, volume: Volume)
         rig.sh("systemctl start multipathd.socket multipathd")
 
 
-@pytest.mark.usefixtures("iscsi_only")
-def test_with_a_path_down_nothing_is_touched(rig: Rig, mounted: Volume) -> None:
-    second = [path for path in rig.call("Inspect", uid=mounted.uid)["paths"] if PORTALS[1] in path["portal"]]
-    rig.plane.resize(mounted.uid, LARGE)
-    rig.sh(
-        "nft add table inet dead; nft 'add chain inet dead out { type filter hook output priority 0; }'; "
-        f"nft add rule inet dead out ip daddr {PORTALS[1]} drop"
-    )
+@contextlib.contextmanager
+def second_way_down(rig: Rig) -> Iterator[None]:
+    """Drop what goes to the second portal, or pull the second cable of Fibre Channel."""
+    if rig.link == "fc":
+        rig.node.set_link(WIRES["fc"][1], up=False)
+    else:
+        rig.sh(
+            "nft add table inet dead; nft 'add chain inet dead out { type filter hook output priority 0; }'; "
+            f"nft add rule inet dead out ip daddr {PORTALS[1]} drop"
+        )
     try:
+        yield
+    finally:
+        if rig.link == "fc":
+            rig.node.set_link(WIRES["fc"][1], up=True)
+        else:
+            rig.sh("nft delete table inet dead")
+
+
+@pytest.mark.usefixtures("unseen_over_fc")
+def test_with_a_path_down_nothing_is_touched(rig: Rig, mounted: Volume) -> None:
+    rig.plane.resize(mounted.uid, LARGE)
+    with second_way_down(rig):
         with pytest.raises(HelperFault) as refused:
             rescan(rig, mounted, LARGE)
         print(refused.value)
         assert refused.value.code in ("no-path", "timeout")
         assert sizes(rig, mounted) == {GIB}
-    finally:
-        rig.sh("nft delete table inet dead")
-    name = second[0]["name"]
-    running = f"cat /sys/block/{name}/device/state"
-    wait(lambda: rig.sh(running) == "running", "the path does not come back", 120)
+    running = "cat /sys/block/sd*/device/state"
+    wait(lambda: rig.sh(running).split() == ["running"] * rig.path_count, "the paths do not come back", 120)
     rescan(rig, mounted, LARGE)
     assert sizes(rig, mounted) == {LARGE}
 

@@ -1,4 +1,4 @@
-"""The root helper over Fibre Channel: tests of test_helper and test_helper_devices again, with four paths.
+"""The root helper over Fibre Channel: tests of test_helper, its devices and growth again, with four paths.
 
 Every day those in which the link matters; in `make soak` more, but for what is about iSCSI itself.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import test_helper, test_helper_devices
+from tests.lab import test_growth, test_helper, test_helper_devices
 from tests.soak import WHOLE
 
 DAILY = (
@@ -17,6 +17,8 @@ DAILY = (
     test_helper_devices.test_a_lun_number_used_again_never_shows_the_old_volume,
     test_helper_devices.test_a_lun_that_the_array_took_away_leaves_nothing_on_the_host,
 )
+GROWTH = (test_growth.test_growth_that_is_repeated_changes_nothing,)
+"""In `make soak` all of test_growth runs over both links."""
 SOAK = (
     test_helper.test_xfs_is_made_mounted_and_found_again,
     test_helper.test_data_without_a_signature_are_not_formatted_wherever_they_are,
@@ -27,7 +29,8 @@ SOAK = (
     test_helper_devices.test_a_mounted_volume_that_the_array_took_away_is_taken_down,
     test_helper_devices.test_without_multipathd_one_path_serves_if_that_is_allowed,
 )
-globals().update({test.__name__: test for test in (*DAILY, *(SOAK if WHOLE else ()))})
+programs, mounted = test_growth.programs, test_growth.mounted  # fixtures
+globals().update({test.__name__: test for test in (*DAILY, *(SOAK if WHOLE else GROWTH))})
 pytestmark = pytest.mark.lab
 
 

@@ -24,7 +24,7 @@ from tools.install import PLUGIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.lab, over("iscsi"), pytest.mark.timeout(1800 if WHOLE else 600)]
+pytestmark = [pytest.mark.lab, over("iscsi", seen=True), pytest.mark.timeout(1800 if WHOLE else 600)]
 VICTIMS = ("worker", "helper")
 GROWTH = (
     GrowthStep.HELPER_GROWTH_RESCANNED,

@@ -26,6 +26,12 @@ BACK = 15.0  # seconds in which a path is in the map again
 NOTICED = (
     60.0  # seconds for a link's driver and multipathd to see that a way is gone (5 + 5 + 5, and their checks)
 )
+SHOWN = 30.0
+"""Seconds for a cable over Fibre Channel to have the array's ports again, which is before a path can be back.
+
+The lab's fabric has no switch that says who is there: a port shows itself every 8 s (FIP_VN_BEACON_INT,
+drivers/scsi/fcoe/fcoe_ctlr.c), and the initiator, which claims its own number first, logs in then.
+"""
 
 
 def until(look: Callable[[], bool], seconds: float, node: Machine) -> float:
@@ -82,7 +88,7 @@ def test_a_path_that_goes_and_comes_back_under_a_pod_is_said_once_and_used_withi
     cable(False)
     until(lambda: len(said(product, "is lost for volume", since)) == of_cable, NOTICED, node)
     writes(node, kubelet)
-    cable(True)
+    plug_in(node, link, cable)
     took = until(lambda: paths(node) == PATHS[link], BACK, node)
     print(f"back after {took:.1f} s")
     until(lambda: len(said(product, "is back for volume", since)) == of_cable, BACK, node)
@@ -107,10 +113,17 @@ def test_a_path_that_comes_late_is_added_to_the_mounted_volume(
     if link == "iscsi":
         assert "One path is left of 2" in answers[0].message
     assert paths(node) == PATHS[link] // 2
-    cable(True)
+    plug_in(node, link, cable)
     print(f"added after {until(lambda: paths(node) == PATHS[link], BACK, node):.1f} s")
     writes(node, kubelet)
     succeeded(kubelet.end_pod())
+
+
+def plug_in(node: Machine, link: str, cable: Callable[[bool], None]) -> None:
+    """Plug the cable in; over Fibre Channel wait until its fabric has the array's ports again."""
+    cable(True)
+    if link == "fc":
+        print(f"its ports are there after {until(lambda: online(node) == PATHS[link], SHOWN, node):.1f} s")
 
 
 def online(node: Machine) -> int:
