@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.san import San
 
+HERE = Path(__file__).parent
 TIMEOUT = 300  # seconds for one lab test, its fixtures included; the machines are emulated
 JOURNAL_LINES = 60
 DENIALS_COUNT = WHOLE
@@ -33,7 +35,10 @@ SPOILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test here without the lab's mark: a native run beside the lab would load a second one."""
     for item in items:
+        if item.path.is_relative_to(HERE) and not item.get_closest_marker("lab"):
+            raise pytest.UsageError(f"{item.nodeid} has no mark «lab»: each test here loads machines")
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.subprocess)
             if not item.get_closest_marker("timeout"):

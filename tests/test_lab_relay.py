@@ -1,4 +1,4 @@
-"""The named ways through the lab's wall (native: no machine is started)."""
+"""The named ways through the lab's wall: no machine is started."""
 
 from __future__ import annotations
 
