@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tools.lab import Machine
 
-PROGRAM = "/usr/local/lib/checking_writer.py"
 PATIENCE = 60  # seconds until it has written more, or has checked what it wrote
 
 
@@ -25,6 +24,11 @@ class Writer:
     """Seconds after each block: several writers at once leave an emulated machine too little else."""
 
     @property
+    def _program(self) -> str:
+        """A file of its own: several are begun side by side."""
+        return f"/usr/local/lib/{self.unit}.py"
+
+    @property
     def _stop(self) -> str:
         return f"/run/{self.unit}.stop"
 
@@ -37,13 +41,13 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        litter = f"{PROGRAM} {self._stop} {self._figures}"
+        litter = f"{self._program} {self._stop} {self._figures}"
         self.machine.run(f"touch {self._stop}; systemctl stop {self.unit}; rm -f {litter}", check=False)
 
     def start(self) -> None:
         """Begin, and wait until it has written."""
-        self.machine.put(PROGRAM, Path(__file__).with_name("checking_writer.py").read_bytes())
-        command = f"{self.machine.python} {PROGRAM} {self.file} {self._stop} {self.rest}"
+        self.machine.put(self._program, Path(__file__).with_name("checking_writer.py").read_bytes())
+        command = f"{self.machine.python} {self._program} {self.file} {self._stop} {self.rest}"
         self.machine.run(
             f"rm -f {self._stop} {self._figures}; systemd-run -q --collect --unit={self.unit} "
             f"sh -c '{command} > {self._figures} 2>&1'"
