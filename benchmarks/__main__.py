@@ -1,37 +1,41 @@
 """make bench: one run of all parts, told as a table, as JSON and as pictures below build/bench.
 
-make bench                      all parts (25 minutes)
+make bench                      all parts but the storm (25 minutes)
 make bench PART="stub claims"   some
-PEER=/path/to/instorage-flexvolume make bench PART=node   another FlexVolume driver on the node beside ours
+LINK=fc make bench PART=one-volume   over Fibre Channel
+PEER=/path/to/instorage-flexvolume make bench PART=one-volume   another FlexVolume driver beside ours
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import measured
+from benchmarks import measured, storm
 from benchmarks.figures import Figure, table
 from benchmarks.on_a_node import Node
 from benchmarks.plot import pictures
 from benchmarks.work import BenchmarkFailed
 from tools.lab.fault import LabFault
+from tools.lab.fibre_channel import san_over
 from tools.lab.lab import Lab
-from tools.lab.product import Product
-from tools.lab.san import San
+from tools.lab.product import Product, host_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OUT = Path("build/bench")
-PARTS = (*measured.TESTS, "node")
+LINK = os.environ.get("LINK", "iscsi")
 
 
 def say(text: str) -> None:
@@ -44,54 +48,88 @@ def node() -> Iterator[Node]:
     """Have a node with the product and an array, freshly loaded."""
     with Lab(("a",), report=say) as lab:
         lab.start()
-        with San(lab) as san:
-            product = Product(lab.node("a"))
+        with san_over(LINK, lab) as san:
+            product = Product(lab.node("a"), host=host_settings(LINK))
             product.install()
-            yield Node(product, san, os.environ.get("PEER", ""))
+            here = Node(product, san, os.environ.get("PEER", ""))
+            yield here
+            here.done()
 
 
-def on_the_node() -> Iterator[Figure]:
-    """Run what needs a kernel and a SAN, in one load of the machines."""
+def one() -> Iterator[Figure]:
+    """Measure one volume after the other."""
     with node() as here:
         yield from here.first()
         yield from here.warm()
-        yield from here.at_rest()
-        yield from here.cold()
         yield from here.latencies()
         yield from here.peers()
-        for count in (5, 20):
-            yield from here.many(count)
-        here.done()
+        yield from here.cold()
+        yield from here.at_rest()
 
 
-def measure(parts: list[str]) -> list[Figure]:
-    """Run the parts one after the other; what one has found is told at once."""
+def many(count: int) -> Iterator[Figure]:
+    """Measure so many volumes at once, in machines of their own."""
+    with node() as here:
+        yield from here.many(count)
+
+
+def storms() -> Iterator[Figure]:
+    """Have 100 nodes boot, and then 500."""
+    for nodes in (100, 500):
+        yield from storm.run(nodes)
+
+
+HERE: dict[str, Callable[[], Iterator[Figure]]] = {
+    "one-volume": one,
+    "5-at-once": partial(many, 5),
+    "20-at-once": partial(many, 20),
+    "storm": storms,
+}
+PARTS = (*measured.TESTS, *HERE)
+LONG = ("storm",)
+"""Only when it is named: the rest takes 25 minutes."""
+
+
+def measure(part: str) -> list[Figure]:
+    """Run a part; what it finds is told at once, and kept when it is broken off."""
+    began = time.monotonic()
     found: list[Figure] = []
-    for part in parts:
-        began = time.monotonic()
-        mine: list[Figure] = []
-        try:
-            for figure in on_the_node() if part == "node" else measured.run(part):
-                mine.append(figure)
-                say(f"  {figure.what}: {figure.value:.2f} {figure.unit}")
-        except (BenchmarkFailed, LabFault) as failed:
-            mine.append(Figure(part, f"broken off: {failed}", 1.0, "(0: whole)", 0.0))
-        found += [*mine, Figure("the run itself", part, time.monotonic() - began, "s")]
-    return found
+    try:
+        for figure in HERE[part]() if part in HERE else measured.run(part):
+            found.append(figure)
+            say(f"  {figure.what}: {figure.value:.2f} {figure.unit}")
+    except (BenchmarkFailed, LabFault) as failed:
+        found.append(Figure(part, f"broken off: {failed}", 1.0, "(0: whole)", 0.0))
+    return [*found, Figure("the run itself", part, time.monotonic() - began, "s")]
+
+
+def keep(part: str, found: list[Figure]) -> None:
+    """Write a part's figures, and of what commit, when and beside what load they are."""
+    argv = ["git", "describe", "--always", "--exclude=*"]
+    commit = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
+    said = {"part": part, "link": LINK, "commit": commit, "date": now, "load": os.getloadavg()[0]}
+    said |= {"processors": os.cpu_count(), "figures": [asdict(one) for one in found]}
+    (OUT / f"{part}-{LINK}.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
 def main() -> int:
     """Measure, write what was found, and return 1 when a figure misses its target."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; all when none is named")
-    parts = parser.parse_args().part or list(PARTS)
+    parser.add_argument(
+        "part", nargs="*", help=f"of {', '.join(PARTS)}; all but {', '.join(LONG)} when none is named"
+    )
+    parts = parser.parse_args().part or [part for part in PARTS if part not in LONG]
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
-    found = measure(parts)
     OUT.mkdir(parents=True, exist_ok=True)
+    found: list[Figure] = []
+    for part in parts:
+        mine = measure(part)
+        keep(part, mine)
+        found += mine
     text = table(found)
     (OUT / "figures.txt").write_text(text + "\n", encoding="utf-8")
-    (OUT / "figures.json").write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
     for name, picture in pictures(found).items():
         (OUT / name).write_text(picture, encoding="utf-8")
     print(text)
@@ -99,4 +137,5 @@ def main() -> int:
     return int(any(figure.missed for figure in found))
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
+ASKED = {"REST_SECONDS": "60"}
+"""What makes a test that is else a soak's short enough for one run."""
 FILE = "INSTORAGE_FIGURES"
 """The environment variable that names the file to which a test adds its figures."""
 TESTS = {
@@ -23,6 +25,7 @@ TESTS = {
     "claims": ("tests/provisioner/test_many.py",),
     "nodes": ("tests/arrays/test_full_array.py",),
     "frozen": ("tests/agent/test_expansion.py",),
+    "rest": ("tests/agent/test_at_rest.py", "tests/provisioner/test_idle.py"),
 }
 """Part to the files whose `measured` tests tell it."""
 
@@ -33,8 +36,9 @@ def run(part: str) -> Iterator[Figure]:
         file = Path(directory, "figures")
         argv = [sys.executable, "-m", "pytest", "-q", "-m", "measured", *TESTS[part]]
         ran = subprocess.run(
-            argv, cwd=ROOT, env=os.environ | {FILE: str(file)}, capture_output=True, text=True, check=False
-        )
+            argv, cwd=ROOT, env=os.environ | ASKED | {FILE: str(file)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
         yield from read(file)
     if ran.returncode:
         sys.stderr.write(ran.stdout[-4000:])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure
 from benchmarks.processes import memory, processor_seconds
@@ -14,16 +16,17 @@ from benchmarks.work import Bare, FlexVolume, Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.work import Driver
+    from benchmarks.work import Driver, Volume
     from tools.lab.machine import Machine
     from tools.lab.product import Product
     from tools.lab.san import San
 
     Round = Callable[[], tuple[float, float]]
 
-ROUNDS = 3
 LATENCY = 0.05  # seconds an array command, where nothing else is said
 OVER_THE_FLOOR, OVER_THE_FLOORS_TWENTY = 1.10, 1.05
+COMMANDS = {"start": 4, "unmount": 3, "detach": 3}
+IDLE = 60  # seconds within which the helper leaves
 
 
 @dataclass
@@ -33,11 +36,12 @@ class Node:
     product: Product
     san: San
     peer: str = ""
+    rounds: int = 3
 
     def __post_init__(self) -> None:
         self.machine: Machine = self.product.machine
         self.ours = FlexVolume(self.machine)
-        self.bare = Bare(self.machine, self.machine.role.hostname)
+        self.bare = Bare(self.machine, self.product.host["link"])
         self._anchor = Work(self.san, self.ours)
         self._standing = self._anchor.volumes(1)[0]
 
@@ -54,7 +58,8 @@ class Node:
         phases = self._phases()
         for name, seconds in phases.items():
             yield Figure("first", f"of which: {name}", seconds, "s")
-        self.bare.prepare()
+        (host,) = self.san.control.do("hosts")
+        self.bare.prepare(host["name"])
 
     def warm(self) -> Iterator[Figure]:
         """Compare one volume with the floor, in turn, and say where ours goes."""
@@ -80,8 +85,11 @@ class Node:
 
     def many(self, count: int) -> Iterator[Figure]:
         """Compare `count` volumes at once with the floor's `count`, 200 ms an array command."""
+        if not self.bare.host:
+            list(self.first())
         self.latency(4 * LATENCY)
         floor = Work(self.san, self.bare).at_once(count)
+        before = processor_seconds(self.machine)
         ours = Work(self.san, self.ours).at_once(count)
         limit = OVER_THE_FLOORS_TWENTY if count >= 20 else None
         part = f"{count} volumes at once"
@@ -89,6 +97,10 @@ class Node:
         yield Figure(part, "start of all, ours", ours[0], "s")
         yield Figure(part, "start of all, over the floor", ours[0] / floor[0], "times", limit)
         yield Figure(part, "end of all, over the floor", ours[1] / floor[1], "times")
+        for name, after in processor_seconds(self.machine).items():
+            yield Figure(part, f"CPU of {name}, start and end of one", (after - before[name]) / count, "s")
+        for name, seconds in self._phases(count).items():
+            yield Figure(f"where each of {count} starts goes", name, seconds, "s")
 
     def latencies(self) -> Iterator[Figure]:
         """Measure one start at three latencies of the array."""
@@ -108,9 +120,14 @@ class Node:
             yield Figure("peer", f"{verb}, the peer's over ours", over, "times")
 
     def at_rest(self) -> Iterator[Figure]:
-        """Say what is resident."""
+        """Say what is resident, and what is left of the helper once it has had nothing to do."""
+        self.ours.again(self._standing)
         for name, mib in memory(self.machine).items():
             yield Figure("memory", f"{name}, resident", mib, "MiB", {"agent": 60.0, "helper": 30.0}[name])
+        deadline = time.monotonic() + IDLE
+        while (left := memory(self.machine)["helper"]) and time.monotonic() < deadline:
+            time.sleep(1.0)
+        yield Figure("memory", "helper, resident when idle", left, "MiB", 0.0)
 
     def done(self) -> None:
         """End the volume that kept the sessions."""
@@ -119,7 +136,11 @@ class Node:
 
     def _in_turn(self, *rounds: Round) -> list[list[tuple[float, float]]]:
         """Do each once, then each again: what drifts meets all of them."""
-        done = [[one() for one in rounds] for _ in range(ROUNDS)]
+        done = []
+        for number in range(self.rounds):
+            done.append([one() for one in rounds])
+            told = ", ".join(f"{start:.2f} and {end:.2f} s" for start, end in done[-1])
+            sys.stderr.write(f"  round {number + 1}, start and end of each: {told}\n")
         return [[turn[number] for turn in done] for number in range(len(rounds))]
 
     def _round(self, driver: Driver) -> Round:
@@ -130,26 +151,36 @@ class Node:
         return Work(self.san, self.ours).at_once(1)
 
     def _counted(self) -> tuple[float, float]:
-        """Measure ours, and count from its begin on what it asks of the array and of the processor."""
-        self.san.control.do("reset-counters")
+        """Measure ours with everything there, as the floor's is, and count what it asks of the array."""
+        (volume,) = Work(self.san, self.ours).volumes(1)
+        self.ours.again(self._standing)
         self._before = processor_seconds(self.machine)
-        return Work(self.san, self.ours).at_once(1)
+        self.asked: list[dict[str, Any]] = []
+        acts = (self.ours.start, self.ours.unmount, self.ours.detach)
+        start, unmount, detach = [self._asking(act, volume) for act in acts]
+        self.san.command(f"mcsop rmvdisk -force {volume.name}")
+        return start, unmount + detach
+
+    def _asking(self, act: Callable[[Volume], float], volume: Volume) -> float:
+        self.san.control.do("reset-counters")
+        took = act(volume)
+        self.asked.append(self.san.control.do("counters"))
+        return took
 
     def _asked(self) -> Iterator[Figure]:
-        counters = self.san.control.do("counters")
-        made = counters["commands"].get("mkvdisk", 0) + counters["commands"].get("rmvdisk", 0)
-        asked = counters["total"] - made  # the administrator's, who made the volume and removes it
-        opened = counters["connections"]["opened"]
-        yield Figure("one volume", "array commands, start and end", asked, "commands", 7)
-        yield Figure("one volume", "new SSH connections, start and end", opened, "connections", 0)
+        for (verb, limit), counters in zip(COMMANDS.items(), self.asked, strict=True):
+            opened = counters["connections"]["opened"]
+            sys.stderr.write(f"  {verb}: {counters['commands']}\n")
+            yield Figure("one volume", f"array commands, {verb}", counters["total"], "commands", limit)
+            yield Figure("one volume", f"new SSH connections, {verb}", opened, "connections", 0)
         for name, after in processor_seconds(self.machine).items():
             yield Figure("one volume", f"CPU of {name}, start and end", after - self._before[name], "s")
 
-    def _phases(self) -> dict[str, float]:
-        """Return the seconds of each phase of the newest start, as the agent journalled them."""
+    def _phases(self, count: int = 1) -> dict[str, float]:
+        """Return the mean seconds of each phase of the `count` newest starts, as the agent journalled."""
         found: dict[str, float] = {}
         for call in ("waitforattach", "mountdevice"):
-            records = [one for one in self.product.journal() if one.get("INSTORAGE_CALL") == call]
-            for phase, milliseconds in json.loads(records[-1]["INSTORAGE_PHASES"]).items():
-                found[phase] = found.get(phase, 0.0) + milliseconds / 1000
+            for record in self.product.journal(f"INSTORAGE_CALL={call}", f"-n{count}"):
+                for phase, milliseconds in json.loads(record["INSTORAGE_PHASES"]).items():
+                    found[phase] = found.get(phase, 0.0) + milliseconds / 1000 / count
         return found

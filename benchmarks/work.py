@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tools.lab.kubelet import END, STUB, Kubelet
+from tools.lab.kubelet import STUB, Kubelet
 from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT
 
@@ -24,6 +24,8 @@ SCRIPT = Path(__file__).with_name("bare.sh")
 GUEST_SCRIPT = "/run/bare/bare.sh"
 FIRST_LUN = 100  # of the bare script: none that the product gives
 PATIENCE = 900  # seconds
+PORTS = {"iscsi": "/sys/class/iscsi_host", "fc": "/sys/class/fc_host"}
+PATHS = {"iscsi": 2, "fc": 4}
 
 
 class BenchmarkFailed(Exception):
@@ -54,26 +56,28 @@ class Bare:
     """The floor: a shell script with one warm SSH connection (performance.md)."""
 
     machine: Machine
-    host: str
+    link: str
+    host: str = ""
 
-    def prepare(self) -> None:
-        """Put the script on the node and open its connection."""
+    def prepare(self, host: str) -> None:
+        """Put the script on the node and open its connection; `host` is the node's object on the array."""
+        self.host = host
         self.machine.put(GUEST_SCRIPT, SCRIPT.read_bytes(), 0o755)
         self.machine.put("/run/bare/password", PASSWORD + "\n", 0o600)
         self.machine.run([GUEST_SCRIPT, "master", USER, next(iter(MANAGEMENT))])
 
     def start(self, volume: Volume) -> float:
         """Map, scan, have the map made, format, mount."""
-        return self._run("start", volume)
+        return self._run("start", volume, PORTS[self.link], str(PATHS[self.link]))
 
     def end(self, volume: Volume) -> float:
         """Unmount, flush, delete the disks, unmap."""
         return self._run("end", volume)
 
-    def _run(self, verb: str, volume: Volume) -> float:
+    def _run(self, verb: str, volume: Volume, *more: str) -> float:
         lun = str(FIRST_LUN + volume.number)
         argv = [GUEST_SCRIPT, verb, self.host, volume.name, volume.uid, lun, f"/run/bare/{volume.name}"]
-        return self.machine.run(argv, PATIENCE).seconds
+        return self.machine.run([*argv, *more], PATIENCE).seconds
 
 
 @dataclass
@@ -91,9 +95,21 @@ class FlexVolume:
         self._kubelets[volume.name] = kubelet
         return self._made(kubelet, ("waitforattach", "mountdevice"))
 
+    def again(self, volume: Volume) -> float:
+        """Ask for one that is there: after that helper and connection to the array are there, too."""
+        return self._made(self._kubelets[volume.name], ("waitforattach",))
+
     def end(self, volume: Volume) -> float:
         """Make kubelet's call and the controller's that end it."""
-        return self._made(self._kubelets.pop(volume.name), END[1:])
+        return self.unmount(volume) + self.detach(volume)
+
+    def unmount(self, volume: Volume) -> float:
+        """Make the node's call, after which the volume is nobody's."""
+        return self._made(self._kubelets[volume.name], ("unmountdevice",))
+
+    def detach(self, volume: Volume) -> float:
+        """Make the controller's call, which looks whether it is."""
+        return self._made(self._kubelets.pop(volume.name), ("detach",))
 
     def _made(self, kubelet: Kubelet, names: Sequence[str]) -> float:
         began = time.monotonic()

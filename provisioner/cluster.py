@@ -16,6 +16,7 @@ from kubernetes.config import ConfigException
 
 from instorage.wire.fault import Fault
 from provisioner.credentials import Access, authority, outdated, reason, refused
+from provisioner.lean import lean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ class Cluster:
         while True:
             query = [*words, ("limit", str(_PAGE)), *([("continue", more)] if more else [])]
             page = self._json("GET", path, query)
-            found += page.get("items") or []
+            found += [lean(one) for one in page.get("items") or []]
             more = (page.get("metadata") or {}).get("continue", "")
             if not more:
                 return found, _version(page, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kubernetes.watch import Watch
 
 from provisioner.cluster import Away, Refusal
+from provisioner.lean import lean
 from provisioner.mirror import Mirror
 from provisioner.patience import Patience
 
@@ -128,7 +129,7 @@ class Reflection:
             if event["type"] == "BOOKMARK":
                 self._bookmarks = True
             else:
-                self._put(_uid(found), None if event["type"] == "DELETED" else found)
+                self._put(_uid(found), None if event["type"] == "DELETED" else lean(found))
             self._version = str((found.get("metadata") or {}).get("resourceVersion") or self._version)
             if self._stopping.is_set():
                 break
@@ -137,8 +138,6 @@ class Reflection:
         try:
             if not uid:
                 raise ValueError("an object without UID")
-            if new is not None:
-                new["metadata"].pop("managedFields", None)  # a third of an object, of use to nobody here
             old = self.copy.put(uid, new)
             same = old is new or (  # None both: it was deleted before it was known here
                 old and new and old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]

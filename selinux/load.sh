@@ -82,6 +82,10 @@ known() { # MODULE: whether it is in the policy
     semodule -l | sed 's/[[:space:]].*//' | grep -qx "$1"
 }
 
+switched_off() { # what ours is about, where the distribution has it off: Debian 13 in a virtual machine
+    semodule -lfull | sed -n 's/^[0-9]*[[:space:]]*iscsi[[:space:]].*disabled[[:space:]]*$/-e iscsi/p'
+}
+
 relabel() {
     for place in /usr/lib/instorage /usr/libexec/instorage /usr/sbin/iscsiadm /etc/iscsi /etc/multipath /etc/instorage \
         /var/lib/instorage /var/lib/instorage-helper /var/lib/instorage-provisioner /var/log/instorage \
@@ -114,7 +118,8 @@ load() {
         [ "$(cat "$loaded" 2>/dev/null)" != "$mark" ] || { relabel; return 0; }
     fi
     module "$type"
-    set -- -i "$scratch/instorage.pp"
+    # shellcheck disable=SC2046 # two words, or none
+    set -- $(switched_off) -i "$scratch/instorage.pp"
     if [ -s "$scratch/instorage_places.cil" ]; then
         set -- "$@" -i "$scratch/instorage_places.cil"
     elif known instorage_places; then

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import remedy
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
-from nodeagent.diagnosis.objects import DRIVER, LEASE_NAMESPACE, at, first
+from nodeagent.diagnosis.objects import DRIVER, LEASE_NAMESPACE, at, ends, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SELECTED = "volume.kubernetes.io/selected-node"
 FAILED = ("ProvisioningFailed", "BindingWaits")
+NOT_DELETED = ("VolumeFailedDelete", "VolumeDeletionWaits", "VolumeDeletionStuck")
 _LEASE_SECONDS = 15.0
 
 
@@ -26,10 +27,17 @@ def links(found: Objects) -> Iterator[Link]:
     elif "claim" in found.unseen:
         yield Link("claim", UNSEEN, f"The claim could not be read: {found.unseen['claim']}")
     elif found.claim_name:
-        yield _wrong(
-            "claim", f"There is no claim {found.namespace}/{found.claim_name}: make it.", found, "pvc"
-        )
+        yield _gone(found)
     yield from _volume(found)
+
+
+def _gone(found: Objects) -> Link:
+    """Return that there is no claim: it is to be made, unless its PV says that it was there and is gone."""
+    named = f"{found.namespace}/{found.claim_name}"
+    if ends(found.volume):
+        proof = f"kubectl get pvc -n {found.namespace} {found.claim_name}"
+        return Link("claim", RIGHT, f"Claim {named}, for which the PV was made, is gone.", proof=proof)
+    return _wrong("claim", f"There is no claim {named}: make it.", found, "pvc")
 
 
 def _claim(found: Objects, claim: Object) -> Iterator[Link]:
@@ -161,10 +169,10 @@ def _volume(found: Objects) -> Iterator[Link]:
     if driver != DRIVER:
         text = f"PV {name} is no volume of this product (driver {driver or 'none'}): look at its own."
         yield Link("PV", WRONG, text, KUBERNETES, f"kubectl get pv {name} -o yaml", created, proof)
+    elif ends(volume) and (failed := found.about(volume, *NOT_DELETED)):
+        yield _said("PV", failed[0], found)
     elif at(volume, "metadata", "deletionTimestamp"):
-        failed = found.about(volume, "VolumeFailedDelete", "VolumeDeletionWaits", "VolumeDeletionStuck")
-        text = f"PV {name} is being deleted."
-        yield _said("PV", failed[0], found) if failed else Link("PV", WAITS, text, NOBODY, "", created, proof)
+        yield Link("PV", WAITS, f"PV {name} is being deleted.", NOBODY, "", created, proof)
     elif phase in ("Failed", "Released"):
         text = f"PV {name} is {phase}: its claim is gone. It serves no other claim until it is made free."
         yield Link("PV", WRONG, text, KUBERNETES, f"kubectl describe pv {name}", created, proof)
@@ -178,8 +186,10 @@ def _said(place: str, event: Object, found: Objects) -> Link:
     message = str(event.get("message") or "")
     code, mend = remedy.of_sentence(message, found.volume_name)
     if not code:
-        mend = remedy.Remedy(KUBERNETES, f"kubectl -n {found.namespace} describe pvc {found.claim_name}")
-    who = KUBERNETES if mend.who == NODE and place == "claim" else mend.who
+        of_pv = f"kubectl describe pv {found.volume_name}"
+        of_claim = f"kubectl -n {found.namespace} describe pvc {found.claim_name}"
+        mend = remedy.Remedy(KUBERNETES, of_pv if place == "PV" else of_claim)
+    who = KUBERNETES if mend.who == NODE else mend.who  # it is said by the provisioner, on its host
     state = WAITS if event.get("type") == "Normal" else WRONG
     proof = f"{_proof('event', event)} ({event.get('count') or 1} times)"
     return Link(place, state, remedy.bare(message), who, mend.command, moment(first(event)), proof)

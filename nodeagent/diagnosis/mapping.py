@@ -6,6 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from instorage import operation
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from nodeagent.diagnosis import remedy
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration, StorageSettings
 
 SLOW_SECONDS = 5.0  # from this on an array that answers is called slow
+LOOK_SECONDS = 20.0  # that it may take: an array whose SSH sessions are all taken is waited for no longer
 
 
 def links(
@@ -60,7 +62,7 @@ def _opened(entry: StorageSettings) -> Array:
 
 def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator[Link]:
     began = time.monotonic()
-    with contextlib.closing(array):
+    with contextlib.closing(array), operation.within(LOOK_SECONDS):
         try:
             volume = array.find_volume(VolumeName.parse(name))
             if volume is None:

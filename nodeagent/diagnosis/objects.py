@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DRIVER, PROVISIONER = "inspur/instorage-flexvolume", "inspur/instorage"
 COMPONENT, LEASE_NAMESPACE = "instorage-provisioner", "kube-system"
+_OF_CLUSTER = "default"  # the namespace in which events about a PV are
 
 
 class Unseen(Exception):
@@ -96,6 +97,12 @@ def first(event: Object) -> str:
     return str(event.get("firstTimestamp") or event.get("eventTime") or last(event))
 
 
+def ends(volume: Object | None) -> bool:
+    """Say whether a PV's claim is over: it waits for its deletion, or for somebody to make it free."""
+    going = at(volume, "metadata", "deletionTimestamp")
+    return bool(going) or at(volume, "status", "phase") in ("Released", "Failed")
+
+
 def inline(pod: Object | None) -> str:
     """Return the volume of ours that a pod names itself, without a claim."""
     for one in items(pod, "spec", "volumes"):
@@ -156,7 +163,9 @@ def _claim_of_volume(found: Objects, ask: Ask) -> None:
     namespace, name = (at(found.volume, "spec", "claimRef", key) for key in ("namespace", "name"))
     if namespace and name:
         found.namespace, found.claim_name = str(namespace), str(name)
-        found.claim = _had(found, "claim", ask, "pvc", found.claim_name, found.namespace)
+        claim = _had(found, "claim", ask, "pvc", found.claim_name, found.namespace)
+        uids = {at(found.volume, "spec", "claimRef", "uid"), at(claim, "metadata", "uid")} - {None}
+        found.claim = claim if len(uids) < 2 else None  # another of its name, made after it
 
 
 def _rest(found: Objects, ask: Ask) -> None:
@@ -172,6 +181,8 @@ def _rest(found: Objects, ask: Ask) -> None:
         found.node = _had(found, "node", ask, "node", str(node))
     if found.namespace:
         found.events = items(_had(found, "events", ask, "events", "", found.namespace), "items")
+    if ends(found.volume) and found.namespace != _OF_CLUSTER:
+        found.events += items(_had(found, "PV events", ask, "events", "", _OF_CLUSTER), "items")
 
 
 def _pod_of(found: Objects, ask: Ask) -> Object | None:

@@ -10,11 +10,14 @@ import pytest
 from instorage.wire import journal
 from nodeagent.operation.journal import Fields, Journal
 from tests.agent.conftest import bench, directory, portal, silent_portal
+from tests.diagnosis.inspected import Node, prepared
 from tests.diagnosis.journald import Journald
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.agent.bench import Bench
 
 __all__ = ["bench", "directory", "portal", "silent_portal"]
 
@@ -36,3 +39,9 @@ def journald(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journ
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     made.stop()
+
+
+@pytest.fixture
+def node(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Node:
+    bench.create("vol1")
+    return prepared(bench, monkeypatch, capsys)

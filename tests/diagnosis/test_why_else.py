@@ -60,6 +60,34 @@ def test_a_volume_leads_to_its_claim_and_pod(api: Recorded) -> None:
     assert "It is so." in api.why(VOLUME).sentence
 
 
+@pytest.mark.parametrize("namespace", ["default", "web"])
+def test_a_volume_that_is_not_deleted_is_no_claim_that_is_missing(api: Recorded, namespace: str) -> None:
+    _, volume = api.bound()
+    del api.kept["pvc", "default", "data"]
+    volume["status"]["phase"] = "Released"
+    volume["spec"]["claimRef"]["namespace"] = namespace
+    verdict = api.why(VOLUME)
+    assert f"PV {VOLUME} is Released: its claim is gone." in verdict.sentence
+    api.event(volume, "VolumeFailedDelete", f"Volume {VOLUME} is mapped to iscsi-node2. [volume-mapped]")
+    verdict = api.why(VOLUME)
+    assert f"Volume {VOLUME} is mapped to iscsi-node2." in verdict.sentence
+    assert (verdict.who, verdict.command) == (ARRAY, f"mcsinq lsvdiskhostmap {VOLUME}")
+
+
+def test_a_claim_of_the_same_name_that_was_made_since_is_not_the_volumes(api: Recorded) -> None:
+    _, volume = api.bound()
+    volume["spec"]["claimRef"]["uid"] = "of-the-claim-before"
+    volume["status"]["phase"] = "Released"
+    assert "its claim is gone" in api.why(VOLUME).sentence
+
+
+def test_a_pv_that_waits_for_a_claim_which_is_not_made_says_make_it(api: Recorded) -> None:
+    _, volume = api.bound()
+    del api.kept["pvc", "default", "data"]
+    volume["status"]["phase"] = "Available"
+    assert "There is no claim default/data: make it." in api.why(VOLUME).sentence
+
+
 def test_what_is_nowhere_is_said_and_what_cannot_be_read_is_not_called_missing(api: Recorded) -> None:
     with pytest.raises(Unknown, match="neither a pod nor a claim nothing"):
         gathered(api, "default/nothing")

@@ -4,78 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from helper.format import _not_empty
+from instorage.wire.record import from_json
+from instorage.wire.verbs import MountRequest
 from nodeagent.administration import ctl
-from tests.agent.bench import Bench, device_target, options
+from tests.agent.bench import GIB, Bench, device_target, options
 from tests.agent.conftest import loopback
 from tests.agent.helper_peer import IQN, FaultError
+from tests.diagnosis.inspected import Node, of_place, prepared
 from tests.diagnosis.recorded import VOLUME, Recorded, kubectl
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Node:
-    """A bench as `instoragectl` finds it, by its environment, and what it says."""
-
-    def __init__(self, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-        self.bench = bench
-        self._capsys = capsys
-
-    def why(self, subject: str = "vol1") -> dict[str, Any]:
-        self._capsys.readouterr()
-        ctl.main(["why", subject, "--json"])
-        said = self._capsys.readouterr()
-        found: dict[str, Any] = json.loads(said.out)
-        assert "sentence" in found, said.err
-        return found
-
-    def text(self, *words: str) -> str:
-        self._capsys.readouterr()
-        ctl.main(list(words))
-        return self._capsys.readouterr().out
-
-
-def prepared(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Node:
-    directory = bench.directory
-    monkeypatch.setenv("INSTORAGE_PLUGIN", str(directory / "plugin"))
-    monkeypatch.setenv("STATE_DIRECTORY", str(directory / "state"))
-    monkeypatch.setenv("INSTORAGE_AGENT_SOCKET", str(bench.socket))
-    monkeypatch.setenv("PATH", str(directory / "bin"))
-    monkeypatch.setattr("nodeagent.diagnosis.why.leave_root", lambda _: None)
-    return Node(bench, capsys)
-
-
-@pytest.fixture
-def node(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Node:
-    bench.create("vol1")
-    return prepared(bench, monkeypatch, capsys)
-
-
-def of_place(found: dict[str, Any], place: str, state: str) -> list[str]:
-    return [one["sentence"] for one in found["links"] if (one["place"], one["state"]) == (place, state)]
-
-
-def test_a_management_network_that_is_down(node: Node) -> None:
-    node.bench.configure(
-        storage="- name: gone\n  type: AS18000\n  host: 127.0.0.1:1\n  username: u\n  password: p\n"
-    )
-    node.bench.attach("vol1", options("vol1", storageName="gone")).failure()
-    found = node.why()
-    assert "127.0.0.1:1" in found["sentence"]
-    assert (found["who"], found["do"]) == ("node", "instoragectl arrays")
-
-
-def test_a_wrong_password(node: Node) -> None:
-    node.bench.configure(password="wrong")
-    said = node.bench.attach("vol1").failure()
-    found = node.why()
-    assert found["links"][found["first"]]["sentence"] in said, "the same sentence as kubelet's event"
-    assert (found["who"], found["do"]) == ("node", "instorage-flexvolume ext-check-cfg")
-    assert any("was not asked" in one for one in of_place(found, "array", "wrong"))
 
 
 def test_a_san_network_that_is_down(
@@ -90,14 +34,6 @@ def test_a_san_network_that_is_down(
     bench.close()
     assert "No iSCSI portal of the array can be reached" in found["sentence"]
     assert found["who"] == "san"
-
-
-def test_a_volume_that_is_not_on_the_array(node: Node) -> None:
-    node.bench.attach("nosuch").failure()
-    found = node.why("nosuch")
-    assert "Array storage-01 has no volume nosuch" in found["sentence"]
-    assert found["who"] == "array"
-    assert found["do"] == "mcsinq lsvdisk -filtervalue name=nosuch"
 
 
 def test_a_first_use_that_is_read_only(node: Node) -> None:
@@ -163,19 +99,16 @@ def test_a_call_under_way_says_its_phase_and_since_when(node: Node) -> None:
     assert found["links"][found["first"]]["since"] > 0
 
 
-def test_a_slow_array_is_called_slow(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nodeagent.diagnosis.mapping.SLOW_SECONDS", 0.3)
-    node.bench.do("fault", command="lsvdisk", times=0, delay=0.5)
+def test_a_format_that_was_broken_off_on_another_node(node: Node) -> None:
+    node.bench.attach("vol1").success()
+    (uid,) = node.bench.records()
+    asked = {"op": "0a1b2c3d4e", "uid": uid, "size": GIB, "target": device_target("vol1"), "fs_type": "ext4"}
+    asked |= {"read_only": False, "may_format": True, "multipath": "preferred"}
+    refusal = _not_empty(from_json(MountRequest, asked), "it holds data (at byte 8192)")
+    node.bench.helper.script("Mount", fault=FaultError("not-empty", refusal.sentence))
+    node.bench.mount_device("vol1").failure("[not-empty]")
     found = node.why()
-    assert any("is slow" in one for one in of_place(found, "array", "waits"))
-    assert found["who"] == "array"
-
-
-def test_an_offline_volume_of_a_full_pool_and_others_are_the_arrays(node: Node) -> None:
-    found = node.why()
-    assert any("mapped to no host" in one for one in of_place(found, "array", "right"))
-    assert any("Pool Pool0 has" in one for one in of_place(found, "array", "right"))
-    assert found["first"] is None
+    assert "that node may be able to finish it" in found["sentence"]
 
 
 def test_what_is_out_of_reach_is_said_and_never_called_right(node: Node) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DOCS: Final = ROOT / "docs"
 # For who works on the product: English alone. A new page is an administrator's unless it is named here.
 ENGINEERS: Final = frozenset({
-    "decisions", "development", "dist", "engineering", "extending", "lab", "reviews", "simulator", "soak",
-    "translation",
+    "decisions", "development", "diagnosed", "dist", "engineering", "extending", "lab", "reviews",
+    "simulator", "soak", "translation",
 })  # fmt: skip
 NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 REMARK: Final = re.compile(r"\s+# .*$", re.MULTILINE)

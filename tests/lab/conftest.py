@@ -85,11 +85,19 @@ def fresh_machines(lab: Lab, link: str) -> None:
     lab.fresh()
 
 
+@pytest.fixture(scope="module")
+def denied_besides() -> tuple[str, ...]:
+    """What the tests of a folder do besides, or see besides, and the product in the field does not."""
+    return ()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def nothing_is_denied(lab: Lab, fresh_machines: None, request: pytest.FixtureRequest) -> Iterator[None]:
+def nothing_is_denied(
+    lab: Lab, fresh_machines: None, denied_besides: tuple[str, ...], request: pytest.FixtureRequest
+) -> Iterator[None]:
     """Fail on a denial of our domains that the module has not in its DENIED, in a permissive lab, too."""
     yield
-    listed = set(getattr(request.module, "DENIED", ()))
+    listed = {*getattr(request.module, "DENIED", ()), *denied_besides}
     for machine in lab.machines:
         if machine.running:
             found = {rule: line for rule, line in denials.of(machine).items() if rule not in listed}

@@ -11,7 +11,7 @@ from tests.lab.helper_rig import AS_AGENT, CALL_LIMIT, CLIENT, DEVICE_MOUNTS, PO
 from tools.install import as_tar
 from tools.lab.channel import Channel
 from tools.lab.fibre_channel import PORTS, make, plug_in
-from tools.lab.product import build_stub
+from tools.lab.product import LABELLED, build_stub
 from tools.lab.san import serve_dataplane
 from tools.lab.topology import PORTALS
 
@@ -31,7 +31,7 @@ def prepare(lab: Lab, link: str = "iscsi") -> Rig:
     node.put(CLIENT, (Path(__file__).parent / "helper_client.py").read_bytes())
     node.run(
         f"systemd-sysusers && systemd-tmpfiles --create && mkdir -p {DEVICE_MOUNTS} {POD} && "
-        "systemctl daemon-reload && systemctl restart instorage-helper.socket",
+        f"restorecon -R {LABELLED} && systemctl daemon-reload && systemctl restart instorage-helper.socket",
         timeout=120,
     )
     if link == "iscsi":

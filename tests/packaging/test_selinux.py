@@ -18,6 +18,7 @@ pytestmark = pytest.mark.subprocess
 SEMODULE = """\
 #!/bin/sh
 [ "$1" != -l ] || { cat /run/modules 2>/dev/null; exit 0; }
+[ "$1" != -lfull ] || { cat /run/modules-full 2>/dev/null; exit 0; }
 [ ! -e /run/semodule-fails ] || { echo 'neverallow check failed' >&2; exit 1; }
 echo "semodule $*" | sed 's,/tmp/[^ /]*/,,g' >>/run/selinux.log
 for word in "$@"; do
@@ -81,6 +82,15 @@ def test_another_plugin_directory_gets_the_same_labels(confined: Host, policy: P
     rules = (confined.root / "run/places.cil").read_text()
     stub = f'"{ELSEWHERE}/{DRIVER}/instorage-flexvolume" file'
     assert f"{stub} (system_u object_r instorage_stub_exec_t" in rules
+
+
+def test_the_distributions_module_for_iscsid_is_turned_on_where_it_is_off(
+    confined: Host, policy: Path
+) -> None:
+    listed = "100 inn               pp disabled\n100 iscsi             pp {}\n100 lvm               pp\n"
+    (confined.root / "run/modules-full").write_text(listed.format("disabled"))
+    assert confined.install(policy, "--node").returncode == 0
+    assert log(confined) == ["semodule -n -e iscsi -i instorage.pp"]
 
 
 def test_a_policy_that_does_not_take_the_module_is_said_and_the_node_works(

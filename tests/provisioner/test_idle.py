@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.lease import LEASE_SECONDS, RENEW_SECONDS
+from tests.figures import note
 from tests.provisioner.conftest import asked
 from tests.provisioner.program import ROOT, until
+from tests.resident import resident
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 WINDOWS, WINDOW = 20 if WHOLE else 4, 15.0  # seconds: one that waits looks at the lease once in each
 SECONDS = WINDOWS * WINDOW
 LEADER, WAITING = 10, 2  # seconds of CPU an hour
+MEMORY = 90.0  # MiB
 
 
 def cpu(program: Program) -> float:
@@ -56,6 +59,9 @@ def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_looks_when_it
         assert usual > 0
         say += [f"{who}: {usual:.2f} s of CPU an hour, the machine's {machine:.2f} of it; {seconds}"]
         costs[who] = usual - machine
+        program, limit = (leader, LEADER) if who == "leader" else (waiting, WAITING)
+        note("rest", f"provisioner, {who}, at rest, CPU an hour", costs[who], "s", limit)
+        note("rest", f"provisioner, {who}, at rest, resident", resident(program.pid), "MiB", MEMORY)
     with capsys.disabled():
         print("\n".join(say))
     assert served.commands() == []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from provisioner.cluster import CLASSES, VOLUMES
 from tests.provisioner.conftest import asked
 from tests.provisioner.program import until
 from tests.provisioner.world import CLAIMS
+from tests.resident import resident
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
@@ -60,13 +60,6 @@ def _cpu(program: Program) -> float:
     return time.clock_gettime((~program.pid << 3) | 2)
 
 
-def resident(program: Program) -> float:
-    """Return the resident memory of a program in MiB."""
-    lines = Path(f"/proc/{program.pid}/status").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith("VmRSS:")]
-    return int(line.split()[1]) / 1024
-
-
 def fill(world: World, class_name: str) -> None:
     """Make the claims and PVs, eight at a time."""
     claim: Object = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
@@ -100,7 +93,7 @@ def test_many_claims_cost_little_at_the_start_at_rest_and_when_their_class_chang
     cost = Cost(program, plane)
     program.says("Array storage-01 has 0 volume(s)", START)
     say = [f"\n{CLAIM_COUNT} claims, {PV_COUNT} PVs: works after {time.monotonic() - began:.1f} s"]
-    say += [f"start: {cost.cpu():.2f} s of CPU, {resident(program):.0f} MiB, {dict(cost.requests())}"]
+    say += [f"start: {cost.cpu():.2f} s of CPU, {resident(program.pid):.0f} MiB, {dict(cost.requests())}"]
     lists = cost.requests()["list", "persistentvolumeclaims"]
 
     cost = Cost(program, plane)
@@ -114,7 +107,7 @@ def test_many_claims_cost_little_at_the_start_at_rest_and_when_their_class_chang
     until(lambda: _quiet(program), 60, "every claim was looked at")
     change, cpu = cost.requests(), cost.cpu()
     say += [f"their class changed, one claim of another bound: {cpu:.2f} s of CPU, {dict(change)}"]
-    memory = resident(program)
+    memory = resident(program.pid)
     with capsys.disabled():
         print("\n".join([*say, f"{memory:.0f} MiB"]))
     assert lists <= CLAIM_COUNT / PAGE + 2

@@ -11,12 +11,15 @@ import pytest
 
 from tools.lab.fault import LabFault
 from tools.lab.policy import SOURCES, built
+from tools.lab.releases import BULLSEYE, TRIXIE
 from tools.selinux import access
+from tools.selinux.headers import headers
 from tools.selinux.linked import store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tools.lab.releases import Release
     from tools.selinux.linked import Linked
 
 UNPRIVILEGED = ("stub", "ext", "agent", "provisioner")
@@ -112,6 +115,11 @@ def test_a_module_that_says_so_is_refused(base: Linked, tmp_path: Path, what: st
     module = changed(tmp_path, WIDENINGS[what])
     with pytest.raises(LabFault, match="neverallow check failed"):
         base.add(module)
+
+
+@pytest.mark.parametrize("release", [BULLSEYE, TRIXIE], ids=lambda release: str(release.name))
+def test_the_module_compiles_with_the_policies_before_and_after(release: Release, tmp_path: Path) -> None:
+    assert built(tmp_path, headers=headers(release, print)).stat().st_size
 
 
 def test_selint_finds_nothing() -> None:

@@ -61,6 +61,7 @@ ELSEWHERE = {
     ("/usr/sbin/iscsiadm", "-"): "iscsid_exec_t",
     ("/etc/iscsi/nodes/iqn/10.0.0.1,3260,1/default", "-"): "iscsi_var_lib_t",
     ("/etc/iscsi/initiatorname.iscsi", "-"): "etc_t",
+    ("/etc/iscsi", "d"): "iscsi_var_lib_t",
     ("/etc/multipath/wwids", "-"): "lvm_metadata_t",
 }
 KINDS = {"-": "file", "d": "dir", "s": "socket"}

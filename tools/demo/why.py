@@ -80,7 +80,7 @@ class Story:
 
     def _full(self) -> None:
         say("FAULT: the pool has no room")
-        self._san.command("mcsop mkvdisk -name hog -size 98 -unit gb -mdiskgrp Pool1 -iogrp 0 -intier off")
+        self._san.command("mcsop mkvdisk -name hog -size 94 -unit gb -mdiskgrp Pool1 -iogrp 0 -intier off")
         self._claim("full", "4Gi")
         self._pod("full")
         self._mend(self._why("default/full", "lsmdiskgrp"), "")

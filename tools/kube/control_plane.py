@@ -65,7 +65,7 @@ class ControlPlane:
             self.start_apiserver()
             self.start_manager()
             if self._kubelets:
-                self._start_scheduler()
+                self.start_scheduler()
         except BaseException:
             self.stop()
             raise
@@ -134,7 +134,8 @@ class ControlPlane:
         )  # fmt: skip
         self._processes.wait("kube-controller-manager", lambda: self._answers(_health(self._manager)))
 
-    def _start_scheduler(self) -> None:
+    def start_scheduler(self) -> None:
+        """Start kube-scheduler, which is there from the beginning with `kubelets`."""
         mine = self.kubeconfig("scheduler")
         self._processes.start(
             "kube-scheduler", build.program("kube-scheduler"), f"--kubeconfig={mine}",

@@ -41,19 +41,27 @@ class Linked:
     def add(self, *modules: Path) -> None:
         """Link modules in; LabFault with what `semodule` says when it refuses."""
         arguments = [word for module in modules for word in ("-i", str(module))]
+        self._semodule(*arguments)
+
+    def without_silence(self) -> None:
+        """Take every dontaudit rule out."""
+        self._semodule("-D", "-B")
+
+    def _semodule(self, *arguments: str) -> None:
         programs = Programs(self.root / "log")
         programs.run(SEMODULE, "-n", "-p", self.root, "-s", STORE, *arguments)
 
 
-def store(root: Path) -> Linked:
-    """Copy the distribution's policy, without ours, below `root`."""
+def store(root: Path, *, checked: bool = True) -> Linked:
+    """Copy the distribution's policy, without ours, below `root`; `checked`: neverallow rules count."""
     for place in (Path("etc/selinux"), Path("var/lib/selinux")):
         if not (Path("/") / place / STORE).is_dir():
             text = f"/{place}/{STORE} is not there: run tools/system-packages selinux."
             raise LabFault("selinux-no-policy", text)
         shutil.copytree(Path("/") / place, root / place, symlinks=True)
-    with (root / "etc/selinux/semanage.conf").open("a", encoding="utf-8") as settings:
-        settings.write(CHECKED)
+    if checked:
+        with (root / "etc/selinux/semanage.conf").open("a", encoding="utf-8") as settings:
+            settings.write(CHECKED)
     return Linked(root)
 
 
@@ -63,7 +71,22 @@ def linked(report: Report) -> Linked:
     def make(folder: Path) -> None:
         store(folder).add(built(folder))
 
+    return Linked(cache.layer("selinux", _hashed(), make, report))
+
+
+def audited(report: Report, further: str = "") -> Linked:
+    """Return the same with every denial audited (`semodule -DB`), and with rules in CIL besides."""
+
+    def make(folder: Path) -> None:
+        policy = store(folder, checked=False)
+        (folder / "further.cil").write_text(further, encoding="utf-8")
+        policy.add(built(folder), *([folder / "further.cil"] if further else []))
+        policy.without_silence()
+
+    return Linked(cache.layer("audited", _hashed(further), make, report))
+
+
+def _hashed(*further: str) -> str:
     base = Path("/var/lib/selinux") / STORE / "active/modules_checksum"
     base_text = base.read_bytes() if base.exists() else b""
-    hashed = cache.key(Path(__file__), base_text, SOURCES, SOURCES / "compat")
-    return Linked(cache.layer("selinux", hashed, make, report))
+    return cache.key(Path(__file__), base_text, *further, SOURCES, SOURCES / "compat")

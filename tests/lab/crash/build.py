@@ -23,6 +23,12 @@ RECONCILIATION = "nodeagent/recovery/reconciliation.py"
 ARMED = "/run/instorage-crash"
 HITS = "/run/instorage-crash.hits"
 SOCKET = "/run/instorage-crash.sock"
+DENIED = tuple(
+    f"allow instorage_{one}_t {what};"
+    for one in ("agent", "helper")
+    for what in ("initrc_runtime_t:sock_file write", "initrc_t:unix_stream_socket connectto")
+)
+"""What asking the watcher needs, and no policy gives."""
 WATCHER = "/usr/local/lib/crash_watcher.py"
 HOOK = f'''
 def reached(step: StrEnum) -> None:

@@ -33,6 +33,11 @@ def installed(machine: Machine, link: str = "iscsi") -> Product:
 
 
 @pytest.fixture(scope="module")
+def denied_besides() -> tuple[str, ...]:
+    return build.DENIED
+
+
+@pytest.fixture(scope="module")
 def product(lab: Lab, link: str, san: San) -> Product:
     return installed(lab.node("a"), link)
 

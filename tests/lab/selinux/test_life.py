@@ -1,12 +1,17 @@
-"""Enforcing, with no rule silent: a volume's life, restarts, labels; nothing of ours is denied."""
+"""Enforcing, with no rule silent: a volume's life, growth, restarts, a boot; nothing of ours is denied."""
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import WHOLE
+from nodeagent.administration.denials import rules
+from tests.lab.link import over
+from tests.soak import IN_SOAK, NOT_SEEN
+from tools.lab import denials
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import LABELLED
 
@@ -14,14 +19,35 @@ if TYPE_CHECKING:
     from tests.lab.selinux.conftest import MakeVolume
     from tools.lab import Machine
     from tools.lab.kubelet import Answer
+    from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(not WHOLE, reason="not yet seen in the lab")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over("iscsi")]
 LIMIT = 60  # seconds for a command in an emulated machine
-POD = "system_u:object_r:user_home_t:s0"  # a type that Debian 12 has, in the place of a container's
+GIB = 1 << 30
+POD = "system_u:object_r:user_home_t:s0"  # in the place of a container's (conftest)
 DOMAINS = {
     "instorage-nodeagent.service": "instorage_agent_t",
     "instorage-helper.service": "instorage_helper_t",
 }
+# Before anything of ours, iscsid or multipathd: the lab's kernel is told to begin permissive.
+ENFORCES = """
+[Unit]
+DefaultDependencies=no
+After=systemd-remount-fs.service
+Before=sysinit.target iscsid.socket multipathd.service
+[Service]
+Type=oneshot
+ExecStart=/usr/sbin/setenforce 1
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+# The lab's own script for its links, in the domain of scripts, as its agent is.
+PREPARE_BOOT = """
+chcon -t initrc_exec_t /usr/local/sbin/labnet && systemctl daemon-reload &&
+systemctl enable lab-enforces.service instorage-node.target
+"""
 
 
 def succeeded(answers: list[Answer]) -> None:
@@ -35,33 +61,61 @@ def domain(node: Machine, unit: str) -> str:
     return node.run(f"cat /proc/{pid}/attr/current", LIMIT).stdout.strip("\0\n ").split(":")[2]
 
 
-@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+def enforcing(node: Machine) -> bool:
+    return node.run("getenforce", LIMIT).stdout.strip() == "Enforcing"
+
+
+@pytest.mark.parametrize("fs_type", ["ext4", pytest.param("xfs", marks=IN_SOAK)])
 def test_a_volume_lives_its_life_and_every_process_is_in_its_domain(
     node: Machine, make_volume: MakeVolume, fs_type: str
 ) -> None:
-    assert node.run("getenforce").stdout.strip() == "Enforcing"
+    assert enforcing(node)
     kubelet = Kubelet(node, make_volume(), fs_type=fs_type)
     succeeded(kubelet.start_pod())
     assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
     node.put(f"{kubelet.pod_directory}/row", "forty-two")
+    succeeded([kubelet.expand(2 * GIB)])
     succeeded(kubelet.end_pod())
 
 
-@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+def test_what_is_laid_down_has_its_labels(node: Machine) -> None:
+    shown = node.run(f"restorecon -n -v -R {LABELLED} /var/lib/instorage /var/lib/instorage-helper", LIMIT)
+    assert shown.stdout == ""
+
+
+@IN_SOAK
+@pytest.mark.parametrize("fs_type", [pytest.param("ext4", marks=NOT_SEEN), "xfs"])
 def test_kubelets_relabelling_of_a_volume_works(node: Machine, make_volume: MakeVolume, fs_type: str) -> None:
     """As kubelet does it for selinuxRelabel: the mount must take labels, and keep them for the next pod."""
     kubelet = Kubelet(node, make_volume(), fs_type=fs_type)
     succeeded(kubelet.start_pod())
-    assert "seclabel" in node.run(["findmnt", "-no", "OPTIONS", kubelet.pod_directory]).stdout.split(",")
+    assert "seclabel" in node.run(["findmnt", "-no", "OPTIONS", kubelet.pod_directory]).stdout.strip().split(
+        ","
+    )
     node.put(f"{kubelet.pod_directory}/row", "forty-two")
     node.run(f"chcon -R {POD} {kubelet.pod_directory}", LIMIT)
     succeeded(kubelet.end_pod())
     again = Kubelet(node, kubelet.volume, fs_type=fs_type)
     succeeded(again.start_pod())
     assert node.run(f"stat -c %C {again.pod_directory}/row").stdout.strip() == POD
+    succeeded([again.expand(2 * GIB)])
     succeeded(again.end_pod())
 
 
+@IN_SOAK
+def test_an_active_active_volume_grows(node: Machine, san: San) -> None:
+    volume = f"pvc-{uuid.uuid4()}"
+    san.command(
+        f"mcsop mkvolume -name {volume} -size 1 -unit gb -pool Pool0:Pool1 -iogrp 0:1 -buffersize 2% -thin"
+    )
+    kubelet = Kubelet(node, volume, options={"volLevel": "aa"})
+    succeeded(kubelet.start_pod())
+    succeeded([kubelet.expand(2 * GIB)])
+    succeeded(kubelet.end_pod())
+    san.command(f"mcsop rmvolume {volume}")
+
+
+@IN_SOAK
 def test_everything_is_restarted_under_a_mounted_volume(node: Machine, make_volume: MakeVolume) -> None:
     kubelet = Kubelet(node, make_volume())
     succeeded(kubelet.start_pod())
@@ -70,6 +124,34 @@ def test_everything_is_restarted_under_a_mounted_volume(node: Machine, make_volu
     succeeded(kubelet.end_pod())
 
 
-def test_what_is_laid_down_has_its_labels(node: Machine) -> None:
-    shown = node.run(f"restorecon -n -v -R {LABELLED} /var/lib/instorage /var/lib/instorage-helper", LIMIT)
-    assert shown.stdout == ""
+@NOT_SEEN
+def test_the_doctor_finds_nothing_wrong_with_selinux(
+    node: Machine, make_volume: MakeVolume, denied_besides: tuple[str, ...]
+) -> None:
+    kubelet = Kubelet(node, make_volume())
+    succeeded(kubelet.start_pod())
+    said = json.loads(node.run("instoragectl doctor --json; true", 120).stdout)
+    assert "selinux" in said["checks"]
+    found = [one["sentence"] for one in said["findings"] if one["check"] == "selinux"]
+    assert [one for one in found if not any(f"«{rule}»" in one for rule in denied_besides)] == []
+    succeeded(kubelet.end_pod())
+
+
+@NOT_SEEN
+def test_a_boot_is_enforced_and_its_volumes_come_back(
+    node: Machine, make_volume: MakeVolume, denied_besides: tuple[str, ...]
+) -> None:
+    """At the end: what goes down unmounts in its own domain, and what comes up attaches anew."""
+    node.put("/etc/systemd/system/lab-enforces.service", ENFORCES)
+    node.run(PREPARE_BOOT, LIMIT)
+    kubelet = Kubelet(node, make_volume())
+    succeeded(kubelet.start_pod())
+    before = denials.of(node)
+    node.run("dmesg -n 6")  # the console says what is denied on the way down, and nothing else keeps it
+    node.reboot()
+    assert enforcing(node)
+    assert {*before, *rules(node.console.splitlines())} <= {*denied_besides}
+    again = Kubelet(node, kubelet.volume)
+    succeeded(again.start_pod())
+    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    succeeded(again.end_pod())

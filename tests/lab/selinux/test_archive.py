@@ -1,0 +1,64 @@
+"""Enforcing, what users get, with our own Python: installed, a volume's life, upgraded under it, and gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.releases.test_upgrade import LATER, runs
+from tests.soak import NOT_SEEN
+from tools.lab.archive import built
+from tools.lab.kubelet import Kubelet
+from tools.lab.policy import load
+from tools.lab.product import Product
+from tools.lab.progress import to_stderr
+from tools.selinux.linked import audited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.selinux.conftest import MakeVolume
+    from tools.lab import Lab, Machine
+    from tools.lab.archive import Unpacked
+    from tools.lab.kubelet import Answer
+    from tools.lab.san import San
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), NOT_SEEN]
+
+
+@pytest.fixture(scope="module")
+def archive(lab: Lab, san: San) -> Unpacked:
+    """The archive, unpacked on the node."""
+    return built().put_on(lab.node("a"))
+
+
+@pytest.fixture(scope="module")
+def enforced(archive: Unpacked) -> Iterator[Product]:
+    """The product, which its installer has put on a node that enforces."""
+    product = Product(archive.machine)
+    load(product.machine, audited(to_stderr))
+    product.machine.run("auditctl -b 65536 && setenforce 1")
+    product.install_from(archive)
+    yield product
+    product.machine.run("setenforce 0")
+
+
+def succeeded(answers: list[Answer]) -> None:
+    failed = [f"{answer.call}: {answer.message}" for answer in answers if not answer.success]
+    assert not failed, failed
+
+
+def test_it_works_is_upgraded_under_a_volume_and_goes(
+    node: Machine, make_volume: MakeVolume, archive: Unpacked
+) -> None:
+    pod = Kubelet(node, make_volume())
+    succeeded(pod.start_pod())
+    archive.variant(LATER).run("--node")
+    assert runs(node) == LATER
+    own = node.run("cat /proc/$(systemctl show -p MainPID --value instorage-nodeagent)/attr/current").stdout
+    assert ":instorage_agent_t:" in own
+    succeeded(pod.end_pod())
+    archive.run("--uninstall", "--purge")
+    assert node.run("semodule -l | grep -x instorage", check=False).exit_status == 1
+    assert node.run("getenforce").stdout.strip() == "Enforcing"
