@@ -158,17 +158,13 @@ class LabWorld:
         return {row["name"] for row in self.san.control.do("volumes") if row["maps"]}
 
     def finish(self) -> None:
-        """End every pod; then each volume must be usable, with what was written to it."""
-        self._end_all()
-        _side_by_side(self._start, self.names)
+        """Each volume must be usable, with what was written to it; then all end, and nothing is left."""
+        _side_by_side(self._start, sorted(set(self.names) - self.pods.keys()))
         self.check()
-        self._end_all()
-        wait_until(lambda: not self.product.residue(), CLEAN)
-
-    def _end_all(self) -> None:
         _side_by_side(self._rest, sorted(self.pods))
         _side_by_side(self._end, sorted(self.pods))
         self.check()
+        wait_until(lambda: not self.product.residue(), CLEAN)
 
     def close(self) -> None:
         """Let everything go that is still held up by a fault."""
