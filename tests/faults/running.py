@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.faults.ledger import Result
     from tests.faults.schedule import Schedule, Strike, Turn, Work
@@ -42,16 +43,30 @@ def run(schedule: Schedule, world: World, result: Result) -> None:
     try:
         for turn in schedule.turns:
             print(f"{schedule}, {time.monotonic() - begun:.0f} s: {_described(turn)}")
-            world.prepare(turn)
-            _turn(turn, world, result)
-            world.check()
-        world.finish()
+            with _timed("prepared"):
+                world.prepare(turn)
+            with _timed("done"):
+                _turn(turn, world, result)
+            with _timed("checked"):
+                world.check()
+        with _timed("finished"):
+            world.finish()
         result.clean = True
     except BaseException as error:
         result.said = f"{type(error).__name__}: {error}"[:2000]
         raise
     finally:
         result.seconds = round(time.monotonic() - begun, 1)
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    """Say how long a part took, also of a run that is broken off."""
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        print(f"    {what}: {time.monotonic() - begun:.1f} s", flush=True)
 
 
 def _turn(turn: Turn, world: World, result: Result) -> None:

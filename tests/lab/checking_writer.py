@@ -1,6 +1,7 @@
 """Runs in the guest: writes numbered blocks to a file, each fsynced, and at the end reads every one again.
 
-Arguments: the file, a file whose appearance ends it. Prints as JSON how many blocks were written, how many of
+Arguments: the file, a file whose appearance ends it, the seconds of rest after each block (without, nothing
+of the guest is left to those who grow the volume). Prints as JSON how many blocks were written, how many of
 them were wrong when read back past the page cache, and the longest time that one took in milliseconds.
 """
 
@@ -12,12 +13,11 @@ import time
 
 BLOCK = 16384
 MOST = 2000  # blocks in the file, which are then written over
-REST = 0.05  # seconds after each block; without, nothing of the guest is left to those who grow the volume
 
 
 def main() -> None:
     """Write until told to stop, then check."""
-    path, stop = sys.argv[1:]
+    path, stop, rest = sys.argv[1:]
     written, longest = 0, 0.0
     with open(path, "wb", buffering=0) as file:
         while not os.path.exists(stop):
@@ -26,7 +26,7 @@ def main() -> None:
             os.fsync(file.fileno())
             longest = max(longest, time.monotonic() - begun)
             written += 1
-            time.sleep(REST)
+            time.sleep(float(rest))
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     print(
         json.dumps({"written": written, "wrong": wrong(path, written), "longest_ms": round(longest * 1000)})

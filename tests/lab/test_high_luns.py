@@ -18,9 +18,9 @@ from tests.soak import NOT_SEEN, WHOLE, write_figures
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FEW, MANY = 8, 100 if WHOLE else 24
+FEW, MANY = 4, 100 if WHOLE else 16
 FIRST = 250  # LUN number: the sixth volume has 255, those after it more
-SAMPLES = 5
+SAMPLES = 3
 FLAT = 1.5  # beside many, of beside few; emulated machines are no better clocks
 SIZE = 64 << 20
 pytestmark = [pytest.mark.lab, NOT_SEEN, over("iscsi"), pytest.mark.timeout(3600 if WHOLE else 1200)]

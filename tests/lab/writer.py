@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.lab.reachability import wait_until
-
 if TYPE_CHECKING:
     from tools.lab import Machine
 
-PROGRAM = "/usr/local/lib/checking_writer.py"
+PATIENCE = 60  # seconds until it has written more, or has checked what it wrote
 
 
 @dataclass
@@ -22,6 +20,13 @@ class Writer:
     machine: Machine
     file: str
     unit: str = "checking-writer"
+    rest: float = 0.05
+    """Seconds after each block: several writers at once leave an emulated machine too little else."""
+
+    @property
+    def _program(self) -> str:
+        """A file of its own: several are begun side by side."""
+        return f"/usr/local/lib/{self.unit}.py"
 
     @property
     def _stop(self) -> str:
@@ -36,15 +41,16 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        litter = f"{PROGRAM} {self._stop} {self._figures}"
+        litter = f"{self._program} {self._stop} {self._figures}"
         self.machine.run(f"touch {self._stop}; systemctl stop {self.unit}; rm -f {litter}", check=False)
 
     def start(self) -> None:
         """Begin, and wait until it has written."""
-        self.machine.put(PROGRAM, Path(__file__).with_name("checking_writer.py").read_bytes())
+        self.machine.put(self._program, Path(__file__).with_name("checking_writer.py").read_bytes())
+        command = f"{self.machine.python} {self._program} {self.file} {self._stop} {self.rest}"
         self.machine.run(
             f"rm -f {self._stop} {self._figures}; systemd-run -q --collect --unit={self.unit} "
-            f"sh -c '{self.machine.python} {PROGRAM} {self.file} {self._stop} > {self._figures} 2>&1'"
+            f"sh -c '{command} > {self._figures} 2>&1'"
         )
         self.goes_on()
 
@@ -53,16 +59,18 @@ class Writer:
         return self.machine.run(f"stat -c %y {self.file}", check=False).stdout
 
     def goes_on(self) -> None:
-        """Wait until it has written more."""
-        before = self.changed()
-        wait_until(lambda: self.changed() != before, 60)
+        """Wait until it has written more; a file that cannot be looked at was not written."""
+        when = f"stat -c %y {self.file} 2>/dev/null"
+        more = f'now=$({when}) && [ "$now" != "$before" ]'
+        assert self._becomes(more, f"before=$({when});"), f"{self.file} is not written any more"
 
     def ends(self) -> dict[str, int]:
         """Have it check what it wrote, and return its figures: `written`, `wrong`, `longest_ms`."""
-        self.machine.run(["touch", self._stop])
-        wait_until(lambda: bool(self._said()), 60)
-        figures: dict[str, int] = json.loads(self._said())
+        assert self._becomes(f"[ -s {self._figures} ]", f"touch {self._stop};"), f"{self.unit} does not end"
+        figures: dict[str, int] = json.loads(self.machine.read(self._figures))
         return figures
 
-    def _said(self) -> str:
-        return self.machine.run(["cat", self._figures], check=False).stdout
+    def _becomes(self, condition: str, first: str = "") -> bool:
+        """Wait in the machine: asked from here, each look would cost it a shell of its own."""
+        script = f"{first} until {condition}; do [ $SECONDS -lt {PATIENCE} ] || exit 1; sleep 0.1; done"
+        return self.machine.run(script, PATIENCE * 2, check=False).exit_status == 0

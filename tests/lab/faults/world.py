@@ -29,7 +29,18 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 KIND = "-mdiskgrp Pool0 -iogrp 0 -rsize 2% -autoexpand"
 PATIENCE = 180.0  # seconds for kubelet's repeats of one operation
+REST = 0.3  # of a writer after each block: up to four write at once, and the SAN is emulated, too
 CLEAN = 90.0  # until nothing is left of what nobody uses: reconciliation rests for 30
+
+# Prints mount source, UID of the device and what was marked; marks a volume for the first time. One command
+# for all of it: each costs an emulated machine as much as a write.
+LOOK = """set -e
+source=$(findmnt -nro SOURCE {pod}); at=/sys/block/$(basename $(readlink -f $source))
+cd {pod}; echo $source
+cat $at/dm/uuid 2>/dev/null || cat $at/device/wwid  # a disk, when multipathd was away
+! test -e row || cat row
+test -z "{mark}" || {{ printf %s {mark} >row; sync row .; }}
+"""
 
 
 @dataclass
@@ -56,9 +67,7 @@ class LabWorld:
 
     def prepare(self, turn: Turn) -> None:
         """Have the pods that are to end look at what they wrote."""
-        for volume, work in turn.work:
-            if work is Work.END:
-                self._rest(self.names[volume])
+        _side_by_side(self._rest, [self.names[volume] for volume, work in turn.work if work is Work.END])
 
     def _rest(self, name: str) -> None:
         """Stop a pod's writer; all that it wrote must be there."""
@@ -105,40 +114,35 @@ class LabWorld:
 
     def check(self) -> None:
         """Look at every volume: in use as it was written, on its own device; else nothing of it."""
-        self._restart_robbed()
-        for name, pod in self.pods.items():
-            self._look(name, pod)
+        robbed = self.strikes.robbed & self.pods.keys() - self._mapped()
+        _side_by_side(self._restart, sorted(robbed))
+        self.strikes.robbed.clear()
+        _side_by_side(self._look, sorted(self.pods))
         deadline = time.monotonic() + CLEAN
         while (found := self._strange()) and time.monotonic() < deadline:
             time.sleep(0.5)
         assert not found, f"here or mapped, and no pod's, or the reverse: {found}"
 
-    def _restart_robbed(self) -> None:
+    def _restart(self, name: str) -> None:
         """A pod whose volume was taken away sees errors only: it is ended, and started anew."""
-        for name in self.strikes.robbed & self.pods.keys() - self._mapped():
-            if name in self.writers:
-                self.writers.pop(name).__exit__()
-            self._end(name)
-            self._start(name)
-        self.strikes.robbed.clear()
+        if name in self.writers:
+            self.writers.pop(name).__exit__()
+        self._end(name)
+        self._start(name)
 
-    def _look(self, name: str, pod: Kubelet) -> None:
-        source = self.node.run(["findmnt", "-nro", "SOURCE", pod.pod_directory]).stdout.strip()
-        at = f"/sys/block/$(basename $(readlink -f {source}))"  # a disk, when multipathd was away
-        shown = self.node.run(f"cat {at}/dm/uuid 2>/dev/null || cat {at}/device/wwid").stdout.strip().lower()
-        assert shown.endswith(self.uids[name]), f"{name} is on {source}, {shown}"
-        row = f"{pod.pod_directory}/row"
-        if name in self.marked:
-            assert self.node.read(row).decode() == name
+    def _look(self, name: str) -> None:
+        pod, mark = self.pods[name], "" if name in self.marked else name
+        shown = self.node.run(LOOK.format(pod=pod.pod_directory, mark=mark), 120).stdout.split()
+        source, device, row = shown[0], shown[1].lower(), shown[2:]
+        assert device.endswith(self.uids[name]), f"{name} is on {source}, {device}"
+        assert row == ([] if mark else [name]), f"{name} has a row {row}, written before: {not mark}"
+        self.marked.add(name)
+        if name in self.writers:
+            self.writers[name].goes_on()
         else:
-            assert self.node.run(f"ls {row}", check=False).exit_status != 0, f"{name} was written before"
-            self.node.run(f"printf {name} > {row} && sync {row} {pod.pod_directory}")
-            self.marked.add(name)
-        if name not in self.writers:
             unit = f"writer{self.names.index(name)}"
-            self.writers[name] = Writer(self.node, f"{pod.pod_directory}/data", unit)
+            self.writers[name] = Writer(self.node, f"{pod.pod_directory}/data", unit, REST)
             self.writers[name].start()
-        self.writers[name].goes_on()
 
     def _strange(self) -> set[str]:
         """What node and array have beside the pods' volumes, and what of these they have not."""
@@ -154,18 +158,13 @@ class LabWorld:
         return {row["name"] for row in self.san.control.do("volumes") if row["maps"]}
 
     def finish(self) -> None:
-        """End every pod; then each volume must be usable, with what was written to it."""
-        self._end_all()
-        _side_by_side(self._start, self.names)
+        """Each volume must be usable, with what was written to it; then all end, and nothing is left."""
+        _side_by_side(self._start, sorted(set(self.names) - self.pods.keys()))
         self.check()
-        self._end_all()
-        wait_until(lambda: not self.product.residue(), CLEAN)
-
-    def _end_all(self) -> None:
-        for name in sorted(self.pods):
-            self._rest(name)
+        _side_by_side(self._rest, sorted(self.pods))
         _side_by_side(self._end, sorted(self.pods))
         self.check()
+        wait_until(lambda: not self.product.residue(), CLEAN)
 
     def close(self) -> None:
         """Let everything go that is still held up by a fault."""
@@ -175,5 +174,6 @@ class LabWorld:
 
 
 def _side_by_side(work: Callable[[str], None], names: list[str]) -> None:
+    """Do it with all, for they are independent; raise the first error once all have come to an end."""
     with ThreadPoolExecutor(VOLUMES) as pool:
         list(pool.map(work, names))
