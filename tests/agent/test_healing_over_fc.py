@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,6 +75,20 @@ class Fabric:
         """As an event of the kernel has it done."""
         self.bench.agent._node.expected.look()
 
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Let no look begin meanwhile, as if all of it came at once: one of the set-up may be under way."""
+        healer, eyes = self.bench.agent.healer, threading.Lock()
+        plain = healer._look_at
+
+        def look_at(uids: frozenset[VolumeUid] | None) -> None:
+            with eyes:
+                plain(uids)
+
+        healer._look_at = look_at  # type: ignore[method-assign]
+        with eyes:
+            yield
+
 
 def _write(folder: Path, **attributes: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,10 +130,11 @@ def test_a_port_that_comes_late_is_asked_for_and_its_path_is_added(fabric: Fabri
 def test_a_path_that_the_kernel_added_by_itself_is_missed_when_it_goes(
     fabric: Fabric, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fabric.log_in(1, 2)
-    port = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_name"))
-    (uid,) = fabric.bench.helper.devices
-    fabric.show(uid, port.read_text().strip().removeprefix("0x"))
+    with fabric.unseen():
+        fabric.log_in(1, 2)
+        port = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_name"))
+        (uid,) = fabric.bench.helper.devices
+        fabric.show(uid, port.read_text().strip().removeprefix("0x"))
     fabric.look()
     until(lambda: len(fabric.bench.agent._node.expected.ends("storage-01")) == 2, LONG)
     show(port.with_name("port_state"), "Blocked")

@@ -72,7 +72,7 @@ def test_every_fault_met_an_operation_that_was_under_way(link: str, ledger: Ledg
     said = told(results, names)
     print(said)
     if ASKED:
-        soak.write_figures(f"faults over {link}, seed {SEED}", said)
+        soak.write_figures(f"`make faults LINK={link} SEED={SEED}`", said)
     missed = [name for name, count in met(results, names).items() if not count]
     assert not missed or len(results) < MANY * enough(kinds(link)), f"struck, and met nothing: {missed}"
 
