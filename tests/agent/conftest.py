@@ -14,6 +14,7 @@ import pytest
 from tests.agent.bench import Bench, compared
 from tests.agent.expanding import PATIENCE, Pair
 from tests.agent.path_world import PathWorld, Port
+from tests.agent.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +50,16 @@ def portal() -> Iterator[Callable[[], str]]:
     yield make
     for listener in listeners:
         listener.close()
+
+
+@pytest.fixture
+def service(directory: Path, portal: Callable[[], str]) -> Iterator[Service]:
+    """The agent as a process of its own, for a test to start, and a bench around it."""
+    bench = Bench(directory, {1: portal(), 2: portal()})
+    made = Service(bench)
+    yield made
+    made.close()
+    bench.close()
 
 
 @pytest.fixture

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import Bench, until
-from tests.agent.service import Service
+from tests.agent.bench import until
 from tests.figures import note
-from tests.resident import resident
+from tests.process_cost import cpu, resident
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from tests.agent.service import Service
 
 SECONDS = float(os.environ.get("REST_SECONDS", 300 if WHOLE else 60))
 LIMIT, MEMORY = 2.0, 60.0  # seconds of CPU an hour; MiB
@@ -25,15 +23,6 @@ pytestmark = [
     pytest.mark.subprocess, pytest.mark.slow, pytest.mark.measured, pytest.mark.timeout(SECONDS + 120),
     pytest.mark.skipif(not WHOLE and "REST_SECONDS" not in os.environ, reason="minutes long: make soak"),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def service(directory: Path, portal: Callable[[], str]) -> Iterator[Service]:
-    bench = Bench(directory, {1: portal(), 2: portal()})
-    made = Service(bench)
-    yield made
-    made.close()
-    bench.close()
 
 
 def test_an_agent_with_a_volume_asks_nothing_and_uses_next_to_nothing(
@@ -45,9 +34,9 @@ def test_an_agent_with_a_volume_asks_nothing_and_uses_next_to_nothing(
     bench.mount_device("vol1").success()
     until(lambda: bench.do("counters")["connections"]["now"] == 0, CLOSED)
     bench.reset()
-    before = _cpu(process.pid)
+    before = cpu(process.pid)
     time.sleep(SECONDS)  # the measurement itself
-    an_hour = (_cpu(process.pid) - before) * 3600 / SECONDS
+    an_hour = (cpu(process.pid) - before) * 3600 / SECONDS
     memory = resident(process.pid)
     with capsys.disabled():
         print(
@@ -59,8 +48,3 @@ def test_an_agent_with_a_volume_asks_nothing_and_uses_next_to_nothing(
     assert counted["total"] == counted["connections"]["opened"] == 0
     assert 0 < an_hour <= LIMIT
     assert memory <= MEMORY
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used, to the nanosecond: the clock of clock_getcpuclockid(3)."""
-    return time.clock_gettime((~pid << 3) | 2)

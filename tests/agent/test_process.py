@@ -14,23 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.bench import NODE, Bench, device_target, options, pod_target, until
-from tests.agent.service import Service
+from tests.agent.bench import NODE, device_target, options, pod_target, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from tests.agent.service import Service
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
-
-
-@pytest.fixture
-def service(directory: Path, portal: Callable[[], str]) -> Iterator[Service]:
-    bench = Bench(directory, {1: portal(), 2: portal()})
-    made = Service(bench)
-    yield made
-    made.close()
-    bench.close()
 
 
 def test_it_answers_on_both_sockets(service: Service) -> None:

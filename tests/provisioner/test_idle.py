@@ -13,9 +13,9 @@ import pytest
 
 from provisioner.lease import LEASE_SECONDS, RENEW_SECONDS
 from tests.figures import note
+from tests.process_cost import cpu, resident
 from tests.provisioner.conftest import asked
 from tests.provisioner.program import ROOT, until
-from tests.resident import resident
 from tests.soak import WHOLE
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ WINDOWS, WINDOW = 20 if WHOLE else 4, 15.0  # seconds: one that waits looks at t
 SECONDS = WINDOWS * WINDOW
 LEADER, WAITING = 10, 2  # seconds of CPU an hour
 MEMORY = 90.0  # MiB
-
-
-def cpu(program: Program) -> float:
-    """Seconds of CPU that a process has used, to the nanosecond: the clock of clock_getcpuclockid(3)."""
-    return time.clock_gettime((~program.pid << 3) | 2)
 
 
 @pytest.mark.slow
@@ -74,10 +69,10 @@ def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_looks_when_it
 
 def _window(*programs: Program) -> list[float]:
     """Return the seconds of CPU an hour that each uses now."""
-    before = [cpu(program) for program in programs]
+    before = [cpu(program.pid) for program in programs]
     time.sleep(WINDOW)  # the measurement itself
     return [
-        round((cpu(program) - then) * 3600 / WINDOW, 2)
+        round((cpu(program.pid) - then) * 3600 / WINDOW, 2)
         for program, then in zip(programs, before, strict=True)
     ]
 

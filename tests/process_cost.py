@@ -1,7 +1,8 @@
-"""How much memory a process has."""
+"""What a process costs: memory, processor."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 
@@ -10,3 +11,8 @@ def resident(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     (line,) = [line for line in lines if line.startswith("VmRSS:")]
     return int(line.split()[1]) / 1024
+
+
+def cpu(pid: int) -> float:
+    """Return the seconds of CPU that a process has used, by its own clock: clock_getcpuclockid(3)."""
+    return time.clock_gettime((~pid << 3) | 2)
