@@ -29,7 +29,8 @@ types: $(STAMP)
 unit: $(STAMP) build/flexvolume-stub/instorage-flexvolume
 	@$(PY) -m pytest -q -n 6 -m 'not lab and not root and not kube and not slow'
 
-# Beside the lab, which waits much of its time, everything native runs with what processor the lab leaves.
+# Beside the lab, which waits much of its time, everything native runs with what processor the lab leaves. What
+# fails does not keep the rest from being run: one run says all.
 test: $(STAMP) ## every test: native, the stub's processors, a control plane; the lab's, and pods on real kubelets
 	@tools/system-packages lab
 	@tools/system-packages kube
@@ -38,8 +39,8 @@ test: $(STAMP) ## every test: native, the stub's processors, a control plane; th
 	@$(MAKE) --no-print-directory -j2 lint types
 	@$(PY) -m tools.kube.build >/dev/null
 	@$(PY) -m tools.dist $(TREES) >/dev/null
-	@$(MAKE) --no-print-directory test-measured
-	@$(MAKE) --no-print-directory -j2 test-beside test-machines
+	@$(MAKE) --no-print-directory test-measured; measured=$$?; \
+	  $(MAKE) --no-print-directory -k -j2 test-beside test-machines && exit $$measured
 
 test-measured: $(STAMP) ## what holds a time against a figure of the requirement: with nothing beside it
 	@tools/system-packages kube
@@ -49,7 +50,7 @@ test-measured: $(STAMP) ## what holds a time against a figure of the requirement
 
 test-beside: $(STAMP)
 	@mkdir -p build
-	@nice -n 15 $(MAKE) --no-print-directory test-native test-dist test-kube >build/test-beside.log 2>&1; \
+	@nice -n 15 $(MAKE) --no-print-directory -k test-native test-dist test-kube >build/test-beside.log 2>&1; \
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
 test-native: $(STAMP)
@@ -69,8 +70,7 @@ dist: $(STAMP) ## archives, deb and rpm for x86_64 and aarch64, below dist/ (15 
 	@$(PY) -m tools.dist
 
 test-machines: $(STAMP)
-	@$(MAKE) --no-print-directory test-lab
-	@$(MAKE) --no-print-directory test-kube-node
+	@$(MAKE) --no-print-directory test-lab; lab=$$?; $(MAKE) --no-print-directory test-kube-node && exit $$lab
 
 test-lab: $(STAMP) ## the lab's tests and those that need root; one lab at a time, two make paths late (seen)
 	@tools/system-packages lab

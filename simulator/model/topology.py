@@ -7,6 +7,7 @@ some.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 SITES = {1: "site1", 2: "site2", 3: "site3"}
 IO_GROUPS = {0: "io_grp0", 1: "io_grp1", 2: "io_grp2", 3: "io_grp3", 4: "recovery_io_grp"}
@@ -58,12 +59,12 @@ class Topology:
     wwpns: dict[int, tuple[str, ...]] = field(default_factory=dict)
     zone: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def system_id(self) -> str:
         """The cluster's id, 16 hex digits, always the same for the same name."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:16].upper()
 
-    @property
+    @cached_property  # each row of lsvdisk asks for them
     def nodes(self) -> list[Node]:
         """All nodes, by id."""
         base = self.iqn_base or f"iqn.2004-12.com.inspur:mcs.{self.name}"

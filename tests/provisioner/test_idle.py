@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WINDOWS, WINDOW = 20 if WHOLE else 4, 15.0  # seconds: one that waits looks at the lease once in each
 SECONDS = WINDOWS * WINDOW
 LEADER, WAITING = 10, 2  # seconds of CPU an hour
+# Times what a bare client costs: where a machine takes what sleeps out of memory, waking up is most of it. On
+# one that does not, a leader's renewal costs 9 bare ones, and both a tenth of what an hour may cost.
+SLOW = 4
 MEMORY = 90.0  # MiB
 
 
@@ -47,15 +50,14 @@ def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_looks_when_it
         wakening = float(bare.communicate(timeout=60)[0])
     count = Counter((event["verb"], event["objectRef"]["resource"]) for event in asked(plane)[before:])
     say = [f"\nat rest for {SECONDS:.0f} s: {dict(count)}; waking up costs {1000 * wakening:.2f} ms here"]
-    costs = {}
+    costs, limits = {}, {}
     for who, verb, seconds in (("leader", "update", used[0]), ("waiting", "get", used[1])):
         # The median: what a busy machine takes from a process in one window is counted as the process's own.
         usual, machine = statistics.median(seconds), wakening * count[verb, "leases"] * 3600 / SECONDS
-        assert usual > 0
-        say += [f"{who}: {usual:.2f} s of CPU an hour, the machine's {machine:.2f} of it; {seconds}"]
-        costs[who] = usual - machine
-        program, limit = (leader, LEADER) if who == "leader" else (waiting, WAITING)
-        note("rest", f"provisioner, {who}, at rest, CPU an hour", costs[who], "s", limit)
+        say += [f"{who}: {usual:.2f} s of CPU an hour, a bare client {machine:.2f}; {seconds}"]
+        program, most = (leader, LEADER) if who == "leader" else (waiting, WAITING)
+        costs[who], limits[who] = usual, max(most, SLOW * machine)
+        note("rest", f"provisioner, {who}, at rest, CPU an hour", usual, "s", limits[who])
         note("rest", f"provisioner, {who}, at rest, resident", resident(program.pid), "MiB", MEMORY)
     with capsys.disabled():
         print("\n".join(say))
@@ -63,8 +65,8 @@ def test_at_rest_a_leader_only_renews_its_lease_and_one_that_waits_looks_when_it
     assert set(count) == {("update", "leases"), ("get", "leases")}
     assert count["update", "leases"] <= SECONDS / RENEW_SECONDS + 1
     assert count["get", "leases"] <= SECONDS / LEASE_SECONDS + 1
-    assert costs["leader"] <= LEADER
-    assert costs["waiting"] <= WAITING
+    for who, spent in costs.items():
+        assert 0 < spent <= limits[who]
 
 
 def _window(*programs: Program) -> list[float]:
