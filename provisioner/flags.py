@@ -122,7 +122,7 @@ class Flags:
         "this binary will be used.",
     )  # fmt: skip
     threads: int = _flag(
-        "threads", "int", 16, _threads, "Claims and volumes that are worked on at the same time."
+        "threads", "int", 24, _threads, "Claims and volumes that are worked on at the same time."
     )
     verbosity: int = _flag("v", "value", 0, _level, "log level for V logs")
     modules: Modules = _flag(  # noqa: RUF009  a field

@@ -13,7 +13,7 @@ from provisioner.work_queue import Key, WorkQueue
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEYS, WORKERS, WIDTH, WORK = 10_000, 16, 12, 0.05  # WORK: seconds
+KEYS, WORKERS, WIDTH, WORK = 10_000, 24, 18, 0.05  # WORK: seconds
 SECONDS = 8.0
 
 
