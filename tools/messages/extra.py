@@ -1,7 +1,8 @@
 """Texts that are put together where no template shows them, and those of Python's argparse.
 
 A sentence stands here a second time where one of its values is a single word of ours, which as a value would
-stay English: with the word in its own text it is found first.
+stay English, where another sentence may follow, or where a shorter template would take what follows for its
+last value: whole it is found first.
 """
 
 EXTRA = (
@@ -16,6 +17,22 @@ EXTRA = (
         "there, which refuses this for {time} after I/O. Nothing is wrong: it can be unmapped when that time "
         "is over, and agent and provisioner try it again by themselves. An administrator who will not wait: "
         "«{commands}»."
+    ),
+    (
+        "Volume {volume} on array {array} is mapped to {others}: it cannot be given to {host} before it is "
+        "unmapped there. The node that has it unmaps it when its last pod is gone; if that node is gone for "
+        "good: instoragectl release {volume2} --from NODE. Volume protection is on there: that may take "
+        "{minutes} minutes after the last I/O."
+    ),
+    (
+        "An active-active expansion of volume {volume} was broken off on this host, see the barrier file "
+        "{path}: finish it with «instoragectl barrier resume», or do what «instoragectl barrier plan» prints "
+        "and remove that file; until then nothing is attached or detached here."
+    ),
+    "An active-active expansion of volume {volume} is under way on this host (barrier file {path}): {mend}.",
+    (
+        "An active-active expansion of volume {volume} was broken off: {path} stops attach and detach on "
+        "this node."
     ),
     "There is no pool {name} and no pool {other} on array {array}: correct volPoolName or volAuxPoolName.",
     "Array {name} maps nothing else to {node}.",
