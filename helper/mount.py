@@ -22,6 +22,7 @@ from instorage.wire.steps import Step, reached
 _ANSWER = 15  # seconds for the disks to say who they are
 _FSCK, _FSCK_BYTES = 900, 1 << 30  # seconds for fsck, and bytes for each of which it gets one more
 _MAP = 5  # seconds for a map that came too late for the attach
+_LET_GO = 15  # seconds at most for udev to have looked at a device that was just found (6 on a loaded node)
 
 
 def mount(request: verbs.MountRequest, settings: Settings) -> verbs.MountReply:
@@ -86,7 +87,7 @@ def _already(
 @contextlib.contextmanager
 def _held(volume: device.Volume, size: int) -> Iterator[str]:
     """Hold a device that nobody else uses, and prove what it is: while it is open its name is its own."""
-    if found := users(volume, _soon(), programs=False):
+    if found := users(volume, _soon(_LET_GO + _ANSWER), let_go=_LET_GO):
         text = f"Volume {volume.uid} is already used ({found[0]}): end that first."
         raise Fault(Code.DEVICE_BUSY, text, uid=volume.uid, holder=found[0])
     if volume.top is None:
