@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from helper import child, fc, scsi, volume
+from helper import child, fc, scsi, store, volume
 from helper.program import ANY, run
 from helper.volume import hold
 from instorage.wire.fault import Code, Fault
@@ -22,6 +22,7 @@ Ways = dict[IscsiPath, scsi.Session | Fault]
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
+MAKING = "/var/lib/instorage-helper/nodes"  # for each node record that was begun and is not yet set up
 USED = "/run/instorage/sessions"  # and for each session that a volume was attached through, by its id
 _AGAIN = 60  # seconds for which a portal that failed is not waited for while others work
 _LOGIN = 15  # seconds for one login with all its programs
@@ -103,24 +104,38 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     found = run("iscsiadm", *node, deadline=deadline, accept=ANY)
     if found.status not in (0, _NO_RECORD):
         _drop_record(path, node, deadline)
+    name = ",".join(_key(path))[-250:]  # as long as the name of a file may be
     if found.status != 0:
-        run("iscsiadm", *node, "-o", "new", deadline=deadline)
-    if not any(line.strip() in _ADMINISTRATORS for line in found.out.splitlines()):
-        _set_up(node, deadline, made=found.status != 0)
+        store.put(MAKING, name, "")  # by iscsid.conf it may look like the administrator's until it is set up
+        try:
+            run("iscsiadm", *node, "-o", "new", deadline=deadline)
+        except Fault as fault:
+            if fault.code is Code.TOOL_FAILED:  # it ended by itself and made none
+                store.drop(MAKING, name)
+            raise
+    made = name if name in store.names(MAKING) else ""  # also by who was killed then
+    if made or not any(line.strip() in _ADMINISTRATORS for line in found.out.splitlines()):
+        _set_up(node, deadline, made=made)
+        store.drop(MAKING, name)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
 
 
-def _set_up(node: tuple[str, ...], deadline: float, *, made: bool) -> None:
-    """Have logins through a record bring no device; the fault's mend names an open-iscsi that cannot."""
+def _set_up(node: tuple[str, ...], deadline: float, *, made: str) -> None:
+    """Have logins through a record bring no device; the fault's mend names an open-iscsi that cannot.
+
+    `made`: the note that the record is ours, and only begun.
+    """
     try:
         run("iscsiadm", *node, *_UPDATE, deadline=deadline)
     except Fault as fault:
         if "node.session.scan" in fault.sentence:
             found = run("iscsiadm", "--version", deadline=deadline, accept=ANY).out.strip()
             fault.fields["mend"] = _TOO_OLD.format(found, _ADMINISTRATORS[0])
-        if made:  # by iscsid.conf it may look like the administrator's
-            run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY)
+        if made:
+            left = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status
+            if left in (0, _NO_RECORD):
+                store.drop(MAKING, made)
         raise
 
 

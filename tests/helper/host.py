@@ -103,7 +103,7 @@ class Host(Sysfs):
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
         for module, folder in ((formatting, "format"), (barrier, "aa"), (frozen, "frozen")):
             monkeypatch.setattr(module, "RECORDS", str(self.root / folder))
-        folders = ((iscsi, "FAILED"), (iscsi, "USED"), (volume, "LOCKS"), (abandoned, "FOLDER"))
+        folders = ((iscsi, "FAILED"), (iscsi, "USED"), (iscsi, "MAKING"), (volume, "LOCKS"), (abandoned, "FOLDER"))
         for module, name in folders:
             monkeypatch.setattr(module, name, str(self.root / name.lower()))
         monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))
