@@ -66,18 +66,20 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], list[tup
     sessions = iscsi.connect(request.paths, deadline, again=request.add_only)
     said: list[Way] = [*sessions.items(), *fc.connect(request.fc_paths)]
     reached(Step.HELPER_ATTACH_LOGGED_IN)
-    ready = [(path, way.at) for path, way in said if not isinstance(way, Fault)]
+    ready = [(path, way) for path, way in said if not isinstance(way, Fault)]
     refused = [(path, way) for path, way in said if isinstance(way, Fault)]
     patience = deadline - time.monotonic()
     soon = deadline - patience * (1 - _DISK)
     end = soon - patience / 10
-    jobs = [functools.partial(_disk, request, path, at, end) for path, at in ready]
+    jobs = [functools.partial(_disk, request, path, way.at, end) for path, way in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=max(_GRACE, patience * _SLOW))
     reached(Step.HELPER_ATTACH_SCANNED)
-    for (path, _), answer in zip(ready, answers, strict=True):
+    for (path, way), answer in zip(ready, answers, strict=True):
         if isinstance(answer, str):
             found.append(answer)
+            if isinstance(way, scsi.Session):
+                iscsi.note_use(way)
         else:
             fault = Fault(Code.NO_PATH, f"LUN {path.lun} behind {path}: {answer}.")
             refused.append((path, answer if isinstance(answer, Fault) else fault))

@@ -23,7 +23,7 @@ Ways = dict[IscsiPath, scsi.Session | Fault]
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 FAILED = "/run/instorage/portals"  # an empty file for each portal that failed lately
 MAKING = "/var/lib/instorage-helper/nodes"  # for each node record that was begun and is not yet set up
-USED = "/run/instorage/sessions"  # and for each session that a volume was attached through, by its id
+USED = "/run/instorage/sessions"  # one for each session of ours, by its id: which session that was
 _AGAIN = 60  # seconds for which a portal that failed is not waited for while others work
 _LOGIN = 15  # seconds for one login with all its programs
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share of the time, that others get once one portal has answered
@@ -69,8 +69,7 @@ def connect(paths: Sequence[IscsiPath], deadline: float, *, again: bool = False)
     soon = min(deadline, time.monotonic() + (grace if working else _LOGIN))
     jobs = [functools.partial(_log_in, path, soon) for path in missing]
     answers = dict(zip(missing, child.gather(jobs, soon, "The login", grace=grace), strict=True))
-    for folder in (FAILED, USED):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.makedirs(FAILED, mode=0o700, exist_ok=True)
     for mark in Path(FAILED).iterdir():  # of portals that nobody asks for any more: /run must not fill
         if not _fresh(mark):
             mark.unlink(missing_ok=True)
@@ -80,9 +79,24 @@ def connect(paths: Sequence[IscsiPath], deadline: float, *, again: bool = False)
         _mark(path).unlink(missing_ok=True) if answer is True else _mark(path).touch()
     there = _sessions() if missing else there
     for path in paths:
-        if session := there.get(_key(path)):
-            Path(USED, session.sid).touch()
+        if answers.get(path) is True and (session := there.get(_key(path))):
+            note_use(session)
     return {path: there.get(_key(path)) or _refused(path, answers.get(path)) for path in paths}
+
+
+def note_use(session: scsi.Session) -> None:
+    """Note that a session was made for a volume, or that one was attached through it: it may be ended."""
+    with contextlib.suppress(OSError):  # then it stays; a full /run stops no attach
+        os.makedirs(USED, mode=0o700, exist_ok=True)
+        Path(USED, session.sid).write_text(_which(session))
+
+
+def _which(session: scsi.Session) -> str:
+    """Tell a session from another of its number, which the kernel gives again once its module is reloaded."""
+    with contextlib.suppress(FileNotFoundError):
+        directory = os.stat(f"{scsi.SYS}/class/iscsi_session/session{session.sid}").st_ino
+        return f"{session.portal} {session.target} {directory}"
+    return ""
 
 
 def _key(path: IscsiPath) -> tuple[str, str]:
@@ -101,11 +115,13 @@ def _log_in(path: IscsiPath, deadline: float) -> bool:
 
 def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     node = ("-m", "node", "-T", path.target, "-p", str(path.portal))
+    name = ",".join(_key(path))[-250:]  # as long as the name of a file may be
+    made = name in store.names(MAKING)  # by who was killed before it was set up
     found = run("iscsiadm", *node, deadline=deadline, accept=ANY)
     if found.status not in (0, _NO_RECORD):
-        _drop_record(path, node, deadline)
-    name = ",".join(_key(path))[-250:]  # as long as the name of a file may be
+        _drop_record(path, node, deadline, ours=made)
     if found.status != 0:
+        made = True
         store.put(MAKING, name, "")  # by iscsid.conf it may look like the administrator's until it is set up
         try:
             run("iscsiadm", *node, "-o", "new", deadline=deadline)
@@ -113,9 +129,8 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
             if fault.code is Code.TOOL_FAILED:  # it ended by itself and made none
                 store.drop(MAKING, name)
             raise
-    made = name if name in store.names(MAKING) else ""  # also by who was killed then
-    if made or not any(line.strip() in _ADMINISTRATORS for line in found.out.splitlines()):
-        _set_up(node, deadline, made=made)
+    if made or not _at_boot(found.out):
+        _set_up(node, deadline, made=name if made else "")
         store.drop(MAKING, name)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
@@ -139,13 +154,33 @@ def _set_up(node: tuple[str, ...], deadline: float, *, made: str) -> None:
         raise
 
 
-def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float) -> None:
-    """Remove a record that this open-iscsi cannot read, as another version wrote it."""
-    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status != 0
+def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float, *, ours: bool) -> None:
+    """Remove a record that this open-iscsi cannot read, as another version wrote it.
+
+    It says the same of all its records when one, of whatever target, is broken: an administrator's stays.
+    """
     mine = f"{glob.escape(path.portal.address)},{path.portal.port},*"
-    for folder in NODES if stays else ():
-        for record in Path(folder, path.target).glob(mine):
-            shutil.rmtree(record) if record.is_dir() else record.unlink()
+    records = [one for folder in NODES for one in Path(folder, path.target).glob(mine)]
+    for record in () if ours else filter(_administrators, records):
+        text = f"open-iscsi cannot read its records, and {record} may be an administrator's: it was left alone"
+        mend = f"see what iscsiadm -m node says, and mend or remove {record} or the other one that is broken"
+        raise Fault(Code.TOOL_FAILED, text, file=str(record), mend=mend)
+    stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status != 0
+    for record in records if stays else ():
+        shutil.rmtree(record) if record.is_dir() else record.unlink()
+
+
+def _administrators(record: Path) -> bool:
+    """Return whether a record, a file or a folder of them, brings its session at each boot, as far as known."""
+    try:
+        files = record.iterdir() if record.is_dir() else [record]
+        return any(_at_boot(file.read_text(errors="replace")) for file in files)
+    except OSError:
+        return True
+
+
+def _at_boot(settings: str) -> bool:
+    return any(line.strip() in _ADMINISTRATORS for line in settings.splitlines())
 
 
 @contextlib.contextmanager
@@ -168,8 +203,11 @@ def leave(deadline: float, gone: Collection[tuple[str, str]] | None = None) -> N
     """
     deadline = min(deadline, time.monotonic() + _LOGIN)  # each attach waits as long as a logout hangs
     with using(time.monotonic(), fcntl.LOCK_EX) as alone:
-        used = scsi.names(USED) if alone else []
-        idle = [one for one in scsi.sessions(all_states=True) if one.sid in used and not scsi.behind(one)]
+        marks = {sid: scsi.read(f"{USED}/{sid}") for sid in (scsi.names(USED) if alone else ())}
+        used = [one for one in scsi.sessions(all_states=True) if marks.get(one.sid) == _which(one)]
+        for other in marks.keys() - {one.sid for one in used}:  # of a session that is no more
+            Path(USED, other).unlink(missing_ok=True)
+        idle = [one for one in used if not scsi.behind(one)]
         meant = [one for one in idle if gone is None or (one.portal, one.target.lower()) in gone]
         jobs = [functools.partial(_log_out, one.sid, deadline) for one in meant]
         for answer in child.gather(jobs, deadline, "A logout"):

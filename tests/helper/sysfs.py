@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from helper import scsi
+from helper import iscsi, scsi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,11 @@ class Sysfs:
         peer = self.root / f"sys/class/iscsi_connection/connection{number}:0"
         self._write(peer, persistent_address=address, persistent_port=port)
         self._write(self.root / f"sys/class/scsi_host/host{number}", scan="")
+
+    def used(self, number: int) -> None:
+        """A volume was attached through a session."""
+        (session,) = (one for one in scsi.sessions(all_states=True) if one.sid == str(number))
+        iscsi.note_use(session)
 
     def adapter(self, host: int, wwpn: str) -> None:
         """A Fibre Channel port of this machine."""

@@ -151,10 +151,9 @@ def leave(*portals: str) -> None:
 @pytest.fixture
 def idle(host: Host) -> Host:
     """Two sessions that a volume was attached through; the first has a disk yet."""
-    (host.root / "used").mkdir()
     for number, portal in enumerate(PORTALS):
         host.session(number, portal)
-        (host.root / "used" / str(number)).touch()
+        host.used(number)
     host.disk("sda", "0:0:0:1", UID)
     return host
 
@@ -174,6 +173,7 @@ def test_a_session_to_a_portal_that_is_gone_ends(idle: Host, state: str) -> None
 def test_no_other_session_ends(idle: Host, keeps: str) -> None:
     if keeps == "another-target":
         (idle.root / "sys/class/iscsi_session/session1/targetname").write_text(f"{TARGET}0")
+        idle.used(1)
     if keeps == "a foreign session":
         (idle.root / "used/1").unlink()
     portal = {"a disk": PORTALS[0], "another-portal": "10.9.2.1:3260"}.get(keeps, PORTALS[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from helper import iscsi
 from tests.helper.detaching import ask, attached
+from tests.helper.sysfs import TARGET
 
 if TYPE_CHECKING:
     from tests.helper.host import Host
@@ -25,11 +27,9 @@ def logouts(host: Host) -> list[str]:
 @pytest.fixture
 def seen(attached: Host) -> Host:
     """The volume was attached through a session each; the first has another volume's disk besides."""
-    used = attached.root / "used"
-    used.mkdir()
     for number, portal in enumerate(PORTALS):
         attached.session(number, portal)
-        (used / str(number)).touch()
+        attached.used(number)
     return attached
 
 
@@ -55,6 +55,31 @@ def test_a_session_that_was_left_is_ended_though_the_volume_is_gone_already(seen
     ask()
     ask(logout=True)
     assert len(logouts(seen)) == 1
+
+
+@pytest.mark.parametrize("target", [TARGET, f"{TARGET}0"])
+def test_a_session_that_has_the_number_of_one_of_ours_is_not_ended(seen: Host, target: str) -> None:
+    """The kernel counts anew once its module is reloaded: to another target, or to the same by somebody else."""
+    at = seen.root / "sys/class/iscsi_session/session1"
+    at.resolve().rename(seen.root / "before")
+    at.unlink()
+    shutil.rmtree(seen.root / "sys/class/iscsi_connection/connection1:0")
+    seen.session(1, PORTALS[1], target)
+    ask(logout=True)
+    assert logouts(seen) == []
+    assert [path.name for path in (seen.root / "used").iterdir()] == ["0"]
+
+
+def test_an_empty_mark_of_an_older_helper_is_no_sessions(seen: Host) -> None:
+    (seen.root / "used/1").write_text("")
+    ask(logout=True)
+    assert logouts(seen) == []
+
+
+def test_a_mark_whose_session_is_gone_goes(seen: Host) -> None:
+    (seen.root / "used/7").write_text("10.9.0.1:3260 iqn.2004-12.com.inspur:gone 77")
+    ask(logout=True)
+    assert not (seen.root / "used/7").exists()
 
 
 def test_no_session_is_ended_that_an_attach_may_be_about_to_use(seen: Host) -> None:

@@ -42,13 +42,13 @@ def asked(host: Host) -> list[str]:
     return [word[1] if word[:1] == ["-o"] else "".join(word) for word in words]
 
 
-def can_log_in(host: Host, broken: str, *, deletes: bool = True) -> None:
+def can_log_in(host: Host, broken: str, *, deletes: bool = True, says: str = "manual") -> None:
     """iscsiadm refuses every question while there is a record of another version; a login makes a session."""
     record = host.root / "nodes" / TARGET / "10.9.0.1,3260,1"
     record.mkdir(parents=True)
     other = host.root / "nodes" / TARGET / "10.9.0.11,3260,1"
     other.mkdir()
-    (record / "default").write_text("node.session.bogus = 1\n")
+    (record / "default").write_text(f"node.session.bogus = 1\nnode.startup = {says}\n")
     ready = host.root / "ready"
     host.session(0, PORTAL)
     state = host.root / "sys/class/iscsi_session/session0/state"
@@ -83,6 +83,21 @@ def test_a_record_that_even_iscsiadm_cannot_remove_goes_by_hand_and_no_other(hos
     assert not isinstance(session, Fault), session
     assert os.listdir(host.root / "nodes" / TARGET) == ["10.9.0.11,3260,1"]
     assert asked(host).count("delete") == 1
+
+
+@pytest.mark.parametrize("says", ["automatic", "onboot", "a folder"])
+def test_a_record_that_cannot_be_read_and_may_be_an_administrators_stays(host: Host, says: str) -> None:
+    """iscsiadm says so of all its records when that of any other target is broken."""
+    can_log_in(host, "7", deletes=False, says=says)
+    record = host.root / "nodes" / TARGET / "10.9.0.1,3260,1"
+    if says == "a folder":
+        (record / "iface0").mkdir()
+    (fault,) = connect()
+    assert isinstance(fault, Fault)
+    assert f"{record} may be an administrator's" in fault.sentence
+    assert f"mend or remove {record}" in fault.sentence
+    assert record.exists()
+    assert asked(host) == [""]
 
 
 @pytest.mark.parametrize("status", [6, 7])
@@ -233,8 +248,7 @@ def test_a_session_to_a_portal_that_is_no_more_is_ended_if_it_was_ours(host: Hos
     host.session(4, PORTAL)
     (host.root / "sys/class/iscsi_session/session4/state").write_text("FAILED")
     if used:
-        (host.root / "used").mkdir()
-        (host.root / "used/4").touch()
+        host.used(4)
     detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), 2000), Settings(logout=True))
     said = [event for event in host.events if event.startswith("iscsiadm")]
     assert said == ["iscsiadm -m session -r 4 --logout"] * used
