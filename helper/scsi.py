@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from helper.child import until
+from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Portal
 
 SYS = "/sys"
@@ -20,6 +21,7 @@ VENDOR, PRODUCT = "INSPUR", "MCS"  # of the manual's multipath section, where th
 MAKER = f"{VENDOR} {PRODUCT}"
 MIPS = os.uname().machine.startswith("mips")  # numbers of its own for system calls, and directions of ioctls
 _BLKROSET = 0x2000125D if MIPS else 0x125D  # <linux/fs.h>
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)  # a directory of sysfs, also while it is being read
 OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
@@ -64,10 +66,14 @@ def read(path: str) -> str:
 
 
 def names(path: str) -> list[str]:
-    """Return what a directory holds, nothing when it is not there."""
-    with contextlib.suppress(OSError):
+    """Return what a directory holds, nothing when it is not there; `Fault` when that is not known."""
+    try:
         return sorted(os.listdir(path))
-    return []
+    except OSError as error:
+        if error.errno in _GONE:
+            return []
+        text = f"{path} cannot be read ({error.strerror}), and what is there is not known: see the limits "
+        raise Fault(Code.INTERNAL, f"{text}of the helper's service, and SELinux' log.", file=path) from None
 
 
 def place(path: str) -> str:
