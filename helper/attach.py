@@ -1,5 +1,7 @@
 """Attach: sessions, one LUN scanned behind each, every disk proven, the map made (safety.md, Attach)."""
 
+import contextlib
+import fcntl
 import functools
 import time
 
@@ -20,6 +22,7 @@ _MOST = 16  # paths: each gets a process of its own, and the unit bounds them (T
 _FLAT = 0x4000  # flat space addressing
 _DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
+_OTHERS = 2  # seconds at most for a verb that works on the volume whose disk is in the way
 _MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, that several disks would like
 
 
@@ -116,26 +119,35 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
         except Fault as fault:
             if fault.code is Code.NOT_OURS or (request.add_only and not came):
                 raise
-            _remove_stale(name, request.uid, fault, deadline)
+            _remove_stale(name, request, fault, deadline)
             reached(Step.HELPER_ATTACH_STALE_REMOVED)
             if last or request.add_only:
                 raise
     return name
 
 
-def _remove_stale(name: str, uid: str, fault: Fault, deadline: float) -> None:
-    """Remove a disk that is not what it should be; raise `fault`, with who uses it, when it cannot be."""
+def _remove_stale(name: str, request: AttachRequest, fault: Fault, deadline: float) -> None:
+    """Remove a disk that is not what it should be; raise `fault`, with who uses it, when it cannot be.
+
+    Nor is it removed while another verb works on the volume that it is: a Mount looks for users first, and
+    opens it then. Whoever else only removes disks of that one works beside.
+    """
     disk = scsi.disk(name)
     if disk is None:
         return
     try:
-        if remove(name, disk.uid, deadline):
-            return
+        with contextlib.ExitStack() as stack:
+            if disk.uid not in ("", request.uid):
+                now = time.monotonic()
+                soon = now + min(_OTHERS, (deadline - now) / 2)
+                stack.enter_context(hold(disk.uid, request.op, soon, fcntl.LOCK_SH))
+            if remove(name, disk.uid, deadline):
+                return
         why, held = "the kernel does not let it go", ""
     except Fault as kept:
         held = str(kept.fields.get("holder", ""))
         why = f"in use by {disk.uid or 'nobody known'}: {held}" if held else str(kept)
-    mend = "it is a path of this very volume, and must answer again" if disk.uid == uid else "end that first"
+    mend = "it is a path of this very volume, and must answer again" if disk.uid == request.uid else "end that first"
     fields = {**fault.fields, "held": held}
     raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)
 

@@ -10,6 +10,7 @@ import pytest
 from helper import iscsi
 from helper.attach import attach
 from helper.settings import Settings
+from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import AttachRequest, IscsiPath, LeaveRequest, Multipath
@@ -138,6 +139,14 @@ def test_a_wrong_disk_that_the_scan_brought_goes_again(one_left: Host) -> None:
     assert refused().code is Code.WRONG_DEVICE
     assert any(event.startswith("scan ") for event in one_left.events), "it was there before"
     assert one_left.names() == before
+
+
+def test_a_wrong_disk_that_the_scan_brought_stays_while_its_volume_is_worked_on(one_left: Host) -> None:
+    one_left.luns[1, 0, 1] = (OTHER, GIB)
+    with hold(OTHER, "mount1", time.monotonic() + 5):
+        assert refused().code is Code.WRONG_DEVICE
+    assert "sdm" in one_left.names()
+    assert not [event for event in one_left.events if event.startswith("delete")]
 
 
 # Leave
