@@ -47,6 +47,10 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         else:
             device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
         told = multipath.queueing(request.uid, deadline) if volume.map else ""
+        if volume.map and told.startswith("off") and not request.add_only:
+            # by a Detach that was killed before it removed the map; where it is configured so, it stays so
+            multipath.ask(f"restorequeueing map {volume.map.label}", deadline)
+            told = multipath.queueing(request.uid, deadline)
     left_out = tuple(_left_out(path, fault) for path, fault in refused)
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out, told)
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from helper import scsi
 from helper.child import until
 from helper.program import run
+from instorage.wire.steps import Step, reached
 
 SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
@@ -145,6 +146,7 @@ def flush(found: Map, uid: str, deadline: float) -> bool:
     queues again: somebody may have opened it just now, and to him an outage must not be an error.
     """
     ask(f"disablequeueing map {found.label}", deadline)  # it is not mounted: what waits would wait for ever
+    reached(Step.HELPER_DETACH_QUEUEING_ENDED)
 
     def gone() -> bool:
         if ask(f"del map {found.label}", deadline) is None:

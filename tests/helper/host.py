@@ -219,9 +219,15 @@ class Host(Sysfs):
                 answer = self._obey(asked).encode() + b"\0"
                 connection.sendall(_LENGTH.pack(len(answer)) + answer)
 
+    def _last_of(self, uid: str) -> str:
+        """Return what multipathd was told last of the queueing of a map."""
+        told = [event.split()[1] for event in self.events if event.endswith(f"queueing map 3{uid}")]
+        return told[-1] if told else ""
+
     def _obey(self, asked: str) -> str:
         if asked.startswith("show maps raw"):
-            return "\n".join(f"3{uid} 60 chk 0" for uid in self.mapped())
+            off = {f"3{uid}" for uid in self.mapped() if self._last_of(uid) == "disablequeueing"}
+            return "\n".join(f"3{uid} {'off' if f'3{uid}' in off else '60 chk'} 0" for uid in self.mapped())
         if asked.startswith("show paths"):
             known = {one.name: one.uid for one in self.disks()}
             return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())
