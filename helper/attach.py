@@ -139,9 +139,10 @@ def _remove_stale(name: str, request: AttachRequest, fault: Fault, deadline: flo
     disk = scsi.disk(name)
     if disk is None:
         return
+    own = disk.uid == request.uid
     try:
         with contextlib.ExitStack() as stack:
-            if disk.uid not in ("", request.uid):
+            if disk.uid and not own:
                 now = time.monotonic()
                 soon = now + min(_OTHERS, (deadline - now) / 2)
                 stack.enter_context(hold(disk.uid, request.op, soon, fcntl.LOCK_SH))
@@ -151,7 +152,7 @@ def _remove_stale(name: str, request: AttachRequest, fault: Fault, deadline: flo
     except Fault as kept:
         held = str(kept.fields.get("holder", ""))
         why = f"in use by {disk.uid or 'nobody known'}: {held}" if held else str(kept)
-    mend = "it is a path of this very volume, and must answer again" if disk.uid == request.uid else "end that first"
+    mend = "it is a path of this very volume, and must answer again" if own else "end that first"
     fields = {**fault.fields, "held": held}
     raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)
 

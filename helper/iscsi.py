@@ -162,8 +162,8 @@ def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float, *, our
     mine = f"{glob.escape(path.portal.address)},{path.portal.port},*"
     records = [one for folder in NODES for one in Path(folder, path.target).glob(mine)]
     for record in () if ours else filter(_administrators, records):
-        text = f"open-iscsi cannot read its records, and {record} may be an administrator's: it was left alone"
-        mend = f"see what iscsiadm -m node says, and mend or remove {record} or the other one that is broken"
+        text = f"open-iscsi cannot read its records, and {record} may be an administrator's"
+        mend = f"see what iscsiadm -m node says, and mend or remove {record} or the one that is broken"
         raise Fault(Code.TOOL_FAILED, text, file=str(record), mend=mend)
     stays = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status != 0
     for record in records if stays else ():
@@ -171,7 +171,7 @@ def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float, *, our
 
 
 def _administrators(record: Path) -> bool:
-    """Return whether a record, a file or a folder of them, brings its session at each boot, as far as known."""
+    """Return whether a record, a file or a folder of them, comes back at each boot, or may."""
     try:
         files = record.iterdir() if record.is_dir() else [record]
         return any(_at_boot(file.read_text(errors="replace")) for file in files)

@@ -236,19 +236,3 @@ def test_the_sessions_that_a_volume_was_attached_through_are_noted(two_paths: Ho
     two_paths.session(7, PORTALS[0], "iqn.2004-12.com.inspur:another")
     ask()
     assert sorted(path.name for path in (two_paths.root / "used").iterdir()) == ["0", "1"]
-
-
-def test_a_session_behind_which_no_volume_was_found_is_not_noted(two_paths: Host) -> None:
-    """It may be another driver's, and would be ended by the next Leave."""
-    assert refused(lun=77, wait_ms=1000).code is Code.NO_PATH
-    assert not list((two_paths.root / "used").glob("*"))
-
-
-def test_a_session_that_was_made_for_a_volume_is_noted_though_that_was_not_found(host: Host) -> None:
-    """Else nobody ends it."""
-    host.session(0, PORTALS[0])
-    state = host.root / "sys/class/iscsi_session/session0/state"
-    state.write_text("FREE")
-    host.script("iscsiadm", f'case "$*" in *login) echo LOGGED_IN > {state};; esac')
-    assert refused(PORTALS[0], wait_ms=1000).code is Code.NO_PATH
-    assert [path.name for path in (host.root / "used").iterdir()] == ["0"]

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helper import iscsi
-from tests.helper.detaching import ask, attached
-from tests.helper.sysfs import TARGET
+from helper.attach import attach
+from helper.settings import Settings
+from instorage.wire.fault import Code, Fault
+from instorage.wire.values import Bytes, Iqn, Lun, Portal, VolumeUid
+from instorage.wire.verbs import AttachRequest, IscsiPath, Multipath
+from tests.helper.detaching import OP, ask, attached
+from tests.helper.host import UID
+from tests.helper.sysfs import GIB, TARGET
 
 if TYPE_CHECKING:
     from tests.helper.host import Host
@@ -59,7 +65,7 @@ def test_a_session_that_was_left_is_ended_though_the_volume_is_gone_already(seen
 
 @pytest.mark.parametrize("target", [TARGET, f"{TARGET}0"])
 def test_a_session_that_has_the_number_of_one_of_ours_is_not_ended(seen: Host, target: str) -> None:
-    """The kernel counts anew once its module is reloaded: to another target, or to the same by somebody else."""
+    """The kernel counts anew once its module is reloaded: to another target, or to the same."""
     at = seen.root / "sys/class/iscsi_session/session1"
     at.resolve().rename(seen.root / "before")
     at.unlink()
@@ -93,3 +99,29 @@ def test_a_logout_that_fails_keeps_nothing_attached(seen: Host, capfd: pytest.Ca
     seen.script("iscsiadm", "exit 9")
     assert set(ask(logout=True)) >= {"sda", "sdb"}
     assert "A session stays: iscsiadm ended with status 9" in capfd.readouterr().err
+
+
+def not_found(lun: int) -> None:
+    """Attach a volume that is behind no session."""
+    path = IscsiPath(Portal.parse(PORTALS[0]), Iqn.parse(TARGET), Lun.parse(lun))
+    asked = (OP, VolumeUid.parse(UID), Bytes.parse(GIB), (path,), Multipath.PREFERRED, 1000)
+    with pytest.raises(Fault) as refused:
+        attach(AttachRequest(*asked), Settings())
+    assert refused.value.code is Code.NO_PATH
+
+
+def test_a_session_behind_which_no_volume_was_found_is_not_noted(host: Host) -> None:
+    """It may be another driver's, and would be ended by the next Leave."""
+    host.session(0, PORTALS[0])
+    not_found(lun=77)
+    assert not list((host.root / "used").glob("*"))
+
+
+def test_a_session_that_was_made_for_a_volume_is_noted_though_that_was_not_found(host: Host) -> None:
+    """Else nobody ends it."""
+    host.session(0, PORTALS[0])
+    state = host.root / "sys/class/iscsi_session/session0/state"
+    state.write_text("FREE")
+    host.script("iscsiadm", f'case "$*" in *login) echo LOGGED_IN > {state};; esac')
+    not_found(lun=1)
+    assert [path.name for path in (host.root / "used").iterdir()] == ["0"]

@@ -11,31 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helper import device, mounts, multipath
-from helper.attach import attach
 from helper.detach import detach
 from helper.settings import Settings
 from helper.target import Place
 from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
-from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
-from instorage.wire.verbs import (
-    AttachRequest,
-    DetachReply,
-    DetachRequest,
-    IscsiPath,
-    Multipath,
-    UnmountReply,
-    UnmountRequest,
-)
+from instorage.wire.values import RequestId, VolumeUid
+from instorage.wire.verbs import DetachReply, DetachRequest, UnmountReply, UnmountRequest
 from tests.helper.host import OTHER, UID, Host
-from tests.helper.sysfs import GIB, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.subprocess
 OP = RequestId("test1")
-PORTALS = ("10.9.0.1:3260", "10.9.1.1:3260")
 
 
 class Libc:
@@ -218,48 +207,3 @@ def test_an_unmount_that_is_refused_queues_again(rig: Rig, error: int) -> None:
     else:
         rig.unmount()
     assert rig.told() == ["disablequeueing"] + ["restorequeueing"] * bool(error)
-
-
-class Killed(BaseException):
-    """SIGKILL: nothing is done any more."""
-
-
-@pytest.fixture
-def half_detached(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    """A detach was killed once queueing had ended; the pod comes back to this node."""
-
-    def kill(_: object) -> None:
-        raise Killed
-
-    for number, portal in enumerate(PORTALS):
-        rig.host.session(number, portal)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(multipath, "reached", kill)
-        rig.detach()
-    return rig
-
-
-def attach_again(*, add_only: bool = False) -> str:
-    paths = tuple(IscsiPath(Portal.parse(one), Iqn.parse(TARGET), Lun.parse(1)) for one in PORTALS)
-    asked = (OP, VolumeUid.parse(UID), Bytes.parse(GIB), paths, Multipath.PREFERRED, 4000)
-    return attach(AttachRequest(*asked, add_only=add_only), Settings()).queueing
-
-
-def test_queueing_that_a_detach_had_ended_when_it_was_killed_comes_back(half_detached: Rig) -> None:
-    """Else each outage of all paths is an error for the next pod, for as long as the map lives."""
-    assert attach_again() == "60 chk 0"
-    assert half_detached.told() == ["disablequeueing", "restorequeueing"]
-
-
-def test_who_only_adds_a_path_changes_no_queueing(half_detached: Rig) -> None:
-    number = (half_detached.host.root / f"sys/block/{half_detached.map}/dev").read_text()
-    half_detached.host.mounted(number, "/mnt")
-    assert attach_again(add_only=True) == "off 0"
-    assert half_detached.told() == ["disablequeueing"]
-
-
-def test_a_map_that_queues_is_not_told_to(rig: Rig) -> None:
-    for number, portal in enumerate(PORTALS):
-        rig.host.session(number, portal)
-    assert attach_again() == "60 chk 0"
-    assert rig.told() == []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -182,7 +180,7 @@ def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_
         (rig.host.root / "sys/bus/scsi/devices/1:0:0:1/state").write_text("blocked")
         (rig.host.root / "page83/sdb").write_text("unmapped")
     monkeypatch.setattr(device, "uid_of", lambda _: UID)
-    rig.rows = [MOUNTED, None]
+    rig.rows = [MOUNTED, MOUNTED, None]
     unmount(UnmountRequest(rig.request.op, rig.request.target), rig.settings)
     did = [event.partition(" map")[0] for event in rig.did("multipathd", "unmount")]
     assert did == ["multipathd disablequeueing"] * ends + ["unmount pvc-1"]
@@ -202,49 +200,3 @@ def test_a_lun_that_is_said_to_be_gone_for_an_instant_is_not_gone(
     says.write_text("unmapped")
     monkeypatch.setattr(child, "gather", gather)
     assert not device.unmapped(device.find(UID), time.monotonic() + 5)
-
-
-@pytest.fixture
-def opened(rig: Rig, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program has the map, or a bare disk, open without a claim; return what /proc shows of that."""
-    monkeypatch.setattr(mounting, "_LET_GO", 0.2, raising=False)
-    descriptors = rig.host.root / "proc/77/fd"
-    descriptors.mkdir(parents=True)
-    (descriptors / "6").symlink_to("/dev/null")
-    (name,) = (one for one in rig.host.names() if one.startswith("dm-"))
-    if request.param == "map":
-        rig.host.opens[name] = 1
-    else:
-        shutil.rmtree(rig.host.root / f"sys/block/{name}")
-        (rig.host.root / f"sys/block/sda/holders/{name}").unlink()
-        (rig.host.root / "dev/sda").unlink()
-        (rig.host.root / "dev/sda").symlink_to("/dev/null")
-        number = os.stat("/dev/null").st_rdev
-        (rig.host.root / "sys/block/sda/dev").write_text(f"{os.major(number)}:{os.minor(number)}")
-    return descriptors / "6"
-
-
-@pytest.mark.parametrize("opened", ["map", "disk"], indirect=True)
-@pytest.mark.usefixtures("opened")
-def test_what_a_program_has_open_is_neither_checked_nor_formatted_nor_mounted(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A virtual machine has its disk open without O_EXCL."""
-    monkeypatch.setattr(mounting, "prepare", lambda *_: (rig.host.note("prepare"), False))
-    assert "that has" in rig.refused(Code.DEVICE_BUSY)
-    assert rig.did("prepare", "fsck", "mkfs", "mount") == []
-
-
-@pytest.mark.parametrize("opened", ["disk"], indirect=True)
-def test_a_program_that_lets_go_in_a_moment_stops_no_mount(
-    rig: Rig, opened: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """udev looks into a disk that was just found."""
-    monkeypatch.setattr(mounting, "_LET_GO", 10, raising=False)
-    number = os.stat("/dev/null").st_rdev
-    rig.rows[1] = MOUNTED._replace(number=f"{os.major(number)}:{os.minor(number)}")
-    timer = threading.Timer(0.5, opened.unlink)
-    timer.start()
-    rig.ask()
-    timer.join()
-    assert len(rig.did("mount")) == 1

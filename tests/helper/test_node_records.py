@@ -132,50 +132,6 @@ def test_a_record_of_ours_is_brought_up_to_date(host: Host) -> None:
     assert asked(host) == ["", "update", "--login"]
 
 
-KILLED = """case "$*" in
-*new*) echo "node.startup = automatic" > {at}/record;;
-*update*) test -e {at}/killed || {{ touch {at}/killed; kill -9 $PPID; }};;
-*login*) exit 8;;
-*) cat {at}/record 2>/dev/null || exit 21;;
-esac"""  # by iscsid.conf each record begins so
-
-
-def test_a_record_that_was_not_set_up_to_its_end_is_no_administrators(host: Host) -> None:
-    """A login through it would bring every LUN, and come back with each boot."""
-    host.script("iscsiadm", KILLED.format(at=host.root))
-    for _ in range(2):
-        connect()
-    assert asked(host) == ["", "new", "update", "", "update", "--login"]
-
-
-def test_a_record_that_an_administrator_made_after_ours_was_set_up_is_his(host: Host) -> None:
-    host.script("iscsiadm", KILLED.format(at=host.root))
-    for _ in range(3):
-        connect()
-    assert asked(host)[-2:] == ["", "--login"]
-
-
-@pytest.mark.parametrize("fails", ["new", "update"])
-def test_an_administrators_record_after_our_own_failed_is_his(host: Host, fails: str) -> None:
-    """Nothing of ours is left of it, and what he makes then is not set to manual."""
-    record = host.root / "record"
-    host.script(
-        "iscsiadm",
-        f"""case "$*" in
-        *{fails}*) exit 7;;
-        *new*) touch {record};;
-        *delete*) rm {record};;
-        *login*) exit 8;;
-        *) cat {record} 2>/dev/null || exit 21;;
-        esac""",
-    )
-    connect()
-    assert not record.exists()
-    record.write_text("node.startup = automatic")
-    connect()
-    assert asked(host)[-2:] == ["", "--login"]
-
-
 TOO_OLD = """case "$*" in
 --version) echo "iscsiadm version 2.0-874"; exit 0;;
 *update*) echo "iscsiadm: Cannot modify node.session.scan. Invalid param name." >&2; exit 7;;
