@@ -37,7 +37,7 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         if not kept:
             raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
         if request.add_only:
-            _require_use(request)
+            _require_use(request, deadline)
         found, refused = _disks(request, deadline)
         if not found:
             raise _no_path(request, [fault for _, fault in refused])
@@ -55,10 +55,12 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out, told)
 
 
-def _require_use(request: AttachRequest) -> None:
+def _require_use(request: AttachRequest, deadline: float) -> None:
     """Refuse to add a path to what is not mounted through a map: an Attach without `add_only` may do it."""
     volume = device.find(request.uid)
-    if not (volume.map and volume.map.size == request.size and mounts.everywhere({volume.map.number})):
+    number = volume.map.number if volume.map and volume.map.size == request.size else ""
+    look = functools.partial(mounts.everywhere, {number})
+    if not (number and child.apart(look, deadline, "The look for mounts", request.uid)):
         text = f"Volume {request.uid} is not mounted here through a map of {request.size} bytes."
         raise Fault(Code.NO_MULTIPATH, f"{text} No path is added to it.", uid=request.uid)
 

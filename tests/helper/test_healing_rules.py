@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import iscsi
+from helper import iscsi, mounts
 from helper.attach import attach
 from helper.settings import Settings
 from helper.volume import hold
@@ -82,6 +82,16 @@ def test_nothing_is_added_to_what_is_not_in_use_through_a_map(host: Host, why: s
         host.mounted("8:77" if why == "not-mounted" else number, "/mnt")
     assert refused().code is Code.NO_MULTIPATH
     assert host.events == []
+
+
+def test_a_look_for_mounts_that_hangs_keeps_no_worker(
+    one_left: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "everywhere", lambda _: time.sleep(20))
+    began = time.monotonic()
+    assert refused(wait_ms=1000).code is Code.TIMEOUT
+    assert time.monotonic() - began < 10
+    assert one_left.events == []
 
 
 def test_a_map_beside_the_disk_that_is_mounted_gets_nothing(host: Host) -> None:
