@@ -27,6 +27,7 @@ from instorage.wire.steps import reached
 from instorage.wire.varlink import Stream
 
 ANSWER = 20.0  # seconds for a freeze or a thaw
+_ALL = 30.0  # seconds for all that is frozen at a start
 _LONGEST = 120_000  # milliseconds
 _LET_GO = 5  # seconds for a guardian that lives to come to its end
 _GUARDIAN = "The guardian of a freeze"
@@ -150,14 +151,25 @@ def _forget(uid: str) -> None:
 def thaw_left(settings: Configured, *uids: str) -> None:
     """Thaw what killed guardians have left, after a moment for one that lives to come to its end.
 
-    Without the lock of the volume if need be: who has it may be stuck because the file system is frozen.
+    All at once, for nobody is served before. Without the lock of a volume if need be: who has it may be stuck
+    because the file system is frozen.
     """
-    for uid in uids or store.names(frozen.RECORDS):
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(Fault):
-                stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
-            if uid in store.names(frozen.RECORDS) and not abandoned.lives(_recorded(uid)[1]):
-                thaw_recorded(settings, uid)
+    named = uids or tuple(store.names(frozen.RECORDS))
+    jobs = [functools.partial(_thaw_left, settings, uid) for uid in named]
+    for uid, answer in zip(named, child.gather(jobs, time.monotonic() + _ALL, "A thaw"), strict=True):
+        if isinstance(answer, Exception):
+            print(f"Volume {uid} may still be frozen: {answer}", file=sys.stderr)
+
+
+def _thaw_left(found: Configured, uid: str) -> None:
+    """Thaw what a record names whose guardian does not live; may hang."""
+    settings = Settings() if isinstance(found, Fault) else found
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Fault):
+            stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
+        if uid in store.names(frozen.RECORDS) and not abandoned.lives(_recorded(uid)[1]):
+            place, row, _ = volume_on(parse(_recorded(uid)[0], settings), stack, uid)
+            _thaw(filesystem.opened(place, row), uid)
 
 
 def _recorded(uid: str) -> list[str]:
@@ -174,18 +186,3 @@ def thaw_behind(found: Configured) -> int:
         with contextlib.suppress(OSError):
             return child.forked(functools.partial(thaw_left, found))
     return 0
-
-
-def thaw_recorded(found: Configured, uid: str) -> None:
-    """Thaw what a record names whose guardian does not live, and say so when it cannot be."""
-    settings = Settings() if isinstance(found, Fault) else found
-
-    def thaw() -> None:
-        with contextlib.ExitStack() as stack:
-            place, row, _ = volume_on(parse(_recorded(uid)[0], settings), stack, uid)
-            _thaw(filesystem.opened(place, row), uid)
-
-    try:
-        child.apart(thaw, time.monotonic() + ANSWER, "A thaw")
-    except (Fault, OSError) as error:
-        print(f"Volume {uid} may still be frozen: {error}", file=sys.stderr)
