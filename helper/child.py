@@ -58,18 +58,33 @@ def gather(
     """
     if inside:
         return [_understood(_answer(job), what) for job in jobs]
-    children = []
-    for job in jobs:
-        reading, writing = os.pipe()
-        children.append((forked(functools.partial(_work, job, writing)), reading))
-        os.close(writing)
+    children: list[tuple[int, int]] = []
+    failed: OSError | None = None
+    try:
+        children.extend(map(_begun, jobs))
+    except OSError as error:  # one process or descriptor too many: the others end at once
+        failed, deadline = error, 0
     answers, running = collect([pipe for _, pipe in children], deadline, grace=grace)
     for pid, pipe in children:
         os.close(pipe)
         if pipe in running:
             kill_group(pid)
         give_up(pid, what, volume, group=pipe in running)
+    if failed:
+        raise failed
     return [_understood(answers[pipe], what, late=pipe in running) for _, pipe in children]
+
+
+def _begun(job: Job[object]) -> tuple[int, int]:
+    """Have a child do a job; return its process number, and the pipe for its answer."""
+    reading, writing = os.pipe()
+    try:
+        return forked(functools.partial(_work, job, writing)), reading
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
 
 
 def collect(
