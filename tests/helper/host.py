@@ -88,8 +88,8 @@ class Host(Sysfs):
         monkeypatch.setattr(multipath, "SOCKETS", (str(self.root / "mpd"),))
         monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
-        for module, folder in (("format", "format"), ("barrier", "aa"), ("frozen", "frozen")):
-            monkeypatch.setattr(f"helper.{module}.RECORDS", str(self.root / folder))
+        for kind, folder in (("format", "format"), ("barrier", "aa"), ("frozen", "frozen")):
+            monkeypatch.setattr(f"helper.{kind}.RECORDS", str(self.root / folder))
         folders = [(iscsi, name) for name in ("FAILED", "USED", "MAKING")]
         for module, name in (*folders, (volume, "LOCKS"), (abandoned, "FOLDER")):
             monkeypatch.setattr(module, name, str(self.root / name.lower()))

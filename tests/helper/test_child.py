@@ -209,8 +209,9 @@ def test_a_missing_program_is_named_with_its_package(tool: Path) -> None:
 
 
 def test_a_child_that_cannot_be_started_leaves_no_other_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The unit's TasksMax= is reached: those that were started would go on without anybody who waits for them."""
-    true_fork, started = os.fork, []
+    """TasksMax= is reached: those that were started would go on, and nobody waits for them."""
+    true_fork = os.fork
+    started: list[int] = []
 
     def fork() -> int:
         if started:

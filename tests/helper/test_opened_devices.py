@@ -46,7 +46,12 @@ def test_what_a_program_has_open_is_neither_checked_nor_formatted_nor_mounted(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A virtual machine has its disk open without O_EXCL."""
-    monkeypatch.setattr(mounting, "prepare", lambda *_: (rig.host.note("prepare"), False))
+
+    def prepare(*_: object) -> tuple[str, bool]:
+        rig.host.note("prepare")
+        return "ext4", False
+
+    monkeypatch.setattr(mounting, "prepare", prepare)
     assert "that has" in rig.refused(Code.DEVICE_BUSY)
     assert rig.did("prepare", "fsck", "mkfs", "mount") == []
 
