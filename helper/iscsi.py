@@ -126,7 +126,7 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
         try:
             run("iscsiadm", *node, "-o", "new", deadline=deadline)
         except Fault as fault:
-            if fault.code is Code.TOOL_FAILED:  # it ended by itself and made none
+            if int(fault.fields.get("status", 0)) > 0:  # it ended by itself, and made none
                 store.drop(MAKING, name)
             raise
     if made or not _at_boot(found.out):

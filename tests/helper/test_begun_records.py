@@ -31,23 +31,38 @@ def asked(host: Host) -> list[str]:
 
 
 KILLED = """case "$*" in
-*new*) echo "node.startup = automatic" > {at}/record;;
-*update*) test -e {at}/killed || {{ touch {at}/killed; kill -9 $PPID; }};;
+*new*) echo "node.startup = automatic" > {at}/record; {new};;
+*update*) {update};;
 *login*) exit 8;;
 *) cat {at}/record 2>/dev/null || exit 21;;
 esac"""  # by iscsid.conf each record begins so
 
 
+def killed(host: Host, *, new: str = "", update: str = "") -> None:
+    """Somebody is killed the first time that iscsiadm is asked for this."""
+    once = f"test -e {host.root}/killed || {{ touch {host.root}/killed; %s; }}"
+    deeds = {name: once % deed if deed else "true" for name, deed in (("new", new), ("update", update))}
+    host.script("iscsiadm", KILLED.format(at=host.root, **deeds))
+
+
 def test_a_record_that_was_not_set_up_to_its_end_is_no_administrators(host: Host) -> None:
     """A login through it would bring every LUN, and come back with each boot."""
-    host.script("iscsiadm", KILLED.format(at=host.root))
+    killed(host, update="kill -9 $PPID")
     for _ in range(2):
         connect()
     assert asked(host) == ["", "new", "update", "", "update", "--login"]
 
 
+def test_a_record_whose_program_was_killed_is_none_either(host: Host) -> None:
+    """It had written it before."""
+    killed(host, new="kill -9 $$")
+    for _ in range(2):
+        connect()
+    assert asked(host) == ["", "new", "", "update", "--login"]
+
+
 def test_a_record_that_an_administrator_made_after_ours_was_set_up_is_his(host: Host) -> None:
-    host.script("iscsiadm", KILLED.format(at=host.root))
+    killed(host, update="kill -9 $PPID")
     for _ in range(3):
         connect()
     assert asked(host)[-2:] == ["", "--login"]
