@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import functools
-import glob
 import os
 import shutil
 import sys
@@ -115,31 +114,28 @@ def _log_in(path: IscsiPath, deadline: float) -> bool:
 
 def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
     node = ("-m", "node", "-T", path.target, "-p", str(path.portal))
-    name = ",".join(_key(path))[-250:]  # as long as the name of a file may be
-    made = name in store.names(MAKING)  # by who was killed before it was set up
+    note = ",".join(_key(path))[-250:]  # as long as the name of a file may be; one is left by who was killed
     found = run("iscsiadm", *node, deadline=deadline, accept=ANY)
     if found.status not in (0, _NO_RECORD):
-        _drop_record(path, node, deadline, ours=made)
+        _drop_record(path, node, deadline, ours=note in store.names(MAKING))
     if found.status != 0:
-        made = True
-        store.put(MAKING, name, "")  # by iscsid.conf it may look like the administrator's until it is set up
+        store.put(MAKING, note, "")  # by iscsid.conf it may look like the administrator's until it is set up
         try:
             run("iscsiadm", *node, "-o", "new", deadline=deadline)
         except Fault as fault:
             if int(fault.fields.get("status", 0)) > 0:  # it ended by itself, and made none
-                store.drop(MAKING, name)
+                store.drop(MAKING, note)
             raise
-    if made or not _at_boot(found.out):
-        _set_up(node, deadline, made=name if made else "")
-        store.drop(MAKING, name)
+    if note in store.names(MAKING) or not _at_boot(found.out):
+        _set_up(node, note, deadline)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
 
 
-def _set_up(node: tuple[str, ...], deadline: float, *, made: str) -> None:
+def _set_up(node: tuple[str, ...], note: str, deadline: float) -> None:
     """Have logins through a record bring no device; the fault's mend names an open-iscsi that cannot.
 
-    `made`: the note that the record is ours, and only begun.
+    One that is noted as ours, and only begun, goes when that fails.
     """
     try:
         run("iscsiadm", *node, *_UPDATE, deadline=deadline)
@@ -147,11 +143,12 @@ def _set_up(node: tuple[str, ...], deadline: float, *, made: str) -> None:
         if "node.session.scan" in fault.sentence:
             found = run("iscsiadm", "--version", deadline=deadline, accept=ANY).out.strip()
             fault.fields["mend"] = _TOO_OLD.format(found, _ADMINISTRATORS[0])
-        if made:
+        if note in store.names(MAKING):
             left = run("iscsiadm", *node, "-o", "delete", deadline=deadline, accept=ANY).status
             if left in (0, _NO_RECORD):
-                store.drop(MAKING, made)
+                store.drop(MAKING, note)
         raise
+    store.drop(MAKING, note)
 
 
 def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float, *, ours: bool) -> None:
@@ -159,8 +156,9 @@ def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float, *, our
 
     It says the same of all its records when one, of whatever target, is broken: an administrator's stays.
     """
-    mine = f"{glob.escape(path.portal.address)},{path.portal.port},*"
-    records = [one for folder in NODES for one in Path(folder, path.target).glob(mine)]
+    mine = f"{path.portal.address},{path.portal.port},"  # with a portal group's tag, or at the end without
+    folders = [f"{folder}/{path.target}" for folder in NODES]
+    records = [Path(at, name) for at in folders for name in scsi.names(at) if f"{name},".startswith(mine)]
     for record in () if ours else filter(_administrators, records):
         text = f"open-iscsi cannot read its records, and {record} may be an administrator's"
         mend = f"see what iscsiadm -m node says, and mend or remove {record} or the one that is broken"
