@@ -7,7 +7,6 @@ sysfs keeps what a device said when it was found: after a LUN number is re-used 
 import ctypes
 import errno
 import fcntl
-import os
 import struct
 from typing import NamedTuple
 
@@ -80,11 +79,8 @@ def page83(name: str) -> str:
     command = ctypes.create_string_buffer(bytes((0x12, 1, 0x83, 4, 0, 0)), 6)  # INQUIRY, EVPD, 1024 bytes
     where = [ctypes.addressof(buffer) for buffer in (data, command, sense)]
     header = bytearray(_SG_HEADER.pack(ord("S"), -3, 6, 64, 0, 1024, *where, _SG_MILLISECONDS, *[0] * 12))
-    node = os.open(f"{scsi.DEV}/{name}", scsi.OPEN)
-    try:
+    with scsi.descriptor(f"{scsi.DEV}/{name}") as node:
         fcntl.ioctl(node, _SG_IO, header)
-    finally:
-        os.close(node)
     status, _, _, _, host, driver = _SG_HEADER.unpack(header)[13:19]
     code = sense.raw[2 if sense.raw[0] & 0x7E == 0x72 else 12]  # descriptor or fixed format
     if (status == _CHECK and code == _NO_SUCH_LUN) or (not status and data.raw[0] >> 5 in _NOT_CONNECTED):

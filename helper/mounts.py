@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from helper.scsi import MIPS
+from helper.scsi import MIPS, descriptor
 
 PROC = "/proc"
 RDONLY, NOSUID, NODEV, REMOUNT, BIND = 1, 2, 4, 32, 4096  # <sys/mount.h>
@@ -118,16 +118,13 @@ def unmount(parent: int, name: str) -> bool:
     Return whether the kernel says that writes were lost (since Linux 5.8 it does): the unmount goes on.
     Changes the working directory: for a child only.
     """
-    synced = -1
+    lost, flags = True, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
     # an xfs that was shut down cannot even be opened: nothing is to be saved
-    with contextlib.suppress(OSError):
-        synced = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-    lost = synced < 0 or _libc.syncfs(synced) != 0  # so that a fence that comes later loses nothing
-    if synced >= 0:
-        os.close(synced)
+    with contextlib.suppress(OSError), descriptor(name, flags, dir_fd=parent) as root:
+        lost = _libc.syncfs(root) != 0  # so that a fence that comes later loses nothing
     os.fchdir(parent)
     _checked(_libc.umount2(name.encode(), _UMOUNT_NOFOLLOW))
-    return bool(lost)
+    return lost
 
 
 def _checked(result: int) -> None:

@@ -64,15 +64,13 @@ def open_count(name: str) -> int:
     """Return how often a map (dm-N) is open, mounts and maps above it included; 0 when it is gone."""
     uuid = scsi.read(f"{scsi.SYS}/block/{name}/dm/uuid")
     asked = bytearray(_DM.pack(4, 0, 0, _DM.size, 0, 0, 0, 0, 0, 0, 0, b"", uuid.encode()))
-    node = os.open(f"{scsi.DEV}/mapper/control", os.O_RDWR)
-    try:
-        fcntl.ioctl(node, _DM_DEV_STATUS, asked)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return 0
-    finally:
-        os.close(node)
+    with scsi.descriptor(f"{scsi.DEV}/mapper/control", os.O_RDWR) as node:
+        try:
+            fcntl.ioctl(node, _DM_DEV_STATUS, asked)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return 0
     return int(_DM.unpack(asked)[6])
 
 

@@ -58,6 +58,16 @@ class Disk(NamedTuple):
         return self.vendor == VENDOR and PRODUCT in self.product
 
 
+@contextlib.contextmanager
+def descriptor(path: str, flags: int = OPEN, *, dir_fd: int | None = None) -> Iterator[int]:
+    """Open what is at a path, a device without waiting for it, until the block ends."""
+    opened = os.open(path, flags, dir_fd=dir_fd)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
 def read(path: str) -> str:
     """Return a sysfs attribute without white space around it, empty when it is not there."""
     with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as attribute:
@@ -178,11 +188,8 @@ def held(name: str) -> Iterator[str]:
 
     Its name, which the kernel gives again, is its own for as long as that path leads anywhere.
     """
-    device = os.open(f"{SYS}/block/{name}/device", os.O_PATH | os.O_DIRECTORY)
-    try:
+    with descriptor(f"{SYS}/block/{name}/device", os.O_PATH | os.O_DIRECTORY) as device:
         yield f"/proc/self/fd/{device}"
-    finally:
-        os.close(device)
 
 
 def delete(device: str, deadline: float) -> bool:
@@ -211,15 +218,11 @@ def exclusive(name: str) -> int:
 
 def forbid_writes(name: str) -> None:
     """Have the kernel refuse writes to a device, until it is removed or its map is loaded anew."""
-    node = os.open(f"{DEV}/{name}", OPEN)
-    fcntl.ioctl(node, _BLKROSET, struct.pack("i", 1))
-    os.close(node)
+    with descriptor(f"{DEV}/{name}") as node:
+        fcntl.ioctl(node, _BLKROSET, struct.pack("i", 1))
 
 
 def _write(path: str, text: str) -> None:
     """Write an attribute, or raise FileNotFoundError: to create one would be refused in other words."""
-    attribute = os.open(path, os.O_WRONLY)
-    try:
+    with descriptor(path, os.O_WRONLY) as attribute:
         os.write(attribute, text.encode("ascii"))
-    finally:
-        os.close(attribute)
