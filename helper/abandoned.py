@@ -54,7 +54,7 @@ def mark(pid: int) -> str:
 def lives(marked: str) -> bool:
     """Return whether the process of a `mark` still lives."""
     pid, _, start = marked.partition("-")
-    return pid.isdigit() and bool(start) and started(int(pid)) == start
+    return pid.isdigit() and bool(start) and mark(int(pid)) == marked
 
 
 def count(volume: str = "") -> int:

@@ -167,14 +167,12 @@ def _thaw_left(found: Configured, uid: str) -> None:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(Fault):
             stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
-        if uid in store.names(frozen.RECORDS) and not abandoned.lives(_recorded(uid)[1]):
-            place, row, _ = volume_on(parse(_recorded(uid)[0], settings), stack, uid)
+        target, _, guardian = (store.get(frozen.RECORDS, uid) or "").partition(
+            "\n"
+        )  # an older one names none
+        if uid in store.names(frozen.RECORDS) and not abandoned.lives(guardian):
+            place, row, _ = volume_on(parse(target, settings), stack, uid)
             _thaw(filesystem.opened(place, row), uid)
-
-
-def _recorded(uid: str) -> list[str]:
-    """Return where a frozen file system is mounted, and its guardian (an older record names none)."""
-    return [*(store.get(frozen.RECORDS, uid) or "").split("\n"), ""][:2]
 
 
 def thaw_behind(found: Configured) -> int:

@@ -26,18 +26,12 @@ OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
 class Session(NamedTuple):
-    """An iSCSI session that is logged in: its id, SCSI host number, target id on it, target name, portal."""
+    """An iSCSI session that is logged in: its id, host:channel:target id of its LUNs, target name, portal."""
 
     sid: str
-    host: int
-    target_id: int
+    at: str
     target: str
     portal: str
-
-    @property
-    def at(self) -> str:
-        """Where its LUNs are: host:channel:target id."""
-        return f"{self.host}:0:{self.target_id}"
 
 
 class Disk(NamedTuple):
@@ -102,15 +96,16 @@ def sessions(*, all_states: bool = False) -> list[Session]:
         if host.isdigit() and (all_states or read(f"{at}/state") == "LOGGED_IN"):
             peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
             portal = Portal.spelled(read(f"{peer}address"), read(f"{peer}port"))
-            target_id = read(f"{at}/target_id")
-            number = int(target_id) if target_id.isdigit() else 0
-            found.append(Session(name[7:], int(host), number, read(f"{at}/targetname"), portal))
+            number = read(f"{at}/target_id")
+            luns = f"{host}:0:{number if number.isdigit() else 0}"
+            found.append(Session(name[7:], luns, read(f"{at}/targetname"), portal))
     return found
 
 
 def behind(session: Session) -> list[str]:
     """Return every device that the kernel has behind a session, as host:channel:target:LUN."""
-    return [one for one in names(f"{SYS}/bus/scsi/devices") if one.startswith(f"{session.host}:")]
+    host = session.at.partition(":")[0]
+    return [one for one in names(f"{SYS}/bus/scsi/devices") if one.startswith(f"{host}:")]
 
 
 def disk(name: str) -> Disk | None:
