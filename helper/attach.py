@@ -6,7 +6,6 @@ import functools
 import time
 
 from helper import child, device, fc, iscsi, mounts, multipath, scsi
-from helper.child import until
 from helper.detach import remove
 from helper.identity import check
 from helper.settings import Settings
@@ -115,10 +114,10 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
     came = not any(scsi.exists(f"{at}:{number}") for number in numbers)
     for last in (False, True):
         now = time.monotonic()
-        if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
+        if not (name := child.until(appears, now + (deadline - now) * _LUN, 0.02)):
             text = f"The array's {path} shows no LUN {path.lun} to this host ({at}): see the mapping there."
             raise Fault(Code.NO_PATH, text, lun=path.lun)
-        until(lambda: scsi.opens(name), deadline, 0.005)
+        child.until(lambda: scsi.opens(name), deadline, 0.005)
         try:
             check(name, request.uid, request.size)
             break
@@ -141,13 +140,10 @@ def _remove_stale(name: str, request: AttachRequest, fault: Fault, deadline: flo
     disk = scsi.disk(name)
     if disk is None:
         return
-    own = disk.uid == request.uid
+    own, now = disk.uid == request.uid, time.monotonic()
+    lock = hold(disk.uid, request.op, now + min(_OTHERS, (deadline - now) / 2), fcntl.LOCK_SH)
     try:
-        with contextlib.ExitStack() as stack:
-            if disk.uid and not own:
-                now = time.monotonic()
-                soon = now + min(_OTHERS, (deadline - now) / 2)
-                stack.enter_context(hold(disk.uid, request.op, soon, fcntl.LOCK_SH))
+        with lock if disk.uid and not own else contextlib.nullcontext():
             if remove(name, disk.uid, deadline):
                 return
         why, held = "the kernel does not let it go", ""
@@ -155,8 +151,7 @@ def _remove_stale(name: str, request: AttachRequest, fault: Fault, deadline: flo
         held = str(kept.fields.get("holder", ""))
         why = f"in use by {disk.uid or 'nobody known'}: {held}" if held else str(kept)
     mend = "it is a path of this very volume, and must answer again" if own else "end that first"
-    fields = {**fault.fields, "held": held}
-    raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)
+    raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fault.fields | {"held": held})
 
 
 def _assemble(request: AttachRequest, found: list[str], deadline: float, *, demanded: bool) -> device.Volume:

@@ -95,24 +95,22 @@ def collect(
 
 
 def forked(job: Job[None]) -> int:
-    """Have a child do `job` and end, whatever comes of it; return its process number."""
+    """Have a child do `job` and end, whatever comes of it; return its process number.
+
+    It keeps nothing of its parent's alive, and is a process group of its own.
+    """
+    global inside
     if (pid := os.fork()) == 0:
         try:
-            _enter()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            inside = True
+            for descriptor in PRIVATE:
+                os.close(descriptor)
             job()
         finally:  # a child never returns to its parent's work
             os._exit(0)
     return pid
-
-
-def _enter() -> None:
-    """Become a child that keeps nothing of its parent's alive and is a process group of its own."""
-    global inside
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.setpgid(0, 0)
-    inside = True
-    for descriptor in PRIVATE:
-        os.close(descriptor)
 
 
 def _work(job: Job[object], writing: int) -> None:

@@ -22,7 +22,6 @@ from helper.target import parse
 from helper.volume import hold
 from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
-from instorage.wire.growth import Step
 from instorage.wire.steps import reached
 from instorage.wire.varlink import Stream
 
@@ -116,15 +115,15 @@ def _keep_frozen(
     if uid in store.names(frozen.RECORDS):
         _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
     store.put(frozen.RECORDS, uid, f"{request.target}\n{abandoned.mark(os.getpid())}")
-    reached(Step.HELPER_FREEZE_RECORDED)
+    reached(growth.Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
         _forget(uid)
         text = f"Volume {uid} is frozen by somebody else: thaw {request.target} first."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)
     try:
-        reached(Step.HELPER_FREEZE_FROZEN)
+        reached(growth.Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
-            intact = intact and filesystem.still_frozen(node)
+            intact = intact and not filesystem.order(node, filesystem.FREEZE)  # nobody has thawed it
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)
@@ -138,14 +137,14 @@ def _keep_frozen(
 
 def _thaw(node: int, uid: str) -> bool:
     thawed = filesystem.order(node, filesystem.THAW)
-    reached(Step.HELPER_FREEZE_THAWED)
+    reached(growth.Step.HELPER_FREEZE_THAWED)
     _forget(uid)
     return thawed
 
 
 def _forget(uid: str) -> None:
     store.drop(frozen.RECORDS, uid)
-    reached(Step.HELPER_FREEZE_FORGOTTEN)
+    reached(growth.Step.HELPER_FREEZE_FORGOTTEN)
 
 
 def thaw_left(settings: Configured, *uids: str) -> None:

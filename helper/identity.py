@@ -56,8 +56,7 @@ def check(name: str, uid: str, size: int | None = None) -> None:
         says = "silent" if live is None else live or "without a UID"
         text = f"Disk {name} should be volume {uid}, but is {says}, and was "
         text += f"{disk.uid or 'without one'} when it was found: nothing was done with it."
-        fields = {"expected": uid, "found": live or "", "remembered": disk.uid}
-        raise Fault(Code.WRONG_DEVICE, text, disk=name, **fields)
+        raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=uid, found=live or "", remembered=disk.uid)
     if size not in (None, there := scsi.size(name)):
         text = f"Disk {name} of volume {uid} has {there} bytes, the array says {size}: detach or grow it."
         raise Fault(Code.WRONG_DEVICE, text, disk=name, expected=size or 0, found=there)

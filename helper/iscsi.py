@@ -12,7 +12,6 @@ from pathlib import Path
 
 from helper import child, fc, scsi, store, volume
 from helper.program import ANY, run
-from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn
 from instorage.wire.verbs import Empty, InitiatorReply, IscsiPath, LeaveRequest
@@ -108,7 +107,7 @@ def _sessions() -> dict[tuple[str, str], scsi.Session]:
 
 def _log_in(path: IscsiPath, deadline: float) -> bool:
     """Log in, one worker at a time: two logins of one name at once throw each other out (RFC 7143, 6.3.5)."""
-    with hold(str(path.portal), "of a login", deadline):
+    with volume.hold(str(path.portal), "of a login", deadline):
         return _key(path) in _sessions() or _log_in_alone(path, deadline)
 
 

@@ -198,7 +198,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(
     assert late.value.code is Code.TIMEOUT
     sleeper = int((tmp_path / "pid").read_text())
     deadline = soon(5)
-    while abandoned.started(sleeper):
+    while abandoned.mark(sleeper) != f"{sleeper}-":
         assert time.monotonic() < deadline, "the program's child still runs"
         time.sleep(0.01)
 
