@@ -10,6 +10,7 @@ are English in every language.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return adopt(arguments[1:])
         speak()
         made = parser("instoragectl", "Administer InStorage volumes of a node.", commands.table())
-        given = made.parse_args(arguments)
+        given = made.parse_args(_as_journalctl(arguments))
     except Fault as fault:  # where things lie cannot be read
         return _failed(fault, "", as_json="--json" in arguments)
     try:
@@ -63,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _as_journalctl(arguments: Sequence[str]) -> list[str]:
+    """Take `--since -1h` in two words, as journalctl does; argparse sees an option in the second."""
+    words = list(arguments)
+    for at, (word, following) in enumerate(itertools.pairwise(arguments)):
+        if word == "--since" and following.startswith("-"):
+            words[at : at + 2] = [f"{word}={following}"]
+    return words
 
 
 def _said(outcome: Outcome, given: argparse.Namespace) -> int:

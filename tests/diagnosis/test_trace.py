@@ -210,7 +210,7 @@ def test_times_has_each_call_and_phase_and_names_the_slowest(
     assert re.search(r"^storage-01: lsvdisk +\d+ ", text, re.M)
     assert re.search(r"^helper: Attach +1 ", text, re.M)
     ElementTree.fromstring(picture.read_text())
-    found = json.loads(asked(capsys, "times", "--journal", file, "--json"))
+    found = json.loads(asked(capsys, "times", "--since", "-1h", "--journal", file, "--json"))
     slowest = [one["ms"] for one in found["slowest"]]
     assert slowest == sorted(slowest, reverse=True)
     for one in found["figures"]:

@@ -34,6 +34,7 @@ OTHERWISE: Final = {
     "mount(8)": "the program",
     "port is Online": "the kernel's word",
     "mkfs, mount": "the programs",
+    "kubectl drain": "the command",
     "whose provisioner is": "the key of a StorageClass",
     "the provisioner name": "the key of a StorageClass",
 }

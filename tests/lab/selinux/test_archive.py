@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.releases.test_upgrade import LATER, runs
-from tests.soak import NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab.archive import built
 from tools.lab.kubelet import Kubelet
 from tools.lab.policy import load
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tools.lab.kubelet import Answer
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), NOT_SEEN]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from nodeagent.administration.denials import rules
 from tests.lab.link import over
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab import denials
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import LABELLED
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tools.lab.kubelet import Answer
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over("iscsi")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over("iscsi", seen=True)]
 LIMIT = 60  # seconds for a command in an emulated machine
 GIB = 1 << 30
 POD = "system_u:object_r:user_home_t:s0"  # in the place of a container's (conftest)
@@ -139,7 +139,7 @@ def test_the_doctor_finds_nothing_wrong_with_selinux(
     succeeded(kubelet.end_pod())
 
 
-@NOT_SEEN
+@IN_SOAK
 def test_a_boot_is_enforced_and_its_volumes_come_back(
     node: Machine, make_volume: MakeVolume, denied_besides: tuple[str, ...]
 ) -> None:
