@@ -45,7 +45,5 @@ def _bind(origin: Place, place: Place, row: mounts.Row, uid: str, *, read_only: 
 
     call(place, both, "bind", uid)
     reached(Step.HELPER_BIND_RESTRICTED)
-    found = place.seen()
-    wanted = (row.number, read_only)
-    prove(place, uid, good=found is not None and (found.number, "ro" in found.options) == wanted)
+    prove(place, uid, lambda found: (found.number, "ro" in found.options) == (row.number, read_only))
     return verbs.BindReply(already=there is not None)

@@ -123,7 +123,7 @@ def _keep_frozen(
     try:
         reached(growth.Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
-            intact = intact and not filesystem.order(node, filesystem.FREEZE)  # nobody has thawed it
+            intact = intact and filesystem.still_frozen(node)
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)

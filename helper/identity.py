@@ -29,7 +29,7 @@ def ours(name: str) -> scsi.Disk:
         raise Fault(Code.NO_PATH, f"Disk {name} is gone.", disk=name)
     if not disk.ours:
         made = f"{disk.vendor} {disk.product}".strip() or "nobody knows whom"
-        text = f"Disk {name} is made by {made}, not {scsi.MAKER}: it is left alone."
+        text = f"Disk {name} is made by {made}, not {scsi.VENDOR} {scsi.PRODUCT}: it is left alone."
         raise Fault(Code.NOT_OURS, text, disk=name)
     return disk
 

@@ -127,6 +127,7 @@ def _log_in_alone(path: IscsiPath, deadline: float) -> bool:
             raise
     if note in store.names(MAKING) or not _at_boot(found.out):
         _set_up(node, note, deadline)
+        store.drop(MAKING, note)
     run("iscsiadm", *node, "--login", deadline=deadline, accept=(0, _SESSION_EXISTS))
     return child.until(lambda: _key(path) in _sessions(), deadline)
 
@@ -147,7 +148,6 @@ def _set_up(node: tuple[str, ...], note: str, deadline: float) -> None:
             if left in (0, _NO_RECORD):
                 store.drop(MAKING, note)
         raise
-    store.drop(MAKING, note)
 
 
 def _drop_record(path: IscsiPath, node: tuple[str, ...], deadline: float, *, ours: bool) -> None:

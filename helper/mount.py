@@ -131,5 +131,5 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     extra = ",".join(data)
     call(place, lambda: mount_at(place, f"{scsi.DEV}/{source}", kind, bits, extra), "mount", volume.uid)
     reached(Step.HELPER_MOUNT_MOUNTED)
-    row, wanted = place.seen(), (volume.top.number, request.read_only)
-    prove(place, volume.uid, good=row is not None and (row.number, row.read_only) == wanted)
+    wanted = (volume.top.number, request.read_only)
+    prove(place, volume.uid, lambda found: (found.number, found.read_only) == wanted)

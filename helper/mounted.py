@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from helper import child, device, filesystem, mounts
 from helper.target import Place, Target, walk
@@ -39,9 +39,10 @@ def hand_out(place: Place, row: mounts.Row, uid: str, *, read_only: bool) -> Non
         raise Fault(Code.FILE_SYSTEM, text, uid=uid, target=row.target)
 
 
-def prove(place: Place, uid: str, *, good: bool) -> None:
+def prove(place: Place, uid: str, wanted: Callable[[mounts.Row], bool]) -> None:
     """Leave the target as it was unless what is there now is what was wanted."""
-    if not good:
+    row = place.seen()
+    if row is None or not wanted(row):
         call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", uid)
         text = f"What came up on {place.target.text} is not volume {uid} as asked for: unmounted again."
         raise Fault(Code.FILE_SYSTEM, text, uid=uid, target=place.target.text)

@@ -78,7 +78,7 @@ class Sysfs:
         size: int = GIB,
         *,
         says: str | None = None,
-        maker: str = scsi.MAKER,
+        maker: str = f"{scsi.VENDOR} {scsi.PRODUCT}",
     ) -> None:
         """A disk that the kernel has found; `says` is what page 0x83 gives now."""
         device = self.root / f"sys/bus/scsi/devices/{hctl}"
