@@ -166,9 +166,8 @@ def _thaw_left(found: Configured, uid: str) -> None:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(Fault):
             stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
-        target, _, guardian = (store.get(frozen.RECORDS, uid) or "").partition(
-            "\n"
-        )  # an older one names none
+        recorded = store.get(frozen.RECORDS, uid) or ""
+        target, _, guardian = recorded.partition("\n")  # an older one names none
         if uid in store.names(frozen.RECORDS) and not abandoned.lives(guardian):
             place, row, _ = volume_on(parse(target, settings), stack, uid)
             _thaw(filesystem.opened(place, row), uid)
