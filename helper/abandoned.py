@@ -41,20 +41,15 @@ def _facts(pid: int) -> list[str]:
     return []
 
 
-def started(pid: int) -> str:
-    """Return the start time of a process in clock ticks since boot (proc(5)), empty when it is gone."""
-    return next(iter(_facts(pid)[19:]), "")
-
-
 def mark(pid: int) -> str:
-    """Return a name for a process that no later one can have."""
-    return f"{pid}-{started(pid)}"
+    """Return a name for a process that no later one can have: when it was started is a part of it."""
+    return f"{pid}-{next(iter(_facts(pid)[19:]), '')}"
 
 
 def lives(marked: str) -> bool:
     """Return whether the process of a `mark` still lives."""
     pid, _, start = marked.partition("-")
-    return pid.isdigit() and bool(start) and started(int(pid)) == start
+    return pid.isdigit() and bool(start) and mark(int(pid)) == marked
 
 
 def count(volume: str = "") -> int:
@@ -72,8 +67,5 @@ def count(volume: str = "") -> int:
 
 def group(leader: int) -> list[int]:
     """Return the other living processes of a process group that was killed."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        if name != str(leader) and (facts := _facts(int(name))) and facts[2] == str(leader):
-            found.append(int(name))
-    return found
+    others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {leader}
+    return [pid for pid in others if _facts(pid)[2:3] == [str(leader)]]

@@ -1,10 +1,11 @@
 """Attach: sessions, one LUN scanned behind each, every disk proven, the map made (safety.md, Attach)."""
 
+import contextlib
+import fcntl
 import functools
 import time
 
 from helper import child, device, fc, iscsi, mounts, multipath, scsi
-from helper.child import until
 from helper.detach import remove
 from helper.identity import check
 from helper.settings import Settings
@@ -20,6 +21,7 @@ _MOST = 16  # paths: each gets a process of its own, and the unit bounds them (T
 _FLAT = 0x4000  # flat space addressing
 _DISK, _LUN = 0.6, 0.75  # shares of the patience asked for: a disk found and proven, in it the LUN to be seen
 _GRACE, _SLOW = 2, 0.02  # seconds, or that share, that slow disks get once one has answered
+_OTHERS = 2  # seconds at most for a verb that works on the volume whose disk is in the way
 _MAP, _MAP_OF_MANY = 0.75, 0.9  # shares of the time left for a map that one, that several disks would like
 
 
@@ -34,7 +36,7 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         if not kept:
             raise Fault(Code.LOCK_TIMEOUT, "Sessions to the array are just being ended: ask again.")
         if request.add_only:
-            _require_use(request)
+            _require_use(request, deadline)
         found, refused = _disks(request, deadline)
         if not found:
             raise _no_path(request, [fault for _, fault in refused])
@@ -44,14 +46,20 @@ def attach(request: AttachRequest, settings: Settings) -> AttachReply:
         else:
             device.verify(volume, request.size, deadline, tuple(found))  # what else is in the map
         told = multipath.queueing(request.uid, deadline) if volume.map else ""
+        if volume.map and told.startswith("off") and not request.add_only:
+            # by a Detach that was killed before it removed the map; where it is configured so, it stays so
+            multipath.ask(f"restorequeueing map {volume.map.label}", deadline)
+            told = multipath.queueing(request.uid, deadline)
     left_out = tuple(_left_out(path, fault) for path, fault in refused)
     return AttachReply(volume.link, volume.map is not None, tuple(found), left_out, told)
 
 
-def _require_use(request: AttachRequest) -> None:
+def _require_use(request: AttachRequest, deadline: float) -> None:
     """Refuse to add a path to what is not mounted through a map: an Attach without `add_only` may do it."""
     volume = device.find(request.uid)
-    if not (volume.map and volume.map.size == request.size and mounts.everywhere({volume.map.number})):
+    number = volume.map.number if volume.map and volume.map.size == request.size else ""
+    look = functools.partial(mounts.everywhere, {number})
+    if not (number and child.apart(look, deadline, "The look for mounts", request.uid)):
         text = f"Volume {request.uid} is not mounted here through a map of {request.size} bytes."
         raise Fault(Code.NO_MULTIPATH, f"{text} No path is added to it.", uid=request.uid)
 
@@ -66,18 +74,20 @@ def _disks(request: AttachRequest, deadline: float) -> tuple[list[str], list[tup
     sessions = iscsi.connect(request.paths, deadline, again=request.add_only)
     said: list[Way] = [*sessions.items(), *fc.connect(request.fc_paths)]
     reached(Step.HELPER_ATTACH_LOGGED_IN)
-    ready = [(path, way.at) for path, way in said if not isinstance(way, Fault)]
+    ready = [(path, way) for path, way in said if not isinstance(way, Fault)]
     refused = [(path, way) for path, way in said if isinstance(way, Fault)]
     patience = deadline - time.monotonic()
     soon = deadline - patience * (1 - _DISK)
     end = soon - patience / 10
-    jobs = [functools.partial(_disk, request, path, at, end) for path, at in ready]
+    jobs = [functools.partial(_disk, request, path, way.at, end) for path, way in ready]
     found = []
     answers = child.gather(jobs, soon, "A disk", request.uid, grace=max(_GRACE, patience * _SLOW))
     reached(Step.HELPER_ATTACH_SCANNED)
-    for (path, _), answer in zip(ready, answers, strict=True):
+    for (path, way), answer in zip(ready, answers, strict=True):
         if isinstance(answer, str):
             found.append(answer)
+            if isinstance(way, scsi.Session):
+                iscsi.note_use(way)
         else:
             fault = Fault(Code.NO_PATH, f"LUN {path.lun} behind {path}: {answer}.")
             refused.append((path, answer if isinstance(answer, Fault) else fault))
@@ -104,38 +114,44 @@ def _disk(request: AttachRequest, path: Path, at: str, deadline: float) -> str:
     came = not any(scsi.exists(f"{at}:{number}") for number in numbers)
     for last in (False, True):
         now = time.monotonic()
-        if not (name := until(appears, now + (deadline - now) * _LUN, 0.02)):
+        if not (name := child.until(appears, now + (deadline - now) * _LUN, 0.02)):
             text = f"The array's {path} shows no LUN {path.lun} to this host ({at}): see the mapping there."
             raise Fault(Code.NO_PATH, text, lun=path.lun)
-        until(lambda: scsi.opens(name), deadline, 0.005)
+        child.until(lambda: scsi.opens(name), deadline, 0.005)
         try:
             check(name, request.uid, request.size)
             break
         except Fault as fault:
             if fault.code is Code.NOT_OURS or (request.add_only and not came):
                 raise
-            _remove_stale(name, request.uid, fault, deadline)
+            _remove_stale(name, request, fault, deadline)
             reached(Step.HELPER_ATTACH_STALE_REMOVED)
             if last or request.add_only:
                 raise
     return name
 
 
-def _remove_stale(name: str, uid: str, fault: Fault, deadline: float) -> None:
-    """Remove a disk that is not what it should be; raise `fault`, with who uses it, when it cannot be."""
+def _remove_stale(name: str, request: AttachRequest, fault: Fault, deadline: float) -> None:
+    """Remove a disk that is not what it should be; raise `fault`, with who uses it, when it cannot be.
+
+    Nor is it removed while another verb works on the volume that it is: a Mount looks for users first, and
+    opens it then. Whoever else only removes disks of that one works beside.
+    """
     disk = scsi.disk(name)
     if disk is None:
         return
+    own, now = disk.uid == request.uid, time.monotonic()
+    lock = hold(disk.uid, request.op, now + min(_OTHERS, (deadline - now) / 2), fcntl.LOCK_SH)
     try:
-        if remove(name, disk.uid, deadline):
-            return
+        with lock if disk.uid and not own else contextlib.nullcontext():
+            if remove(name, disk.uid, deadline):
+                return
         why, held = "the kernel does not let it go", ""
     except Fault as kept:
         held = str(kept.fields.get("holder", ""))
         why = f"in use by {disk.uid or 'nobody known'}: {held}" if held else str(kept)
-    mend = "it is a path of this very volume, and must answer again" if disk.uid == uid else "end that first"
-    fields = {**fault.fields, "held": held}
-    raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fields)
+    mend = "it is a path of this very volume, and must answer again" if own else "end that first"
+    raise Fault(fault.code, f"{fault} It stays ({why}): {mend}.", **fault.fields | {"held": held})
 
 
 def _assemble(request: AttachRequest, found: list[str], deadline: float, *, demanded: bool) -> device.Volume:

@@ -5,7 +5,6 @@ import time
 
 from helper import mounts
 from helper.mounted import WAIT, call, flags, hand_out, mount_at, not_ours, prove, volume_on
-from helper.mounts import Row
 from helper.settings import Settings
 from helper.target import Place, parse, walk
 from helper.volume import hold
@@ -30,7 +29,7 @@ def bind(request: verbs.BindRequest, settings: Settings) -> verbs.BindReply:
         return _bind(origin, place, row, uid, read_only=request.read_only)
 
 
-def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -> verbs.BindReply:
+def _bind(origin: Place, place: Place, row: mounts.Row, uid: str, *, read_only: bool) -> verbs.BindReply:
     there = place.row()
     if there and there.number != row.number:
         raise not_ours(there)
@@ -46,7 +45,5 @@ def _bind(origin: Place, place: Place, row: Row, uid: str, *, read_only: bool) -
 
     call(place, both, "bind", uid)
     reached(Step.HELPER_BIND_RESTRICTED)
-    found = place.seen()
-    wanted = (row.number, read_only)
-    prove(place, uid, good=found is not None and (found.number, "ro" in found.options) == wanted)
+    prove(place, uid, lambda found: (found.number, "ro" in found.options) == (row.number, read_only))
     return verbs.BindReply(already=there is not None)

@@ -11,6 +11,7 @@ import json
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -58,18 +59,23 @@ def gather(
     """
     if inside:
         return [_understood(_answer(job), what) for job in jobs]
-    children = []
-    for job in jobs:
-        reading, writing = os.pipe()
-        children.append((forked(functools.partial(_work, job, writing)), reading))
-        os.close(writing)
-    answers, running = collect([pipe for _, pipe in children], deadline, grace=grace)
-    for pid, pipe in children:
-        os.close(pipe)
-        if pipe in running:
-            kill_group(pid)
-        give_up(pid, what, volume, group=pipe in running)
-    return [_understood(answers[pipe], what, late=pipe in running) for _, pipe in children]
+    children: dict[int, int] = {}
+    running: set[int] = set()
+    try:
+        for job in jobs:
+            reading, writing = os.pipe()
+            running.add(reading)
+            with os.fdopen(writing, "wb"):
+                children[reading] = forked(functools.partial(_work, job, writing))
+        answers, running = collect(list(children), deadline, grace=grace)
+    finally:  # also where one process or descriptor was too many: what was started ends at once
+        for pipe in running | children.keys():
+            os.close(pipe)
+        for pipe, pid in children.items():
+            if pipe in running:
+                kill_group(pid)
+            give_up(pid, what, volume, group=pipe in running)
+    return [_understood(answers[pipe], what, late=pipe in running) for pipe in children]
 
 
 def collect(
@@ -89,24 +95,22 @@ def collect(
 
 
 def forked(job: Job[None]) -> int:
-    """Have a child do `job` and end, whatever comes of it; return its process number."""
+    """Have a child do `job` and end, whatever comes of it; return its process number.
+
+    It keeps nothing of its parent's alive, and is a process group of its own.
+    """
+    global inside
     if (pid := os.fork()) == 0:
         try:
-            _enter()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            inside = True
+            for descriptor in PRIVATE:
+                os.close(descriptor)
             job()
         finally:  # a child never returns to its parent's work
             os._exit(0)
     return pid
-
-
-def _enter() -> None:
-    """Become a child that keeps nothing of its parent's alive and is a process group of its own."""
-    global inside
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.setpgid(0, 0)
-    inside = True
-    for descriptor in PRIVATE:
-        os.close(descriptor)
 
 
 def _work(job: Job[object], writing: int) -> None:
@@ -146,29 +150,26 @@ def keeping(job: Job[T], deadline: float, what: str, volume: str = "") -> Iterat
 
     Opening a device and closing it may hang: neither is done by who answers the agent.
     """
-    leash, held = os.pipe()
-    reading, writing = os.pipe()
+    ours, theirs = socket.socketpair()
 
     def stay() -> None:
-        os.close(held)
-        _work(job, writing)
-        os.close(writing)
-        os.read(leash, 1)  # ends with the parent, too
+        ours.close()
+        _work(job, theirs.fileno())
+        theirs.shutdown(socket.SHUT_WR)
+        theirs.recv(1)  # ends with the parent, too
 
     pid = forked(stay)
-    os.close(leash)
-    os.close(writing)
-    PRIVATE.add(held)  # one child more that has it, and an abandoned one would keep the device open
+    theirs.close()
+    PRIVATE.add(ours.fileno())  # one child more that has it, and an abandoned one would keep the device open
     try:
-        answers, running = collect((reading,), deadline)
-        found = _understood(answers[reading], what, late=bool(running))
+        answers, running = collect((ours.fileno(),), deadline)
+        found = _understood(answers[ours.fileno()], what, late=bool(running))
         if isinstance(found, Exception):
             raise found
         yield found
     finally:
-        os.close(reading)
-        os.close(held)
-        PRIVATE.discard(held)
+        PRIVATE.discard(ours.fileno())
+        ours.close()
         give_up(pid, what, volume)
 
 

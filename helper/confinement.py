@@ -11,6 +11,7 @@ import os
 import resource
 import struct
 
+from helper.mounts import checked, libc
 from helper.scsi import MIPS
 
 GROWTH = 0  # bytes that a regular file may have after a write; block devices are not affected
@@ -24,40 +25,33 @@ _EXECUTE, _WRITE, _READ, _LIST, _TRUNCATE, _IOCTL = 1, 2, 4, 8, 1 << 14, 1 << 15
 _HANDLED = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}  # by version of Landlock
 _ABSENT = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)  # the kernel's, or an older systemd's filter
 _NO_NEW_PRIVILEGES = 38  # prctl(2)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(device: str, *, powerless: bool) -> None:
     """Give up everything but one block device, for good, in a child; OSError when the kernel refuses."""
-    _checked(_libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+    checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (GROWTH, GROWTH))
     _landlock(device)
     if powerless:
-        _checked(_libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)))  # capset(2), version 3
+        checked(libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)))  # capset(2), version 3
 
 
 def _landlock(device: str) -> None:
-    version = _libc.syscall(_LANDLOCK, None, 0, _VERSION)
+    version = libc.syscall(_LANDLOCK, None, 0, _VERSION)
     if version < 0 and ctypes.get_errno() in _ABSENT:
         return
-    handled = _HANDLED[max(known for known in _HANDLED if known <= _checked(version))]
+    handled = _HANDLED[max(known for known in _HANDLED if known <= checked(version))]
     attributes = struct.pack("Q", handled)
-    rules = _checked(_libc.syscall(_LANDLOCK, attributes, len(attributes), 0))
+    rules = checked(libc.syscall(_LANDLOCK, attributes, len(attributes), 0))
     for path in filter(os.path.exists, READ):
         _allow(rules, path, handled & (_EXECUTE | _READ | (_LIST if os.path.isdir(path) else 0)))
     _allow(rules, device, handled & (_READ | _WRITE | _TRUNCATE | _IOCTL))
-    _checked(_libc.syscall(_LANDLOCK + 2, rules, 0))
+    checked(libc.syscall(_LANDLOCK + 2, rules, 0))
     os.close(rules)
 
 
 def _allow(rules: int, path: str, access: int) -> None:
     at = os.open(path, os.O_PATH | os.O_CLOEXEC)
     rule = struct.pack("=Qi", access, at)  # struct landlock_path_beneath_attr is packed
-    _checked(_libc.syscall(_LANDLOCK + 1, rules, _PATH_BENEATH, rule, 0))
+    checked(libc.syscall(_LANDLOCK + 1, rules, _PATH_BENEATH, rule, 0))
     os.close(at)
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result

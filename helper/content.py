@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from helper.program import run
-from helper.scsi import MIPS
+from helper.scsi import MIPS, descriptor
 from instorage.wire.fault import Code, Fault
 
 T = TypeVar("T")
@@ -55,11 +55,8 @@ def signature(path: str, deadline: float) -> Content:
 
 def opened(path: str, look: Callable[[int], T]) -> T:
     """Return what `look` finds on a device that is asked itself and not the cache; may hang."""
-    node = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    try:
+    with descriptor(path, os.O_RDONLY | os.O_DIRECT) as node:
         return look(node)
-    finally:
-        os.close(node)
 
 
 def edges(size: int, length: int) -> Spots:

@@ -7,7 +7,7 @@ import time
 
 from helper import child, device, iscsi, journal, multipath, scsi
 from helper import format as formatting
-from helper.identity import identity
+from helper.identity import ours
 from helper.settings import Settings
 from helper.users import busy, users
 from helper.volume import hold
@@ -117,8 +117,8 @@ def remove(name: str, uid: str, deadline: float, *, programs: bool = True) -> bo
     """
     try:
         with scsi.held(name) as disk:
-            if (found := identity(name)).remembered != uid:
-                text = f"Disk {name} is volume {found.remembered or 'without a UID'} by now, and not {uid}."
+            if (found := ours(name)).uid != uid:
+                text = f"Disk {name} is volume {found.uid or 'without a UID'} by now, and not {uid}."
                 raise Fault(Code.WRONG_DEVICE, text, disk=name)
             let_go = min((deadline - time.monotonic()) / 2, _FOUND)
             if using := users(device.alone(name), deadline, programs=programs, let_go=let_go):

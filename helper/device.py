@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 from helper import child, multipath, scsi
-from helper.identity import check, identity
+from helper.identity import check, no_such_lun
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 
@@ -142,16 +142,12 @@ def unmapped(volume: Volume, deadline: float) -> bool:
     """Return whether every disk says, twice, that the array has no such LUN for this host any more."""
 
     def said() -> bool:
-        jobs = [functools.partial(_unmapped, one.name) for one in volume.disks]
+        jobs = [functools.partial(no_such_lun, one.name) for one in volume.disks]
         return child.gather(jobs, deadline, "A disk", volume.uid, grace=_TWICE) == [True] * len(jobs)
 
     # One that is blocked cannot say so, and to ask it would only wait: its session is being made anew.
     able = bool(volume.disks) and all(one.state == "running" for one in volume.disks)
     return able and said() and not child.until(lambda: not said(), time.monotonic() + _TWICE)
-
-
-def _unmapped(name: str) -> bool:
-    return identity(name).unmapped
 
 
 def demand_map(volume: Volume) -> None:

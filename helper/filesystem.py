@@ -11,13 +11,12 @@ import struct
 
 from helper import scsi
 from helper.mounts import Row
-from helper.scsi import MIPS
 from helper.target import Place
 from instorage.wire.fault import Code, Fault
 
 FREEZE = 0xC0045877, errno.EBUSY  # FIFREEZE and FITHAW of <linux/fs.h>; what they say when it is so already
 THAW = 0xC0045878, errno.EINVAL
-_READ, _WRITE = (2 << 29, 4 << 29) if MIPS else (2 << 30, 1 << 30)  # _IOR, _IOW of <asm/ioctl.h>
+_READ, _WRITE = (2 << 29, 4 << 29) if scsi.MIPS else (2 << 30, 1 << 30)  # _IOR, _IOW of <asm/ioctl.h>
 _EXT4_RESIZE = _WRITE | 8 << 16 | ord("f") << 8 | 16  # EXT4_IOC_RESIZE_FS: blocks
 _XFS_GEOMETRY = _READ | 112 << 16 | ord("X") << 8 | 100  # XFS_IOC_FSGEOMETRY_V1
 _XFS_GROW = _WRITE | 16 << 16 | ord("X") << 8 | 110  # XFS_IOC_FSGROWFSDATA: blocks, percentage for inodes
@@ -41,16 +40,11 @@ def stopped(row: Row) -> str:
     """
     if "shutdown" in row.super_options:
         return "was given up by the kernel after an error (shutdown)"
-    if count := errors(row):
-        return f"has had {count} errors since it was last checked"
-    return "takes no writes after an error (emergency_ro)" if "emergency_ro" in row.super_options else ""
-
-
-def errors(row: Row) -> int:
-    """Return how many errors ext3 or ext4 has met since its last check; 0 for other file systems."""
     name = os.path.basename(scsi.place(f"{scsi.SYS}/dev/block/{row.number}"))
     count = scsi.read(f"{scsi.SYS}/fs/ext4/{name}/errors_count") if row.fs_type.startswith("ext") else ""
-    return int(count) if count.isdigit() else 0
+    if count.isdigit() and int(count):
+        return f"has had {count} errors since it was last checked"
+    return "takes no writes after an error (emergency_ro)" if "emergency_ro" in row.super_options else ""
 
 
 def order(node: int, what: tuple[int, int]) -> bool:

@@ -11,7 +11,6 @@ import uuid
 from typing import Any
 
 from helper import child, content, program, store
-from helper.content import Content, Spots
 from instorage.wire.fault import Code, Fault
 from instorage.wire.steps import Step, reached
 from instorage.wire.verbs import MountRequest
@@ -72,7 +71,7 @@ def _not_empty(request: MountRequest, what: str) -> Fault:
     return Fault(Code.NOT_EMPTY, text, uid=request.uid, found=what)
 
 
-def _prove(request: MountRequest, path: str) -> Content:
+def _prove(request: MountRequest, path: str) -> content.Content:
     """Return the signature that was found; without one every place read is zero, else `Fault(NOT_EMPTY)`.
 
     A device that holds something shows it in its first blocks, and only blkid is asked; otherwise the reads
@@ -87,15 +86,15 @@ def _prove(request: MountRequest, path: str) -> Content:
     at, found = _read(request, [anywhere, signature])
     if at is not None and not found[0]:
         raise _not_empty(request, f"it holds data (at byte {at}) that is no known file system")
-    return Content(*found)
+    return content.Content(*found)
 
 
-def _signature(request: MountRequest, path: str) -> Content:
+def _signature(request: MountRequest, path: str) -> content.Content:
     (found,) = _read(request, [functools.partial(content.signature, path, time.monotonic() + _READS)])
-    return Content(*found)
+    return content.Content(*found)
 
 
-def _first_data(request: MountRequest, path: str, spots: Spots) -> int | None:
+def _first_data(request: MountRequest, path: str, spots: content.Spots) -> int | None:
     """Return where data was found in one of the places; the device itself is asked, and not the cache."""
     look = functools.partial(content.first_data, size=request.size, spots=spots)
     answers: list[int | None] = _read(request, [lambda: content.opened(path, look)])

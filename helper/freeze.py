@@ -22,11 +22,11 @@ from helper.target import parse
 from helper.volume import hold
 from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
-from instorage.wire.growth import Step
 from instorage.wire.steps import reached
 from instorage.wire.varlink import Stream
 
 ANSWER = 20.0  # seconds for a freeze or a thaw
+_ALL = 30.0  # seconds for all that is frozen at a start
 _LONGEST = 120_000  # milliseconds
 _LET_GO = 5  # seconds for a guardian that lives to come to its end
 _GUARDIAN = "The guardian of a freeze"
@@ -115,13 +115,13 @@ def _keep_frozen(
     if uid in store.names(frozen.RECORDS):
         _thaw(node, uid)  # of a guardian that was killed: the lock is ours now
     store.put(frozen.RECORDS, uid, f"{request.target}\n{abandoned.mark(os.getpid())}")
-    reached(Step.HELPER_FREEZE_RECORDED)
+    reached(growth.Step.HELPER_FREEZE_RECORDED)
     if not filesystem.order(node, filesystem.FREEZE):
         _forget(uid)
         text = f"Volume {uid} is frozen by somebody else: thaw {request.target} first."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)
     try:
-        reached(Step.HELPER_FREEZE_FROZEN)
+        reached(growth.Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
             intact = intact and filesystem.still_frozen(node)
             until = time.monotonic() + asked["lease_ms"] / 1000
@@ -137,32 +137,40 @@ def _keep_frozen(
 
 def _thaw(node: int, uid: str) -> bool:
     thawed = filesystem.order(node, filesystem.THAW)
-    reached(Step.HELPER_FREEZE_THAWED)
+    reached(growth.Step.HELPER_FREEZE_THAWED)
     _forget(uid)
     return thawed
 
 
 def _forget(uid: str) -> None:
     store.drop(frozen.RECORDS, uid)
-    reached(Step.HELPER_FREEZE_FORGOTTEN)
+    reached(growth.Step.HELPER_FREEZE_FORGOTTEN)
 
 
 def thaw_left(settings: Configured, *uids: str) -> None:
     """Thaw what killed guardians have left, after a moment for one that lives to come to its end.
 
-    Without the lock of the volume if need be: who has it may be stuck because the file system is frozen.
+    All at once, for nobody is served before. Without the lock of a volume if need be: who has it may be stuck
+    because the file system is frozen.
     """
-    for uid in uids or store.names(frozen.RECORDS):
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(Fault):
-                stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
-            if uid in store.names(frozen.RECORDS) and not abandoned.lives(_recorded(uid)[1]):
-                thaw_recorded(settings, uid)
+    named = uids or tuple(store.names(frozen.RECORDS))
+    jobs = [functools.partial(_thaw_left, settings, uid) for uid in named]
+    for uid, answer in zip(named, child.gather(jobs, time.monotonic() + _ALL, "A thaw"), strict=True):
+        if isinstance(answer, Exception):
+            print(f"Volume {uid} may still be frozen: {answer}", file=sys.stderr)
 
 
-def _recorded(uid: str) -> list[str]:
-    """Return where a frozen file system is mounted, and its guardian (an older record names none)."""
-    return [*(store.get(frozen.RECORDS, uid) or "").split("\n"), ""][:2]
+def _thaw_left(found: Configured, uid: str) -> None:
+    """Thaw what a record names whose guardian does not live; may hang."""
+    settings = Settings() if isinstance(found, Fault) else found
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Fault):
+            stack.enter_context(hold(uid, "of a thaw", time.monotonic() + _LET_GO))
+        recorded = store.get(frozen.RECORDS, uid) or ""
+        target, _, guardian = recorded.partition("\n")  # an older one names none
+        if uid in store.names(frozen.RECORDS) and not abandoned.lives(guardian):
+            place, row, _ = volume_on(parse(target, settings), stack, uid)
+            _thaw(filesystem.opened(place, row), uid)
 
 
 def thaw_behind(found: Configured) -> int:
@@ -174,18 +182,3 @@ def thaw_behind(found: Configured) -> int:
         with contextlib.suppress(OSError):
             return child.forked(functools.partial(thaw_left, found))
     return 0
-
-
-def thaw_recorded(found: Configured, uid: str) -> None:
-    """Thaw what a record names whose guardian does not live, and say so when it cannot be."""
-    settings = Settings() if isinstance(found, Fault) else found
-
-    def thaw() -> None:
-        with contextlib.ExitStack() as stack:
-            place, row, _ = volume_on(parse(_recorded(uid)[0], settings), stack, uid)
-            _thaw(filesystem.opened(place, row), uid)
-
-    try:
-        child.apart(thaw, time.monotonic() + ANSWER, "A thaw")
-    except (Fault, OSError) as error:
-        print(f"Volume {uid} may still be frozen: {error}", file=sys.stderr)

@@ -15,7 +15,6 @@ from helper.target import Place, parse
 from helper.volume import hold
 from instorage.wire import growth
 from instorage.wire.fault import Code, Fault
-from instorage.wire.growth import Step
 from instorage.wire.steps import reached
 from instorage.wire.verbs import Multipath
 
@@ -35,10 +34,10 @@ def rescan(request: growth.RescanRequest, settings: Settings) -> growth.RescanRe
             device.demand_map(volume)
         _each(volume, functools.partial(_up, volume, request.size), deadline)
         _each(volume, functools.partial(_take, request.uid, request.size, soon), deadline)
-        reached(Step.HELPER_GROWTH_RESCANNED)
+        reached(growth.Step.HELPER_GROWTH_RESCANNED)
         if volume.map and volume.map.size != request.size:
             _resize(volume.map, request.uid, request.size, soon)
-            reached(Step.HELPER_GROWTH_MAP_RESIZED)
+            reached(growth.Step.HELPER_GROWTH_MAP_RESIZED)
     return growth.RescanReply(volume.link, tuple(disk.name for disk in volume.disks))
 
 
@@ -109,5 +108,5 @@ def grow_filesystem(request: growth.GrowFilesystemRequest, settings: Settings) -
             return filesystem.grow(filesystem.opened(place, row), kind, size)
 
         grown = call(place, grow, what, request.uid, _GROW)
-        reached(Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
+        reached(growth.Step.HELPER_GROWTH_FILE_SYSTEM_GROWN)
     return growth.GrowFilesystemReply(kind, grown)

@@ -12,7 +12,8 @@ import time
 from helper import child, volume
 from helper.scsi import read
 from instorage.wire.fault import Code, Fault
-from instorage.wire.host_lock import LockMode
+from instorage.wire.host_lock import LockMode, LockReply, LockRequest
+from instorage.wire.verbs import Empty
 
 HOST_LOCK = "/run/instorage/host.lock"
 _AGAIN = 0.05  # seconds between two looks at a lock that somebody else has
@@ -29,8 +30,9 @@ class HostLock:
         self.until: float | None = None
         self.not_locked: list[str] = []  # files that could not be locked towards other programs, and why
 
-    def take(self, mode: LockMode, op: str, lease: float, deadline: float) -> None:
-        """Take or renew the lock; `Fault(LOCK_TIMEOUT)` names who has it at `deadline`."""
+    def take(self, request: LockRequest, _: object) -> LockReply:
+        """Take or renew the lock; `Fault(LOCK_TIMEOUT)` names who has it once it was waited for in vain."""
+        mode, deadline = request.mode, time.monotonic() + request.wait_ms / 1000
         if self._mode not in (None, mode):
             raise Fault(Code.BAD_REQUEST, f"The host lock is held {self._mode} here: give it up first.")
         if self._mode is None:
@@ -39,13 +41,22 @@ class HostLock:
                     if child.until(lambda: self._all(_HOW[mode]), deadline, _AGAIN):
                         self._mode = mode
             if self._mode is None:
-                raise self._refusal()
+                holder = next(filter(None, map(_holder, self._paths)), "a claim that came first")
+                text = f"The lock of this host was not free in time: it is held by {holder}. Ask again later."
+                raise Fault(Code.LOCK_TIMEOUT, text, holder=holder)
             with contextlib.suppress(OSError), open(HOST_LOCK, "w", encoding="ascii") as file:
-                file.write(f"operation {op} ({mode}), process {os.getpid()}")  # for `_holder`
-        self.until = time.monotonic() + lease
+                file.write(f"operation {request.op} ({mode}), process {os.getpid()}")  # for `_holder`
+        self.until = time.monotonic() + request.lease_ms / 1000
+        return LockReply(tuple(self.not_locked))
+
+    def give_up(self, *_: object) -> Empty:
+        """Give the lock up, and with it the lease."""
+        self.drop()
+        self.until = None
+        return Empty()
 
     def drop(self) -> None:
-        """Give the lock up."""
+        """Give the lock up; that a lease has ended is still known."""
         child.PRIVATE.difference_update(self._files)
         while self._files:
             os.close(self._files.pop())
@@ -68,11 +79,6 @@ class HostLock:
             self._files.append(lock)
             child.PRIVATE.add(lock)
         return True
-
-    def _refusal(self) -> Fault:
-        holder = next(filter(None, map(_holder, self._paths)), "a claim that came first")
-        text = f"The lock of this host was not free in time: it is held by {holder}. Ask again later."
-        return Fault(Code.LOCK_TIMEOUT, text, holder=holder)
 
 
 def _holder(path: str) -> str:

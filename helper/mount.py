@@ -10,10 +10,10 @@ from helper import child, device, multipath, scsi
 from helper.format import prepare
 from helper.mounted import WAIT, call, flags, hand_out, mount_at, not_ours, prove
 from helper.mounts import Row
-from helper.program import run
+from helper.program import ANY, run
 from helper.settings import Settings
 from helper.target import Place, parse, walk
-from helper.users import users
+from helper.users import busy, users
 from helper.volume import hold
 from instorage.wire import verbs
 from instorage.wire.fault import Code, Fault
@@ -22,6 +22,7 @@ from instorage.wire.steps import Step, reached
 _ANSWER = 15  # seconds for the disks to say who they are
 _FSCK, _FSCK_BYTES = 900, 1 << 30  # seconds for fsck, and bytes for each of which it gets one more
 _MAP = 5  # seconds for a map that came too late for the attach
+_LET_GO = 15  # seconds at most for udev to have looked at a device that was just found (6 on a loaded node)
 
 
 def mount(request: verbs.MountRequest, settings: Settings) -> verbs.MountReply:
@@ -86,9 +87,8 @@ def _already(
 @contextlib.contextmanager
 def _held(volume: device.Volume, size: int) -> Iterator[str]:
     """Hold a device that nobody else uses, and prove what it is: while it is open its name is its own."""
-    if found := users(volume, _soon(), programs=False):
-        text = f"Volume {volume.uid} is already used ({found[0]}): end that first."
-        raise Fault(Code.DEVICE_BUSY, text, uid=volume.uid, holder=found[0])
+    if found := users(volume, _soon(_LET_GO + _ANSWER), let_go=_LET_GO):
+        raise busy(volume.uid, found)
     if volume.top is None:
         device.verify(volume, size, _soon())
     path = f"{scsi.DEV}/{volume.top.name if volume.top else ''}"
@@ -108,8 +108,7 @@ def _number(path: str) -> str:
 def _check(request: verbs.MountRequest, path: str) -> None:
     """Have fsck repair what it safely can, with time for the whole of a large file system."""
     deadline = time.monotonic() + _FSCK + request.size / _FSCK_BYTES
-    everything = tuple(range(256))
-    answer = run("fsck.ext4", "-a", "--", path, deadline=deadline, accept=everything, device=path)
+    answer = run("fsck.ext4", "-a", "--", path, deadline=deadline, accept=ANY, device=path)
     reached(Step.HELPER_MOUNT_CHECKED)
     if answer.status > 1:  # 0: clean, 1: corrected
         text = f"The file system of volume {request.uid} is damaged: run fsck by hand. {answer.out[-300:]}"
@@ -132,5 +131,5 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     extra = ",".join(data)
     call(place, lambda: mount_at(place, f"{scsi.DEV}/{source}", kind, bits, extra), "mount", volume.uid)
     reached(Step.HELPER_MOUNT_MOUNTED)
-    row, wanted = place.seen(), (volume.top.number, request.read_only)
-    prove(place, volume.uid, good=row is not None and (row.number, row.read_only) == wanted)
+    wanted = (volume.top.number, request.read_only)
+    prove(place, volume.uid, lambda found: (found.number, found.read_only) == wanted)

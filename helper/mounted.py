@@ -5,18 +5,15 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
 from helper import child, device, filesystem, mounts
-from helper.mounts import Row
 from helper.target import Place, Target, walk
 from instorage.wire.fault import Code, Fault
 
-T = TypeVar("T")
 WAIT = 30  # seconds for a volume's lock, a mount, an unmount
 
 
-def volume_on(target: Target, stack: contextlib.ExitStack, uid: str = "") -> tuple[Place, Row, str]:
+def volume_on(target: Target, stack: contextlib.ExitStack, uid: str = "") -> tuple[Place, mounts.Row, str]:
     """Hold a target on which the whole of a volume (`uid`) is mounted, with that mount and the UID."""
     with contextlib.suppress(FileNotFoundError):
         place = stack.enter_context(walk(target))
@@ -28,7 +25,7 @@ def volume_on(target: Target, stack: contextlib.ExitStack, uid: str = "") -> tup
     raise Fault(Code.NOT_OURS, text, target=target.text)
 
 
-def hand_out(place: Place, row: Row, uid: str, *, read_only: bool) -> None:
+def hand_out(place: Place, row: mounts.Row, uid: str, *, read_only: bool) -> None:
     """Raise `Fault(FILE_SYSTEM)` for a file system that the kernel has stopped, or that takes no writes."""
     call(place, lambda: os.close(filesystem.opened(place, row)), "a look at what is mounted", uid)
     said = filesystem.stopped(row)
@@ -42,9 +39,10 @@ def hand_out(place: Place, row: Row, uid: str, *, read_only: bool) -> None:
         raise Fault(Code.FILE_SYSTEM, text, uid=uid, target=row.target)
 
 
-def prove(place: Place, uid: str, *, good: bool) -> None:
+def prove(place: Place, uid: str, wanted: Callable[[mounts.Row], bool]) -> None:
     """Leave the target as it was unless what is there now is what was wanted."""
-    if not good:
+    row = place.seen()
+    if row is None or not wanted(row):
         call(place, lambda: mounts.unmount(place.parent, place.target.name), "unmount", uid)
         text = f"What came up on {place.target.text} is not volume {uid} as asked for: unmounted again."
         raise Fault(Code.FILE_SYSTEM, text, uid=uid, target=place.target.text)
@@ -61,13 +59,13 @@ def mount_at(place: Place, source: str, kind: str, flags: int, data: str = "") -
     mounts.mount(source, f"/proc/self/fd/{place.open()}", kind, flags, data)
 
 
-def not_ours(row: Row) -> Fault:
+def not_ours(row: mounts.Row) -> Fault:
     """Return the fault of a target that something else is mounted on."""
     text = f"On {row.target} is a mount of {row.source} ({row.fs_type}), not of this volume: end it by hand."
     return Fault(Code.NOT_OURS, text, target=row.target, source=row.source)
 
 
-def call(place: Place, job: Callable[[], T], what: str, uid: str, seconds: float = WAIT) -> T:
+def call(place: Place, job: child.Job[child.T], what: str, uid: str, seconds: float = WAIT) -> child.T:
     """Do system calls in a child; their error becomes a sentence."""
     try:
         return child.apart(job, time.monotonic() + seconds, f"{what} on {place.target.text}", uid)

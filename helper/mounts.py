@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from helper.scsi import MIPS
+from helper.scsi import MIPS, descriptor
 
 PROC = "/proc"
 RDONLY, NOSUID, NODEV, REMOUNT, BIND = 1, 2, 4, 32, 4096  # <sys/mount.h>
@@ -20,7 +20,7 @@ _UMOUNT_NOFOLLOW = 8
 _CALLS = 428 + 5000 * MIPS  # open_tree, move_mount; 442 mount_setattr
 _EMPTY_PATH = 0x1000
 _CLONE = _EMPTY_PATH | os.O_CLOEXEC | 1  # OPEN_TREE_CLONE
-_libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Row(NamedTuple):
@@ -76,23 +76,21 @@ def everywhere(numbers: set[str]) -> list[str]:
 def seen(numbers: set[str]) -> Iterator[tuple[str, bool, Row]]:
     """Return the mounts of these devices in every mount namespace: who sees each, whether that is ours."""
     spaces: dict[str, list[str]] = {}
-    for process in filter(str.isdigit, os.listdir(PROC)):
+    for process in (*filter(str.isdigit, os.listdir(PROC)), "self"):
         with contextlib.suppress(OSError):
             spaces.setdefault(os.readlink(f"{PROC}/{process}/ns/mnt"), []).append(process)
-    own = ""
-    with contextlib.suppress(OSError):
-        own = os.readlink(f"{PROC}/self/ns/mnt")
-    for space, processes in spaces.items():
+    for processes in spaces.values():
         for process in processes:
             with contextlib.suppress(OSError):  # it has ended, and another may still see the same
-                yield from ((process, space == own, row) for row in table(process) if row.number in numbers)
+                rows = table(process)
+                yield from ((process, "self" in processes, row) for row in rows if row.number in numbers)
                 break
 
 
 def mount(source: str, target: str, fs_type: str, flags: int, data: str = "") -> None:
     """Mount (mount(2) says how); may hang."""
     words = [text.encode() or None for text in (source, target, fs_type)]
-    _checked(_libc.mount(*words, ctypes.c_ulong(flags), data.encode() or None))
+    checked(libc.mount(*words, ctypes.c_ulong(flags), data.encode() or None))
 
 
 def bind(source: int, target: int, *, read_only: bool) -> bool:
@@ -102,13 +100,13 @@ def bind(source: int, target: int, *, read_only: bool) -> bool:
     """
     attributes = struct.pack("4Q", NOSUID | NODEV | (RDONLY if read_only else 0), 0, 0, 0)
     try:  # each came with another kernel (5.2, 5.12), and with another systemd into its list of calls
-        _checked(min(tree := _libc.syscall(_CALLS, source, b"", _CLONE), 0))
-        _checked(_libc.syscall(_CALLS + 14, tree, b"", _EMPTY_PATH, attributes, len(attributes)))
+        tree = checked(libc.syscall(_CALLS, source, b"", _CLONE))
+        checked(libc.syscall(_CALLS + 14, tree, b"", _EMPTY_PATH, attributes, len(attributes)))
     except OSError as error:
         if error.errno in (errno.ENOSYS, errno.EPERM):
             return False
         raise
-    _checked(_libc.syscall(_CALLS + 1, tree, b"", target, b"", 0x44))  # MOVE_MOUNT_{F,T}_EMPTY_PATH
+    checked(libc.syscall(_CALLS + 1, tree, b"", target, b"", 0x44))  # MOVE_MOUNT_{F,T}_EMPTY_PATH
     return True
 
 
@@ -118,18 +116,17 @@ def unmount(parent: int, name: str) -> bool:
     Return whether the kernel says that writes were lost (since Linux 5.8 it does): the unmount goes on.
     Changes the working directory: for a child only.
     """
-    synced = -1
+    lost, flags = True, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
     # an xfs that was shut down cannot even be opened: nothing is to be saved
-    with contextlib.suppress(OSError):
-        synced = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-    lost = synced < 0 or _libc.syncfs(synced) != 0  # so that a fence that comes later loses nothing
-    if synced >= 0:
-        os.close(synced)
+    with contextlib.suppress(OSError), descriptor(name, flags, dir_fd=parent) as root:
+        lost = libc.syncfs(root) != 0  # so that a fence that comes later loses nothing
     os.fchdir(parent)
-    _checked(_libc.umount2(name.encode(), _UMOUNT_NOFOLLOW))
-    return bool(lost)
+    checked(libc.umount2(name.encode(), _UMOUNT_NOFOLLOW))
+    return lost
 
 
-def _checked(result: int) -> None:
-    if result:
+def checked(result: int) -> int:
+    """Return what a system call answered; OSError when it failed."""
+    if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result

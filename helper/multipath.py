@@ -16,6 +16,7 @@ from typing import NamedTuple
 from helper import scsi
 from helper.child import until
 from helper.program import run
+from instorage.wire.steps import Step, reached
 
 SOCKETS = ("/run/multipathd.socket", "\0/org/kernel/linux/storage/multipathd")
 WWIDS = "/etc/multipath/wwids"
@@ -63,15 +64,13 @@ def open_count(name: str) -> int:
     """Return how often a map (dm-N) is open, mounts and maps above it included; 0 when it is gone."""
     uuid = scsi.read(f"{scsi.SYS}/block/{name}/dm/uuid")
     asked = bytearray(_DM.pack(4, 0, 0, _DM.size, 0, 0, 0, 0, 0, 0, 0, b"", uuid.encode()))
-    node = os.open(f"{scsi.DEV}/mapper/control", os.O_RDWR)
-    try:
-        fcntl.ioctl(node, _DM_DEV_STATUS, asked)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return 0
-    finally:
-        os.close(node)
+    with scsi.descriptor(f"{scsi.DEV}/mapper/control", os.O_RDWR) as node:
+        try:
+            fcntl.ioctl(node, _DM_DEV_STATUS, asked)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return 0
     return int(_DM.unpack(asked)[6])
 
 
@@ -145,6 +144,7 @@ def flush(found: Map, uid: str, deadline: float) -> bool:
     queues again: somebody may have opened it just now, and to him an outage must not be an error.
     """
     ask(f"disablequeueing map {found.label}", deadline)  # it is not mounted: what waits would wait for ever
+    reached(Step.HELPER_DETACH_QUEUEING_ENDED)
 
     def gone() -> bool:
         if ask(f"del map {found.label}", deadline) is None:

@@ -12,30 +12,25 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from helper.child import until
+from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Portal
 
 SYS = "/sys"
 DEV = "/dev"
 VENDOR, PRODUCT = "INSPUR", "MCS"  # of the manual's multipath section, where the product is a pattern
-MAKER = f"{VENDOR} {PRODUCT}"
 MIPS = os.uname().machine.startswith("mips")  # numbers of its own for system calls, and directions of ioctls
 _BLKROSET = 0x2000125D if MIPS else 0x125D  # <linux/fs.h>
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)  # a directory of sysfs, also while it is being read
 OPEN = os.O_RDONLY | os.O_NONBLOCK
 
 
 class Session(NamedTuple):
-    """An iSCSI session that is logged in: its id, SCSI host number, target id on it, target name, portal."""
+    """An iSCSI session that is logged in: its id, host:channel:target id of its LUNs, target name, portal."""
 
     sid: str
-    host: int
-    target_id: int
+    at: str
     target: str
     portal: str
-
-    @property
-    def at(self) -> str:
-        """Where its LUNs are: host:channel:target id."""
-        return f"{self.host}:0:{self.target_id}"
 
 
 class Disk(NamedTuple):
@@ -56,6 +51,16 @@ class Disk(NamedTuple):
         return self.vendor == VENDOR and PRODUCT in self.product
 
 
+@contextlib.contextmanager
+def descriptor(path: str, flags: int = OPEN, *, dir_fd: int | None = None) -> Iterator[int]:
+    """Open what is at a path, a device without waiting for it, until the block ends."""
+    opened = os.open(path, flags, dir_fd=dir_fd)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
 def read(path: str) -> str:
     """Return a sysfs attribute without white space around it, empty when it is not there."""
     with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as attribute:
@@ -64,10 +69,14 @@ def read(path: str) -> str:
 
 
 def names(path: str) -> list[str]:
-    """Return what a directory holds, nothing when it is not there."""
-    with contextlib.suppress(OSError):
+    """Return what a directory holds, nothing when it is not there; `Fault` when that is not known."""
+    try:
         return sorted(os.listdir(path))
-    return []
+    except OSError as error:
+        if error.errno in _GONE:
+            return []
+        text = f"{path} cannot be read ({error.strerror}), and what is there is not known: see the limits "
+        raise Fault(Code.INTERNAL, f"{text}of the helper's service, and SELinux' log.", file=path) from None
 
 
 def place(path: str) -> str:
@@ -86,15 +95,16 @@ def sessions(*, all_states: bool = False) -> list[Session]:
         if host.isdigit() and (all_states or read(f"{at}/state") == "LOGGED_IN"):
             peer = f"{SYS}/class/iscsi_connection/connection{name[7:]}:0/persistent_"
             portal = Portal.spelled(read(f"{peer}address"), read(f"{peer}port"))
-            target_id = read(f"{at}/target_id")
-            number = int(target_id) if target_id.isdigit() else 0
-            found.append(Session(name[7:], int(host), number, read(f"{at}/targetname"), portal))
+            number = read(f"{at}/target_id")
+            luns = f"{host}:0:{number if number.isdigit() else 0}"
+            found.append(Session(name[7:], luns, read(f"{at}/targetname"), portal))
     return found
 
 
 def behind(session: Session) -> list[str]:
     """Return every device that the kernel has behind a session, as host:channel:target:LUN."""
-    return [one for one in names(f"{SYS}/bus/scsi/devices") if one.startswith(f"{session.host}:")]
+    host = session.at.partition(":")[0]
+    return [one for one in names(f"{SYS}/bus/scsi/devices") if one.startswith(f"{host}:")]
 
 
 def disk(name: str) -> Disk | None:
@@ -172,11 +182,8 @@ def held(name: str) -> Iterator[str]:
 
     Its name, which the kernel gives again, is its own for as long as that path leads anywhere.
     """
-    device = os.open(f"{SYS}/block/{name}/device", os.O_PATH | os.O_DIRECTORY)
-    try:
+    with descriptor(f"{SYS}/block/{name}/device", os.O_PATH | os.O_DIRECTORY) as device:
         yield f"/proc/self/fd/{device}"
-    finally:
-        os.close(device)
 
 
 def delete(device: str, deadline: float) -> bool:
@@ -205,15 +212,11 @@ def exclusive(name: str) -> int:
 
 def forbid_writes(name: str) -> None:
     """Have the kernel refuse writes to a device, until it is removed or its map is loaded anew."""
-    node = os.open(f"{DEV}/{name}", OPEN)
-    fcntl.ioctl(node, _BLKROSET, struct.pack("i", 1))
-    os.close(node)
+    with descriptor(f"{DEV}/{name}") as node:
+        fcntl.ioctl(node, _BLKROSET, struct.pack("i", 1))
 
 
 def _write(path: str, text: str) -> None:
     """Write an attribute, or raise FileNotFoundError: to create one would be refused in other words."""
-    attribute = os.open(path, os.O_WRONLY)
-    try:
+    with descriptor(path, os.O_WRONLY) as attribute:
         os.write(attribute, text.encode("ascii"))
-    finally:
-        os.close(attribute)

@@ -25,6 +25,7 @@ from instorage.wire.verbs import UnmountRequest
 
 ALL = 45.0  # seconds for everything, of the 90 that a reboot may take
 _TERM, _KILL = 10.0, 5.0  # seconds for processes to end when asked to, and when killed
+_LOOKS = 5.0  # seconds for all looks at who that is
 _OP = RequestId("shutdown")
 
 
@@ -36,8 +37,9 @@ def main() -> int:
     found = settings.loaded()
     known, deadline = Settings() if isinstance(found, Fault) else found, time.monotonic() + ALL
     volumes = [one for one in device.every([]) if one.top]
+    soon = time.monotonic() + _TERM + _KILL + _LOOKS
     try:
-        end(volumes, known)
+        child.apart(functools.partial(end, volumes, known), soon, "The look for who uses a volume")
     except (OSError, Fault) as error:  # then at least what is written goes to the array
         print(f"Not everybody who uses a volume could be ended: {error}", file=sys.stderr)
     jobs = [functools.partial(_leave, one, known, deadline) for one in volumes]

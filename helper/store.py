@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from helper.scsi import descriptor
 from instorage.wire.fault import Code, Fault
 
 _LONGEST = 65536  # characters that are read of a file
@@ -69,12 +70,9 @@ def _folder(path: str, *, make: bool = False) -> Iterator[int]:
     """Hold a directory that is root's alone to write and no link."""
     if make:
         os.makedirs(path, mode=0o700, exist_ok=True)
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
+    with descriptor(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) as folder:
         facts = os.fstat(folder)
         if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
             text = f"In {path} others than root may write: chown root, chmod go-w."
             raise Fault(Code.BAD_CONFIGURATION, text, file=path)
         yield folder
-    finally:
-        os.close(folder)

@@ -26,6 +26,8 @@ def unmount(request: verbs.UnmountRequest, settings: Settings) -> verbs.UnmountR
             if found == "":
                 raise not_ours(row)
             with hold(found or "gone", request.op, time.monotonic() + WAIT):
+                if place.row() != row:
+                    continue  # it went, or another came, while the lock was waited for
                 if found and request.unmapped:
                     leftover.require(found, settings, time.monotonic() + _ANSWER)
                 lost |= _unmount(place, found or "")

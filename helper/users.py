@@ -81,7 +81,10 @@ def _programs(numbers: set[str]) -> list[str]:
     """Return the programs that have one of these devices open, as far as /proc shows them."""
     found = []
     for process in filter(str.isdigit, os.listdir(mounts.PROC) if numbers else ()):
-        for name in scsi.names(at := f"{mounts.PROC}/{process}/fd"):  # none when it ends meanwhile
+        names, at = [], f"{mounts.PROC}/{process}/fd"
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # ended, or hidden
+            names = os.listdir(at)
+        for name in names:
             with contextlib.suppress(OSError):  # only below /dev: to look elsewhere may hang
                 path = os.readlink(f"{at}/{name}")
                 node = os.stat(f"{at}/{name}").st_rdev if path.startswith("/dev/") else 0

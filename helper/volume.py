@@ -18,18 +18,20 @@ HELD: dict[int, str] = {}
 
 
 @contextlib.contextmanager
-def hold(uid: str, op: str, deadline: float) -> Iterator[None]:
+def hold(uid: str, op: str, deadline: float, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Hold the lock of a volume or portal; `Fault(LOCK_TIMEOUT)` names who had it until `deadline`.
+
+    `how`: `LOCK_SH` lets others have it as well who ask for that.
 
     Not waited for beyond a moment while a process of an earlier call is stuck in the kernel with it: callers
     who wait in vain would take the place of those who ask for other volumes.
     """
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     path = f"{LOCKS}/{uid}.lock"
-    lock = until(lambda: taken(path), min(deadline, time.monotonic() + _MOMENT))
+    lock = until(lambda: taken(path, how), min(deadline, time.monotonic() + _MOMENT))
     stuck = not lock and abandoned.count(uid)
     if not (lock or stuck):
-        lock = until(lambda: taken(path), deadline)
+        lock = until(lambda: taken(path, how), deadline)
     if not lock:
         holder = read(path)
         why = f"{stuck} processes of it are stuck in the kernel, see {abandoned.FOLDER}"

@@ -23,11 +23,9 @@ from helper.mount import mount
 from helper.settings import Settings
 from helper.unmount import unmount
 from instorage.wire.fault import Code, Fault
-from instorage.wire.host_lock import LockReply
 from instorage.wire.interface import INTERFACE, VERBS
 from instorage.wire.record import from_json, to_json
 from instorage.wire.varlink import Stream
-from instorage.wire.verbs import Empty
 
 SERVICE = "org.varlink.service"
 _INFO = {
@@ -37,6 +35,7 @@ _INFO = {
 }
 _Verb = Callable[[Any, Settings], Any]
 _VERBS: dict[str, _Verb] = {
+    "Initiator": lambda *_: iscsi.initiator(),
     **{"Attach": attach, "Detach": detach, "Mount": mount, "Bind": bind, "Unmount": unmount},
     **{"Leave": iscsi.leave_gone, "Rescan": rescan, "GrowFilesystem": grow_filesystem, "Barrier": barrier},
 }
@@ -56,7 +55,10 @@ class Worker:
     def __init__(self, connection: socket.socket, settings: Settings) -> None:
         self._stream, self._lock = Stream(connection), HostLock(settings.lock_path)
         self._settings, self._freezer = settings, Freezer(settings)
-        self._verbs: dict[str, _Verb] = {**_VERBS, "Freeze": self._freezer.freeze, "Thaw": self._freezer.thaw}
+        self._verbs: dict[str, _Verb] = _VERBS | {
+            **{"Freeze": self._freezer.freeze, "Thaw": self._freezer.thaw},
+            **{"Lock": self._lock.take, "Unlock": self._lock.give_up},
+        }
         self._busy = self._stopping = False
         child.PRIVATE.add(connection.fileno())
         signal.signal(signal.SIGTERM, self._stop)
@@ -133,7 +135,9 @@ class Worker:
                 raise Fault(Code.BAD_REQUEST, f"A time is not between 0 and {_LONGEST} ms.", field="wait_ms")
             if self._lock.until is not None and begun > self._lock.until:
                 raise Fault(Code.LOCK_LOST, "The lease of the host lock ran out: close this connection.")
-            return [to_json(reply) for reply in self._do(verb, request, more=more)]
+            if verb == "Inspect":
+                return [to_json(reply) for reply in inspect(request, self._settings, more=more)]
+            return [to_json(self._verbs[verb](request, self._settings))]
         except Fault as fault:
             outcome = f"{fault.code}: {fault}"
             raise
@@ -143,22 +147,6 @@ class Worker:
             raise Fault(Code.INTERNAL, text) from error
         finally:
             journal.verb(verb, request or parameters, outcome, begun)
-
-    def _do(self, verb: str, request: Any, *, more: bool) -> list[Any]:  # noqa: ANN401  # types by verb
-        match verb:
-            case "Initiator":
-                return [iscsi.initiator()]
-            case "Inspect":
-                return [*inspect(request, self._settings, more=more)]
-            case "Lock":
-                lease, deadline = request.lease_ms / 1000, time.monotonic() + request.wait_ms / 1000
-                self._lock.take(request.mode, request.op, lease, deadline)
-                return [LockReply(tuple(self._lock.not_locked))]
-            case "Unlock":
-                self._lock.drop()
-                self._lock.until = None
-                return [Empty()]
-        return [self._verbs[verb](request, self._settings)]
 
 
 def refusal(fault: Fault) -> dict[str, object]:

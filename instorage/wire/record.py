@@ -70,7 +70,8 @@ def from_json(kind: type[T], found: object) -> T:
     if unknown := sorted(str(key)[:40] for key in found.keys() - hints.keys()):
         raise Fault(Code.BAD_REQUEST, f"{kind.__name__} has no field {unknown[0]!r}.", field=unknown[0])
     values = {key: _value(hints[key], value, f"{kind.__name__}.{key}") for key, value in found.items()}
-    if missing := [name for name in _names(kind) if name not in values and _needed(kind, name)]:
+    # a default is an attribute of the class
+    if missing := [name for name in _names(kind) if name not in values and not hasattr(kind, name)]:
         raise Fault(Code.BAD_REQUEST, f"{kind.__name__}.{missing[0]} is missing.", field=missing[0])
     return kind(**values)
 
@@ -78,10 +79,6 @@ def from_json(kind: type[T], found: object) -> T:
 def _names(kind: type) -> tuple[str, ...]:
     """Return the fields in their order, inherited ones first."""
     return tuple(name for base in reversed(kind.__mro__) for name in vars(base).get("__annotations__", ()))
-
-
-def _needed(kind: type, name: str) -> bool:
-    return not hasattr(kind, name)  # a default is an attribute of the class
 
 
 def _value(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401  # a type hint is anything

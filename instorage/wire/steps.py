@@ -24,6 +24,7 @@ class Step(StrEnum):
     HELPER_BIND_RESTRICTED = "helper.bind.restricted"
     HELPER_UNMOUNT_UNMOUNTED = "helper.unmount.unmounted"
     HELPER_DETACH_FLUSHED = "helper.detach.flushed"
+    HELPER_DETACH_QUEUEING_ENDED = "helper.detach.queueing-ended"
     HELPER_DETACH_MAP_REMOVED = "helper.detach.map-removed"
     HELPER_DETACH_DISKS_REMOVED = "helper.detach.disks-removed"
     HELPER_DETACH_LOGGED_OUT = "helper.detach.logged-out"

@@ -109,11 +109,10 @@ class Bytes(int):
     @classmethod
     def parse(cls, number: object) -> Self:
         """Take `number` if it is in range, else raise `Fault(BAD_REQUEST)`."""
-        if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 1 << 60:
-            if number % 512 == 0:
-                return cls(number)
-            raise Fault(Code.BAD_REQUEST, f"{number} bytes are not a multiple of 512.", value=number)
-        raise Fault(Code.BAD_REQUEST, f"{_shown(number)} is not a size in bytes.", value=_shown(number))
+        if isinstance(number, int) and 0 < number < 1 << 60 and number % 512 == 0:
+            return cls(number)
+        text = f"{_shown(number)} is not a size in bytes (a multiple of 512)."
+        raise Fault(Code.BAD_REQUEST, text, value=_shown(number))
 
 
 class Portal(Record):

@@ -163,7 +163,7 @@ def test_a_step_of_the_confinement_that_the_kernel_refuses_is_an_error(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Else the program runs with what was not taken from it."""
-    monkeypatch.setattr(confinement, "_libc", Refusing(step))
+    monkeypatch.setattr(confinement, "libc", Refusing(step))
     monkeypatch.setattr("resource.setrlimit", lambda *_: None)
 
     def confined() -> bool:

@@ -122,7 +122,7 @@ def changes(call: ast.Call) -> bool:
 def points(function: Function) -> Iterator[tuple[int, str]]:
     for node in ast.walk(function.node):
         if isinstance(node, ast.Call) and spelled(node.func) == "reached":
-            yield node.lineno, ast.unparse(node.args[0]).removeprefix("Step.")
+            yield node.lineno, ast.unparse(node.args[0]).rpartition("Step.")[2]
 
 
 def uses(name: str, file: str, everything: list[Function]) -> Iterator[tuple[Function, int]]:

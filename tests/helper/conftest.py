@@ -96,6 +96,7 @@ def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(volume, "LOCKS", str(tmp_path / "volumes"))
     monkeypatch.setattr(iscsi, "FAILED", str(tmp_path / "portals"))
     monkeypatch.setattr(iscsi, "USED", str(tmp_path / "used"))
+    monkeypatch.setattr(iscsi, "MAKING", str(tmp_path / "making"))
     monkeypatch.setattr(hostlock, "HOST_LOCK", str(tmp_path / "host.lock"))
     return tmp_path
 

@@ -19,20 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helper import (
-    abandoned,
-    barrier,
-    child,
-    frozen,
-    identity,
-    iscsi,
-    mounts,
-    multipath,
-    program,
-    scsi,
-    volume,
-)  # fmt: skip
-from helper import format as formatting
+from helper import abandoned, child, identity, iscsi, mounts, multipath, program, scsi, volume
 from helper.target import Place
 from instorage.wire import journal as wire_journal
 from tests.helper.sysfs import Sysfs
@@ -101,10 +88,10 @@ class Host(Sysfs):
         monkeypatch.setattr(multipath, "SOCKETS", (str(self.root / "mpd"),))
         monkeypatch.setattr(multipath, "WWIDS", str(self.root / "wwids"))
         monkeypatch.setattr(program, "DIRECTORIES", (str(self.root / "bin"),))
-        for module, folder in ((formatting, "format"), (barrier, "aa"), (frozen, "frozen")):
-            monkeypatch.setattr(module, "RECORDS", str(self.root / folder))
-        folders = ((iscsi, "FAILED"), (iscsi, "USED"), (volume, "LOCKS"), (abandoned, "FOLDER"))
-        for module, name in folders:
+        for kind, folder in (("format", "format"), ("barrier", "aa"), ("frozen", "frozen")):
+            monkeypatch.setattr(f"helper.{kind}.RECORDS", str(self.root / folder))
+        folders = [(iscsi, name) for name in ("FAILED", "USED", "MAKING")]
+        for module, name in (*folders, (volume, "LOCKS"), (abandoned, "FOLDER")):
             monkeypatch.setattr(module, name, str(self.root / name.lower()))
         monkeypatch.setattr(scsi, "_write", functools.partial(_obeyed, scsi._write))
         fsync = os.fsync
@@ -219,9 +206,13 @@ class Host(Sysfs):
                 answer = self._obey(asked).encode() + b"\0"
                 connection.sendall(_LENGTH.pack(len(answer)) + answer)
 
+    def _queueing(self, uid: str) -> str:
+        told = [event for event in self.events if event.endswith(f"queueing map 3{uid}")]
+        return "off" if told and "disable" in told[-1] else "60 chk"
+
     def _obey(self, asked: str) -> str:
         if asked.startswith("show maps raw"):
-            return "\n".join(f"3{uid} 60 chk 0" for uid in self.mapped())
+            return "\n".join(f"3{uid} {self._queueing(uid)} 0" for uid in self.mapped())
         if asked.startswith("show paths"):
             known = {one.name: one.uid for one in self.disks()}
             return "\n".join(f"{name} 3{uid}" if "%w" in asked else name for name, uid in known.items())

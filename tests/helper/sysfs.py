@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from helper import scsi
+from helper import iscsi, scsi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,11 @@ class Sysfs:
         self._write(peer, persistent_address=address, persistent_port=port)
         self._write(self.root / f"sys/class/scsi_host/host{number}", scan="")
 
+    def used(self, number: int) -> None:
+        """A volume was attached through a session."""
+        (session,) = (one for one in scsi.sessions(all_states=True) if one.sid == str(number))
+        iscsi.note_use(session)
+
     def adapter(self, host: int, wwpn: str) -> None:
         """A Fibre Channel port of this machine."""
         self._write(self.root / f"sys/class/fc_host/host{host}", port_name=f"0x{wwpn}\n")
@@ -73,7 +78,7 @@ class Sysfs:
         size: int = GIB,
         *,
         says: str | None = None,
-        maker: str = scsi.MAKER,
+        maker: str = f"{scsi.VENDOR} {scsi.PRODUCT}",
     ) -> None:
         """A disk that the kernel has found; `says` is what page 0x83 gives now."""
         device = self.root / f"sys/bus/scsi/devices/{hctl}"

@@ -198,7 +198,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(
     assert late.value.code is Code.TIMEOUT
     sleeper = int((tmp_path / "pid").read_text())
     deadline = soon(5)
-    while abandoned.started(sleeper):
+    while abandoned.mark(sleeper) != f"{sleeper}-":
         assert time.monotonic() < deadline, "the program's child still runs"
         time.sleep(0.01)
 
@@ -206,3 +206,23 @@ def test_a_program_that_hangs_is_killed_with_its_children(
 def test_a_missing_program_is_named_with_its_package(tool: Path) -> None:
     with pytest.raises(Fault, match=r"multipath is not installed.*multipath-tools.*device-mapper-multipath"):
         program.run("multipath", "-v", deadline=soon())
+
+
+def test_a_child_that_cannot_be_started_leaves_no_other_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TasksMax= is reached: those that were started would go on, and nobody waits for them."""
+    true_fork = os.fork
+    started: list[int] = []
+
+    def fork() -> int:
+        if started:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        started.append(true_fork())
+        return started[0]
+
+    monkeypatch.setattr(os, "fork", fork)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(BlockingIOError):
+        child.gather([lambda: time.sleep(30)] * 3, soon(), "It")
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(started[0], os.WNOHANG)

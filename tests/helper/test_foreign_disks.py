@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from helper.attach import attach
 from helper.detach import detach
 from helper.inventory import inspect
 from helper.settings import Settings
+from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import (
@@ -142,6 +145,23 @@ def test_a_stale_disk_that_udev_looks_at_for_long_is_replaced_all_the_same(asked
     timer.join()
     assert reply.found == ("sdm",)
     assert "delete sda" in asked.events
+
+
+def test_another_volumes_disk_that_is_just_being_mounted_is_not_deleted(asked: Host) -> None:
+    """Its Mount has looked for users, and has not opened it yet."""
+    asked.disk("sda", "0:0:0:1", OTHER)
+    with hold(OTHER, "mount1", time.monotonic() + 5):
+        said = refused(Code.WRONG_DEVICE)
+    assert "operation mount1" in said
+    assert asked.names() == ["sda"]
+    assert "delete sda" not in asked.events
+
+
+def test_attaches_that_remove_disks_of_one_volume_do_not_wait_for_each_other(asked: Host) -> None:
+    asked.disk("sda", "0:0:0:1", OTHER)
+    asked.luns[0, 0, 1] = (UID, GIB)
+    with hold(OTHER, "attach1", time.monotonic() + 5, fcntl.LOCK_SH):
+        assert ask().found == ("sdm",)
 
 
 def test_a_silent_path_of_this_very_volume_is_not_to_be_detached_first(asked: Host) -> None:

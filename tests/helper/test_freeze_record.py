@@ -6,13 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from helper import __main__ as supervisor
-from helper import settings, thaw
-from helper.freeze import thaw_recorded
+from helper import freeze, settings, thaw
 from tests.helper.freezing import Rig, rig
 from tests.helper.host import UID
 
@@ -73,7 +73,7 @@ def test_a_record_thaws_only_where_that_volume_is_mounted(
     rig: Rig, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     died(rig, rig.target.replace("pvc-1", "pvc-2") if target == "elsewhere" else target or " ")
-    thaw_recorded(rig.settings, UID)
+    freeze.thaw_left(rig.settings, UID)
     assert rig.frozen.exists()
     assert rig.kept == [UID]
     assert f"Volume {UID} may still be frozen" in capsys.readouterr().err
@@ -86,3 +86,22 @@ def test_what_a_killed_guardian_left_frozen_is_frozen_anew(rig: Rig) -> None:
     assert rig.freeze(client) is True
     assert [event.split()[0] for event in rig.host.events if " [" in event][:2] == ["thaw", "freeze"]
     assert rig.thaw(client) is True
+
+
+def test_a_start_waits_once_for_all_thaws_that_hang(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """systemd gives it a minute, and nobody is served before."""
+    died(rig)
+    for number in range(2, 4):
+        (rig.records / f"{UID[:-1]}{number}").write_text(rig.target)
+    monkeypatch.setattr(freeze, "_ALL", 1.0)
+    monkeypatch.setattr(freeze, "_LET_GO", 0.2)
+    monkeypatch.setattr(freeze, "ANSWER", 1.0)
+    monkeypatch.setattr(freeze, "volume_on", lambda *_: time.sleep(20))
+    monkeypatch.setattr(settings, "load", lambda: rig.settings)
+    began = time.monotonic()
+    assert supervisor.begin() == rig.settings
+    assert time.monotonic() - began < 2.5
+    said = capfd.readouterr().err
+    assert all(f"{UID[:-1]}{number} may still be frozen" in said for number in range(1, 4))

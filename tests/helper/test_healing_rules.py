@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import iscsi
+from helper import iscsi, mounts
 from helper.attach import attach
 from helper.settings import Settings
+from helper.volume import hold
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes, Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import AttachRequest, IscsiPath, LeaveRequest, Multipath
@@ -83,6 +84,16 @@ def test_nothing_is_added_to_what_is_not_in_use_through_a_map(host: Host, why: s
     assert host.events == []
 
 
+def test_a_look_for_mounts_that_hangs_keeps_no_worker(
+    one_left: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "everywhere", lambda _: time.sleep(20))
+    began = time.monotonic()
+    assert refused(wait_ms=1000).code is Code.TIMEOUT
+    assert time.monotonic() - began < 10
+    assert one_left.events == []
+
+
 def test_a_map_beside_the_disk_that_is_mounted_gets_nothing(host: Host) -> None:
     """It came after the mount, which has one path and goes on with it."""
     host.session(1, PORTALS[1])
@@ -140,6 +151,14 @@ def test_a_wrong_disk_that_the_scan_brought_goes_again(one_left: Host) -> None:
     assert one_left.names() == before
 
 
+def test_a_wrong_disk_that_the_scan_brought_stays_while_its_volume_is_worked_on(one_left: Host) -> None:
+    one_left.luns[1, 0, 1] = (OTHER, GIB)
+    with hold(OTHER, "mount1", time.monotonic() + 5):
+        assert refused().code is Code.WRONG_DEVICE
+    assert "sdm" in one_left.names()
+    assert not [event for event in one_left.events if event.startswith("delete")]
+
+
 # Leave
 
 
@@ -151,10 +170,9 @@ def leave(*portals: str) -> None:
 @pytest.fixture
 def idle(host: Host) -> Host:
     """Two sessions that a volume was attached through; the first has a disk yet."""
-    (host.root / "used").mkdir()
     for number, portal in enumerate(PORTALS):
         host.session(number, portal)
-        (host.root / "used" / str(number)).touch()
+        host.used(number)
     host.disk("sda", "0:0:0:1", UID)
     return host
 
@@ -174,6 +192,7 @@ def test_a_session_to_a_portal_that_is_gone_ends(idle: Host, state: str) -> None
 def test_no_other_session_ends(idle: Host, keeps: str) -> None:
     if keeps == "another-target":
         (idle.root / "sys/class/iscsi_session/session1/targetname").write_text(f"{TARGET}0")
+        idle.used(1)
     if keeps == "a foreign session":
         (idle.root / "used/1").unlink()
     portal = {"a disk": PORTALS[0], "another-portal": "10.9.2.1:3260"}.get(keeps, PORTALS[1])

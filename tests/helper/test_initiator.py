@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from helper import iscsi, scsi
 from helper.settings import Settings
+from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, Lun, Portal, VolumeUid
 from instorage.wire.verbs import IscsiPath
 from tests.helper.host import UID
 from tests.helper.sysfs import TARGET
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.helper.host import Host
 
 
@@ -55,3 +56,28 @@ def test_a_target_is_the_same_however_it_is_spelled(host: Host) -> None:
     assert host.events == [], "no second login"
     shown = IscsiPath(path.portal, Iqn.parse(TARGET.replace("inspur", "Inspur")), path.lun)
     Settings(targets=(TARGET,)).check(VolumeUid.parse(UID), (shown,))
+
+
+def named(host: Host, monkeypatch: pytest.MonkeyPatch, line: str) -> str | None:
+    file = host.root / "initiatorname.iscsi"
+    file.write_text(f"## DO NOT EDIT\n{line}\n")
+    monkeypatch.setattr(iscsi, "NAME_FILE", str(file))
+    return iscsi.initiator().iqn
+
+
+def test_an_initiators_name_in_capitals_is_told_as_it_is_sent(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "iqn.2026-01.com.example:NodeA.7shEhjs"
+    assert named(host, monkeypatch, f"InitiatorName={name}") == name
+
+
+@pytest.mark.parametrize("bad", ["iqn.2026-1.com.example:a", "iqn.2026-01.com.example:a # mine", "node-a"])
+def test_a_name_that_is_none_is_said_with_its_file_and_what_to_do(
+    host: Host, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    with pytest.raises(Fault) as refused:
+        named(host, monkeypatch, f"InitiatorName={bad}")
+    assert refused.value.code is Code.BAD_CONFIGURATION
+    assert f"{host.root}/initiatorname.iscsi" in refused.value.sentence
+    assert "restart iscsid" in refused.value.sentence

@@ -60,7 +60,7 @@ class Rig:
         monkeypatch.setattr(Place, "row", lambda _: None if unmounted in host.events else row)
 
     def unmount(self, **errors: int) -> UnmountReply:
-        self._patch.setattr(mounts, "_libc", Libc(self.host, **errors))
+        self._patch.setattr(mounts, "libc", Libc(self.host, **errors))
         return unmount(UnmountRequest(OP, self.target), Settings(roots=(str(self.host.root),)))
 
     def detach(self, wait_ms: int = 4000) -> DetachReply:

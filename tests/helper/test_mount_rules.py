@@ -180,7 +180,7 @@ def test_queueing_ends_before_an_unmount_only_when_every_path_says_that_the_lun_
         (rig.host.root / "sys/bus/scsi/devices/1:0:0:1/state").write_text("blocked")
         (rig.host.root / "page83/sdb").write_text("unmapped")
     monkeypatch.setattr(device, "uid_of", lambda _: UID)
-    rig.rows = [MOUNTED, None]
+    rig.rows = [MOUNTED, MOUNTED, None]
     unmount(UnmountRequest(rig.request.op, rig.request.target), rig.settings)
     did = [event.partition(" map")[0] for event in rig.did("multipathd", "unmount")]
     assert did == ["multipathd disablequeueing"] * ends + ["unmount pvc-1"]

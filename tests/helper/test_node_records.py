@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from helper import iscsi
 from helper.detach import detach
 from helper.settings import Settings
-from instorage.wire.fault import Code, Fault
+from instorage.wire.fault import Fault
 from instorage.wire.values import Iqn, Lun, Portal, RequestId, VolumeUid
 from instorage.wire.verbs import DetachRequest, IscsiPath
 from tests.helper.host import UID, Host
 from tests.helper.sysfs import TARGET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from helper import scsi
 
 pytestmark = pytest.mark.subprocess
@@ -42,13 +45,18 @@ def asked(host: Host) -> list[str]:
     return [word[1] if word[:1] == ["-o"] else "".join(word) for word in words]
 
 
-def can_log_in(host: Host, broken: str, *, deletes: bool = True) -> None:
+RECORD = "10.9.0.1,3260,1"
+
+
+def can_log_in(
+    host: Host, broken: str, *, deletes: bool = True, says: str = "manual", name: str = RECORD
+) -> None:
     """iscsiadm refuses every question while there is a record of another version; a login makes a session."""
-    record = host.root / "nodes" / TARGET / "10.9.0.1,3260,1"
+    record = host.root / "nodes" / TARGET / name
     record.mkdir(parents=True)
     other = host.root / "nodes" / TARGET / "10.9.0.11,3260,1"
     other.mkdir()
-    (record / "default").write_text("node.session.bogus = 1\n")
+    (record / "default").write_text(f"node.session.bogus = 1\nnode.startup = {says}\n")
     ready = host.root / "ready"
     host.session(0, PORTAL)
     state = host.root / "sys/class/iscsi_session/session0/state"
@@ -83,6 +91,48 @@ def test_a_record_that_even_iscsiadm_cannot_remove_goes_by_hand_and_no_other(hos
     assert not isinstance(session, Fault), session
     assert os.listdir(host.root / "nodes" / TARGET) == ["10.9.0.11,3260,1"]
     assert asked(host).count("delete") == 1
+
+
+@pytest.mark.parametrize("says", ["automatic", "onboot", "a folder"])
+def test_a_record_that_cannot_be_read_and_may_be_an_administrators_stays(host: Host, says: str) -> None:
+    """iscsiadm says so of all its records when that of any other target is broken."""
+    can_log_in(host, "7", deletes=False, says=says)
+    record = host.root / "nodes" / TARGET / "10.9.0.1,3260,1"
+    if says == "a folder":
+        (record / "iface0").mkdir()
+    (fault,) = connect()
+    assert isinstance(fault, Fault)
+    assert f"{record} may be an administrator's" in fault.sentence
+    assert f"mend or remove {record}" in fault.sentence
+    assert record.exists()
+    assert asked(host) == [""]
+
+
+def test_a_record_that_an_administrator_made_without_a_portal_groups_tag_stays_as_well(host: Host) -> None:
+    can_log_in(host, "7", says="automatic", name="10.9.0.1,3260")
+    connect()
+    assert asked(host) == [""]
+
+
+def test_records_that_cannot_be_listed_stay(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An administrator's may be among them."""
+    can_log_in(host, "7", deletes=False, says="automatic")
+    folder = str(host.root / "nodes" / TARGET)
+
+    def refusing(look: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(at: Any) -> Any:
+            if str(at) == folder:
+                raise PermissionError(errno.EACCES, "Permission denied", folder)
+            return look(at)
+
+        return refuse
+
+    monkeypatch.setattr(os, "listdir", refusing(os.listdir))
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir))
+    (fault,) = connect()
+    assert isinstance(fault, Fault)
+    assert f"{folder} cannot be read (Permission denied)" in fault.sentence
+    assert asked(host) == [""]
 
 
 @pytest.mark.parametrize("status", [6, 7])
@@ -189,33 +239,7 @@ def test_a_session_to_a_portal_that_is_no_more_is_ended_if_it_was_ours(host: Hos
     host.session(4, PORTAL)
     (host.root / "sys/class/iscsi_session/session4/state").write_text("FAILED")
     if used:
-        (host.root / "used").mkdir()
-        (host.root / "used/4").touch()
+        host.used(4)
     detach(DetachRequest(RequestId("test1"), VolumeUid.parse(UID), 2000), Settings(logout=True))
     said = [event for event in host.events if event.startswith("iscsiadm")]
     assert said == ["iscsiadm -m session -r 4 --logout"] * used
-
-
-def named(host: Host, monkeypatch: pytest.MonkeyPatch, line: str) -> str | None:
-    file = host.root / "initiatorname.iscsi"
-    file.write_text(f"## DO NOT EDIT\n{line}\n")
-    monkeypatch.setattr(iscsi, "NAME_FILE", str(file))
-    return iscsi.initiator().iqn
-
-
-def test_an_initiators_name_in_capitals_is_told_as_it_is_sent(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "iqn.2026-01.com.example:NodeA.7shEhjs"
-    assert named(host, monkeypatch, f"InitiatorName={name}") == name
-
-
-@pytest.mark.parametrize("bad", ["iqn.2026-1.com.example:a", "iqn.2026-01.com.example:a # mine", "node-a"])
-def test_a_name_that_is_none_is_said_with_its_file_and_what_to_do(
-    host: Host, monkeypatch: pytest.MonkeyPatch, bad: str
-) -> None:
-    with pytest.raises(Fault) as refused:
-        named(host, monkeypatch, f"InitiatorName={bad}")
-    assert refused.value.code is Code.BAD_CONFIGURATION
-    assert f"{host.root}/initiatorname.iscsi" in refused.value.sentence
-    assert "restart iscsid" in refused.value.sentence

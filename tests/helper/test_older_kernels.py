@@ -35,7 +35,7 @@ OPEN_TREE, SET_ATTRIBUTES = 0, 14  # after mounts._CALLS
 def test_a_pod_gets_its_directory_with_all_restrictions_though_a_call_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int, error: int, read_only: bool
 ) -> None:
-    true_call, settings = mounts._libc.syscall, Settings(roots=(str(tmp_path),))
+    true_call, settings = mounts.libc.syscall, Settings(roots=(str(tmp_path),))
     true_call(mounts._CALLS, -1, b"", 0)
     has_none = ctypes.get_errno() == errno.ENOSYS  # of the three: this kernel itself is that old
     refused = tmp_path / "refused"
@@ -47,7 +47,7 @@ def test_a_pod_gets_its_directory_with_all_restrictions_though_a_call_is_missing
             return -1
         return int(true_call(number, *arguments))
 
-    monkeypatch.setattr(mounts._libc, "syscall", syscall)
+    monkeypatch.setattr(mounts.libc, "syscall", syscall)
     monkeypatch.setattr(device, "uid_of", lambda _: UID)
     for name in (DEVICE, POD):
         (tmp_path / name).mkdir(parents=True)
@@ -72,6 +72,6 @@ def test_another_error_is_no_older_kernel(tmp_path: Path, monkeypatch: pytest.Mo
         ctypes.set_errno(errno.ENOMEM)
         return -1
 
-    monkeypatch.setattr(mounts._libc, "syscall", syscall)
+    monkeypatch.setattr(mounts.libc, "syscall", syscall)
     with pytest.raises(OSError, match="memory"):
         mounts.bind(0, 0, read_only=True)

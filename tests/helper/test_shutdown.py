@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,3 +170,16 @@ def test_a_mount_that_fails_does_not_keep_the_others(rig: Rig, capfd: pytest.Cap
     (said,) = capfd.readouterr().err.splitlines()
     assert said.startswith(f"Volume {UID} is left as it is: ")
     assert "busy" in said
+
+
+def test_a_look_for_who_holds_volumes_that_hangs_leaves_time_to_unmount(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutdown, "_LOOKS", 0.3)
+    rig.obeys = set()
+    monkeypatch.setattr(mounts, "seen", lambda _: time.sleep(20))
+    began = time.monotonic()
+    assert shutdown.main() == 0
+    assert time.monotonic() - began < 10
+    assert len(rig.did("unmount")) == 4
+    assert "Not everybody who uses a volume could be ended" in capfd.readouterr().err

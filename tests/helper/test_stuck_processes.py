@@ -78,7 +78,8 @@ def test_a_program_that_closes_its_output_and_lives_on_has_its_deadline(tool: Pa
         program.run("blkid", deadline=soon(1))
     assert late.value.code is Code.TIMEOUT
     assert time.monotonic() - begun < 6
-    assert abandoned.started(int((tmp_path / "pid").read_text())) == "", "it still runs"
+    pid = int((tmp_path / "pid").read_text())
+    assert abandoned.mark(pid) == f"{pid}-", "it still runs"
 
 
 def test_a_volume_that_a_stuck_process_has_is_refused_long_before_the_patience_ends(

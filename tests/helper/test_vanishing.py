@@ -6,14 +6,21 @@ import ctypes
 import errno
 import fcntl
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import device, identity, scsi
+from helper import device, identity, iscsi, scsi
+from instorage.wire.fault import Fault
+from tests.helper.detaching import ask, attached
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.helper.host import Host
+
+__all__ = ["attached"]
 
 
 def test_a_disk_that_vanishes_between_two_looks_is_left_out(
@@ -30,6 +37,47 @@ def test_a_disk_that_vanishes_between_two_looks_is_left_out(
 
     monkeypatch.setattr(os, "readlink", gone)
     assert device.every([]) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.ENODEV])
+def test_a_directory_that_is_gone_holds_nothing(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    unreadable(monkeypatch, "/x", number)
+    assert scsi.names("/x") == []
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, directory: str, number: int) -> None:
+    listed = os.listdir
+
+    def look(at: str) -> list[str]:
+        if at == directory:
+            raise OSError(number, os.strerror(number), at)
+        return listed(at)
+
+    monkeypatch.setattr(os, "listdir", look)
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE, errno.ENOMEM])
+def test_disks_that_cannot_be_listed_are_not_gone(
+    attached: Host, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Else the array unmaps the volume under a mount."""
+    unreadable(monkeypatch, f"{attached.root}/sys/block", number)
+    with pytest.raises(Fault, match="sys/block cannot be read"):
+        ask()
+    assert attached.events == []
+
+
+@pytest.mark.subprocess
+def test_a_session_whose_devices_cannot_be_listed_is_not_idle(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.session(0, "10.9.0.1:3260")
+    host.used(0)
+    unreadable(monkeypatch, f"{host.root}/sys/bus/scsi/devices", errno.EIO)
+    with pytest.raises(Fault, match="cannot be read"):
+        iscsi.leave(time.monotonic() + 5)
+    assert host.events == []
 
 
 SENSE_AT, DATA_AT, STATUS_AT = 32, 16, 64  # of sg_io_hdr on a 64-bit machine: sbp, dxferp, status

@@ -39,6 +39,7 @@ COMES_IN = {
     "unmountdevice": (
         AgentStep.AGENT_DETACH_UNMOUNTED,
         HelperStep.HELPER_DETACH_FLUSHED,
+        HelperStep.HELPER_DETACH_QUEUEING_ENDED,
         HelperStep.HELPER_DETACH_MAP_REMOVED,
         HelperStep.HELPER_DETACH_DISKS_REMOVED,
         AgentStep.AGENT_DETACH_REMOVED,
