@@ -40,6 +40,7 @@ def first(installed: Installed) -> str:
     return version
 
 
+@IN_SOAK  # every day natively: tests/packaging/test_live_node.py
 def test_an_upgrade_with_twenty_calls_in_flight_fails_none_and_a_pod_writes_on(
     installed: Installed, san: San, first: str
 ) -> None:
