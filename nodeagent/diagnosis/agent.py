@@ -110,4 +110,4 @@ def _trouble(volume: str, troubles: list[dict[str, str]]) -> Iterator[Link]:
             proof = (
                 f"{one.get('thing')} failed {one.get('times')} times: journalctl INSTORAGE_OP={one.get('op')}"
             )
-            yield Link("agent", WRONG, sentence, remedied.who, remedied.command, since, proof)
+            yield Link("agent", WRONG, remedy.bare(sentence), remedied.who, remedied.command, since, proof)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from nodeagent.diagnosis import remedy
-from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
-from nodeagent.diagnosis.objects import DRIVER, LEASE_NAMESPACE, at, ends, first
+from nodeagent.diagnosis import pv
+from nodeagent.diagnosis.event import JOURNAL, describe, told
+from nodeagent.diagnosis.event import proof as proof_of
+from nodeagent.diagnosis.link import KUBERNETES, NOBODY, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
+from nodeagent.diagnosis.objects import LEASE_NAMESPACE, PROVISIONER, at, ends, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
 
 SELECTED = "volume.kubernetes.io/selected-node"
 FAILED = ("ProvisioningFailed", "BindingWaits")
-NOT_DELETED = ("VolumeFailedDelete", "VolumeDeletionWaits", "VolumeDeletionStuck")
+RESTART, STATUS = "systemctl restart instorage-provisioner", "systemctl status instorage-provisioner"
 _LEASE_SECONDS = 15.0
+NO_CLASS = '""'  # what a claim for a PV without a class must say, else it is given the default one
+_MAKING_SECONDS = 600.0  # in which a volume is surely made, one with two sites too
 
 
 def links(found: Objects) -> Iterator[Link]:
@@ -28,7 +32,7 @@ def links(found: Objects) -> Iterator[Link]:
         yield Link("claim", UNSEEN, f"The claim could not be read: {found.unseen['claim']}")
     elif found.claim_name:
         yield _gone(found)
-    yield from _volume(found)
+    yield from pv.links(found)
 
 
 def _gone(found: Objects) -> Link:
@@ -37,18 +41,30 @@ def _gone(found: Objects) -> Link:
     if ends(found.volume):
         proof = f"kubectl get pvc -n {found.namespace} {found.claim_name}"
         return Link("claim", RIGHT, f"Claim {named}, for which the PV was made, is gone.", proof=proof)
-    return _wrong("claim", f"There is no claim {named}: make it.", found, "pvc")
+    command = f"kubectl -n {found.namespace} get pvc"
+    read = f"{command} {found.claim_name}"
+    if found.volume is None:
+        return Link("claim", WRONG, f"There is no claim {named}: make it.", KUBERNETES, command, 0.0, read)
+    name, spec = at(found.volume, "metadata", "name"), at(found.volume, "spec")
+    of_class, size = at(spec, "storageClassName") or NO_CLASS, at(spec, "capacity", "storage")
+    listed = at(spec, "accessModes")
+    modes = ",".join(map(str, listed)) if isinstance(listed, list) else "ReadWriteOnce"
+    text = (
+        f"There is no claim {named}, for which the PV is kept: make it with volumeName {name}, "
+        f"storageClassName {of_class}, storage {size} at most, accessModes {modes}."
+    )
+    return Link("claim", WRONG, text, KUBERNETES, command, 0.0, read)
 
 
 def _claim(found: Objects, claim: Object) -> Iterator[Link]:
-    phase, proof = at(claim, "status", "phase"), _proof("pvc", claim)
+    phase, proof = at(claim, "status", "phase"), proof_of("pvc", claim)
     created = moment(at(claim, "metadata", "creationTimestamp"))
     if phase == "Bound":
         yield from _bound(found, claim, created, proof)
     elif phase == "Lost":
         volume = at(claim, "spec", "volumeName")
         text = f"The claim has lost its PV {volume}, which is gone: make the PV anew, or the claim."
-        yield Link("claim", WRONG, text, KUBERNETES, _describe(claim), created, proof)
+        yield Link("claim", WRONG, text, KUBERNETES, describe(found), created, proof)
     else:
         yield from _pending(found, claim, created, proof)
 
@@ -59,7 +75,7 @@ def _bound(found: Objects, claim: Object, created: float, proof: str) -> Iterato
         at(claim, *path, "storage") for path in (("spec", "resources", "requests"), ("status", "capacity"))
     )
     if blocked and wanted != has:
-        yield _said("claim", blocked[0], found)
+        yield told("claim", blocked[0], found)
         return
     more = f" It asks for {wanted} and has {has}." if wanted != has and wanted and has else ""
     volume = at(claim, "spec", "volumeName")
@@ -70,9 +86,7 @@ def _pending(found: Objects, claim: Object, created: float, proof: str) -> Itera
     named = at(claim, "spec", "volumeName")
     if named:
         said = found.about(claim, *FAILED)
-        text = f"The claim names PV {named} and is not bound to it: see whether that PV is there and free."
-        waiting = Link("claim", WRONG, text, KUBERNETES, f"kubectl describe pv {named}", created, proof)
-        yield _said("claim", said[0], found) if said else waiting
+        yield told("claim", said[0], found) if said else _unbound(found, str(named), created, proof)
         return
     storage_class = at(claim, "spec", "storageClassName")
     if not storage_class:
@@ -83,11 +97,29 @@ def _pending(found: Objects, claim: Object, created: float, proof: str) -> Itera
     elif not found.served:
         whose = at(found.storage_class, "provisioner")
         text = f"StorageClass {storage_class} is served by {whose}, not by this product: see there."
-        yield Link("claim", WAITS, text, KUBERNETES, _describe(claim), created, proof)
+        yield Link("claim", WAITS, text, KUBERNETES, describe(found), created, proof)
     elif _waits_for_consumer(found, claim):
         yield _consumer(found, claim, created, proof)
     else:
         yield from _provisioning(found, claim, created, proof)
+
+
+def _unbound(found: Objects, named: str, created: float, proof: str) -> Link:
+    """Return that a claim is not bound to the PV that it names, and in which state that one is."""
+    command = f"kubectl describe pv {named}"
+    if found.volume is None and "PV" not in found.unseen:
+        text = f"The claim names PV {named}, which is not there: make that PV, or a claim that names another."
+        return Link("claim", WRONG, text, KUBERNETES, "kubectl get pv", created, proof)
+    text = f"The claim names PV {named} and is not bound to it."
+    if found.volume is not None:
+        phase = at(found.volume, "status", "phase")
+        keys = [at(found.volume, "spec", "claimRef", key) for key in ("namespace", "name")]
+        if all(keys):
+            text += f" That PV is {phase}, and kept for {'/'.join(map(str, keys))}."
+        else:
+            text += f" That PV is {phase}, and kept for no claim."
+    text += " Class, size and access modes of both must fit."
+    return Link("claim", WRONG, text, KUBERNETES, command, created, proof)
 
 
 def _without_class(found: Objects, named: str, created: float, proof: str) -> Link:
@@ -123,87 +155,59 @@ def _provisioning(found: Objects, claim: Object, created: float, proof: str) -> 
     failed = found.about(claim, *FAILED)
     begun = found.about(claim, "Provisioning")
     if failed and failed[0].get("type") != "Normal":
-        yield _said("claim", failed[0], found)
+        yield told("claim", failed[0], found)
     elif begun:
-        text = f"{at(begun[0], 'message')} It is bound when that is done."
-        yield Link("claim", WAITS, text, NOBODY, "", moment(first(begun[0])), _proof("event", begun[0]))
+        text, since = f"{at(begun[0], 'message')} It is bound when that is done.", moment(first(begun[0]))
+        read = proof_of("event", begun[0])
+        if old(since, _MAKING_SECONDS):
+            text += " That takes long: the provisioner's journal says why."
+            yield Link("claim", WAITS, text, KUBERNETES, JOURNAL, since, read)
+        else:
+            yield Link("claim", WAITS, text, NOBODY, "", since, read)
     else:
-        text = "The claim waits for the provisioner, which has not begun with it."
-        command = "" if provisioner.state == RIGHT else "systemctl restart instorage-provisioner"
-        who = NOBODY if provisioner.state == RIGHT else KUBERNETES
-        yield Link("claim", WAITS, text, who, command, created, proof)
+        yield _not_begun(found, provisioner, created, proof)
+
+
+def _not_begun(found: Objects, provisioner: Link, created: float, proof: str) -> Link:
+    """Return that the provisioner has not begun: nobody's to mend while that is new, or it is away itself."""
+    text = "The claim waits for the provisioner, which has not begun with it."
+    if provisioner.state == UNSEEN:
+        text += " Whether the provisioner works is not known: see it on its host."
+        return Link("claim", WAITS, text, KUBERNETES, STATUS, created, proof)
+    if provisioner.state == WRONG:
+        return Link("claim", WAITS, text, KUBERNETES, provisioner.command, created, proof)
+    used = moment(at(found.pod, "metadata", "creationTimestamp"))  # a first consumer may have come late
+    if old(max(created, used)):
+        text += " It works, and has had time to: its journal says why."
+        return Link("claim", WAITS, text, KUBERNETES, JOURNAL, created, proof)
+    return Link("claim", WAITS, text, NOBODY, "", created, proof)
 
 
 def _provisioner(found: Objects) -> Link:
     """Return whether a provisioner works, by its Lease."""
     named = f"Lease {LEASE_NAMESPACE}/{found.lease_name}"
     if "lease" in found.unseen:
-        return Link("provisioner", UNSEEN, f"{named} could not be read: {found.unseen['lease']}")
-    command = "systemctl restart instorage-provisioner"
-    if found.lease is None:
-        text = f"No provisioner has ever worked here ({named} is not there): install and start it on a host."
-        return Link(
-            "provisioner", WRONG, text, KUBERNETES, command, 0.0, f"kubectl get lease {found.lease_name}"
+        text = (
+            f"Whether the provisioner works is not known: {named} could not be read: {found.unseen['lease']}"
         )
+        return Link("provisioner", UNSEEN, text)
+    if found.lease is None:
+        whose = at(found.storage_class, "provisioner") or PROVISIONER
+        text = (
+            f"No provisioner of the name {whose} has ever worked here ({named} is not there): install it on "
+            f"a host, and start it under that name (--provisioner-name={whose})."
+        )
+        read = f"kubectl get lease {found.lease_name}"
+        return Link("provisioner", WRONG, text, KUBERNETES, "./install.sh --provisioner", 0.0, read)
     spec = at(found.lease, "spec") or {}
-    renewed, who = moment(at(found.lease, "spec", "renewTime")), at(spec, "holderIdentity")
+    renewed, who = moment(at(found.lease, "spec", "renewTime")), str(at(spec, "holderIdentity") or "")
     length = float(at(spec, "leaseDurationSeconds") or _LEASE_SECONDS)
     proof = f"{named}, renewTime {at(spec, 'renewTime')}"
-    if not who or time.time() - renewed > 2 * length:
-        text = (
-            f"The provisioner is away: {who or 'who had it'} has not renewed {named}. Start it on its host."
-        )
-        return Link("provisioner", WRONG, text, KUBERNETES, command, renewed, proof)
+    host = who.rpartition("_")[0] or who  # HOST_RANDOM, as provisioner/assembly.py has it
+    if not who:
+        text = f"The provisioner is away: who had {named} has let it go. Start one on its host."
+        return Link("provisioner", WRONG, text, KUBERNETES, RESTART, renewed, proof)
+    if time.time() - renewed > 2 * length:
+        text = f"The provisioner is away: {who} has not renewed {named}. Start it on host {host}."
+        return Link("provisioner", WRONG, text, KUBERNETES, RESTART, renewed, proof)
     return Link("provisioner", RIGHT, f"The provisioner {who} works.", NOBODY, "", 0.0, proof)
-
-
-def _volume(found: Objects) -> Iterator[Link]:
-    volume = found.volume
-    if volume is None:
-        if "PV" in found.unseen:
-            yield Link("PV", UNSEEN, f"The PV could not be read: {found.unseen['PV']}")
-        return
-    name, phase = at(volume, "metadata", "name"), at(volume, "status", "phase")
-    proof, created = _proof("pv", volume), moment(at(volume, "metadata", "creationTimestamp"))
-    driver = at(volume, "spec", "flexVolume", "driver")
-    if driver != DRIVER:
-        text = f"PV {name} is no volume of this product (driver {driver or 'none'}): look at its own."
-        yield Link("PV", WRONG, text, KUBERNETES, f"kubectl get pv {name} -o yaml", created, proof)
-    elif ends(volume) and (failed := found.about(volume, *NOT_DELETED)):
-        yield _said("PV", failed[0], found)
-    elif at(volume, "metadata", "deletionTimestamp"):
-        yield Link("PV", WAITS, f"PV {name} is being deleted.", NOBODY, "", created, proof)
-    elif phase in ("Failed", "Released"):
-        text = f"PV {name} is {phase}: its claim is gone. It serves no other claim until it is made free."
-        yield Link("PV", WRONG, text, KUBERNETES, f"kubectl describe pv {name}", created, proof)
-    else:
-        array = at(volume, "spec", "flexVolume", "options", "storageName") or "the first array"
-        yield Link("PV", RIGHT, f"PV {name} is on {array}.", NOBODY, "", created, proof)
-
-
-def _said(place: str, event: Object, found: Objects) -> Link:
-    """Return the link of an event of ours: its sentence, who must act by its code, since when."""
-    message = str(event.get("message") or "")
-    code, mend = remedy.of_sentence(message, found.volume_name)
-    if not code:
-        of_pv = f"kubectl describe pv {found.volume_name}"
-        of_claim = f"kubectl -n {found.namespace} describe pvc {found.claim_name}"
-        mend = remedy.Remedy(KUBERNETES, of_pv if place == "PV" else of_claim)
-    who = KUBERNETES if mend.who == NODE else mend.who  # it is said by the provisioner, on its host
-    state = WAITS if event.get("type") == "Normal" else WRONG
-    proof = f"{_proof('event', event)} ({event.get('count') or 1} times)"
-    return Link(place, state, remedy.bare(message), who, mend.command, moment(first(event)), proof)
-
-
-def _wrong(place: str, sentence: str, found: Objects, kind: str) -> Link:
-    command = f"kubectl -n {found.namespace} get {kind}"
-    return Link(place, WRONG, sentence, KUBERNETES, command, 0.0, f"{command} {found.claim_name}")
-
-
-def _describe(claim: Object) -> str:
-    return f"kubectl -n {at(claim, 'metadata', 'namespace')} describe pvc {at(claim, 'metadata', 'name')}"
-
-
-def _proof(kind: str, thing: Object) -> str:
-    namespace, name = at(thing, "metadata", "namespace"), at(thing, "metadata", "name")
-    return f"kubectl get {kind} {f'-n {namespace} ' if namespace else ''}{name}"

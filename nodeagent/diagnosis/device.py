@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodeagent.diagnosis.link import NOBODY, NODE, RIGHT, SAN, WRONG, Link
+from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, SAN, WRONG, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,17 @@ class Kernel:
     mountinfo: Path = Path("/proc/self/mountinfo")
 
 
-def links(volume: str, uid: str, kernel: Kernel, *, attached: bool) -> Iterator[Link]:
-    """Yield paths, map and mounts of the volume of a UID; `attached`: the agent's record says it is here."""
+def links(volume: str, uid: str, kernel: Kernel, *, attached: bool, pod: str = "") -> Iterator[Link]:
+    """Yield paths, map and mounts of the volume of a UID; `attached`: the agent's record says it is here.
+
+    `pod`: the one that uses it («NAMESPACE/POD»), where that is known.
+    """
     disks = _disks(uid, kernel)
     held = _map(uid, kernel)
     if not disks and not held:
         if attached:
             text = f"The kernel has no path to the volume (UID {uid}), though it is attached here."
+            text += " Doctor says whether sessions, the mapping or the disks are missing."
             command = f"instoragectl doctor --volume {volume}"
             yield Link("paths", WRONG, text, SAN, command, 0.0, f"{kernel.sysfs}/block/*/device/wwid")
         return
@@ -43,10 +47,12 @@ def links(volume: str, uid: str, kernel: Kernel, *, attached: bool) -> Iterator[
         text = f"Multipath map {name} ({held}) of {size >> 20} MiB over {len(disks)} paths."
         yield Link("paths", RIGHT, text, NOBODY, "", 0.0, f"{kernel.sysfs}/block/{held}/dm/uuid")
     elif len(disks) > 1:
-        text = f"There is no multipath map over the {len(disks)} paths: one alone is used."
+        text = f"There is no multipath map over the {len(disks)} paths: a mount uses one alone."
+        text += " The command says whether multipathd is silent or what hides the disks: mend that."
+        text += " The map is made with the next mount, once no pod here uses the volume."
         proof = f"{kernel.sysfs}/block/dm-*/dm/uuid"
-        yield Link("paths", WRONG, text, NODE, "systemctl status multipathd", 0.0, proof)
-    yield from _mounts(volume, [held] if held else disks, kernel, attached=attached)
+        yield Link("paths", WRONG, text, NODE, "instoragectl multipath", 0.0, proof)
+    yield from _mounts(volume, [held] if held else disks, kernel, attached=attached, pod=pod)
 
 
 def _paths(volume: str, disks: list[str], kernel: Kernel) -> Iterator[Link]:
@@ -59,9 +65,11 @@ def _paths(volume: str, disks: list[str], kernel: Kernel) -> Iterator[Link]:
         proof = f"{kernel.sysfs}/block/{next(iter(broken))}/device/state"
         yield Link("paths", WRONG, text, SAN, f"instoragectl doctor --volume {volume}", 0.0, proof)
     elif len(disks) == 1:
-        text = f"Only a single path is in use ({disks[0]}): when it goes the pod has no other."
+        over = states[disks[0]][1]
+        text = f"Only a single path is in use ({disks[0]}{over}): when it goes the pod has no other."
+        text += " Doctor names each portal of the array over which there is none, and who mends it."
         command = f"instoragectl doctor --volume {volume}"
-        yield Link("paths", WRONG, text, SAN, command, 0.0, f"{kernel.sysfs}/block/{disks[0]}")
+        yield Link("paths", WRONG, text, NODE, command, 0.0, f"{kernel.sysfs}/block/{disks[0]}")
     for disk, (state, over) in states.items():
         proof = f"{kernel.sysfs}/block/{disk}/device/state"
         if disk not in broken and len(disks) > 1:
@@ -84,7 +92,7 @@ def _state(disk: str, kernel: Kernel) -> tuple[str, str]:
     return state, f" over {portal}"
 
 
-def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool) -> Iterator[Link]:
+def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool, pod: str) -> Iterator[Link]:
     numbers = {_read(kernel.sysfs / "block" / name / "dev") for name in names} - {""}
     found = False
     for line in _lines(kernel.mountinfo):
@@ -96,16 +104,25 @@ def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool) ->
         options = f"{words[5]},{more[2]}".split(",")
         where, proof = words[4].replace("\\040", " "), f"{kernel.mountinfo}, device {words[2]}"
         if given := [one for one in _GIVEN_UP if one in options]:
-            text = (
-                f"The kernel has given up the file system on {where} ({given[0]}): end the pods that use it."
-            )
-            yield Link("mount", WRONG, text, NODE, "journalctl -k", 0.0, proof)
+            yield _given_up(volume, where, given[0], more[0], pod, proof)
         else:
             access = "read-only" if "ro" in options else "read-write"
             yield Link("mount", RIGHT, f"Mounted {access} ({more[0]}) on {where}.", NOBODY, "", 0.0, proof)
     if attached and not found:
         text = f"Volume {volume} is attached here and mounted nowhere yet, or any more."
         yield Link("mount", RIGHT if not numbers else "waits", text, NOBODY, "", 0.0, str(kernel.mountinfo))
+
+
+def _given_up(volume: str, where: str, how: str, kind: str, pod: str, proof: str) -> Link:
+    """Return that pods must go, and what the next mount does (helper/mount.py)."""
+    namespace, slash, name = pod.partition("/")
+    command = f"kubectl -n {namespace} delete pod {name}" if slash else f"kubectl instorage why {volume}"
+    text = f"The kernel has given up the file system on {where} ({how}): delete every pod here that uses it."
+    if kind.startswith("ext"):
+        text += " The next mount checks it (fsck -a), and says so when that cannot mend it."
+    else:
+        text += " The next mount replays its log, and says so when it cannot."
+    return Link("mount", WRONG, text, KUBERNETES, command, 0.0, proof)
 
 
 def _disks(uid: str, kernel: Kernel) -> list[str]:

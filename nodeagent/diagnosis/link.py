@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from instorage.language import said
+from nodeagent.diagnosis.console import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,12 @@ PEOPLE = {
 }  # fmt: skip
 PLACES = ("pod", "provisioner", "claim", "PV", "node", "agent", "array", "paths", "mount")
 """The chain in its order; what is wrong first explains what stands below it."""
+_ELSEWHERE = (
+    "Ask «kubectl instorage why» on a machine whose kubectl reaches the cluster, or «instoragectl why» on a "
+    "node, as root."
+)
+PATIENCE = 180.0
+"""Seconds after which what goes by itself is looked into by somebody."""
 _SIGNS = {RIGHT: "+", WAITS: "~", WRONG: "!", UNSEEN: "?"}
 
 
@@ -93,8 +100,11 @@ def judged(subject: str, links: Iterable[Link]) -> Verdict:
         return Verdict(sentence, first.who, first.command, chain, first)
     if unseen and not works(chain):
         named = ", ".join(dict.fromkeys(unseen))
-        text = f"{subject}: nothing wrong is seen, and this could not be looked at: {named}."
-        return Verdict(text, NOBODY, "", chain, None)
+        if all(link.state == UNSEEN for link in chain):
+            text = f"{subject}: nothing of it could be looked at ({named}), so nothing is known of it."
+        else:
+            text = f"{subject}: nothing wrong is seen, and this could not be looked at: {named}."
+        return Verdict(f"{text} {_ELSEWHERE}", NOBODY, "", chain, None)
     return Verdict(f"{subject} works.", NOBODY, "", chain, None)
 
 
@@ -110,6 +120,7 @@ def lines(verdict: Verdict, *, proof: bool) -> Iterator[str]:
     yield f"Who must act: {PEOPLE[verdict.who] if told else 'that cannot be told from here'}."
     if verdict.command:
         yield f"Do: {verdict.command}"
+        yield f"Where: {place(verdict.command, tell=verdict.who in (ARRAY, SAN))}."
     yield ""
     for link in verdict.links:
         first = "  <-- first" if link is verdict.first else ""
@@ -126,6 +137,11 @@ def age(since: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def old(since: float, seconds: float = PATIENCE) -> bool:
+    """Say whether that is longer ago than what goes by itself takes."""
+    return bool(since) and time.time() - since > seconds
 
 
 def clock(at: float) -> str:

@@ -37,9 +37,7 @@ def links(
     if not entries:
         known = ", ".join(entry.name for entry in configuration.storage)
         text = f"Array {storage} is not in {configuration.path} (there: {known}): add it."
-        yield Link(
-            "array", WRONG, text, NODE, "instorage-flexvolume ext-check-cfg", 0.0, str(configuration.path)
-        )
+        yield Link("array", WRONG, text, NODE, remedy.CHECK, 0.0, str(configuration.path))
     without = []
     for number, entry in enumerate(entries, 1):
         with waited(f"asking array {entry.name}", number, len(entries)):
@@ -119,13 +117,15 @@ def _mapping(
     if host.logged_in:
         text = f"{volume.name} is mapped to host {mapping.host}{whose} as LUN {luns}, which is logged in."
         return Link("array", RIGHT, text, NOBODY, "", 0.0, f"{proof}; lshost {mapping.host}")
-    node = remedy.node_of(mapping.host) or "NODE"
+    node = remedy.node_of(mapping.host)
     text = f"{volume.name} is mapped to host {mapping.host}{whose}, which is not logged in to the array: "
     proof = f"{proof}; lshost {mapping.host}"
     if own:  # so it is for a moment in each attach
         text += "this node has no session with it."
         return Link("array", WAITS, text, NODE, f"instoragectl doctor --volume {volume.name}", 0.0, proof)
     text += "no other node gets the volume until it is taken from that one, or that one lets it go."
+    if not node:  # not named by the rule: whose it is the array's administrator may know
+        return Link("array", WRONG, text, ARRAY, f"mcsinq lshost {mapping.host}", 0.0, proof)
     command = f"instoragectl release {volume.name} --from {node}"
     return Link("array", WRONG, text, KUBERNETES, command, 0.0, proof)
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import remedy
-from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
+from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
 from nodeagent.diagnosis.objects import DRIVER, at, first, items, last
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _node(found: Objects, name: str) -> Iterator[Link]:
 def _kubelet(found: Objects, pod: Object, node: str, proof: str) -> Iterator[Link]:
     """Yield what kubelet was answered last; that it has not asked, when no event says that it did."""
     began = moment(at(pod, "status", "startTime")) or _scheduled(pod)
+    began = began or moment(at(pod, "metadata", "creationTimestamp"))
     ours = [event for event in found.about(pod, *MOUNTING) if _is_ours(event, found)]
     if ours:
         yield _answered(ours[0], found, node)
@@ -95,10 +96,21 @@ def _kubelet(found: Objects, pod: Object, node: str, proof: str) -> Iterator[Lin
         command = f"kubectl -n {found.namespace} describe pod {at(pod, 'metadata', 'name')}"
         yield Link("pod", WAITS, text, KUBERNETES, command, began, f"{proof}, containerStatuses")
         return
+    yield _not_asked(found, node, began)
+
+
+def _not_asked(found: Objects, node: str, began: float) -> Link:
+    """Return that no answer is known: nobody's to mend while that is new, else both places that tell more."""
     text = f"kubelet of {node} has not asked for the volume yet, or has no answer yet."
-    yield Link(
-        "agent", WAITS, text, NODE, "journalctl -u kubelet", began, f"no event of {MOUNTING[0]} on the pod"
+    proof = f"no event of {MOUNTING[0]} on the pod"
+    if began and not old(began):
+        return Link("agent", WAITS, text, NOBODY, "", began, proof)
+    volume = found.volume_name
+    command = f"journalctl -u kubelet --since -1h | grep {volume or DRIVER}"
+    text += (
+        f" If it asked, «instoragectl why {volume}» there says what it is at; if not, see kubelet's journal."
     )
+    return Link("agent", WAITS, text, NODE, command, began, proof)
 
 
 def _scheduled(pod: Object) -> float:
@@ -135,6 +147,7 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         return Link("agent", WRONG, text, mend.who, mend.command, since, proof)
     if _UNINSTALLED.search(message):
         text = f"kubelet of {node} does not find the driver {DRIVER}: install the node part there."
+        text += " kubelet needs no restart."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
         units = "systemctl restart instorage-nodeagent.socket instorage-nodeagent.service"
@@ -143,5 +156,5 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text, command = f"Kubernetes keeps the volume on another node: {message}", "get pods -o wide"
         command = f"kubectl -n {found.namespace} {command}"
         return Link("node", WRONG, text, KUBERNETES, command, since, proof)
-    command = f"instoragectl why {found.volume_name}"
+    command = f"instoragectl why {found.volume_name}".rstrip()
     return Link("agent", WRONG, f"On {node}: {sentence}", NODE, command, since, proof)

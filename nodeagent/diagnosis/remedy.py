@@ -9,22 +9,29 @@ from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN
 
 
 class Remedy(NamedTuple):
-    """`command` may name {volume}, {node}, {pool}, {array}; what is not known there stays in capitals."""
+    """`command` may name {volume}, {node}, {pool}; `without` is said where one of them is not known.
+
+    No command has a word in it that is the reader's to replace: it is typed as it stands.
+    """
 
     who: str
     command: str = ""
+    without: str = ""
 
 
 _JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
-_CHECK = "instorage-flexvolume ext-check-cfg"
+_PLUGIN = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
+CHECK = f"{_PLUGIN}/instorage-flexvolume ext-check-cfg"
+"""What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""
+_ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
 REMEDIES = {
     "bad-request": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
-    "bad-configuration": Remedy(NODE, _CHECK),
+    "bad-configuration": Remedy(NODE, CHECK),
     "not-supported": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
     "not-allowed": Remedy(NODE, "instoragectl pin --dry-run"),
     "not-signed": Remedy(KUBERNETES, "instoragectl adopt"),
     "array-unreachable": Remedy(NODE, "instoragectl arrays"),
-    "array-authentication": Remedy(NODE, _CHECK),
+    "array-authentication": Remedy(NODE, CHECK),
     "array-host-key": Remedy(ARRAY, "instoragectl arrays"),
     "array-ssh-algorithms": Remedy(ARRAY, "instoragectl arrays"),
     "array-sessions": Remedy(ARRAY, "instoragectl arrays"),
@@ -32,25 +39,25 @@ REMEDIES = {
     "array-busy": Remedy(ARRAY, "instoragectl arrays"),
     "array-answer": Remedy(ARRAY, "instoragectl arrays"),
     "outcome-unknown": Remedy(NOBODY),
-    "pool-full": Remedy(ARRAY, "mcsinq lsmdiskgrp {pool}"),
+    "pool-full": Remedy(ARRAY, "mcsinq lsmdiskgrp {pool}", "mcsinq lsmdiskgrp"),
     "pool-missing": Remedy(KUBERNETES, "kubectl get storageclass -o yaml"),
     "volume-missing": Remedy(ARRAY, "mcsinq lsvdisk -filtervalue name={volume}"),
     "volume-exists": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
-    "volume-mapped-elsewhere": Remedy(KUBERNETES, "instoragectl release {volume} --from {node}"),
-    "volume-mapped": Remedy(ARRAY, "mcsinq lsvdiskhostmap {volume}"),
+    "volume-mapped-elsewhere": Remedy(KUBERNETES, _ON_NODE, "kubectl get pods -A -o wide"),
+    "volume-mapped": Remedy(KUBERNETES, _ON_NODE, "kubectl get pods -A -o wide"),
     "volume-protected": Remedy(NOBODY),
     "volume-not-ready": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
     "host-object": Remedy(ARRAY, "mcsinq lshost"),
     "host-missing": Remedy(ARRAY, "mcsinq lshost"),
     "name-invalid": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
-    "tool-missing": Remedy(NODE, _CHECK),
+    "tool-missing": Remedy(NODE, CHECK),
     "no-path": Remedy(SAN, "instoragectl doctor --volume {volume}"),
     "portal-unreachable": Remedy(SAN, "instoragectl doctor --volume {volume}"),
-    "wrong-device": Remedy(ARRAY, "instoragectl doctor --volume {volume}"),
+    "wrong-device": Remedy(NODE, "instoragectl doctor --volume {volume}"),
     "no-multipath": Remedy(NODE, "systemctl restart multipathd"),
     "map-queues": Remedy(NODE, "multipathd show config"),
     "device-busy": Remedy(NODE, "instoragectl doctor --volume {volume}"),
-    "not-empty": Remedy(ARRAY, "instoragectl tree {volume}"),
+    "not-empty": Remedy(KUBERNETES, "kubectl describe pv {volume}", "kubectl get pv"),
     "file-system": Remedy(NODE, "journalctl -k"),
     "read-only-first-use": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
     "not-ours": Remedy(NODE, "instoragectl doctor --volume {volume}"),
@@ -69,16 +76,21 @@ UNKNOWN = Remedy(NODE, _JOURNAL)
 _FORMAT_ELSEWHERE = re.compile("on the node that had it last")  # said by helper/format.py
 _FINISHED_THERE = Remedy(KUBERNETES, "kubectl instorage doctor")
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
-_HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+)[:,]")
+_HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+?)[:,.]?(?:\s|$)")
 _POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
+_NAME_LIMIT = 63  # as of `nodeagent/host/identity.py`: a name of that length may be cut
 _HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
 
 
 def of_code(code: str, **known: str) -> Remedy:
     """Return who must act and the command, with what is known in its place."""
     remedy = REMEDIES.get(code, UNKNOWN)
-    named = {name: known.get(name) or name.upper() for name in ("volume", "node", "pool", "array")}
-    return Remedy(remedy.who, remedy.command.format(**named))
+    try:
+        return Remedy(
+            remedy.who, remedy.command.format(**{name: word for name, word in known.items() if word})
+        )
+    except KeyError:
+        return Remedy(remedy.who, remedy.without)
 
 
 def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
@@ -97,11 +109,13 @@ def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
 
 
 def node_of(host: str) -> str:
-    """Return the node whose host object has that name by rule, empty when it follows none."""
+    """Return the node whose host object has that name by rule, empty when it follows none, or was cut."""
     found = _HOST_RULE.match(host.strip())
-    return found.group(1) if found else ""
+    return found.group(1) if found and len(host.strip()) < _NAME_LIMIT else ""
 
 
 def bare(sentence: str) -> str:
-    """Return a sentence without its code and request."""
-    return _CODE.sub("", sentence).strip()
+    """Return a sentence without its code and request, and with the node by name where one is told of."""
+    host = _HOST.search(sentence)
+    node = node_of(host.group(1)) if host else ""
+    return _CODE.sub("", sentence).strip().replace("--from NODE", f"--from {node or 'NODE'}")

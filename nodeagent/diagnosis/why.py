@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
-from nodeagent.diagnosis import agent, claim, device, link, mapping, objects, pod
+from nodeagent.diagnosis import agent, claim, device, link, mapping, objects, pod, remedy
 from nodeagent.diagnosis.kubectl import Kubectl
 from nodeagent.diagnosis.link import NODE, UNSEEN, WAITS, WRONG, Link
 from nodeagent.diagnosis.objects import Objects, Unknown, at
@@ -92,7 +92,8 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
         yield from said
         if kept is not None:  # a call under way may not have brought the paths yet
             attached, kernel = all(one.state != WAITS for one in said), device.Kernel(paths.sysfs)
-            yield from device.links(volume, str(kept.get("uid")), kernel, attached=attached)
+            uid, pod = str(kept.get("uid")), _pod(found)
+            yield from device.links(volume, uid, kernel, attached=attached, pod=pod)
     if configuration is None:
         yield unread
         return
@@ -100,6 +101,11 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
     leave_root(USER)
     named = at(found.volume, "spec", "flexVolume", "options", "storageName")
     yield from mapping.links(volume, configuration, str((kept or {}).get("storage") or named or ""))
+
+
+def _pod(found: Objects) -> str:
+    name = at(found.pod, "metadata", "name")
+    return f"{found.namespace}/{name}" if name else ""
 
 
 def _configuration(file: Path) -> tuple[Configuration | None, Link]:
@@ -120,7 +126,7 @@ def _without(file: Path, fault: Fault) -> Link:
         file.read_bytes()
     except OSError:
         return Link("array", UNSEEN, text)
-    return Link("array", WRONG, text, NODE, "instorage-flexvolume ext-check-cfg", 0.0, str(file))
+    return Link("array", WRONG, text, NODE, remedy.CHECK, 0.0, str(file))
 
 
 def _barriers(configuration: Configuration) -> Iterator[Link]:

@@ -87,8 +87,9 @@ def elsewhere(volume: Volume, hosts: list[str]) -> Fault:
     named = ", ".join(hosts)
     return Fault(
         Code.VOLUME_MAPPED_ELSEWHERE,
-        f"Volume {volume.name} is mapped to host {named}: it can be used here when that node has let it "
-        f"go; if the node is gone for good: instoragectl release {volume.name} --from NODE.",
+        f"Volume {volume.name} is mapped to host {named}, and one node alone may have it: end the pod there "
+        "that uses it, and the node lets it go. If that node is gone for good: instoragectl release "
+        f"{volume.name} --from NODE. It takes nothing from a node that the array does not call logged out.",
         volume=volume.name,
         hosts=named,
     )

@@ -48,8 +48,8 @@ class Sysfs:
         self.file("block/dm-0/dev", "253:0")
         self.file("block/dm-0/size", str(1 << 21))
 
-    def mount(self, options: str = "rw,relatime", more: str = "rw") -> None:
-        line = f"40 25 253:0 / /var/lib/kubelet/m {options} shared:1 - ext4 /dev/mapper/mpatha {more}\n"
+    def mount(self, options: str = "rw,relatime", more: str = "rw", kind: str = "ext4") -> None:
+        line = f"40 25 253:0 / /var/lib/kubelet/m {options} shared:1 - {kind} /dev/mapper/mpatha {more}\n"
         (self.root / "mountinfo").write_text(line)
 
     def why(self) -> Verdict:
@@ -96,14 +96,18 @@ def test_a_path_that_is_lost_is_named_with_its_portal(
 
 def test_a_single_path_is_said(sysfs: Sysfs) -> None:
     (sysfs.root / "block/sdb").unlink()
-    assert "Only a single path is in use (sda)" in sysfs.why().sentence
+    verdict = sysfs.why()
+    assert "Only a single path is in use (sda over 10.0.0.1:3260)" in verdict.sentence
+    assert "names each portal" in verdict.sentence
+    assert (verdict.who, verdict.command) == (link.NODE, "instoragectl doctor --volume v")
 
 
 def test_paths_without_a_map_are_multipathds(sysfs: Sysfs) -> None:
     sysfs.file("block/dm-0/dm/uuid", "LVM-x")
     verdict = sysfs.why()
     assert "There is no multipath map over the 2 paths" in verdict.sentence
-    assert (verdict.who, verdict.command) == (link.NODE, "systemctl status multipathd")
+    assert (verdict.who, verdict.command) == (link.NODE, "instoragectl multipath")
+    assert "The map is made with the next mount" in verdict.sentence
 
 
 @pytest.mark.parametrize("option", ["shutdown", "emergency_ro"])
@@ -111,7 +115,17 @@ def test_a_file_system_that_the_kernel_has_given_up_is_said(sysfs: Sysfs, option
     sysfs.mount(more=f"rw,{option}")
     verdict = sysfs.why()
     assert f"has given up the file system on /var/lib/kubelet/m ({option})" in verdict.sentence
-    assert verdict.who == link.NODE
+    assert "The next mount checks it (fsck -a)" in verdict.sentence
+    assert (verdict.who, verdict.command) == (link.KUBERNETES, "kubectl instorage why v")
+    known = link.judged("Volume v", device.links("v", UID, sysfs.kernel, attached=True, pod="default/web"))
+    assert known.command == "kubectl -n default delete pod web"
+
+
+def test_xfs_is_not_said_to_be_checked(sysfs: Sysfs) -> None:
+    sysfs.mount(more="rw,shutdown", kind="xfs")
+    said = sysfs.why().sentence
+    assert "The next mount replays its log" in said
+    assert "fsck" not in said
 
 
 def test_a_volume_that_is_attached_without_a_path_is_the_sans(sysfs: Sysfs) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from nodeagent.diagnosis import remedy
 from tests.agent.bench import options
 from tests.diagnosis.inspected import of_place
 
@@ -56,7 +57,7 @@ def test_a_wrong_password(node: Node) -> None:
     said = node.bench.attach("vol1").failure()
     found = node.why()
     assert found["links"][found["first"]]["sentence"] in said, "the same sentence as kubelet's event"
-    assert (found["who"], found["do"]) == ("node", "instorage-flexvolume ext-check-cfg")
+    assert (found["who"], found["do"]) == ("node", remedy.CHECK)
     assert any("was not asked" in one for one in of_place(found, "array", "wrong"))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nodeagent.diagnosis import link
+from nodeagent.diagnosis import event, link, remedy
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN, WAITS
 from tests.diagnosis.recorded import VOLUME, Recorded, ago, serving, waiting
 
@@ -67,8 +67,14 @@ def test_a_scheduler_that_waits_for_the_claim_is_no_fault_of_its_own(api: Record
 @pytest.mark.parametrize(
     "said",
     [
-        "Volume v of 9.0 GiB does not fit on array storage-01: Pool0 has 1.0 GiB of 4.0 GiB free.",
-        "The volume cannot grow now: pool Pool0 on array storage-01 has 1.0 GiB free.",
+        (
+            "Volume v of 9.0 GiB does not fit on array storage-01: Pool0 has 1.0 GiB of 4.0 GiB free. Free "
+            "space there, or use another pool. It is tried again by itself."
+        ),
+        (
+            "Volume v on array storage-01 cannot grow to 9.00 GiB: pool Pool0 has 1.00 GiB free, 4.00 GiB "
+            "are needed. Free space there, or add capacity to it. It is tried again by itself."
+        ),
     ],
 )
 def test_a_full_pool_is_the_arrays_administrators(api: Recorded, said: str) -> None:
@@ -76,7 +82,9 @@ def test_a_full_pool_is_the_arrays_administrators(api: Recorded, said: str) -> N
     api.event(claim, "ProvisioningFailed", f"{said} [pool-full]")
     verdict = api.why("default/data")
     assert (verdict.who, verdict.command) == (ARRAY, "mcsinq lsmdiskgrp Pool0")
+    assert said in verdict.sentence
     assert "[pool-full]" not in verdict.sentence
+    assert "Where: on the array's command line (SSH)." in list(link.lines(verdict, proof=False))
     assert "(4 min)" in verdict.sentence
 
 
@@ -88,14 +96,23 @@ def test_a_provisioner_that_is_away_is_told_by_its_lease(api: Recorded) -> None:
         "The provisioner is away: master_1 has not renewed Lease kube-system/inspur-instorage"
         in verdict.sentence
     )
+    assert "Start it on host master." in verdict.sentence
     assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl restart instorage-provisioner")
 
 
 def test_a_provisioner_that_works_and_has_not_begun_is_waited_for(api: Recorded) -> None:
-    api.claim()
+    claim = api.claim()
+    claim["metadata"]["creationTimestamp"] = ago(20)
     verdict = api.why("default/data")
     assert "has not begun with it" in verdict.sentence
-    assert verdict.who == NOBODY
+    assert (verdict.who, verdict.command) == (NOBODY, "")
+    claim["metadata"]["creationTimestamp"] = ago(600)
+    verdict = api.why("default/data")
+    assert "It works, and has had time to: its journal says why." in verdict.sentence
+    assert (verdict.who, verdict.command) == (KUBERNETES, event.JOURNAL)
+    assert "Where: on the provisioner's host, as root." in list(link.lines(verdict, proof=False))
+    api.pod("")["metadata"]["creationTimestamp"] = ago(20)
+    assert api.why("default/data").who == NOBODY, "its first consumer has just come"
 
 
 def test_a_provisioner_of_another_name_that_said_nothing_yet_is_known_by_the_classs_pool(
@@ -104,7 +121,10 @@ def test_a_provisioner_of_another_name_that_said_nothing_yet_is_known_by_the_cla
     api.claim()
     api.storage_class(provisioner="example.org/gold", parameters={"volPoolName": "Pool0"})
     verdict = api.why("default/data")
-    assert "No provisioner has ever worked here (Lease kube-system/example.org-gold" in verdict.sentence
+    assert "No provisioner of the name example.org/gold has ever worked here" in verdict.sentence
+    assert "Lease kube-system/example.org-gold is not there" in verdict.sentence
+    assert "--provisioner-name=example.org/gold" in verdict.sentence
+    assert (verdict.who, verdict.command) == (KUBERNETES, "./install.sh --provisioner")
     api.storage_class(provisioner="example.org/gold", parameters={"pool": "Pool0"})
     assert "not by this product" in api.why("default/data").sentence
 
@@ -114,6 +134,10 @@ def test_a_volume_that_is_being_made_is_nobodys_to_mend(api: Recorded) -> None:
     verdict = api.why("default/data")
     assert f"Volume {VOLUME} is being made on storage-01." in verdict.sentence
     assert verdict.who == NOBODY
+    api.events[0]["firstTimestamp"] = ago(700)
+    verdict = api.why("default/data")
+    assert "That takes long" in verdict.sentence
+    assert (verdict.who, verdict.command) == (KUBERNETES, event.JOURNAL)
 
 
 def test_a_lease_that_may_not_be_read_is_not_called_away(api: Recorded) -> None:
@@ -121,6 +145,8 @@ def test_a_lease_that_may_not_be_read_is_not_called_away(api: Recorded) -> None:
     api.denied["lease"] = "leases is forbidden"
     verdict = api.why("default/data")
     assert "away" not in verdict.sentence
+    assert "Whether the provisioner works is not known" in verdict.sentence
+    assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl status instorage-provisioner")
     assert any(one.place == "provisioner" and one.state == link.UNSEEN for one in verdict.links)
 
 
@@ -141,7 +167,13 @@ def test_a_claim_without_a_class_is_told_so(api: Recorded, spec: dict[str, Any],
 def test_kubelet_that_has_not_asked_yet_is_told_from_one_that_was_refused(api: Recorded) -> None:
     verdict = waiting(api).why()
     assert "kubelet of node1 has not asked for the volume yet" in verdict.sentence
-    assert verdict.command == "journalctl -u kubelet"
+    assert f"«instoragectl why {VOLUME}» there says what it is at" in verdict.sentence
+    assert (verdict.who, verdict.command) == (NODE, f"journalctl -u kubelet --since -1h | grep {VOLUME}")
+    status = api.kept["pod", "default", "web"]["status"]
+    status["startTime"] = ago(20)
+    assert (api.why().who, api.why().command) == (NOBODY, "")
+    del status["startTime"], status["conditions"]
+    assert "(10 min)" in api.why().sentence, "since the pod was made, where nothing later is known"
     api.failed_mount("Array storage-01 cannot be reached. [array-unreachable] (request 0a1b2c3d4e)")
     assert "Array storage-01 cannot be reached." in api.why().sentence
 
@@ -153,29 +185,41 @@ def test_a_node_that_is_not_ready_comes_before_what_its_kubelet_did_not_do(api: 
     assert (verdict.who, verdict.command) == (NODE, "kubectl describe node node1")
 
 
-def test_a_volume_that_another_node_has_is_released_from_that_one(api: Recorded) -> None:
+@pytest.mark.parametrize(
+    ("host", "node", "of_node"),
+    [
+        ("iscsi-node2", "node2", " --field-selector spec.nodeName=node2"),
+        ("lab-fc-node2.example", "node2.example", " --field-selector spec.nodeName=node2.example"),
+        ("by-hand", "NODE", ""),
+        (f"iscsi-{'n' * 57}", "NODE", ""),
+    ],
+)
+def test_a_volume_that_another_node_has_is_looked_for_there_and_released(
+    api: Recorded, host: str, node: str, of_node: str
+) -> None:
     waiting(api).failed_mount(
-        f"Volume {VOLUME} is mapped to host iscsi-node2: it can be used here when that node has let it go. "
-        "[volume-mapped-elsewhere] (request 0a1b2c3d4e)"
+        f"Volume {VOLUME} is mapped to host {host}, and one node alone may have it: end the pod there. If "
+        f"that node is gone for good: instoragectl release {VOLUME} --from NODE. [volume-mapped-elsewhere]"
     )
     verdict = api.why()
-    assert "is mapped to host iscsi-node2" in verdict.sentence
-    assert (verdict.who, verdict.command) == (KUBERNETES, f"instoragectl release {VOLUME} --from node2")
+    assert f"is mapped to host {host}, and one node alone may have it: end the pod" in verdict.sentence
+    assert f"instoragectl release {VOLUME} --from {node}." in verdict.sentence
+    assert (verdict.who, verdict.command) == (KUBERNETES, f"kubectl get pods -A -o wide{of_node}")
 
 
 @pytest.mark.parametrize(
     ("code", "who", "command"),
     [
         ("array-unreachable", NODE, "instoragectl arrays"),
-        ("array-authentication", NODE, "instorage-flexvolume ext-check-cfg"),
+        ("array-authentication", NODE, remedy.CHECK),
         ("array-sessions", ARRAY, "instoragectl arrays"),
         ("portal-unreachable", SAN, f"instoragectl doctor --volume {VOLUME}"),
         ("no-path", SAN, f"instoragectl doctor --volume {VOLUME}"),
         ("volume-missing", ARRAY, f"mcsinq lsvdisk -filtervalue name={VOLUME}"),
         ("read-only-first-use", KUBERNETES, f"kubectl get pv {VOLUME} -o yaml"),
         ("not-signed", KUBERNETES, "instoragectl adopt"),
-        ("wrong-device", ARRAY, f"instoragectl doctor --volume {VOLUME}"),
-        ("not-empty", ARRAY, f"instoragectl tree {VOLUME}"),
+        ("wrong-device", NODE, f"instoragectl doctor --volume {VOLUME}"),
+        ("not-empty", KUBERNETES, f"kubectl describe pv {VOLUME}"),
         ("barrier", NODE, "instoragectl barrier plan"),
     ],
 )

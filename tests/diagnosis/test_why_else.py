@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from instorage.wire.fault import Code
-from nodeagent.diagnosis import link, remedy
+from nodeagent.diagnosis import event, link, remedy
 from nodeagent.diagnosis.finding import Who
-from nodeagent.diagnosis.link import ARRAY, NODE, WAITS, WRONG
+from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, WAITS, WRONG
 from nodeagent.diagnosis.objects import Unknown, Unseen, gathered
-from tests.diagnosis.recorded import VOLUME, Recorded, serving, waiting
+from tests.diagnosis.recorded import VOLUME, Recorded, ago, serving, waiting
 
 
 @pytest.fixture
@@ -28,6 +30,8 @@ def test_a_node_without_the_driver_is_told_to_install_it(api: Recorded) -> None:
     verdict = api.why()
     assert "does not find the driver inspur/instorage-flexvolume" in verdict.sentence
     assert (verdict.who, verdict.command) == (NODE, "./install.sh --node")
+    said = list(link.lines(verdict, proof=False))
+    assert "Where: in the folder of the unpacked archive, on that host, as root." in said
 
 
 def test_kubelets_summary_alone_is_no_answer_of_the_agent(api: Recorded) -> None:
@@ -49,10 +53,24 @@ def test_an_expansion_that_is_stopped_is_a_fault_of_a_volume_that_works(api: Rec
     claim, _ = api.bound()
     claim["spec"]["resources"]["requests"]["storage"] = "9Gi"
     api.pod(phase="Running")
-    api.event(claim, "ExpansionBlocked", "The volume cannot grow. [pool-full]")
+    full = f"Volume {VOLUME} on array storage-01 cannot grow to 9.00 GiB: pool Pool0 has 1.00 GiB free, "
+    full += "4.00 GiB are needed. Free space there, or add capacity to it. It is tried again by itself."
+    api.event(claim, "ExpansionBlocked", f"{full} [pool-full]")
     verdict = api.why()
     assert verdict.sentence.startswith("default/web works, with a fault")
-    assert verdict.who == ARRAY
+    assert full in verdict.sentence
+    assert (verdict.who, verdict.command) == (ARRAY, "mcsinq lsmdiskgrp Pool0")
+
+
+@pytest.mark.parametrize("volume", ["", VOLUME])
+@pytest.mark.parametrize("code", sorted(remedy.REMEDIES))
+def test_no_command_has_a_word_to_replace(code: str, volume: str) -> None:
+    found, mend = remedy.of_sentence(f"It is so. [{code}]", volume)
+    assert found == code
+    assert not {"VOLUME", "NODE", "POOL", "ARRAY"} & set(re.split(r"[\W_]+", mend.command))
+    assert "{" not in mend.command
+    if volume and mend.who != NOBODY:
+        assert mend.command, "who must act is told how"
 
 
 def test_a_volume_leads_to_its_claim_and_pod(api: Recorded) -> None:
@@ -67,11 +85,31 @@ def test_a_volume_that_is_not_deleted_is_no_claim_that_is_missing(api: Recorded,
     volume["status"]["phase"] = "Released"
     volume["spec"]["claimRef"]["namespace"] = namespace
     verdict = api.why(VOLUME)
-    assert f"PV {VOLUME} is Released: its claim is gone." in verdict.sentence
-    api.event(volume, "VolumeFailedDelete", f"Volume {VOLUME} is mapped to iscsi-node2. [volume-mapped]")
+    assert f"PV {VOLUME} is Released: its claim is gone, and its volume is kept" in verdict.sentence
+    assert f"free for a new claim {namespace}/data, which gets the old data" in verdict.sentence
+    patch = '{"spec":{"claimRef":{"uid":null}}}'
+    assert (verdict.who, verdict.command) == (KUBERNETES, f"kubectl patch pv {VOLUME} -p '{patch}'")
+    mapped = f"Volume {VOLUME} on array storage-01 is not deleted: it is mapped to iscsi-node2. It goes by "
+    mapped += f"itself when the mapping is gone. If it is gone: instoragectl release {VOLUME} --from NODE."
+    api.event(volume, "VolumeFailedDelete", f"{mapped} [volume-mapped]")
     verdict = api.why(VOLUME)
-    assert f"Volume {VOLUME} is mapped to iscsi-node2." in verdict.sentence
-    assert (verdict.who, verdict.command) == (ARRAY, f"mcsinq lsvdiskhostmap {VOLUME}")
+    assert "is not deleted: it is mapped to iscsi-node2." in verdict.sentence
+    assert f"instoragectl release {VOLUME} --from node2." in verdict.sentence
+    looked = "kubectl get pods -A -o wide --field-selector spec.nodeName=node2"
+    assert (verdict.who, verdict.command) == (KUBERNETES, looked)
+
+
+@pytest.mark.parametrize(("since", "who"), [(20, NOBODY), (2000, KUBERNETES), (None, KUBERNETES)])
+def test_a_released_volume_that_is_to_be_deleted_is_not_to_be_made_free(
+    api: Recorded, since: float | None, who: str
+) -> None:
+    _, volume = api.bound()
+    del api.kept["pvc", "default", "data"]
+    volume["spec"]["persistentVolumeReclaimPolicy"] = "Delete"
+    volume["status"] = {"phase": "Released"} | ({"lastPhaseTransitionTime": ago(since)} if since else {})
+    verdict = api.why(VOLUME)
+    assert "the provisioner deletes it with its volume" in verdict.sentence
+    assert (verdict.who, verdict.command) == (who, event.JOURNAL)
 
 
 def test_a_claim_of_the_same_name_that_was_made_since_is_not_the_volumes(api: Recorded) -> None:
@@ -85,7 +123,22 @@ def test_a_pv_that_waits_for_a_claim_which_is_not_made_says_make_it(api: Recorde
     _, volume = api.bound()
     del api.kept["pvc", "default", "data"]
     volume["status"]["phase"] = "Available"
-    assert "There is no claim default/data: make it." in api.why(VOLUME).sentence
+    volume["spec"] |= {"storageClassName": "gold", "accessModes": ["ReadWriteOnce"]}
+    assert (
+        f"There is no claim default/data, for which the PV is kept: make it with volumeName {VOLUME}, "
+        "storageClassName gold, storage 5Gi at most, accessModes ReadWriteOnce"
+    ) in api.why(VOLUME).sentence
+
+
+def test_a_claim_that_is_not_bound_to_the_pv_that_it_names_is_told_whose_that_is(api: Recorded) -> None:
+    _, volume = api.bound()
+    api.claim("Pending", VOLUME)
+    volume["spec"]["claimRef"]["name"] = "other"
+    verdict = api.why("default/data")
+    assert "That PV is Bound, and kept for default/other." in verdict.sentence
+    assert (verdict.who, verdict.command) == (KUBERNETES, f"kubectl describe pv {VOLUME}")
+    del api.kept["pv", "", VOLUME]
+    assert f"The claim names PV {VOLUME}, which is not there" in api.why("default/data").sentence
 
 
 def test_what_is_nowhere_is_said_and_what_cannot_be_read_is_not_called_missing(api: Recorded) -> None:
@@ -140,5 +193,7 @@ def test_what_is_out_of_sight_is_neither_right_nor_anybodys() -> None:
     unseen = link.judged("Volume v", [link.Link("PV", link.UNSEEN, "No kubectl.")])
     assert unseen.status == 1
     assert list(link.lines(unseen, proof=False))[1] == "Who must act: that cannot be told from here."
+    assert "nothing of it could be looked at (PV), so nothing is known of it." in unseen.sentence
+    assert "«kubectl instorage why»" in unseen.sentence
     running = [link.Link("pod", link.RIGHT, "It runs."), link.Link("array", link.UNSEEN, "No file.")]
     assert link.judged("Pod p", running).status == 0

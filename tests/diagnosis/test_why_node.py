@@ -49,7 +49,7 @@ def test_a_format_that_is_refused(node: Node) -> None:
     node.bench.mount_device("vol1").failure("[not-empty]")
     found = node.why()
     assert "Not proven new" in found["sentence"]
-    assert (found["who"], found["do"]) == ("array", "instoragectl tree vol1")
+    assert (found["who"], found["do"]) == ("kubernetes", "kubectl describe pv vol1")
 
 
 def test_a_size_that_differs(node: Node) -> None:
@@ -57,7 +57,7 @@ def test_a_size_that_differs(node: Node) -> None:
     node.bench.attach("vol1").failure()
     found = node.why()
     assert "sdb has 1 GiB, the array says 2." in found["sentence"]
-    assert found["who"] == "array"
+    assert (found["who"], found["do"]) == ("node", "instoragectl doctor --volume vol1")
 
 
 def test_a_volume_that_a_dead_node_has(node: Node) -> None:
@@ -66,7 +66,11 @@ def test_a_volume_that_a_dead_node_has(node: Node) -> None:
     node.bench.do("logins", port="iqn.1993-08.org.debian:01:node2", nodes=[])
     node.bench.attach("vol1").failure("iscsi-node2")
     found = node.why()
-    assert (found["who"], found["do"]) == ("kubernetes", "instoragectl release vol1 --from node2")
+    looked = "kubectl get pods -A -o wide --field-selector spec.nodeName=node2"
+    assert (found["who"], found["do"]) == ("kubernetes", looked)
+    assert "instoragectl release vol1 --from node2. It takes nothing from a node that" in found["sentence"]
+    released = [one["command"] for one in found["links"] if "not logged in" in one["sentence"]]
+    assert released == ["instoragectl release vol1 --from node2"]
     assert any("not logged in" in one for one in of_place(found, "array", "wrong"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -66,7 +67,8 @@ class Story:
         self._fault("helper", "the root helper was stopped", lambda _: on_node(STOP_HELPER), helper)
         barrier, clear = f"echo 'written by the demo' >{BARRIER}", "instoragectl barrier clear"
         self._fault("barrier", "an expansion was broken off", lambda _: on_node(barrier), "barrier", clear)
-        self._fault("held", "a dead node has the volume", self._hold, "release")
+        release = "instoragectl release {volume} --from node9"
+        self._fault("held", "a dead node has the volume", self._hold, "spec.nodeName", release)
         self._full()
 
     def _fault(
@@ -74,12 +76,13 @@ class Story:
     ) -> None:
         """Make the fault, start a pod, show and mend it, and see the pod run."""
         say(f"FAULT: {what}")
-        make(self._cluster.wait_bound(name))
+        volume = self._cluster.wait_bound(name)
+        make(volume)
         self._pod(name)
         began = time.monotonic()
         found = self._why(f"default/{name}", expected)
         told = time.monotonic()
-        self._mend(found, then)
+        self._mend(found, then.format(volume=volume))
         self._runs(name, what, told - began, told)
         self._cluster.kubectl("delete", "pod", name, "--force", "--grace-period=0")
 
@@ -147,6 +150,9 @@ class Story:
             if command.startswith("mcs"):
                 say(f"array$ {command}")
                 show(self._san.command(command))
+            elif command.startswith("kubectl "):
+                say(f"$ {command}")
+                show(self._cluster.kubectl(*shlex.split(command)[1:]))
             else:
                 say(f"node# {command}")
                 show(self._product.machine.run(command, LIMIT).stdout)

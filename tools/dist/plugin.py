@@ -16,7 +16,10 @@ from tools.messages import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "kubectl-instorage"
-_DIAGNOSIS = ("branches", "claim", "cluster", "kubectl", "link", "objects", "plugin", "pod", "remedy")
+_DIAGNOSIS = (
+    "branches", "claim", "cluster", "console", "event", "kubectl", "link", "objects", "plugin", "pod", "pv",
+    "remedy",
+)  # fmt: skip
 MODULES = (
     *(f"nodeagent/diagnosis/{name}.py" for name in _DIAGNOSIS),
     "instorage/language.py",

@@ -20,9 +20,34 @@ EXTRA = (
     ),
     (
         "Volume {volume} on array {array} is mapped to {others}: it cannot be given to {host} before it is "
-        "unmapped there. The node that has it unmaps it when its last pod is gone; if that node is gone for "
-        "good: instoragectl release {volume2} --from NODE. Volume protection is on there: that may take "
-        "{minutes} minutes after the last I/O."
+        "unmapped there. The node that has it unmaps it when its last pod is gone. If that node is gone for "
+        "good: instoragectl release {volume2} --from NODE. It takes nothing from a node that the array "
+        "does not call logged out."
+        " Volume protection is on there: that may take {minutes} minutes after the last I/O."
+    ),
+    (
+        "Volume {volume} on array {array} is mapped to {others}: it cannot be given to {host} before it is "
+        "unmapped there. The node that has it unmaps it when its last pod is gone. If that node is gone for "
+        "good: instoragectl release {volume2} --from {node}. It takes nothing from a node that the array "
+        "does not call logged out."
+        " Volume protection is on there: that may take {minutes} minutes after the last I/O."
+    ),
+    (
+        "Volume {volume} on array {array} is mapped to {others}: it cannot be given to {host} before it is "
+        "unmapped there. The node that has it unmaps it when its last pod is gone. If that node is gone for "
+        "good: instoragectl release {volume2} --from {node}. It takes nothing from a node that the array "
+        "does not call logged out."
+    ),
+    (
+        "Volume {volume} is mapped to host {named}, and one node alone may have it: end the pod there that "
+        "uses it, and the node lets it go. If that node is gone for good: instoragectl release {volume2} "
+        "--from {node}. It takes nothing from a node that the array does not call logged out."
+    ),
+    (
+        "Volume {name} on array {array} is not deleted: it is mapped to {join}. It goes by itself when the "
+        "mapping is gone: end the pod there that uses it. If that node is gone for good: instoragectl "
+        "release {name2} --from {node}. It takes nothing from a node that the array does not call logged "
+        "out."
     ),
     (
         "An active-active expansion of volume {volume} was broken off on this host, see the barrier file "
@@ -44,7 +69,7 @@ EXTRA = (
     "error", "warning", "note",
     "error {check}: {sentence}", "warning {check}: {sentence}", "note {check}: {sentence}",
     "error     {sentence}", "warning   {sentence}",
-    "<-- first", "Do: {command}", "Pod {name}", "Claim {name}",
+    "<-- first", "Do: {command}", "Where: {place}.", "Pod {name}", "Claim {name}",
     "{subject} waits: {sentence}", "{subject} waits since {clock} ({age}): {sentence}",
     "{subject} works, with a fault: {sentence}",
     "{subject} works, with a fault since {clock} ({age}): {sentence}",

@@ -73,7 +73,9 @@ def _kept(cli: Cli, name: VolumeName, refused: Refused) -> Fault:
         return Fault(
             Code.VOLUME_MAPPED,
             f"Volume {name} on array {cli.array} is not deleted: it is mapped to {', '.join(hosts)}. It goes "
-            "when the mapping is gone.",
+            "by itself when the mapping is gone: end the pod there that uses it. If that node is gone for "
+            f"good: instoragectl release {name} --from NODE. It takes nothing from a node that the array "
+            "does not call logged out.",
             array=cli.array,
             volume=name,
             hosts=", ".join(hosts),

@@ -149,9 +149,9 @@ def _alone(cli: Cli, volume: VolumeName, host: str, *, share: bool) -> Mapping:
         raise Fault(
             Code.VOLUME_MAPPED_ELSEWHERE,
             f"Volume {volume} on array {cli.array} is mapped to {', '.join(others)}: it cannot be given to "
-            f"{host} before it is unmapped there. The node that has it unmaps it when its last pod is gone; "
-            f"if that node is gone for good: instoragectl release {volume} --from NODE."
-            + protection.hint(cli),
+            f"{host} before it is unmapped there. The node that has it unmaps it when its last pod is gone. "
+            f"If that node is gone for good: instoragectl release {volume} --from NODE. It takes nothing "
+            "from a node that the array does not call logged out." + protection.hint(cli),
             array=cli.array,
             volume=volume,
             hosts=", ".join(others),
