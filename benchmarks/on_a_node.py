@@ -98,6 +98,9 @@ class Node:
         yield Figure(part, "start of all, ours", ours[0], "s")
         yield Figure(part, "start of all, over the floor", ours[0] / floor[0], "times", limit)
         yield Figure(part, "end of all, over the floor", ours[1] / floor[1], "times")
+        for said in self.ours.failed:
+            sys.stderr.write(f"  failed, and asked again: {said}\n")
+        yield Figure(part, "calls that failed and were made again", len(self.ours.failed), "calls", 0)
         yield Figure(part, "CPU of the whole node, each start, the floor", bare.busy / count, "s")
         yield Figure(part, "CPU of the whole node, each start, ours", work.busy / count, "s")
         for name, after in processor_seconds(self.machine).items():
