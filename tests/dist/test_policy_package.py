@@ -18,8 +18,8 @@ pytestmark = pytest.mark.subprocess
 WHEN = 1_700_000_000
 HOME = "/usr/share/instorage-selinux"
 FILES = (
-    "instorage.te", "instorage.if", "instorage.fc", "Makefile", "load.sh", "compat/fedora.if",
-    "refpolicy/instorage.pp",
+    "instorage.te", "instorage.if", "instorage.fc", "Makefile", "load.sh",
+    "compat/fedora.if", "compat/refpolicy.if", "refpolicy/instorage.pp",
 )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ ELSEWHERE = {
     ("/run/instorage/host.lock", "-"): "instorage_lock_t",
     ("/run/instorage/helper-defaults.conf", "-"): "instorage_runtime_t",
     ("/usr/sbin/iscsiadm", "-"): "iscsid_exec_t",
+    ("/usr/sbin/multipath", "-"): "lvm_exec_t",
     ("/etc/iscsi/nodes/iqn/10.0.0.1,3260,1/default", "-"): "iscsi_var_lib_t",
     ("/etc/iscsi/initiatorname.iscsi", "-"): "etc_t",
     ("/etc/iscsi", "d"): "iscsi_var_lib_t",

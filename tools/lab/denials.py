@@ -5,8 +5,9 @@ from typing import Final
 from nodeagent.administration.denials import rules
 from tools.lab.machine import Machine
 
-# journald has what the kernel audits from the audit socket; where nobody listened it is in the kernel's log.
-SHOW: Final = "dmesg; journalctl -q -b --no-pager -o cat _TRANSPORT=audit; true"
+# journald has what the kernel audits from the audit socket; where nobody listened it is in the kernel's log,
+# of which the kernel itself keeps the end alone.
+SHOW: Final = "dmesg; journalctl -q -b --no-pager -o cat _TRANSPORT=audit + _TRANSPORT=kernel; true"
 LIMIT: Final = 60  # seconds
 
 

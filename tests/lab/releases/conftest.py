@@ -19,9 +19,11 @@ from tools.lab.product import Product
 from tools.lab.releases import BOOKWORM, BULLSEYE, RELEASES, Release, of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tools.lab import Machine
+    from tools.lab.lab import Saved
+    from tools.lab.progress import Report
     from tools.lab.san import San
 
 DAILY = BULLSEYE
@@ -55,6 +57,20 @@ def _release(item: pytest.Function) -> object:
     return item.callspec.params["release"] if hasattr(item, "callspec") else item.module.RELEASE
 
 
+@contextlib.contextmanager
+def other_lab(config: pytest.Config, machines: Callable[[Report], Mapping[str, Saved]]) -> Iterator[Lab]:
+    """Have other machines; the ordinary ones end, and the next module has fresh ones."""
+    ordinary = config.stash.get(LAB, None)
+    for machine in ordinary.machines if ordinary else ():
+        machine.kill()
+    with Lab(["a"], machines=machines) as lab:
+        config.stash[LAB] = lab
+        yield lab
+    del config.stash[LAB]
+    if ordinary:
+        config.stash[LAB] = ordinary
+
+
 @pytest.fixture(
     scope="module",
     params=[pytest.param(one, id=name, marks=_MARKS.get(one, ())) for name, one in RELEASES.items()],
@@ -67,16 +83,9 @@ def release(request: pytest.FixtureRequest) -> Release:
 
 @pytest.fixture(scope="module")
 def lab(release: Release, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The array and a node of the release; the ordinary machines end, and the next module has fresh ones."""
-    ordinary = request.config.stash.get(LAB, None)
-    for machine in ordinary.machines if ordinary else ():
-        machine.kill()
-    with Lab(["a"], machines=of(release)) as lab:
-        request.config.stash[LAB] = lab
+    """The array and a node of the release."""
+    with other_lab(request.config, of(release)) as lab:
         yield lab
-    del request.config.stash[LAB]
-    if ordinary:
-        request.config.stash[LAB] = ordinary
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,101 @@
+"""Enforcing, no rule silent, on Debian 13 and 11, what users get: a volume's life, an upgrade, and gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.load import succeeded
+from tests.lab.releases.conftest import other_lab
+from tests.lab.releases.test_upgrade import LATER, runs
+from tests.soak import IN_SOAK, NOT_SEEN
+from tools.lab.archive import built
+from tools.lab.kubelet import Kubelet
+from tools.lab.product import Product
+from tools.lab.releases import BULLSEYE, TRIXIE, Release, of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.selinux.conftest import MakeVolume
+    from tools.lab import Lab, Machine
+    from tools.lab.archive import Unpacked
+    from tools.lab.san import San
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
+GIB = 1 << 30
+LIMIT = 120  # seconds for a command in an emulated machine
+# The image's policy is one in which no denial is silent; what the boot was denied, permissive, is not ours.
+# auditctl ends with how many were lost before.
+ENFORCE = "auditctl -b 65536 && { auditctl --reset-lost; setenforce 1; }"
+DOMAINS = {
+    "instorage-nodeagent.service": "instorage_agent_t",
+    "instorage-helper.service": "instorage_helper_t",
+    "iscsid.service": "iscsid_t",
+    "multipathd.service": "lvm_t",
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(TRIXIE, id="trixie"), pytest.param(BULLSEYE, id="bullseye", marks=NOT_SEEN)],
+)
+def release(request: pytest.FixtureRequest) -> Release:
+    """The node's release of Debian; the ordinary lab's is test_archive.py's."""
+    found: Release = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def lab(release: Release, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The array and a node of the release, which has SELinux."""
+    with other_lab(request.config, of(release, selinux=True)) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def archive(lab: Lab, san: San) -> Unpacked:
+    """The archive, unpacked on the node."""
+    return built().put_on(lab.node("a"))
+
+
+@pytest.fixture(scope="module")
+def enforced(archive: Unpacked) -> Iterator[Product]:
+    """The product, which its installer has put on a node that enforces."""
+    product = Product(archive.machine)
+    product.machine.run(ENFORCE, LIMIT)
+    product.install_from(archive)
+    yield product
+    assert "lost 0\n" in product.machine.run("auditctl -s").stdout, "what was denied is not all known"
+    product.machine.run("setenforce 0")
+
+
+def domain(node: Machine, unit: str) -> str:
+    """The type in which a unit's main process runs."""
+    pid = node.run(f"systemctl show -p MainPID --value {unit}", LIMIT).stdout.strip()
+    return node.run(f"cat /proc/{pid}/attr/current", LIMIT).stdout.strip("\0\n ").split(":")[2]
+
+
+def test_it_works_is_upgraded_under_a_volume_and_goes(
+    node: Machine, release: Release, make_volume: MakeVolume, archive: Unpacked
+) -> None:
+    assert f'VERSION_ID="{release.number}"' in node.run("cat /etc/os-release").stdout
+    pod = Kubelet(node, make_volume())
+    succeeded(pod.start_pod())
+    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    node.put(f"{pod.pod_directory}/row", "forty-two")
+    succeeded([pod.expand(2 * GIB)])
+    for unit in ("instorage-node.target", "iscsid.service", "multipathd.service"):
+        node.run(f"systemctl restart {unit}", LIMIT)
+    archive.variant(LATER).run("--node")
+    assert runs(node) == LATER
+    succeeded(pod.end_pod())
+    again = Kubelet(node, pod.volume)
+    succeeded(again.start_pod())
+    assert node.read(f"{again.pod_directory}/row") == b"forty-two"
+    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    succeeded(again.end_pod())
+    archive.run("--uninstall", "--purge")
+    assert node.run("semodule -l | grep -x instorage", check=False).exit_status == 1
+    assert node.run("getenforce").stdout.strip() == "Enforcing"
