@@ -64,7 +64,7 @@ class Topology:
         """The cluster's id, 16 hex digits, always the same for the same name."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:16].upper()
 
-    @cached_property  # each row of lsvdisk asks for them
+    @property
     def nodes(self) -> list[Node]:
         """All nodes, by id."""
         base = self.iqn_base or f"iqn.2004-12.com.inspur:mcs.{self.name}"
