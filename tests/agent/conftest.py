@@ -43,7 +43,7 @@ def portal() -> Iterator[Callable[[], str]]:
 
     def make() -> str:
         address = loopback()
-        listener = socket.create_server((address, ISCSI_PORT), backlog=64)
+        listener = socket.create_server((address, ISCSI_PORT), backlog=4096)  # nobody accepts
         listeners.append(listener)
         return f"{address}:{ISCSI_PORT}"
 
