@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tools.lab.archive import built
 from tools.lab.policy import load
 from tools.lab.product import Product, host_settings
 from tools.lab.progress import to_stderr
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tools.lab import Lab, Machine
+    from tools.lab.archive import Unpacked
     from tools.lab.san import San
 
     MakeVolume = Callable[..., str]
@@ -51,6 +53,12 @@ def denied_besides() -> tuple[str, ...]:
         for what in ("noatsecure", "siginh", "rlimitinh")
     )
     return (*kept, "allow instorage_shutdown_t selinux_config_t:dir search;")
+
+
+@pytest.fixture(scope="module")
+def archive(lab: Lab, san: San) -> Unpacked:
+    """What users get, unpacked on node a."""
+    return built().put_on(lab.node("a"))
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.load import succeeded
 from tests.lab.releases.test_upgrade import LATER, runs
 from tests.soak import IN_SOAK
-from tools.lab.archive import built
 from tools.lab.kubelet import Kubelet
 from tools.lab.policy import load
 from tools.lab.product import Product
@@ -19,18 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.selinux.conftest import MakeVolume
-    from tools.lab import Lab, Machine
+    from tools.lab import Machine
     from tools.lab.archive import Unpacked
-    from tools.lab.kubelet import Answer
-    from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
-
-
-@pytest.fixture(scope="module")
-def archive(lab: Lab, san: San) -> Unpacked:
-    """The archive, unpacked on the node."""
-    return built().put_on(lab.node("a"))
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +34,6 @@ def enforced(archive: Unpacked) -> Iterator[Product]:
     product.install_from(archive)
     yield product
     product.machine.run("setenforce 0")
-
-
-def succeeded(answers: list[Answer]) -> None:
-    failed = [f"{answer.call}: {answer.message}" for answer in answers if not answer.success]
-    assert not failed, failed
 
 
 def test_it_works_is_upgraded_under_a_volume_and_goes(

@@ -10,6 +10,8 @@ import pytest
 
 from nodeagent.administration.denials import rules
 from tests.lab.link import over
+from tests.lab.load import succeeded
+from tests.lab.selinux.domains import domain
 from tests.soak import IN_SOAK
 from tools.lab import denials
 from tools.lab.kubelet import Kubelet
@@ -18,7 +20,6 @@ from tools.lab.product import LABELLED
 if TYPE_CHECKING:
     from tests.lab.selinux.conftest import MakeVolume
     from tools.lab import Machine
-    from tools.lab.kubelet import Answer
     from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over("iscsi", seen=True)]
@@ -52,17 +53,6 @@ systemctl enable lab-enforces.service instorage-node.target
 """
 
 
-def succeeded(answers: list[Answer]) -> None:
-    failed = [f"{answer.call}: {answer.message}" for answer in answers if not answer.success]
-    assert not failed, failed
-
-
-def domain(node: Machine, unit: str) -> str:
-    """The type in which a unit's main process runs."""
-    pid = node.run(f"systemctl show -p MainPID --value {unit}", LIMIT).stdout.strip()
-    return node.run(f"cat /proc/{pid}/attr/current", LIMIT).stdout.strip("\0\n ").split(":")[2]
-
-
 def enforcing(node: Machine) -> bool:
     return node.run("getenforce", LIMIT).stdout.strip() == "Enforcing"
 
@@ -74,7 +64,7 @@ def test_a_volume_lives_its_life_and_every_process_is_in_its_domain(
     assert enforcing(node)
     kubelet = Kubelet(node, make_volume(), fs_type=fs_type)
     succeeded(kubelet.start_pod())
-    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
     node.put(f"{kubelet.pod_directory}/row", "forty-two")
     succeeded([kubelet.expand(2 * GIB)])
     succeeded(kubelet.end_pod())
@@ -155,5 +145,5 @@ def test_a_boot_is_enforced_and_its_volumes_come_back(
     assert {*before, *rules(node.console.splitlines())} <= {*denied_besides}
     again = Kubelet(node, kubelet.volume)
     succeeded(again.start_pod())
-    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
     succeeded(again.end_pod())

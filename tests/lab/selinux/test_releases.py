@@ -9,8 +9,8 @@ import pytest
 from tests.lab.load import succeeded
 from tests.lab.releases.conftest import other_lab
 from tests.lab.releases.test_upgrade import LATER, runs
+from tests.lab.selinux.domains import domain
 from tests.soak import IN_SOAK, NOT_SEEN
-from tools.lab.archive import built
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import Product
 from tools.lab.releases import BULLSEYE, TRIXIE, Release, of
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.lab.selinux.conftest import MakeVolume
     from tools.lab import Lab, Machine
     from tools.lab.archive import Unpacked
-    from tools.lab.san import San
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
 GIB = 1 << 30
@@ -55,12 +54,6 @@ def lab(release: Release, request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def archive(lab: Lab, san: San) -> Unpacked:
-    """The archive, unpacked on the node."""
-    return built().put_on(lab.node("a"))
-
-
-@pytest.fixture(scope="module")
 def enforced(archive: Unpacked) -> Iterator[Product]:
     """The product, which its installer has put on a node that enforces."""
     product = Product(archive.machine)
@@ -71,19 +64,13 @@ def enforced(archive: Unpacked) -> Iterator[Product]:
     product.machine.run("setenforce 0")
 
 
-def domain(node: Machine, unit: str) -> str:
-    """The type in which a unit's main process runs."""
-    pid = node.run(f"systemctl show -p MainPID --value {unit}", LIMIT).stdout.strip()
-    return node.run(f"cat /proc/{pid}/attr/current", LIMIT).stdout.strip("\0\n ").split(":")[2]
-
-
 def test_it_works_is_upgraded_under_a_volume_and_goes(
     node: Machine, release: Release, make_volume: MakeVolume, archive: Unpacked
 ) -> None:
     assert f'VERSION_ID="{release.number}"' in node.run("cat /etc/os-release").stdout
     pod = Kubelet(node, make_volume())
     succeeded(pod.start_pod())
-    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
     node.put(f"{pod.pod_directory}/row", "forty-two")
     succeeded([pod.expand(2 * GIB)])
     for unit in ("instorage-node.target", "iscsid.service", "multipathd.service"):
@@ -94,7 +81,7 @@ def test_it_works_is_upgraded_under_a_volume_and_goes(
     again = Kubelet(node, pod.volume)
     succeeded(again.start_pod())
     assert node.read(f"{again.pod_directory}/row") == b"forty-two"
-    assert {unit: domain(node, unit) for unit in DOMAINS} == DOMAINS
+    assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
     succeeded(again.end_pod())
     archive.run("--uninstall", "--purge")
     assert node.run("semodule -l | grep -x instorage", check=False).exit_status == 1
