@@ -20,6 +20,7 @@ class Remedy(NamedTuple):
 
 
 _JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
+# As instorage.places has it, which kubectl's plugin, for older Pythons, does not bring: a test compares them.
 _PLUGIN = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
 CHECK = f"{_PLUGIN}/instorage-flexvolume ext-check-cfg"
 """What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instorage import places
+from nodeagent.diagnosis import event, remedy
 from nodeagent.diagnosis.kubectl import Kubectl
 from nodeagent.diagnosis.objects import gathered
 from tests.diagnosis.recorded import VOLUME, Recorded, ago, kubectl
@@ -177,3 +179,8 @@ def test_a_server_that_is_away_is_asked_once_and_named(
     found = gathered(Kubectl(), "default/web")
     assert found.unseen["pod"] == found.unseen["claim"] == away
     assert counted.read_text() == "x\n"
+
+
+def test_commands_lie_where_an_installation_puts_them() -> None:
+    assert f"{places.PLUGIN}/instorage-flexvolume ext-check-cfg" == remedy.CHECK
+    assert event._THERE[remedy.CHECK].startswith(f"{places.PROVISIONER}/")
