@@ -110,7 +110,7 @@ load() {
     trap 'rm -rf "$scratch"' EXIT
     labels >"$scratch/instorage_places.cil"
     version=$(sed -n 's/^policy_module(instorage, *\([0-9.]*\)).*/\1/p' "$here/instorage.te")
-    mark="$version $(cat "$here"/instorage.?? "$scratch/instorage_places.cil" | sha256sum | cut -c1-16)"
+    mark="$version $(cat "$here"/instorage.?? "$here"/compat/*.if "$scratch/instorage_places.cil" | sha256sum | cut -c1-16)"
     first=yes
     if known instorage; then
         first=

@@ -76,6 +76,16 @@ def test_the_module_goes_in_once_and_goes_with_the_last_part(confined: Host, pol
     assert not (confined.root / "etc/instorage/selinux-policy").exists()
 
 
+@pytest.mark.parametrize("changed", ["instorage.te", "instorage.fc", "compat/refpolicy.if"])
+def test_an_upgrade_whose_policy_differs_loads_it(confined: Host, policy: Path, changed: str) -> None:
+    assert confined.install(policy, "--node").returncode == 0
+    log(confined)
+    with (confined.root / "archives" / policy.name / "selinux" / changed).open("a") as file:
+        file.write("# changed\n")
+    assert confined.install(policy, "--node").returncode == 0
+    assert log(confined) == ["semodule -n -i instorage.pp"]
+
+
 def test_another_plugin_directory_gets_the_same_labels(confined: Host, policy: Path) -> None:
     assert confined.install(policy, "--node", "--plugin-dir", ELSEWHERE).returncode == 0
     assert log(confined) == ["semodule -n -i instorage.pp -i instorage_places.cil"]

@@ -55,7 +55,7 @@ def image(report: Report = to_stderr) -> Path:
     sources = [Path(__file__).parents[1] / "lab" / name for name in ("image.py", "initrd.py", "kernel.py")]
     hashed = cache.key(
         archive.name, wheels.name, kubelet.parent.name, *sources, sources[0].with_name("guest"),
-        Path(__file__), Path(container_images.__file__), NODE, SOURCES,
+        Path(__file__), Path(container_images.__file__), NODE, SOURCES, SOURCES / "compat",
     )  # fmt: skip
     return cache.layer(
         "kubelet-image",

@@ -56,7 +56,7 @@ def image(report: Report) -> Path:
     archive, wheels = packages.root_archive(report), packages.wheels(report)
     here = Path(__file__)
     sources = (here, here.with_name("initrd.py"), here.with_name("kernel.py"), GUEST)
-    hashed = cache.key(archive.name, wheels.name, ENVIRONMENT, *sources, SOURCES)
+    hashed = cache.key(archive.name, wheels.name, ENVIRONMENT, *sources, SOURCES, SOURCES / "compat")
     return cache.layer("image", hashed, lambda folder: _Build(folder, report).make(archive, wheels), report)
 
 
