@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
+import shlex
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,6 +186,30 @@ def test_a_wrong_password_of_the_provisioners_is_told_on_the_claim_and_mended_in
     assert "wr0ng" not in verdict.sentence
     world.configuration.write_text(right)
     world.bound(claim, 90)
+
+
+def test_a_volume_that_its_class_keeps_is_freed_for_its_claim_by_the_command(
+    served: World, why: Callable[[str], Verdict], plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retained = served.storage_class(reclaimPolicy="Retain")
+    claim = served.claim(retained)
+    volume = served.bound(claim)["metadata"]["name"]
+    served.do("write", volume=volume, data="a row")
+    served.delete_claim(claim)
+    verdict = told(why, volume, "is Released")
+    assert verdict.who == "kubernetes"
+    monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig("admin")))
+    typed(verdict.command)
+    served.claim(retained, name=claim)
+    assert served.bound(claim, 60)["metadata"]["name"] == volume, "the old volume, with its data"
+    assert why(f"default/{claim}").status == 0
+    typed(f"""kubectl patch pv {volume} -p '{{"spec":{{"persistentVolumeReclaimPolicy":"Delete"}}}}'""")
+    served.delete_claim(claim)
+    until(lambda: served.names() == [], 60, "the volume is gone")
+
+
+def typed(command: str) -> None:
+    subprocess.run(shlex.split(command), check=True, timeout=60, capture_output=True)
 
 
 def test_a_volume_that_is_not_deleted_since_a_host_has_it_is_told_of_its_pv(

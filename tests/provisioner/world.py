@@ -87,9 +87,9 @@ class World:
         self.api.create(CLASSES, body | fields)
         return name
 
-    def claim(self, class_name: str, size: str = "1Gi", **spec: Any) -> str:
-        """Create a claim and return its name."""
-        name = f"claim-{self.number}-{next(NUMBERS)}"
+    def claim(self, class_name: str, size: str = "1Gi", *, name: str = "", **spec: Any) -> str:
+        """Create a claim, of a new name when none is given, and return its name."""
+        name = name or f"claim-{self.number}-{next(NUMBERS)}"
         fields: dict[str, Any] = {
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": class_name,

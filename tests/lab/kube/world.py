@@ -72,6 +72,10 @@ class World:
         source = {"driver": "inspur/instorage-flexvolume", "fsType": "ext4"}
         return self._pod(node, {"name": volume, "flexVolume": source}, {})
 
+    def plain_pod(self, node: str) -> str:
+        """Create a pod that has no volume of ours at /data, and return its name."""
+        return self._pod(node, {"name": "data", "emptyDir": {}}, {})
+
     def _pod(self, node: str, volume: dict[str, Any], spec: dict[str, Any]) -> str:
         name = f"pod-{self.number}-{next(NUMBERS)}"
         container = {

@@ -1,4 +1,4 @@
-"""Enforcing, no rule silent, on Debian 13 and 11, what users get: a volume's life, an upgrade, and gone."""
+"""Enforcing, no rule silent, on Debian 13 and 11, what users get: test_life.py, then an upgrade, and gone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.link import over
 from tests.lab.load import succeeded
 from tests.lab.releases.conftest import other_lab
 from tests.lab.releases.test_upgrade import LATER, runs
+from tests.lab.selinux import test_life as life
 from tests.lab.selinux.domains import domain
 from tests.soak import IN_SOAK, NOT_SEEN
 from tools.lab.kubelet import Kubelet
-from tools.lab.product import Product
+from tools.lab.product import Product, host_settings
 from tools.lab.releases import BULLSEYE, TRIXIE, Release, of
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from tools.lab import Lab, Machine
     from tools.lab.archive import Unpacked
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), IN_SOAK, over("iscsi")]
 GIB = 1 << 30
 LIMIT = 120  # seconds for a command in an emulated machine
 # The image's policy is one in which no denial is silent; what the boot was denied, permissive, is not ours.
@@ -34,6 +36,12 @@ DOMAINS = {
     "iscsid.service": "iscsid_t",
     "multipathd.service": "lvm_t",
 }
+test_what_is_laid_down_has_its_labels = life.test_what_is_laid_down_has_its_labels
+test_kubelets_relabelling_of_a_volume_works = life.test_kubelets_relabelling_of_a_volume_works
+test_an_active_active_volume_grows = life.test_an_active_active_volume_grows
+test_everything_is_restarted_under_a_mounted_volume = life.test_everything_is_restarted_under_a_mounted_volume
+test_the_doctor_finds_nothing_wrong_with_selinux = life.test_the_doctor_finds_nothing_wrong_with_selinux
+test_a_boot_is_enforced_and_its_volumes_come_back = life.test_a_boot_is_enforced_and_its_volumes_come_back
 
 
 @pytest.fixture(
@@ -54,9 +62,9 @@ def lab(release: Release, request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def enforced(archive: Unpacked) -> Iterator[Product]:
+def enforced(archive: Unpacked, link: str) -> Iterator[Product]:
     """The product, which its installer has put on a node that enforces."""
-    product = Product(archive.machine)
+    product = Product(archive.machine, host=host_settings(link))
     product.machine.run(ENFORCE, LIMIT)
     product.install_from(archive)
     yield product
