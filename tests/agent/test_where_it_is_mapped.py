@@ -93,7 +93,7 @@ def test_an_array_that_is_away_keeps_the_device_and_not_the_mount(node: Bench) -
     assert "is unmounted" in end(node).failure("until array storage-01 says")
     assert node.helper.mounts == {}
     assert uid in node.helper.devices, "its paths went although nobody knows where it is mapped"
-    until(lambda: node.agent._reconciler._failures)
+    until(lambda: node.agent._reconciler._failures._in_a_row)
     assert "Detach" not in [verb for verb, _ in node.helper.calls[before:]]
     assert uid in node.records()
     end(node).failure("until array storage-01 says")

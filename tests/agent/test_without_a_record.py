@@ -62,7 +62,7 @@ def test_one_array_that_is_away_keeps_no_other_volume_from_being_taken_over_at_t
 def test_what_could_not_be_taken_over_at_the_start_is_tried_again(node: Bench) -> None:
     uid = vendors(node)
     node.restart(lambda: arrays(node, ("storage-01", 1)))
-    until(lambda: node.agent._reconciler._failures)
+    until(lambda: node.agent._reconciler._failures._in_a_row)
     assert node.records() == {}
     node.configure()
     until(lambda: uid in node.records())
