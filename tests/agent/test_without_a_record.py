@@ -41,6 +41,7 @@ def test_a_volume_whose_array_is_away_stays_mounted_until_it_answers(node: Bench
 
 def test_it_is_taken_over_without_a_further_call_once_the_array_answers(node: Bench) -> None:
     uid = vendors(node)
+    node.helper.mounts[pod_target("vol1")] = (uid, False)
     arrays(node, ("storage-01", 1))
     end(node).failure("storage-01")
     node.configure()
