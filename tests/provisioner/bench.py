@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -54,7 +55,7 @@ class Memory:
         if key in self.kept:
             raise Refusal(409, f"{key} is there")
         made = copy.deepcopy(body)
-        made["metadata"] |= {"uid": f"uid-{next(NUMBERS)}", "resourceVersion": "1"}
+        made["metadata"] |= {"uid": str(uuid.UUID(int=next(NUMBERS))), "resourceVersion": "1"}
         self.kept[key] = made
         return copy.deepcopy(made)
 
