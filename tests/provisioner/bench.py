@@ -20,6 +20,7 @@ from provisioner.claims import wanted
 from provisioner.cluster import CLAIMS, VOLUMES, Refusal
 from provisioner.creation import Creation
 from provisioner.deletion import Deletion
+from provisioner.doubles import Doubles
 from provisioner.persistent_volume import Names
 from provisioner.rollback import Rollback
 from provisioner.wanting import Wanting
@@ -105,7 +106,10 @@ class Bench:
         wanting = Wanting(Registrar(cluster), clients, events, self.key.public_line)
         self.undertakings = Undertakings(clients, Whereabouts(clients))
         rollback = Rollback(cluster, clients, events, wanting)
-        self.creation = Creation(cluster, clients, events, names, self.key, self.undertakings, rollback)
+        doubles = Doubles(clients, events, wanting)
+        self.creation = Creation(
+            cluster, clients, events, names, self.key, self.undertakings, rollback, doubles
+        )
         self.deletion = Deletion(cluster, clients, events, names, wanting)
         self.client = clients
 
