@@ -58,7 +58,8 @@ class Array(Protocol):
 
         VOLUME_EXISTS names what differs; POOL_FULL and POOL_MISSING name the pool and the figures. Without
         `adopt` it is VOLUME_EXISTS as well when the volume was there before this call's first command, so
-        that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before.
+        that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before. Once a command
+        may have been carried out, whatever goes wrong but VOLUME_EXISTS is OUTCOME_UNKNOWN.
         """
 
     def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
