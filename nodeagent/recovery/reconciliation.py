@@ -165,9 +165,12 @@ class Reconciler:
     def _settle_expansions(self) -> None:
         try:
             with self._begin("looking for a broken-off expansion", None) as operation:
-                interrupted.settle(operation)
+                known = interrupted.settle(operation)
+            self._failures.over(EXPANSIONS)
+            if not known:
+                self._schedule(EXPANSIONS, self._rest)
         except Fault as fault:
-            _LOG.warning("Whether an expansion was broken off here is not known: %s", journal.brief(fault))
+            self._again(EXPANSIONS, "Whether an expansion was broken off here is not known", fault)
 
     def _adopt(self) -> None:
         before = {record.uid for record in self._node.records.all()}

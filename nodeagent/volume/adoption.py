@@ -78,7 +78,8 @@ def follow(operation: Operation, record: Record) -> Record:
     """Return the record with the name that its array has in the configuration now.
 
     A UID is found on the same array whatever the configuration calls it. `Fault(BAD_CONFIGURATION)` when
-    none has it, or one that may have been renamed cannot be asked.
+    none has it, or one that may have been renamed cannot be asked. A name that means another array by now is
+    found out by who asks that array (`takedown.look`).
     """
     if owner.configured(operation.configuration, record.storage):
         return record
@@ -89,11 +90,7 @@ def follow(operation: Operation, record: Record) -> Record:
         found, reason = None, f"and whether it was renamed is not known ({fault.sentence})"
     if found is None:
         raise _array_gone(operation, record, reason)
-    moved = dataclasses.replace(record, storage=found.array.name)
-    why = (
-        f"Volume {record.name} is on array {found.array.name}, which was {record.storage}: its record follows"
-    )
-    return _put(operation, moved, why)
+    return owner.followed(operation, record, found)
 
 
 def _array_gone(operation: Operation, record: Record, reason: str) -> Fault:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import recorded
+from nodeagent.volume import owner, recorded
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -45,9 +45,15 @@ def say_lost(operation: Operation, name: str, *, lost: bool) -> None:
 
 
 def look(operation: Operation, record: Record) -> Whereabouts:
-    """Find out where the volume is mapped: before this no path of it may go. Raises what the array raises."""
+    """Find out where the volume is mapped: before this no path of it may go. Raises what an array raises.
+
+    The name in the record may mean another array by now: «not there» counts when all the others say it too.
+    """
     array = operation.array(record.storage)
-    return Whereabouts(record, array, _find(operation, array, record), time.monotonic())
+    found = _find(operation, array, record)
+    if found is None and (other := owner.find(operation, record.uid, besides=array.name)):
+        record, array, found = owner.followed(operation, record, other), other.array, other.volume
+    return Whereabouts(record, array, found, time.monotonic())
 
 
 def take_down(operation: Operation, helper: Helper, where: Whereabouts) -> None:
