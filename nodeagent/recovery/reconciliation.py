@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from nodeagent.expansion import interrupted
-from nodeagent.operation import journal
 from nodeagent.recovery import adopting, settling
 from nodeagent.recovery.comparisons import Comparisons
 from nodeagent.recovery.failures import LONGEST_PAUSE, Failures
@@ -102,7 +101,7 @@ class Reconciler:
     def unclaimed(self, name: VolumeName, late: str = "") -> None:
         """Look, once kubelet has had the time to ask again, whether a pod has this volume (`Unclaimed`)."""
         for record in self._node.records.by_name(name):
-            self._wait_for_kubelet(record.uid, late)
+            self._schedule(record.uid, self._unclaimed.note(record.uid, late) - time.monotonic())
 
     def finished(self, name: VolumeName) -> None:
         """Leave this volume alone: it is in order. Of two with one name it is not known which one is."""
@@ -122,9 +121,6 @@ class Reconciler:
         with self._changed:
             self._due[what] = time.monotonic() + seconds
             self._changed.notify_all()
-
-    def _wait_for_kubelet(self, uid: str, late: str = "") -> None:
-        self._schedule(uid, self._unclaimed.note(uid, late) - time.monotonic())
 
     def _run(self) -> None:
         """See to what is due until `stop`; no defect in it ends this thread."""
@@ -165,10 +161,9 @@ class Reconciler:
     def _settle_expansions(self) -> None:
         try:
             with self._begin("looking for a broken-off expansion", None) as operation:
-                known = interrupted.settle(operation)
+                if not interrupted.settle(operation):
+                    self._schedule(EXPANSIONS, self._rest)
             self._failures.over(EXPANSIONS)
-            if not known:
-                self._schedule(EXPANSIONS, self._rest)
         except Fault as fault:
             self._again(EXPANSIONS, "Whether an expansion was broken off here is not known", fault)
 
@@ -244,7 +239,7 @@ class Reconciler:
             with self._begin("reconciliation", record.name) as operation:
                 told = self._failures.last(uid) is Code.VOLUME_PROTECTED
                 if settling.settle(operation, record, lambda: self._unclaimed.given_up(uid), told=told):
-                    self._wait_for_kubelet(uid)
+                    self._schedule(uid, self._unclaimed.note(uid) - time.monotonic())
             self._failures.over(uid)
         except Fault as fault:
             self._again(uid, f"Volume {record.name} is left over and could not be taken down", fault)
