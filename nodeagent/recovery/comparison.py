@@ -68,9 +68,11 @@ def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
     if operation.host.link is Link.ISCSI:
         targets = array.iscsi_targets()
         _compare_sessions(operation, array, targets)
+        used = expected_paths.used(operation.node, {VolumeUid.parse(mapping.uid) for _, mapping in ours})
         for host, mapping in ours:
-            paths = expected_paths.over_iscsi(mapping, targets, host.portset)
-            operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
+            uid = VolumeUid.parse(mapping.uid)
+            over = expected_paths.over_iscsi(mapping, targets, host.portset, used[uid])
+            operation.node.expected.note(array.name, uid, over)
     else:
         for host, mapping in ours:
             ports = array.fc_targets(host.name, dict(mapping.luns))
