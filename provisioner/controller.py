@@ -80,6 +80,7 @@ class Controller:
 
     def start(self) -> None:
         """Follow the API server; workers begin when all three copies are whole."""
+        self._work.creation.outlive()
         self._copies.start()
         for array in self._work.orphans.arrays():
             self._queue.add((ARRAY, array))
@@ -100,6 +101,7 @@ class Controller:
         self._copies.stop()
         for worker in self._workers:
             worker.join(timeout=max(0.0, deadline - time.monotonic()))
+        self._work.creation.outlive()  # also for a worker that did not end
         return not any(worker.is_alive() for worker in self._workers)
 
     def _class_changed(self, _old: Object | None, new: Object | None) -> None:
