@@ -34,14 +34,9 @@ LOOK_SECONDS = 20.0  # an idle worker comes round that often, to say that it liv
 STUCK_SECONDS = 600.0  # each array call and API request has a shorter deadline
 _LOG = logging.getLogger(__name__)
 _DEAD = (
-    Code.ARRAY_UNREACHABLE,
-    Code.ARRAY_AUTHENTICATION,
-    Code.ARRAY_HOST_KEY,
-    Code.ARRAY_ALGORITHMS,
-    Code.ARRAY_SESSIONS,
-    Code.TIMEOUT,
-    Code.OUTCOME_UNKNOWN,
-)
+    Code.ARRAY_UNREACHABLE, Code.ARRAY_AUTHENTICATION, Code.ARRAY_HOST_KEY, Code.ARRAY_ALGORITHMS,
+    Code.ARRAY_SESSIONS, Code.TIMEOUT, Code.OUTCOME_UNKNOWN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,6 +129,9 @@ class Controller:
         elif old is not None:
             self._work.deletion.vanished(old)
             self._work.stranded.forget(old["metadata"]["uid"])
+            claim = self._copies.claim_of(old)
+            if claim is not None and self._unbound(claim):  # its PV went before it was bound
+                self._queue.add((CLAIM, claim["metadata"]["uid"]))
 
     def _array_of(self, key: Key) -> str:
         """Return the array that a key is about, the default one when none is named."""

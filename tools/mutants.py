@@ -24,7 +24,7 @@ FOLDER = ROOT / "tests/mutants"
 RULES = tuple(range(1, 26))
 COPIED = (
     "helper", "instorage", "nodeagent", "provisioner", "simulator", "tools", "tests", "systemd", "packaging",
-    "installer", "pyproject.toml",
+    "installer", "po", "pyproject.toml",
 )  # fmt: skip
 LIMIT = 240  # seconds for the tests of one mutant
 LIMIT_OF_ALL = 1200  # seconds for the tests of all of them, without any mutant
