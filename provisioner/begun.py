@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
@@ -18,21 +17,39 @@ if TYPE_CHECKING:
 LATE = 60.0  # seconds after which a command whose answer was lost is not carried out any more
 
 
-@dataclass
 class Begun:
     """One worker at a time has it. `array`: where, whatever the class says by now.
 
-    `ours`: None while no command was sent; True when the array said that it had no volume of that name
-    directly before it was told to make it; False when it had one. A name is no proof: another life of this
-    cluster, or an administrator, may have made it. `uid` is that of the volume once it is known; `sent`: when
-    (monotonic) a command was sent whose outcome is unknown.
+    `uid` is that of the volume once it is known; `sent`: when (monotonic) a command was sent whose outcome is
+    unknown.
     """
 
-    wanted: Wanted
-    array: str
-    ours: bool | None = None
-    uid: str = ""
-    sent: float | None = None
+    def __init__(self, wanted: Wanted, array: str, *, ours: bool | None = None) -> None:
+        self.wanted = wanted
+        self.array = array
+        self.uid = ""
+        self.sent: float | None = None
+        self._ours = ours
+        self._over = False
+
+    @property
+    def ours(self) -> bool | None:
+        """None while no command was sent; whether the volume is proven to be made for this claim.
+
+        True when the array said that it had no volume of that name directly before it was told to make it;
+        False when it had one. A name is no proof: another life of this cluster, or an administrator, may have
+        made it. Nor is what was proven before another provisioner led, or may have: it may have given the
+        volume to the claim, data was written, and the volume kept on purpose.
+        """
+        return self._ours and not self._over
+
+    @ours.setter
+    def ours(self, proven: bool | None) -> None:
+        self._ours = proven
+
+    def outlive(self) -> None:
+        """Let nothing be proven of it any more, whatever a worker that is still at it may find."""
+        self._over = True
 
     @property
     def may_come(self) -> bool:
@@ -58,6 +75,16 @@ class Undertakings:
         """Return the UIDs of the claims for which something was begun."""
         with self._guard:
             return tuple(self._begun)
+
+    def outlive(self) -> None:
+        """Keep what may be on an array, and let nothing be proven of it: another one may have led since.
+
+        Where no command was sent, whoever leads next begins anew.
+        """
+        with self._guard:
+            for begun in self._begun.values():
+                begun.outlive()
+            self._begun = {claim: begun for claim, begun in self._begun.items() if begun.ours is not None}
 
     def begin(self, wanted: Wanted) -> Begun:
         """Decide on which array the volume is made, or goes on; `Fault` while that cannot be known."""

@@ -34,14 +34,9 @@ LOOK_SECONDS = 20.0  # an idle worker comes round that often, to say that it liv
 STUCK_SECONDS = 600.0  # each array call and API request has a shorter deadline
 _LOG = logging.getLogger(__name__)
 _DEAD = (
-    Code.ARRAY_UNREACHABLE,
-    Code.ARRAY_AUTHENTICATION,
-    Code.ARRAY_HOST_KEY,
-    Code.ARRAY_ALGORITHMS,
-    Code.ARRAY_SESSIONS,
-    Code.TIMEOUT,
-    Code.OUTCOME_UNKNOWN,
-)
+    Code.ARRAY_UNREACHABLE, Code.ARRAY_AUTHENTICATION, Code.ARRAY_HOST_KEY, Code.ARRAY_ALGORITHMS,
+    Code.ARRAY_SESSIONS, Code.TIMEOUT, Code.OUTCOME_UNKNOWN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,6 +75,7 @@ class Controller:
 
     def start(self) -> None:
         """Follow the API server; workers begin when all three copies are whole."""
+        self._work.creation.outlive()
         self._copies.start()
         for array in self._work.orphans.arrays():
             self._queue.add((ARRAY, array))
@@ -100,6 +96,7 @@ class Controller:
         self._copies.stop()
         for worker in self._workers:
             worker.join(timeout=max(0.0, deadline - time.monotonic()))
+        self._work.creation.outlive()  # also for a worker that did not end
         return not any(worker.is_alive() for worker in self._workers)
 
     def _class_changed(self, _old: Object | None, new: Object | None) -> None:
@@ -132,6 +129,9 @@ class Controller:
         elif old is not None:
             self._work.deletion.vanished(old)
             self._work.stranded.forget(old["metadata"]["uid"])
+            claim = self._copies.claim_of(old)
+            if claim is not None and self._unbound(claim):  # its PV went before it was bound
+                self._queue.add((CLAIM, claim["metadata"]["uid"]))
 
     def _array_of(self, key: Key) -> str:
         """Return the array that a key is about, the default one when none is named."""

@@ -63,6 +63,10 @@ class Copies:
         """Return the claim of that UID."""
         return self._claims.copy.get(uid)
 
+    def claim_of(self, volume: Object) -> Object | None:
+        """Return the claim that a PV belongs to."""
+        return self.claim((volume["spec"].get("claimRef") or {}).get("uid") or "")
+
     def claims_of(self, class_name: str) -> list[Object]:
         """Return the claims that name a class."""
         return self._claims.copy.by(class_name)

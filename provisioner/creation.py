@@ -85,6 +85,10 @@ class Creation:
         """Return the UIDs of all claims for which something was begun and not finished."""
         return self._undertakings.claims()
 
+    def outlive(self) -> None:
+        """Let nothing count as proven any more: another provisioner may have led since."""
+        self._undertakings.outlive()
+
     def undo(self, wanted: Wanted) -> None:
         """Remove what was begun for a claim that is gone, or bound to another volume."""
         begun = self._undertakings.get(wanted.uid)

@@ -8,9 +8,10 @@ released at once as well, and its volume holds the data that somebody is about t
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
-from instorage.arrays import naming
+from instorage import operation
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
 from instorage.tenancy.grant import UID_OPTION
@@ -18,6 +19,8 @@ from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
+from provisioner.last_look import LastLook
+from provisioner.lookup import Lookup
 from provisioner.persistent_volume import (
     FINALIZER,
     claim_path,
@@ -27,13 +30,10 @@ from provisioner.persistent_volume import (
     mark,
     names_half_a_claim,
     options,
-    storage,
-    uids,
 )
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
-    from instorage.arrays.protocol import Array
     from provisioner.arrays import Arrays
     from provisioner.cluster import Cluster, Object
     from provisioner.events import Events
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _OVER = ("Released", "Failed")
+_NEW = ("", "Pending", "Available")
 
 
 class Deletion:
@@ -51,7 +52,7 @@ class Deletion:
         self, cluster: Cluster, arrays: Arrays, events: Events, names: Names, wanting: Wanting
     ) -> None:
         self._cluster = cluster
-        self._arrays = arrays
+        self._lookup = Lookup(arrays)
         self._events = events
         self._names = names
         self._wanting = wanting
@@ -94,7 +95,7 @@ class Deletion:
     def _ends(self, volume: Object) -> bool:
         if volume["metadata"].get("deletionTimestamp"):
             return has_finalizer(volume)
-        return _deletes(volume) and _phase(volume) in _OVER
+        return _deletes(volume) and _phase(volume) in _OVER and bool(_owner(volume))
 
     def _fresh(self, seen: Object) -> Object | None:
         """Return the PV as it is now, None when it is gone or another has its name."""
@@ -103,18 +104,22 @@ class Deletion:
         return volume if same else None
 
     def _claimed(self, volume: Object) -> bool:
-        """Say whether the claim of this PV is still there: bound, or about to be."""
+        """Say whether the claim of this PV is still there: bound, or about to be.
+
+        Without a UID in its claimRef the PV is kept for whatever claim has the name.
+        """
         if names_half_a_claim(volume):
             raise _whose_claim(volume)
         path = claim_path(volume)
         claim = self._cluster.get(path) if path else None
-        return claim is not None and claim["metadata"]["uid"] == volume["spec"]["claimRef"].get("uid")
+        if claim is None or _owner(volume) not in ("", claim["metadata"]["uid"]):
+            return False
+        return not (_owner(volume) and _passed_over(volume, claim))
 
     def _delete_on_array(self, volume: Object) -> None:
         """Delete the volume, unless somebody wants it. A PV from a copy that is deleted goes without it."""
         name = VolumeName.parse(_name(volume))
-        array = self._arrays.get(storage(volume))
-        there = _called(array, name, volume)
+        array, there = self._lookup.of(volume)
         if there is not None:
             _require_ours(volume, there, array.name)
         told = volume["metadata"].get("deletionTimestamp")
@@ -122,23 +127,22 @@ class Deletion:
             kept = f"Volume {name} stays on array {array.name}: this PV was never bound (was it made anew?)."
             self._say(volume, "VolumeKept", kept, normal=False)
             return
+        refuse = partial(self._wanting.refuse, volume, there, array.name)
+        look = LastLook(_name(volume), lambda: self._changed(volume), refuse)
         if there is not None or not told:
-            self._wanting.refuse(volume, there, array.name)
-        deleted = there is not None and self._still_ends(volume) and array.delete_volume(name, there.uid)
+            refuse()
+        with operation.only_while(look):
+            deleted = there is not None and array.delete_volume(name, there.uid)
         what = "is deleted" if deleted else "was deleted before"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")
 
-    def _still_ends(self, volume: Object) -> bool:
-        """Look at the PV once more: policy or claimRef may have been changed while the array was asked."""
+    def _changed(self, volume: Object) -> str:
+        """Return what keeps the volume by now: policy, claimRef or claim may have changed meanwhile."""
         now = self._fresh(volume)
         same = now is not None and now["spec"].get("claimRef") == volume["spec"].get("claimRef")
-        if now is not None and same and _deletes(now) and self._ends(now):
-            return True
-        raise Fault(
-            Code.NOT_OURS,
-            f"Volume {_name(volume)} is not deleted: its PV was changed just now; it is looked at again.",
-            volume=_name(volume),
-        )
+        if now is None or not same or not _deletes(now) or not self._ends(now):
+            return "its PV was changed just now"
+        return "its claim is there" if self._claimed(now) else ""
 
     def _let_go(self, volume: Object) -> None:
         metadata = volume["metadata"]
@@ -152,20 +156,6 @@ class Deletion:
     def _say(self, volume: Object, reason: str, message: str, *, normal: bool = True) -> None:
         event = Event(volume, "PersistentVolume", normal=normal, reason=reason, message=message)
         self._events.say(event)
-
-
-def _called(array: Array, name: VolumeName, volume: Object) -> Volume | None:
-    """Return the PV's volume; `Fault` when it was renamed: who did that may well want to keep it."""
-    try:
-        return naming.called(array, name, uids(volume))
-    except Fault as fault:
-        if "now" not in fault.fields:
-            raise
-        keep = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
-        sentence = (
-            f"{fault.sentence} To keep it under its new name instead: kubectl patch pv {name} -p '{keep}'"
-        )
-        raise Fault(fault.code, sentence, **fault.fields) from fault
 
 
 def _require_ours(volume: Object, there: Volume, array: str) -> None:
@@ -194,6 +184,20 @@ def _whose_claim(volume: Object) -> Fault:
         f"whether its claim is there. Complete it, or take it off when no claim uses the volume: {mend}",
         volume=name,
     )
+
+
+def _passed_over(volume: Object, claim: Object) -> bool:
+    """Say whether a PV is deleted before its claim was bound: Kubernetes does not bind it any more.
+
+    No pod has used it then, and the claim would wait for it for ever.
+    """
+    unbound = _phase(volume) in _NEW and not claim["spec"].get("volumeName")
+    return unbound and bool(volume["metadata"].get("deletionTimestamp"))
+
+
+def _owner(volume: Object) -> str:
+    """Return the UID of the claim that a PV is kept for, "" when it is free or kept for a name alone."""
+    return str((volume["spec"].get("claimRef") or {}).get("uid") or "")
 
 
 def _deletes(volume: Object) -> bool:

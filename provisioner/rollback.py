@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from instorage import operation
 from instorage.wire.fault import Code, Fault
+from provisioner.claims import claim_at
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
+from provisioner.last_look import LastLook
 from provisioner.persistent_volume import reclaim_policy
 
 if TYPE_CHECKING:
@@ -44,10 +47,12 @@ class Rollback:
         if there is None:
             _require_settled(begun)
             return
+        look = self._last_look(begun, there)
         kept = self._kept(begun, there)
         if not kept:
             try:
-                array.delete_volume(name, there.uid)
+                with operation.only_while(look):
+                    array.delete_volume(name, there.uid)
             except Fault as fault:
                 if fault.code is not Code.VOLUME_MAPPED:
                     raise
@@ -62,6 +67,29 @@ class Rollback:
             return "its class has the reclaim policy Retain"
         wanted = self._wanting.by_whom(begun.wanted.spec.name, there)
         return f"it is wanted by {wanted}" if wanted else ""
+
+    def _last_look(self, begun: Begun, there: Volume) -> LastLook:
+        """Return what is asked when the command is sent: who leads next may have given the volume away."""
+        name = str(begun.wanted.spec.name)
+        return LastLook(name, lambda: self._changed(begun), lambda: self._refuse(begun, there))
+
+    def _changed(self, begun: Begun) -> str:
+        wanted = begun.wanted
+        if not begun.ours:
+            return "another provisioner may have led since it was made"
+        if self._cluster.get(f"{VOLUMES}/{wanted.spec.name}") is not None:
+            return "it has a PV now"
+        claim = self._cluster.get(claim_at(wanted.namespace, wanted.claim["metadata"]["name"]))
+        if claim is None or claim["metadata"]["uid"] != wanted.uid:
+            return ""
+        return "its claim is there" if claim["spec"].get("volumeName", "") in ("", wanted.spec.name) else ""
+
+    def _refuse(self, begun: Begun, there: Volume) -> None:
+        kept = self._kept(begun, there)
+        if kept:
+            name = str(begun.wanted.spec.name)
+            sentence = f"Volume {name} on array {begun.array} is not deleted: {kept}."
+            raise Fault(Code.NOT_OURS, sentence, volume=name, array=begun.array)
 
     def _say(self, begun: Begun, kept: str) -> None:
         wanted, gone = begun.wanted, "The claim is gone or bound to another volume;"

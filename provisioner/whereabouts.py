@@ -8,18 +8,16 @@ are asked; one that came since can only have one where this process began it.
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from provisioner.silences import Silences, Silent
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
     from instorage.volume_name import VolumeName
     from provisioner.arrays import Arrays
-
-SILENCE = 15.0  # seconds for which an array that did not answer is not asked again for this
 
 
 class Whereabouts:
@@ -29,7 +27,7 @@ class Whereabouts:
         self._arrays = arrays
         self._guard = threading.Lock()
         self._anywhere: set[str] = set()
-        self._silent: dict[str, tuple[float, str]] = {}
+        self._silences = Silences(arrays)
 
     def unsure(self, claim: str) -> None:
         """Note that somebody before may have begun a volume for the claim of this UID."""
@@ -74,31 +72,13 @@ class Whereabouts:
 
         Not the array's own code: the claim waits for this array, and its work is that of another one.
         """
-        sentence = self._silence(array)
-        if not sentence:
-            try:
-                volume = self._arrays.get(array).find_volume(name)
-            except Fault as fault:
-                sentence = fault.sentence
-                with self._guard:
-                    self._silent[array] = (time.monotonic(), sentence)
-            else:
-                with self._guard:
-                    self._silent.pop(array, None)
-                return volume
-        raise Fault(
-            Code.VOLUME_NOT_READY,
-            f"It must be known first whether array {array} has volume {name} already, begun before this "
-            f"provisioner took over or before its class was changed, and it cannot be asked: {sentence}",
-            volume=name,
-            array=array,
-        )
-
-    def _silence(self, array: str) -> str:
-        """Return what an array failed of lately; after a while one caller may ask it again."""
-        with self._guard:
-            since, sentence = self._silent.get(array, (0.0, ""))
-            if not sentence or time.monotonic() - since < SILENCE:
-                return sentence
-            self._silent[array] = (time.monotonic(), sentence)
-            return ""
+        try:
+            return self._silences.ask(array, lambda client: client.find_volume(name))
+        except Silent as silent:
+            raise Fault(
+                Code.VOLUME_NOT_READY,
+                f"It must be known first whether array {array} has volume {name} already, begun before this "
+                f"provisioner took over or before its class was changed, and it cannot be asked: {silent}",
+                volume=name,
+                array=array,
+            ) from silent

@@ -82,3 +82,17 @@ def test_a_question_needs_nobody(array: As18000) -> None:
     with only_while(caller):
         assert array.find_volume(V1) is not None
     assert caller.asked == 0
+
+
+def test_one_that_was_wanted_only_after_its_time_is_not_sent(rig: Rig) -> None:
+    array = rig.client(limits=replace(LIMITS, operation=0.5))
+    array.create_volume(spec("v1"))
+    late = threading.Event()
+
+    def asked() -> None:
+        late.wait(0.7)
+
+    with pytest.raises(Fault, match="could not be sent in time") as raised, only_while(asked):
+        array.delete_volume(V1)
+    assert raised.value.code is Code.TIMEOUT, "nothing was sent, so nothing is unknown"
+    assert array.find_volume(V1) is not None

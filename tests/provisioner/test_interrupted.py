@@ -56,7 +56,11 @@ class Site:
                 "uid": "1",
                 "annotations": {PROVISIONED_BY: Names().provisioner, MARK: "1"},
             },
-            "spec": {"persistentVolumeReclaimPolicy": "Delete", "flexVolume": {"options": self.options}},
+            "spec": {
+                "persistentVolumeReclaimPolicy": "Delete",
+                "flexVolume": {"options": self.options},
+                "claimRef": {"namespace": "default", "name": "data", "uid": "of-a-claim-that-is-gone"},
+            },
             "status": {"phase": "Released"},
         }
 

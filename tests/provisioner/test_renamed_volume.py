@@ -65,13 +65,14 @@ def test_names_that_change_hands_at_the_last_moment_cost_nobody_a_volume(
     volume = bench.released(bench.claim())
     name = name_of(volume)
     at(bench, "mkvdisk -name precious -size 1 -unit gb -mdiskgrp Pool0")
-    ends = bench.deletion._still_ends
+    census = bench.memory.objects
 
-    def and_then(found: Object) -> bool:
-        at(bench, f"chvdisk -name old {name}", f"chvdisk -name {name} precious")
-        return ends(found)
+    def and_then(path: str) -> Any:
+        if path == VOLUMES:
+            at(bench, f"chvdisk -name old {name}", f"chvdisk -name {name} precious")
+        return census(path)
 
-    monkeypatch.setattr(bench.deletion, "_still_ends", and_then)
+    monkeypatch.setattr(bench.memory, "objects", and_then)
     with pytest.raises(Fault, match="its name was given to another volume just now") as caught:
         bench.deletion.run(volume)
     assert caught.value.code is Code.NOT_OURS

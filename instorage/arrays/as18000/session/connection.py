@@ -66,13 +66,16 @@ class Connection:
     def run(self, command: str, deadline: float, before: Callable[[], None]) -> Output:
         """Run a command until `deadline` (monotonic seconds). `NotSent`, `Lost`.
 
-        `before` is called when a channel is there; what it raises keeps the command from being sent.
+        `before` is called when a channel is there; what it raises keeps the command from being sent, and so
+        does an answer after the deadline.
         """
         self._enter()
         try:
             channel = self._open(deadline)
             try:
                 before()
+                if time.monotonic() >= deadline:  # who was asked may have taken long to answer
+                    raise Crowded("it was not wanted in time")
                 return self._converse(channel, command, deadline)
             finally:
                 self._shut(channel)
