@@ -79,6 +79,8 @@ def writing(lost: Product, make_volume: MakeVolume) -> Kubelet:
     lost.machine.run(f"echo from b >{kubelet.pod_directory}/row; sync {kubelet.pod_directory}/row")
     writer = WRITER.format(kubelet.pod_directory)
     lost.machine.run(["systemd-run", "-q", "--unit=writer", "sh", "-c", writer])
+    first = f"test $(wc -l <{kubelet.pod_directory}/rows) -gt 1"  # the one before it is on the disk
+    until(lambda: not lost.machine.run(first, check=False).exit_status, "rows are written")
     return kubelet
 
 
