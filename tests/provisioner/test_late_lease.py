@@ -123,5 +123,5 @@ def test_the_work_ends_at_once_when_another_one_is_seen_to_hold_the_lease(
     terms = serve(leases)
     until(lambda: terms.begun, 20)
     leases.give("another one")
-    until(lambda: terms.ended, 20)
+    until(lambda: terms.ended, 15)
     assert "The lease is held by another one: waiting for it again" in caplog.text
