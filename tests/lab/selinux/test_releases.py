@@ -37,7 +37,6 @@ DOMAINS = {
     "multipathd.service": "lvm_t",
 }
 test_what_is_laid_down_has_its_labels = life.test_what_is_laid_down_has_its_labels
-test_kubelets_relabelling_of_a_volume_works = life.test_kubelets_relabelling_of_a_volume_works
 test_an_active_active_volume_grows = life.test_an_active_active_volume_grows
 test_everything_is_restarted_under_a_mounted_volume = life.test_everything_is_restarted_under_a_mounted_volume
 test_the_doctor_finds_nothing_wrong_with_selinux = life.test_the_doctor_finds_nothing_wrong_with_selinux
