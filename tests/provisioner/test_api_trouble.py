@@ -66,7 +66,7 @@ def test_a_lease_that_somebody_changed_or_removed_is_taken_again_and_one_given_a
     served.api.patch(
         served.lease, {"spec": {"holderIdentity": "another", "renewTime": now, "leaseDurationSeconds": 3600}}
     )
-    served.programs[0].says("The lease could not be renewed", 25)
+    served.programs[0].says("The lease is held by another: waiting for it again", 25)
     served.programs[0].says("another works; this provisioner waits")
     assert lease()["spec"]["holderIdentity"] == "another"
 
