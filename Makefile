@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 # Without compiled files each of pytest's workers rewrites and compiles every test anew: a third of `make check`.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check lint types unit dist test test-measured test-beside test-native test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub docs man lock fuzz clean
+.PHONY: help check lint types unit dist test test-measured test-beside test-native test-root test-dist test-machines test-lab test-crash test-kube test-kube-node test-old-kernel mutants faults soak soak-beside soak-dead soak-machines selinux bench demo demo-kube demo-aa demo-why lab stub docs man lock fuzz clean
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -51,12 +51,17 @@ test-measured: $(STAMP) ## what holds a time against a figure of the requirement
 
 test-beside: $(STAMP)
 	@mkdir -p build
-	@$(MAKE) --no-print-directory -k test-native test-dist test-kube >build/test-beside.log 2>&1; \
+	@$(MAKE) --no-print-directory -k test-native test-root test-dist test-kube >build/test-beside.log 2>&1; \
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
 test-native: $(STAMP)
 	@tools/system-packages selinux
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not measured and not dist'
+
+# One after the other: namespaces, loop devices and control groups of one machine.
+test-root: $(STAMP) build/flexvolume-stub/instorage-flexvolume ## native tests that need root
+	@tools/system-packages lab
+	@$(PY) -m pytest -q -m 'root and not lab and not kube' --durations=10
 
 # Our own Python is built once for each change of its sources (every day for this processor, for both in the soak), and kept.
 BOTH := --tree node --tree provisioner
@@ -73,10 +78,10 @@ dist: $(STAMP) ## archives, deb and rpm for x86_64 and aarch64, below dist/ (15 
 test-machines: $(STAMP)
 	@nice -n 5 $(MAKE) --no-print-directory test-lab; lab=$$?; $(MAKE) --no-print-directory test-kube-node && exit $$lab
 
-test-lab: $(STAMP) ## the lab's tests and those that need root; one lab at a time, two make paths late (seen)
+test-lab: $(STAMP) ## the lab's tests; one lab at a time, two make paths late (seen)
 	@tools/system-packages lab
 	@tools/system-packages dist
-	@$(PY) -m pytest -q -m '(root or lab) and not kube' --durations=10
+	@$(PY) -m pytest -q -m 'lab and not kube' --durations=10
 
 test-crash: $(STAMP) ## kills at each step once, with a real kernel and SAN; the adversary against the running units
 	@tools/system-packages lab

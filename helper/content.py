@@ -151,3 +151,8 @@ def superblock(descriptor: int) -> tuple[str, bool]:
     if ext[56:58] == b"\x53\xef":  # s_magic; s_uuid, s_mtime, s_mnt_count, needs_recovery
         return str(uuid.UUID(bytes=ext[104:120])), any((*ext[44:48], *ext[52:54], ext[96] & 4))
     return "", any(block)
+
+
+def unreplayed(descriptor: int) -> bool:
+    """Return whether an ext is mounted to write, or was when its host went (needs_recovery). May hang."""
+    return bool(read(descriptor, 0, _BLOCK)[1024 + 96] & 4)

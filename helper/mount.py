@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from helper import child, device, multipath, scsi
+from helper.content import opened, unreplayed
 from helper.format import prepare
 from helper.mounted import WAIT, call, flags, hand_out, mount_at, not_ours, prove
 from helper.mounts import Row
@@ -118,18 +119,21 @@ def _check(request: verbs.MountRequest, path: str) -> None:
 def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kind: str) -> None:
     bits = flags(request.options, read_only=request.read_only)
     assert volume.top  # noqa: S101  # verified
-    source = f"mapper/{volume.map.label}" if volume.map else ""
-    if scsi.place(f"{scsi.DEV}/{source}") != f"{scsi.DEV}/{volume.top.name}":
-        source = volume.top.name  # udev has not come to it yet
+    node = f"{scsi.DEV}/mapper/{volume.map.label}" if volume.map else ""
+    if scsi.place(node) != (real := f"{scsi.DEV}/{volume.top.name}"):
+        node = real  # udev has not come to it yet
     # else ext goes on writing after an error; an option with a value is SELinux' label for all that is in it
     data = ["nouuid" if kind == "xfs" else "errors=remount-ro", *(o for o in request.options if "=" in o)]
     if request.shared:  # ext and xfs replay their journal even on a read-only mount
+        look = functools.partial(opened, real, unreplayed)
+        if kind != "xfs" and call(place, look, "reading the superblock for a mount", volume.uid):
+            text = f"Volume {volume.uid} has a writer or one that crashed: end it, or use it read-write once."
+            raise Fault(Code.FILE_SYSTEM, text, uid=volume.uid)
         data += ["norecovery"] if kind == "xfs" else ["noload"]
         for one in (*volume.disks, volume.top):
             forbid = functools.partial(scsi.forbid_writes, one.name)
             call(place, forbid, f"BLKROSET of {one.name} for a mount", volume.uid)
-    extra = ",".join(data)
-    call(place, lambda: mount_at(place, f"{scsi.DEV}/{source}", kind, bits, extra), "mount", volume.uid)
+    call(place, lambda: mount_at(place, node, kind, bits, ",".join(data)), "mount", volume.uid)
     reached(Step.HELPER_MOUNT_MOUNTED)
     wanted = (volume.top.number, request.read_only)
     prove(place, volume.uid, lambda found: (found.number, found.read_only) == wanted)

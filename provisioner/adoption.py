@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from instorage.tenancy.grant import Grant, SignedGrant
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
-from provisioner.persistent_volume import options, storage
+from provisioner.persistent_volume import options, storage, uids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def namespace(volume: Object) -> str:
 def signed(volume: Object, arrays: Arrays, key: SigningKey) -> SignedGrant:
     """Sign the volume as its array has it now, for its claim's namespace.
 
-    `Fault`: the array cannot be asked, or has no volume of that name.
+    `Fault`: the array cannot be asked, has no volume of that name, or another one than the PV was made for.
     """
     name = VolumeName.parse(volume["metadata"]["name"])
     array = arrays.get(storage(volume))
@@ -42,6 +42,14 @@ def signed(volume: Object, arrays: Arrays, key: SigningKey) -> SignedGrant:
             Code.VOLUME_MISSING,
             f"Array {array.name} has no volume {name}, of which there is a PV: correct its storageName, "
             "or remove the PV.",
+            volume=name,
+        )
+    told = uids(volume)
+    if told and found.uid not in told:
+        raise Fault(
+            Code.NOT_OURS,
+            f"Volume {name} on array {array.name} has UID {found.uid}, the PV is for {told[0]}: somebody "
+            "made another volume of that name. Look at both, and correct or remove the PV.",
             volume=name,
         )
     grant = Grant(name, found.uid, array.name, namespace(volume))

@@ -17,6 +17,7 @@ from provisioner.cluster import Cluster
 from provisioner.controller import Controller, Work
 from provisioner.creation import Creation
 from provisioner.deletion import Deletion
+from provisioner.doubles import Doubles
 from provisioner.events import Events
 from provisioner.growth import Growth
 from provisioner.lease import Lease, lease_name
@@ -55,7 +56,9 @@ def build(flags: Flags, configuration: Path, apply: Callable[[LogSettings], None
     undertakings = Undertakings(arrays, Whereabouts(arrays))
     rollback = Rollback(cluster, arrays, events, wanting)
     work = Work(
-        Creation(cluster, arrays, events, names, key, undertakings, rollback),
+        Creation(
+            cluster, arrays, events, names, key, undertakings, rollback, Doubles(arrays, events, wanting)
+        ),
         Deletion(cluster, arrays, events, names, wanting),
         Stranded(events, names.provisioner),
         Growth(arrays, events),

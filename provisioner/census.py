@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.cluster import CLAIMS, VOLUMES
-from provisioner.persistent_volume import names_in
+from provisioner.persistent_volume import claim_path, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +74,13 @@ class Registrar:
                 self._last = self._taken()
                 self._whole = self._begun
             return self._last
+
+    def namesake(self, volume: Object) -> list[Object]:
+        """Return the claim of the name that a PV has in its claimRef, if it names the PV: one question."""
+        path = claim_path(volume)
+        claim = self._cluster.get(path) if path else None
+        named = claim is not None and claim["spec"].get("volumeName") == volume["metadata"]["name"]
+        return [claim] if claim is not None and named else []
 
     def _taken(self) -> Census:
         found = Census()

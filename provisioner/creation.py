@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from provisioner.begun import Begun, Undertakings
     from provisioner.claims import Wanted
     from provisioner.cluster import Cluster, Object
+    from provisioner.doubles import Doubles
     from provisioner.events import Events
     from provisioner.persistent_volume import Names
     from provisioner.rollback import Rollback
@@ -35,7 +36,7 @@ class Creation:
 
     def __init__(
         self, cluster: Cluster, arrays: Arrays, events: Events, names: Names, key: SigningKey,
-        undertakings: Undertakings, rollback: Rollback,
+        undertakings: Undertakings, rollback: Rollback, doubles: Doubles,
     ) -> None:  # fmt: skip
         self._cluster = cluster
         self._arrays = arrays
@@ -44,6 +45,7 @@ class Creation:
         self._key = key
         self._undertakings = undertakings
         self._rollback = rollback
+        self._doubles = doubles
 
     def run(self, wanted: Wanted) -> None:
         """Make volume and PV, or find what is there of them. `Fault`, `Away`, `Refusal`: do it again."""
@@ -58,7 +60,11 @@ class Creation:
             self._undertakings.finished(wanted.uid)
             return
         keep = not begun.ours and not _is_new(array, volume)
-        self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
+        there = self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
+        if other := self._doubles.other(there, volume, array):
+            self._doubles.take_back(begun, volume, array, other)
+            self._undertakings.finished(wanted.uid, made=True)
+            return
         self._undertakings.finished(wanted.uid, made=True)
         success = _success(wanted, volume, array.name)
         self._say(wanted, "ProvisioningSucceeded", success, ends=(FAILED,))
@@ -97,19 +103,24 @@ class Creation:
             return False
         return claim["spec"].get("volumeName", "") in ("", wanted.spec.name)
 
-    def _save(self, wanted: Wanted, volume: Object) -> None:
-        """Write the PV, and mark it with its own UID: the claim is there, and a copy will have another."""
+    def _save(self, wanted: Wanted, volume: Object) -> Object:
+        """Write the PV, and mark it with its own UID: the claim is there, and a copy will have another.
+
+        Return the PV of the claim that is there: it may be another provisioner's.
+        """
         try:
-            there: Object | None = self._cluster.create(VOLUMES, volume)
+            there = self._cluster.create(VOLUMES, volume)
         except Refusal as refusal:
             if refusal.status != 409:
                 raise
-            there = self._cluster.get(f"{VOLUMES}/{wanted.spec.name}")
-            if there is None:
+            found = self._cluster.get(f"{VOLUMES}/{wanted.spec.name}")
+            if found is None:
                 raise
-            self._require_of(wanted, there)
-        if there is not None and not is_marked(there):
+            self._require_of(wanted, found)
+            there = found
+        if not is_marked(there):
             self._cluster.patch(f"{VOLUMES}/{wanted.spec.name}", mark(there))
+        return there
 
     def _require_of(self, wanted: Wanted, there: Object) -> None:
         if (there["spec"].get("claimRef") or {}).get("uid") != wanted.uid:

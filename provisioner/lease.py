@@ -154,6 +154,11 @@ class Lease:
         return RETRY_SECONDS
 
     @property
+    def another(self) -> str:
+        """Return who else held it when it was last read, "" since it was last written as ours."""
+        return self._last.holder if self._last else ""
+
+    @property
     def _kinds(self) -> str:
         return leases(self._metadata["namespace"], self._version)
 
@@ -181,13 +186,12 @@ class Lease:
     def _take(self, found: Object | None) -> float:
         if found is None:
             body = {"apiVersion": f"{GROUP}/{self._version}", "kind": "Lease", "metadata": self._metadata}
-            self._ours = self._cluster.create(self._kinds, self._signed(body))
+            self._ours, self._last = self._cluster.create(self._kinds, self._signed(body)), None
             return 0.0
         holder = (found.get("spec") or {}).get("holderIdentity") or ""
         if holder and holder != self._identity and (left := self._left(found)) > 0:
             return left
-        self._ours = self._cluster.replace(self._path, self._signed(found))
-        self._last = None
+        self._ours, self._last = self._cluster.replace(self._path, self._signed(found)), None
         return 0.0
 
     def _left(self, found: Object) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from instorage.tenancy.grant import (
@@ -32,6 +34,11 @@ MARK = "inspur.com/instorage-pv-uid"
 """Annotation: the UID of the PV object that was made for its claim, or seen bound. A PV that is made anew
 from a copy carries the UID of before, so that it is told from one whose claim came to its end."""
 NOTE_LIMIT = 63
+MOST_NAMED = 1000
+"""Disks that are looked for in the texts of one PV: it is about one, whatever is written into it."""
+_NAMED = re.compile(r"(?=(6[0-9a-f]{31}|pvc-[0-9a-f-]{36}))")
+"""The UID or the name of a volume within a text, from whatever place on: what stands before it may be
+hexadecimal, too («3», «0x», «scsi-3», «volume»)."""
 
 
 @dataclass(frozen=True)
@@ -165,20 +172,23 @@ def bind_again(volume: Object, claim: Object) -> str:
 def names_in(volume: Object) -> set[str]:
     """Return every text by which a PV of whatever kind says which disk it is about, in lower case.
 
-    One that a provisioner made for its claim is about the disk of its own name and no other.
+    And the UIDs and names of volumes within them: a driver's handle has more in it («hall-1/pvc-...»), and so
+    has a path below /dev/disk/by-id. One that a provisioner made for its claim is about the disk of its own
+    name and no other.
     """
     spec = volume["spec"]
     claim = (spec.get("claimRef") or {}).get("uid")
     if PROVISIONED_BY in notes(volume) and volume["metadata"]["name"] == f"{CLAIM_PREFIX}{claim}":
         return {volume["metadata"]["name"].lower()}
     sources = [spec[kind] for kind in spec if isinstance(spec[kind], dict) and kind not in _NO_SOURCE]
-    return {volume["metadata"]["name"].lower(), *(text.lower() for text in _texts(sources))}
+    texts = [text.lower() for text in _texts(sources)]
+    named = (found[1] for text in texts for found in _NAMED.finditer(text))
+    return {volume["metadata"]["name"].lower(), *texts, *islice(named, MOST_NAMED)}
 
 
 def _texts(found: Any) -> Iterator[str]:  # noqa: ANN401
-    """Yield the texts in a JSON value; «3» before a UID is how Linux spells it (safety.md 1)."""
+    """Yield the texts in a JSON value."""
     if isinstance(found, str):
         yield found
-        yield found.removeprefix("3")
     for part in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
         yield from _texts(part)

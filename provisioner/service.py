@@ -95,16 +95,17 @@ class Service:
         Return False when a defect was the end.
         """
         while not self._stopping.is_set():
-            wait = self._take()
+            asked = time.monotonic()  # who waits for the lease may count from then on: no answer tells when
+            wait = self._take(asked)
             if wait == 0.0:
-                self._lead()
+                self._lead(asked)
             else:
                 self._stopping.wait(wait)
         for end in self._at_end:
             end()
         return not self._broken
 
-    def _take(self) -> float:
+    def _take(self, asked: float) -> float:
         """Return 0 when the lease is ours, else the seconds until it is worth looking again."""
         self._systemd.alive()
         try:
@@ -117,39 +118,45 @@ class Service:
         if left > 0:
             self._systemd.ready("waiting: another provisioner works")
             return left + SLACK
+        late = time.monotonic() - asked
+        if late >= RENEW_DEADLINE:  # it may be another one's by now
+            _LOG.warning("The lease was taken, but the answer came after %.0f s: it is asked for again", late)
+            return RETRY_SECONDS
         return 0.0
 
-    def _lead(self) -> None:
+    def _lead(self, asked: float) -> None:
         _LOG.info("This provisioner works")
         controller = self._controller()
         controller.start()
-        lost = self._renew_until_lost(controller)
+        lost = self._renew_until_lost(controller, asked)
         if not lost:
             self._systemd.stopping()
         if not controller.stop(FINISH_SECONDS):
             _LOG.warning("Something under way did not end in %.0f s; it is done again later", FINISH_SECONDS)
         if lost:
-            _LOG.error("The lease could not be renewed for %.0f s: waiting for it again", RENEW_DEADLINE)
+            _LOG.error("The lease %s: waiting for it again", lost)
         else:
             self._lease.release()
 
-    def _renew_until_lost(self, controller: Controller) -> bool:
-        """Renew until `stop` (False) or until the lease is lost (True)."""
-        renewed = time.monotonic()
+    def _renew_until_lost(self, controller: Controller, renewed: float) -> str:
+        """Renew until `stop` (""), or until the lease is lost: why. `renewed`: no later than it was taken."""
+        silent = f"could not be renewed for {RENEW_DEADLINE:.0f} s"
         due = renewed + RENEW_SECONDS
         while not self._wait_until(due, controller):
             controller.look_alive()  # a single worker may be busy for longer than the watchdog waits
-            asked = time.monotonic()  # who waits for the lease counts from then on at the latest
+            asked = time.monotonic()
             if asked >= renewed + RENEW_DEADLINE:
-                return True
+                return silent
             taken = self._renew(renewed + RENEW_DEADLINE - asked)
             now = time.monotonic()
             if taken:
                 renewed = asked
+            elif self._lease.another:
+                return f"is held by {self._lease.another}"
             elif now >= renewed + RENEW_DEADLINE:
-                return True
+                return silent
             due = min(now + (RENEW_SECONDS if taken else RETRY_SECONDS), renewed + RENEW_DEADLINE)
-        return False
+        return ""
 
     def _wait_until(self, due: float, controller: Controller) -> bool:
         """Say READY=1 once the controller has its first lists; True when the end is asked for."""

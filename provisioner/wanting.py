@@ -37,9 +37,16 @@ class Wanting:
     def refuse(self, volume: Object, there: Volume | None, array: str) -> None:
         """Raise `Fault(NOT_OURS)` unless nobody wants the volume of this PV; each claim is told as well.
 
-        `there` is what the array shows of it, None when it is gone.
+        `there` is what the array shows of it, None when it is gone. A PV that is a copy is refused whoever
+        wants the volume, so that everybody is not asked for it: a thousand of them may be restored at once.
         """
         self._require_signed_here(volume, array)
+        if not is_marked(volume):
+            claims = self._registrar.namesake(volume)
+            if not claims:
+                raise _copied(volume, there, array)
+            self._tell(volume, claims, there, array)
+            raise _named(volume, claims, there, array)
         name = volume["metadata"]["name"]
         census = self._registrar.census()
         others = self._others(census, name, options(volume).get(UID_OPTION), there)
@@ -50,8 +57,7 @@ class Wanting:
         claims = census.claims(name)
         if claims:
             self._tell(volume, claims, there, array)
-        if claims or not is_marked(volume):
-            raise _ambiguous(volume, claims, there, array)
+            raise _named(volume, claims, there, array)
 
     def by_whom(self, name: str, there: Volume) -> str:
         """Return who wants a volume that has no PV of its name: claims and PVs, "" for nobody."""
@@ -59,6 +65,11 @@ class Wanting:
         claims = [_shown(claim) for claim in census.claims(name)[:SHOWN]]
         volumes = [f"PV {other}" for other in self._others(census, name, None, there)]
         return ", ".join([*(f"claim {claim}" for claim in claims), *volumes])
+
+    def volumes(self, there: Volume) -> str:
+        """Return which PVs beside that of its name are about a volume, "" for none."""
+        found = self._others(self._registrar.census(), there.name, None, there)
+        return ", ".join(f"PV {other}" for other in found)
 
     def _others(self, census: Census, name: str, uid: str | None, there: Volume | None) -> list[str]:
         uids = [found for found in (uid, str(there.uid) if there else None) if found]
@@ -98,24 +109,34 @@ def _of_claim(volume: Object, claim: Object, there: Volume | None, array: str) -
     )
 
 
-def _ambiguous(volume: Object, claims: list[Object], there: Volume | None, array: str) -> Fault:
-    name, uid = volume["metadata"]["name"], volume["metadata"]["uid"]
-    if claims:
-        shown = ", ".join(_shown(claim) for claim in claims[:SHOWN])
-        seen = f"claim {shown} names this PV in spec.volumeName, which belonged to a claim of before"
-        again = f"To bind it: {bind_again(volume, claims[0])}. To have the volume deleted, delete the claim"
-    else:
-        seen = "this PV has never been bound since it was made: it is a copy, of a backup perhaps"
-        again = (
-            "To use it, restore the claim with spec.volumeName, and bind it as the claim's event says. To "
-            "have it deleted"
-        )
-    if not is_marked(volume):
-        again += f"; kubectl annotate --overwrite pv {name} {MARK}={uid} says that this is no copy"
+def _named(volume: Object, claims: list[Object], there: Volume | None, array: str) -> Fault:
+    shown = ", ".join(_shown(claim) for claim in claims[:SHOWN])
+    seen = f"claim {shown} names this PV in spec.volumeName, which belonged to a claim of before"
     if there is None:
-        seen += f"; array {array} has no such volume any more, its data cannot come back"
-        again = "Remove the PV"
+        return _lost(volume, array, seen)
+    again = f"To bind it: {bind_again(volume, claims[0])}. To have the volume deleted, delete the claim"
+    return _kept(volume, array, seen, again + ("" if is_marked(volume) else _marking(volume)))
+
+
+def _copied(volume: Object, there: Volume | None, array: str) -> Fault:
+    seen = "this PV has never been bound since it was made: it is a copy, of a backup perhaps"
+    if there is None:
+        return _lost(volume, array, seen)
+    again = (
+        "To use it, restore the claim with spec.volumeName, and bind it as the claim's event says. To have "
+        f"it deleted{_marking(volume)}"
+    )
     return _kept(volume, array, seen, again)
+
+
+def _marking(volume: Object) -> str:
+    name, uid = volume["metadata"]["name"], volume["metadata"]["uid"]
+    return f"; kubectl annotate --overwrite pv {name} {MARK}={uid} says that this is no copy"
+
+
+def _lost(volume: Object, array: str, seen: str) -> Fault:
+    gone = f"array {array} has no such volume any more, its data cannot come back"
+    return _kept(volume, array, f"{seen}; {gone}", "Remove the PV")
 
 
 def _kept(volume: Object, array: str, seen: str, mend: str) -> Fault:

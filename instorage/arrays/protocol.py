@@ -58,7 +58,8 @@ class Array(Protocol):
 
         VOLUME_EXISTS names what differs; POOL_FULL and POOL_MISSING name the pool and the figures. Without
         `adopt` it is VOLUME_EXISTS as well when the volume was there before this call's first command, so
-        that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before.
+        that a success, and OUTCOME_UNKNOWN, prove that the array had none of that name before. Once a command
+        may have been carried out, whatever goes wrong but VOLUME_EXISTS is OUTCOME_UNKNOWN.
         """
 
     def delete_volume(self, name: VolumeName, uid: VolumeUid | None = None) -> bool:
@@ -161,16 +162,18 @@ class Array(Protocol):
         names: tuple[str, ...],
         assigned: str | None = None,
         site: str = "",
+        node: str = "",
         volume: VolumeName | None = None,
     ) -> Host:
         """Return this machine's host object, making it if there is none (architecture.md 5, «Host objects»).
 
         `names` are acceptable names, the first is given to a new one; `assigned` is what `host.objects` in
-        the configuration gives to this node, `site` what `host.site` does, by name or id. `volume`: the
-        active-active one that is to be mapped, which needs a host with a site: without a configured one it
-        is that of the volume's master. HOST_OBJECT names object, ports and the line to add. Cached for
-        minutes: costs no command when it was found before, however many hosts there are; `forget` drops the
-        cache. A refusal that took a search is given again for a minute.
+        the configuration gives to this node, `site` what `host.site` does, by name or id; `node` is what
+        `host.objects` calls it, for the line to add. `volume`: the active-active one that is to be mapped,
+        which needs a host with a site: without a configured one it is that of the volume's master.
+        HOST_OBJECT names object, ports and the line to add. Cached for minutes: costs no command when it was
+        found before, however many hosts there are; `forget` drops the cache. A refusal that took a search is
+        given again for a minute.
         """
 
     def iscsi_targets(self, groups: Collection[str] = (), *, fresh: bool = False) -> tuple[IscsiTarget, ...]:

@@ -33,10 +33,11 @@ def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
     A pod of another namespace than the volume's is refused; so is read-write over a read-only device mount,
     and a volume whose place another of its name has.
     """
+    attach_calls = operation.node.paths.attach
     grants = tenancy.admit(operation, options, pod=True)
     with operation.helper() as helper:
         remark = ""
-        if operation.node.paths.attach:
+        if attach_calls:
             uid = place.meant(operation, options, grants)
             place.require_free(operation, helper, options, uid)
         else:
@@ -51,12 +52,13 @@ def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
 
 def unmount_pod(operation: Operation, target: PodTarget) -> None:
     """Sync and unmount the pod's directory; success when nothing of ours is mounted there."""
+    attach_calls = operation.node.paths.attach  # before the unmount: what is refused here kubelet asks again
     operation.progress.say("unmounting")
     with operation.helper() as helper:
         reply = helper.unmount(target.path)
         reached(Step.AGENT_UNMOUNT_UNMOUNTED)
         takedown.say_lost(operation, target.name, lost=reply.lost)
-        if operation.node.paths.attach or _used(operation, helper, target):
+        if attach_calls or _used(operation, helper, target):
             return
     unmount_device(operation, DeviceTarget.parse(target.device_mount))
 

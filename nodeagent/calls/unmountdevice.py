@@ -54,9 +54,10 @@ def _looked(operation: Operation, records: tuple[Record, ...]) -> tuple[list[Whe
         try:
             places.append(takedown.look(operation, record))
         except Fault as fault:
+            array = fault.fields.get("array", record.storage)  # another, when that one does not have it
             silent = Fault(
                 fault.code,
-                f"Volume {record.name} is unmounted; its device stays until array {record.storage} says "
+                f"Volume {record.name} is unmounted; its device stays until array {array} says "
                 f"where it is mapped, and is taken down then without a further call. {fault.sentence}",
                 **fault.fields,
             )

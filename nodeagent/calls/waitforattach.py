@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
-from instorage.arrays.model import Level
 from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent.expansion import host_lock
 from nodeagent.host import luns
-from nodeagent.operation.records import SCHEMA, Record
+from nodeagent.operation.records import Record
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, place, takedown, tenancy
 from nodeagent.volume.connect import bring_up, rescan_request
@@ -134,21 +133,14 @@ def _attach_anew(
 def _record(operation: Operation, array: Array, volume: Volume, host: Host, options: Options) -> Record:
     """Write that the volume is ours; an older record keeps its time, its device mount and how it was made."""
     old = operation.node.records.get(volume.uid)
-    record = Record(
-        schema=SCHEMA,
-        uid=volume.uid,
-        name=volume.name,
-        storage=array.name,
-        host=host.name,
-        kind=(options.level or volume.level or Level.BASIC).value,
-        size=volume.size,
-        read_only=old.read_only if old else options.read_only,
-        boot_id=operation.node.boot_id,
-        created=old.created if old else datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    record = dataclasses.replace(
+        Record.of(volume, array.name, host, operation.node.boot_id),
+        kind=(options.level or volume.level).value,
+        read_only=options.read_only,
         many_readers=options.many_readers,
-        target=old.target if old else None,
-        host_id=host.id,
     )
+    if old:
+        record = dataclasses.replace(record, read_only=old.read_only, created=old.created, target=old.target)
     operation.node.records.put(record)
     reached(Step.AGENT_ATTACH_RECORDED)
     return record

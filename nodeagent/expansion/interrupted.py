@@ -26,28 +26,41 @@ _WHY = "The node agent or the node was stopped while it was under way."
 _LOG = logging.getLogger(__name__)
 
 
-def settle(operation: Operation) -> None:
+def settle(operation: Operation) -> bool:
     """Say of each record in state «running» that it was broken off; what is left goes into the barrier file.
 
-    A file that a person removed does not come back.
+    A file that a person removed does not come back. False while somebody else holds the lock: what he is not
+    at work on is to be looked at later. Raises what kept the first record, once each was tried.
     """
     with operation.helper() as helper:
         if not _running(helper):
-            return
+            return True
         try:
             helper.lock(LOCK_SECONDS)
         except Fault as fault:
             if fault.code is not Code.LOCK_TIMEOUT:
                 raise
             _LOG.info("An expansion is under way in another process: %s", fault)
-            return
-        for record in _running(helper):
-            _broken_off(operation, helper, record)
+            return False
+        tried = [_attempt(operation, helper, record) for record in _running(helper)]
+        if kept := next(filter(None, tried), None):
+            raise kept
         helper.unlock()
+        return True
 
 
 def _running(helper: Helper) -> list[Expansion]:
     return [one for one in barrier.records(helper.barrier()) if one.state is Progress.RUNNING]
+
+
+def _attempt(operation: Operation, helper: Helper, record: Expansion) -> Fault | None:
+    """Settle one record; what keeps it hides no other."""
+    try:
+        helper.require_lock()  # without it, it may be under way by now
+        _broken_off(operation, helper, record)
+    except Fault as fault:
+        return Fault(fault.code, f"Volume {record.volume}: {fault.sentence}", **fault.fields)
+    return None
 
 
 def _broken_off(operation: Operation, helper: Helper, record: Expansion) -> None:
@@ -55,9 +68,10 @@ def _broken_off(operation: Operation, helper: Helper, record: Expansion) -> None
     files = barrier.Files(operation.configuration)
     text = ""
     if files.there:
-        array = operation.array(record.array)
         operation.progress.say(f"asking array {record.array} what is left of the expansion")
-        text = barrier_text.broken_off(failed, planned(array.expansion_plan, failed))
+        # It may be in the configuration no more: then it is not known what is left, as when it is silent.
+        plan = planned(lambda one: operation.array(one.array).expansion_plan(one), failed)
+        text = barrier_text.broken_off(failed, plan)
         try:
             files.write(text, anew=False)
         except Fault as fault:

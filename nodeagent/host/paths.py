@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instorage import places
+from instorage.wire.fault import Code, Fault
 
 HELPER_SOCKET = "/run/instorage/helper.sock"
 STATE = Path("/var/lib/instorage")
@@ -40,12 +41,28 @@ class Paths:
 
     @property
     def attach(self) -> bool:
-        """Say whether kubelet makes its attach calls: not if `.attach` beside the stub says false."""
+        """Say whether kubelet makes its attach calls: not if `.attach` beside the stub says false. Fault."""
+        return self.attach_setting() != "false"
+
+    def attach_setting(self) -> str:
+        """Return the first word of `.attach`, empty when there is no such file.
+
+        `Fault(BAD_CONFIGURATION)` when it cannot be read: the stub, which is root, may read «false» there.
+        """
+        file = self.plugin / ".attach"
         try:
-            text = (self.plugin / ".attach").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return True
-        return text.split()[:1] != ["false"]
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise Fault(
+                Code.BAD_CONFIGURATION,
+                f"The node agent cannot read {file} ({error.strerror}) and cannot tell whether kubelet makes "
+                f"its attach calls: let everybody read it (chmod 644 {file}); under SELinux see to its "
+                f"label, too (restorecon {file}).",
+                setting=str(file),
+            ) from None
+        return "".join(text.split()[:1])
 
     @classmethod
     def from_environment(cls) -> Paths:

@@ -54,6 +54,16 @@ class Uevent:
         """The path (major:minor) that a map of ours uses again, else empty."""
         return self._path("PATH_REINSTATED")
 
+    @property
+    def changed_hands(self) -> str:
+        """The number (major:minor) of a block device that comes or goes, else empty.
+
+        So device_add and device_del say it (dev_uevent, drivers/base/core.c).
+        """
+        major, minor = self.fields.get("MAJOR", ""), self.fields.get("MINOR", "")
+        block = self.fields.get("SUBSYSTEM") == "block" and self.action in ("add", "remove")
+        return f"{major}:{minor}" if block and major and minor else ""
+
     def _path(self, action: str) -> str:
         ours = self.fields.get("DM_UUID", "").startswith(OURS)
         said = self.fields.get("DM_ACTION") == action

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import itertools
 import json
 import logging
@@ -28,6 +29,8 @@ from instorage.wire.values import Bytes, VolumeUid
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from instorage.arrays.model import Host, Volume
 
 SCHEMA = 1
 _SPARED: dict[str, object] = {"schema": SCHEMA, "read_only": False, "boot_id": "", "created": ""}
@@ -57,6 +60,23 @@ class Record:
     many_readers: bool = False
     target: str | None = None
     host_id: str = ""
+
+    @classmethod
+    def of(cls, volume: Volume, storage: str, host: Host, boot_id: str) -> Record:
+        """Return the first record of a volume of array `storage` that is the host object's from now on."""
+        return cls(
+            schema=SCHEMA,
+            uid=volume.uid,
+            name=volume.name,
+            storage=storage,
+            host=host.name,
+            kind=volume.level.value,
+            size=volume.size,
+            read_only=False,
+            boot_id=boot_id,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            host_id=host.id,
+        )
 
 
 class Records:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from instorage.arrays.model import Host, IscsiTarget, Mapping
     from instorage.arrays.protocol import Array
     from nodeagent.operation.node import Operation
+    from nodeagent.operation.records import Record
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,9 +68,11 @@ def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
     if operation.host.link is Link.ISCSI:
         targets = array.iscsi_targets()
         _compare_sessions(operation, array, targets)
+        used = expected_paths.used(operation.node, {VolumeUid.parse(mapping.uid) for _, mapping in ours})
         for host, mapping in ours:
-            paths = expected_paths.over_iscsi(mapping, targets, host.portset)
-            operation.node.expected.note(array.name, VolumeUid.parse(mapping.uid), paths)
+            uid = VolumeUid.parse(mapping.uid)
+            over = expected_paths.over_iscsi(mapping, targets, host.portset, used[uid])
+            operation.node.expected.note(array.name, uid, over)
     else:
         for host, mapping in ours:
             ports = array.fc_targets(host.name, dict(mapping.luns))
@@ -79,20 +82,32 @@ def compare(operation: Operation, array: Array, suspected: set[str]) -> None:
 
 def _compare_recorded(operation: Operation, array: Array, there: set[str]) -> list[tuple[Host, Mapping]]:
     """Compare the host objects of records that are not `there`, as an administrator's; say which are gone."""
-    found = []
+    found, jobs = [], {}
     records = [record for record in operation.node.records.all() if record.storage == array.name]
     for name in sorted({record.host for record in records} - there):
         if (host := array.find_host(name)) is not None:
             if operation.host.link is Link.FC:  # zoning made it, under any name
                 found += [(host, mapping) for mapping in _compare_host(operation, array, name)]
         else:
-            _LOG.warning(
-                "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "
-                "it was renamed, add to the configuration: host.objects: {%s: ITS NAME}; nothing new is "
-                "attached before. What is mapped goes with its pods, whatever its name.",
-                name, array.name, operation.host.node_name,
-            )  # fmt: skip
+            theirs = [record for record in records if record.host == name]
+            jobs[f"host object {name} of array {array.name}"] = functools.partial(
+                _say_gone, operation, array, name, theirs
+            )
+    attempt_all(operation, "What became of a host object that is not there is not known", jobs)
     return found
+
+
+def _say_gone(operation: Operation, array: Array, name: str, records: Iterable[Record]) -> None:
+    """Say that a host object is gone, unless these are all on another array than their name means by now."""
+    moved = [unmapped.moved(operation, array, record) for record in records]  # each of them is said
+    if all(moved):
+        return
+    _LOG.warning(
+        "Host object %s, to which volumes of this host were mapped, is not on array %s any more. If "
+        "it was renamed, add to the configuration: host.objects: {%s: ITS NAME}; nothing new is "
+        "attached before. What is mapped goes with its pods, whatever its name.",
+        name, array.name, operation.host.node_name,
+    )  # fmt: skip
 
 
 def _compare_sessions(operation: Operation, array: Array, known: Iterable[IscsiTarget]) -> None:
@@ -118,16 +133,18 @@ def _compare_host(operation: Operation, array: Array, host: str) -> list[Mapping
     mappings = array.host_mappings(host)
     mapped = {mapping.uid: mapping.volume for mapping in mappings}
     # Read again: a volume that is attached or detached meanwhile is in one of the two and no stranger.
-    after = {str(record.uid) for record in records.all() if record.storage == array.name}
-    for name in sorted(mapped[uid] for uid in mapped.keys() - before.keys() - after):
+    after = {str(record.uid): record.storage for record in records.all()}
+    for name in sorted(mapped[uid] for uid in mapped.keys() - before.keys() - after.keys()):
         _LOG.warning(
             "Array %s maps volume %s to this host (%s), and nothing here says that it is ours: left alone; "
             "unmap it by hand if nobody uses it, and no other machine has this one's initiator name.",
             array.name, name, host,
         )  # fmt: skip
-    gone = (before.keys() & after) - mapped.keys()
+    gone = {uid for uid in before.keys() - mapped.keys() if after.get(uid) == array.name}
     jobs = {
-        f"volume {record.name}, which is not mapped any more": functools.partial(unmapped.say, array, record)
+        f"volume {record.name}, which is not mapped any more": functools.partial(
+            unmapped.say, operation, array, record
+        )
         for record in ours
         if record.uid in gone
     }

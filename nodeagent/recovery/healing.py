@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
+    from nodeagent.host.uevents import Uevent
     from nodeagent.operation.node import Node, Operation
     from nodeagent.recovery.lane import Sick
 
@@ -76,11 +77,18 @@ class Healer:
 
     def _hear(self, uevents: Uevents) -> None:
         while event := uevents.next():
-            if event.failed:
-                self._failed = self._failed | {event.failed}
-            self._failed = self._failed - {event.reinstated}
-            if event.of_a_path:
-                self._node.expected.look()
+            self._take(event)
+
+    def _take(self, event: Uevent) -> None:
+        """Keep which paths failed: by number, and the kernel gives one that is free to the next disk.
+
+        Forgotten when a disk comes, too: the map says of one that went before that it failed.
+        """
+        if event.failed:
+            self._failed = self._failed | {event.failed}
+        self._failed = self._failed - {event.reinstated, event.changed_hands}
+        if event.of_a_path:
+            self._node.expected.look()
 
     def _run(self) -> None:
         while (wake := self._node.expected.wait(self._pause())) is not None:

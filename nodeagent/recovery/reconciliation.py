@@ -1,8 +1,8 @@
 """Settling what was begun and not finished: volumes of ours without mount or call (architecture.md 6).
 
 kubelet does not repeat `unmountdevice` once the directory is no mount point, and never calls it for an attach
-that it gave up. So 30 s after the last call for a recorded volume that is mounted nowhere it is taken down
-here. Nothing wakes up while nothing is unfinished.
+that it gave up. So 30 s after the last call for a recorded volume that is mounted nowhere it is taken down,
+and ten minutes after it when no pod has its device mount. Nothing wakes up while nothing is unfinished.
 
 Each array has a lane of its own, so that what waits for a dead one holds nobody else back.
 """
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import VolumeUid
 from nodeagent.expansion import interrupted
-from nodeagent.operation import journal
 from nodeagent.recovery import adopting, settling
-from nodeagent.recovery.attempts import PASSING
 from nodeagent.recovery.comparisons import Comparisons
+from nodeagent.recovery.failures import LONGEST_PAUSE, Failures
+from nodeagent.recovery.unclaimed import Unclaimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from nodeagent.operation.node import Node, Operation
 
 REST_SECONDS = 30.0  # waitforattach and mountdevice are two calls
-LONGEST_PAUSE = 600.0
-LONGEST = {**dict.fromkeys(PASSING, 120.0), Code.VOLUME_PROTECTED: 60.0}  # as kubelet's own longest
 WIDTH = 8  # volumes of one array at a time
 ADOPTION = "adoption"
 EXPANSIONS = "expansions"
@@ -57,9 +55,10 @@ class Reconciler:
         self._begin = begin
         self._rest = rest
         self._comparisons = Comparisons(begin)
+        self._unclaimed = Unclaimed(rest)
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}
-        self._failures: dict[str, tuple[int, Code]] = {}  # how many in a row, and the last one's code
+        self._failures = Failures(node.trouble, rest)
         self._active: dict[str, str] = {}
         self._earlier: set[str] = set()
         self._said: set[VolumeUid] = set()
@@ -91,12 +90,27 @@ class Reconciler:
         for due in uids or [ADOPTION]:
             self._schedule(due, self._rest)
 
-    def finished(self, name: VolumeName) -> None:
-        """Leave this volume alone: it is in order."""
+    def claimed(self, name: VolumeName) -> None:
+        """Take the beginning of a call as a sign that somebody wants this volume, or ends it himself."""
         with self._changed:
             for record in self._node.records.by_name(name):
+                if self._unclaimed.claim(record.uid):
+                    self._due.pop(record.uid, None)
+                    self._dealt_with(record.uid)
+
+    def unclaimed(self, name: VolumeName, late: str = "") -> None:
+        """Look, once kubelet has had the time to ask again, whether a pod has this volume (`Unclaimed`)."""
+        for record in self._node.records.by_name(name):
+            self._schedule(record.uid, self._unclaimed.note(record.uid, late) - time.monotonic())
+
+    def finished(self, name: VolumeName) -> None:
+        """Leave this volume alone: it is in order. Of two with one name it is not known which one is."""
+        with self._changed:
+            records = self._node.records.by_name(name)
+            for record in records if len(records) == 1 else ():
                 self._due.pop(record.uid, None)
-                self._in_order(record.uid)
+                self._failures.over(record.uid)
+                self._dealt_with(record.uid)
 
     def idle(self) -> bool:
         """Say whether nothing is unfinished."""
@@ -147,16 +161,18 @@ class Reconciler:
     def _settle_expansions(self) -> None:
         try:
             with self._begin("looking for a broken-off expansion", None) as operation:
-                interrupted.settle(operation)
+                if not interrupted.settle(operation):
+                    self._schedule(EXPANSIONS, self._rest)
+            self._failures.over(EXPANSIONS)
         except Fault as fault:
-            _LOG.warning("Whether an expansion was broken off here is not known: %s", journal.brief(fault))
+            self._again(EXPANSIONS, "Whether an expansion was broken off here is not known", fault)
 
     def _adopt(self) -> None:
         before = {record.uid for record in self._node.records.all()}
         try:
             with self._begin("looking for volumes without a record", None) as operation:
                 adopting.adopt_all(operation, self._said)
-            self._in_order(ADOPTION)
+            self._failures.over(ADOPTION)
         except Fault as fault:
             self._again(ADOPTION, "Not every volume on this host has a record", fault)
         for record in self._node.records.all():
@@ -164,7 +180,7 @@ class Reconciler:
                 self._schedule(record.uid, self._rest)
 
     def _compare(self) -> None:
-        self._settled.wait()
+        self._settled.wait(LONGEST_PAUSE)
         try:
             self._comparisons.compare()
         finally:
@@ -202,7 +218,7 @@ class Reconciler:
             looks.get(what, lambda: self._settle(VolumeUid(what)))()
         except Exception as error:
             _LOG.exception("Reconciliation met a defect of the agent")
-            self._schedule(what, self._pause(what, Fault(Code.INTERNAL, str(error))))
+            self._schedule(what, self._failures.pause(what, Fault(Code.INTERNAL, str(error))))
         finally:
             self._ended(what)
 
@@ -221,27 +237,12 @@ class Reconciler:
             return
         try:
             with self._begin("reconciliation", record.name) as operation:
-                told = self._failures.get(uid, (0, None))[1] is Code.VOLUME_PROTECTED
-                settling.settle(operation, record, told=told)
-            self._in_order(uid)
+                told = self._failures.last(uid) is Code.VOLUME_PROTECTED
+                if settling.settle(operation, record, lambda: self._unclaimed.given_up(uid), told=told):
+                    self._schedule(uid, self._unclaimed.note(uid) - time.monotonic())
+            self._failures.over(uid)
         except Fault as fault:
             self._again(uid, f"Volume {record.name} is left over and could not be taken down", fault)
 
-    def _in_order(self, what: str) -> None:
-        self._failures.pop(what, None)
-        self._node.trouble.over(f"reconciliation of {what}")
-
     def _again(self, what: str, sentence: str, fault: Fault) -> None:
-        """Try again after a pause; said if it was not said lately."""
-        pause = self._pause(what, fault)
-        said = self._node.trouble.failed(f"reconciliation of {what}", fault, "")
-        if said.anew:
-            why, code = journal.brief(fault), journal.coded(fault)
-            _LOG.warning("%s%s, again in %.0f s: %s", sentence, said.times, pause, why, extra=code)
-        self._schedule(what, pause)
-
-    def _pause(self, what: str, fault: Fault) -> float:
-        """Return the seconds until the next trial: more after each failure, for one kill costs no minute."""
-        failures = self._failures.get(what, (0, fault.code))[0] + 1
-        self._failures[what] = failures, fault.code
-        return min(self._rest * 2.0 ** min(failures - 1, 10), LONGEST.get(fault.code, LONGEST_PAUSE))
+        self._schedule(what, self._failures.again(what, sentence, fault))

@@ -60,14 +60,14 @@ def refresh(operation: Operation, storage: str) -> None:
         expected.renew(storage, ends, found)
 
 
-def _over_iscsi(_: Operation, array: Array, mapped: _Mapped) -> _Said:
-    targets = array.iscsi_targets(fresh=True)
-    found = {
-        uid: expected_paths.over_iscsi(mapping, targets, host.portset)
-        for uid, (host, mapping) in mapped.items()
-    }
-    ends = {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}
-    return found, ends, _configured(array)
+def _over_iscsi(operation: Operation, array: Array, mapped: _Mapped) -> _Said:
+    targets, still = array.iscsi_targets(fresh=True), _configured(array)
+    found: dict[VolumeUid, tuple[SanPath, ...]] = {}
+    for uid, ends in expected_paths.used(operation.node, mapped).items():
+        host, mapping = mapped[uid]
+        first = {end for end in ends if still is None or end.portal in still}
+        found[uid] = expected_paths.over_iscsi(mapping, targets, host.portset, first)
+    return found, {volume_paths.End(target.iqn.lower(), str(target.portal)) for target in targets}, still
 
 
 def _over_fc(operation: Operation, array: Array, mapped: _Mapped) -> _Said:

@@ -1,4 +1,4 @@
-"""One volume of ours that no call is at work on: taken down if nothing mounts it (architecture.md 6)."""
+"""One volume of ours that no call is at work on: taken down if no pod has it (architecture.md 6)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from instorage.wire.fault import Code, Fault
 from nodeagent.expansion import barrier, host_lock
+from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import adoption, takedown
 
 if TYPE_CHECKING:
-    from nodeagent.host.helper_client import Helper
+    from collections.abc import Callable
+
     from nodeagent.operation.node import Operation
     from nodeagent.operation.records import Record
 
@@ -19,33 +22,55 @@ LOCK_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 
-def settle(operation: Operation, record: Record, *, told: bool = False) -> None:
-    """Look at the volume under its lock; what is mounted stays. Raises what keeps it here.
+def settle(
+    operation: Operation, record: Record, given_up: Callable[[], frozenset[str] | None], *, told: bool = False
+) -> bool:
+    """Look at the volume under its lock; what is in use stays. Raises what keeps it here.
 
-    `told`: that it is taken down was said before, and only the array's protection is waited for.
+    Returns whether its device mount stands without a pod, and kubelet may still ask for it (`given_up`: see
+    `unclaimed`). `told`: that it is taken down was said before, only the array's protection is waited for.
     """
     node = operation.node
     deadline = time.monotonic() + LOCK_SECONDS
     with node.locks.held(record.name, f"reconciliation of {record.name}", operation.progress, deadline):
         barrier.refuse(operation)
         if node.records.get(record.uid) is None:
-            return
+            return False
         with operation.helper() as helper:
-            if not _unused(operation, helper, record):
-                return
+            mounts = [mount.target for mount in helper.inspect(record.uid).mounts]
+            late = given_up()
+            if _used(record, [one for one in mounts if one not in (late or ())]):
+                return False
+            if mounts and late is None and node.paths.attach:
+                return True
+            for one in sorted(mounts, key=targets.is_device_mount):  # a pod's directory first
+                helper.unmount(one)
+                reached(Step.AGENT_SETTLE_UNMOUNTED)
             host_lock.share(operation, helper)
             where = takedown.look(operation, adoption.follow(operation, record))
             level = logging.DEBUG if told else logging.WARNING
-            _LOG.log(level, "Volume %s is attached, mounted nowhere and wanted by no call: taking it down",
+            _LOG.log(level, "Volume %s is attached, in no pod and wanted by no call: taking it down",
                      record.name)  # fmt: skip
             takedown.take_down(operation, helper, where)
+    return False
 
 
-def _unused(operation: Operation, helper: Helper, record: Record) -> bool:
-    """Say whether nothing mounts the volume; with attach:false an unbound device mount is nothing."""
-    mounts = [mount.target for mount in helper.inspect(record.uid).mounts]
-    if mounts == [record.target] and not operation.node.paths.attach:
-        helper.unmount(mounts[0])
-        reached(Step.AGENT_SETTLE_UNMOUNTED)
-        mounts = []
-    return not mounts
+def _used(record: Record, mounts: list[str]) -> bool:
+    """Say whether a pod has the volume; Fault(DEVICE_BUSY) when only somebody else has it.
+
+    kubelet's own are the device mount and, beside it, pods' directories; what a pod of the vendor's plugin
+    has is in such a directory alone.
+    """
+    others = [one for one in mounts if one != record.target]
+    if not others:
+        return False
+    kubelets = record.target in mounts if record.target else any(map(_of_kubelet, others))
+    if not kubelets:
+        where = ", ".join(others)
+        text = f"Volume {record.name} is still mounted at {where}, and kubelet's device mount is gone."
+        raise Fault(Code.DEVICE_BUSY, f"{text} Unmount it there.", uid=record.uid, holder=where)
+    return True
+
+
+def _of_kubelet(path: str) -> bool:
+    return targets.is_device_mount(path) or targets.pod_of(path) is not None

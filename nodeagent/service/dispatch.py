@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PATIENCE = {"waitforattach": 510.0, "detach": 20.0}
 """Seconds that a call may wait for others; the stub's own deadlines are 540, 25 and 100 s."""
 OTHERS_PATIENCE = 90.0
+IN_USE = ("detach", "expandfs")
+"""Calls for a volume that a pod has, or that is another node's: they leave nothing to settle."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -69,7 +71,13 @@ class Dispatcher:
         if isinstance(request, Answer):
             return request
         progress = Progress(op)
-        return self.flights.run(request, progress, listener, lambda: self._run(request, progress))
+        return self.flights.run(
+            request,
+            progress,
+            listener,
+            lambda: self._run(request, progress),
+            lambda answer: self._tell(request, progress, answer),
+        )
 
     @contextlib.contextmanager
     def begin(self, what: str, name: VolumeName | None) -> Iterator[Operation]:
@@ -84,6 +92,8 @@ class Dispatcher:
     def _run(self, request: Request, progress: Progress) -> Answer:
         with journal.working_on(progress.op, request.name), trail.follow(progress.trail):
             try:
+                if self._reconciler is not None and request.call not in IN_USE:
+                    self._reconciler.claimed(request.name)
                 answer = self._performed(request, progress)
                 ended = self._node.trouble.over(_thing(request))
                 timing = _timing(request, progress)
@@ -95,7 +105,6 @@ class Dispatcher:
                 look = f"see journalctl INSTORAGE_OP={progress.op}"
                 sentence = f"The node agent failed ({type(error).__name__}): {look}."
                 answer = failure(Fault(Code.INTERNAL, sentence), progress.op)
-            self._tell(request, answer)
             return answer
 
     def _performed(self, request: Request, progress: Progress) -> Answer:
@@ -123,14 +132,33 @@ class Dispatcher:
         remarks = (*progress.remarks, self._node.settings.remark)
         return failure(fault, said.op, " ".join(filter(None, remarks)))
 
-    def _tell(self, request: Request, answer: Answer) -> None:
-        ignored = ("detach", "expandfs", *(("mount", "unmount") if self._node.paths.attach else ()))
-        if self._reconciler is None or request.call in ignored:
+    def _tell(self, request: Request, progress: Progress, answer: Answer) -> None:
+        """Tell the reconciler what may be left: nothing, what no pod has yet, or what failed half-way."""
+        if self._reconciler is None or request.call in IN_USE:
             return
-        if request.call != "waitforattach" and answer.status is Status.SUCCESS:
-            self._reconciler.finished(request.name)
+        with journal.working_on(progress.op, request.name):
+            self._tell_it(self._reconciler, request, progress, answer)
+
+    def _tell_it(self, reconciler: Reconciler, request: Request, progress: Progress, answer: Answer) -> None:
+        attach, done = self._attach_calls(), answer.status is Status.SUCCESS
+        if request.call in ("mount", "unmount") and attach and not done:
+            reconciler.unclaimed(request.name)
+        elif request.call == "waitforattach" or not done:
+            reconciler.unfinished(request.name)
+        elif isinstance(request, flexvolume.MountDevice | flexvolume.Mount) and progress.abandoned():
+            late = request.target.path if isinstance(request, flexvolume.Mount) else ""
+            reconciler.unclaimed(request.name, late)
+        elif request.call == "unmount" and attach:
+            reconciler.unclaimed(request.name)
         else:
-            self._reconciler.unfinished(request.name)
+            reconciler.finished(request.name)
+
+    def _attach_calls(self) -> bool:
+        """Say whether kubelet makes them; where that cannot be told it gets the time as if it did."""
+        try:
+            return self._node.paths.attach
+        except Fault:
+            return True
 
 
 def _thing(request: Request) -> str:

@@ -54,11 +54,13 @@ class Flights:
         progress: Progress,
         listener: Listener,
         work: Callable[[], Answer],
+        ended: Callable[[Answer], None] = lambda answer: None,
     ) -> Answer | None:
         """Do `work`, or join the run that has the same key.
 
         The one who runs goes on when its caller has left. None: this caller left while it waited for another.
-        What `work` raises, by a defect, the one who runs gets; who joined is told of it by an answer.
+        `ended` is told the answer before anybody gets it, when nobody can join any more. What `work` raises,
+        by a defect, the one who runs gets; who joined is told of it by an answer.
         """
         with self._guard:
             flight = self._flights.get(key)
@@ -74,7 +76,10 @@ class Flights:
         finally:
             with self._guard:
                 del self._flights[key]
-            flight.land(answer)
+            try:
+                ended(answer)
+            finally:
+                flight.land(answer)
         return answer
 
     def running(self) -> list[tuple[Hashable, Progress]]:

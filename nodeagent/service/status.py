@@ -76,6 +76,7 @@ class Status:
             found = barrier.present(self._node.settings.current())
             if found is not None and self._node.expansions.volume is None:
                 raise barrier.broken_off(found)
+            self._node.paths.attach_setting()
         except Fault as fault:
             self._say(fault.sentence, None if journal.of_the_file(fault) else fault.code)
         else:

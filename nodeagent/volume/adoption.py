@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import logging
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
-from nodeagent.operation.records import SCHEMA, Record
+from nodeagent.operation.records import Record
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, owner
 from nodeagent.volume.host_object import own_host
@@ -38,8 +37,9 @@ def adopt(operation: Operation, here: InspectReply, target: DeviceTarget) -> Rec
     with operation.helper() as helper:
         host = own_host(operation, found.array, helper, found.volume)
     at = {mount.target: mount for mount in here.mounts}
-    record = _made(operation, found, host, target.path if target.path in at else None)
-    record = dataclasses.replace(record, read_only=target.path in at and at[target.path].read_only)
+    record = _made(operation, found, host)
+    if target.path in at:
+        record = dataclasses.replace(record, target=target.path, read_only=at[target.path].read_only)
     where = ", ".join(sorted(at))
     adopted = _put(
         operation, record, f"Volume {target.name} was mounted at {where} without a record: taken over"
@@ -71,14 +71,15 @@ def recover(operation: Operation, found: Owner) -> Record | None:
     if mapped is None and leftover.confirm_unmapped(array, volume, host) is None:
         return None
     why = f"The record of volume {volume.name} could not be read: made anew by what array {array.name} says"
-    return _put(operation, _made(operation, found, host, None), why)
+    return _put(operation, _made(operation, found, host), why)
 
 
 def follow(operation: Operation, record: Record) -> Record:
     """Return the record with the name that its array has in the configuration now.
 
     A UID is found on the same array whatever the configuration calls it. `Fault(BAD_CONFIGURATION)` when
-    none has it, or one that may have been renamed cannot be asked.
+    none has it, or one that may have been renamed cannot be asked. A name that means another array by now is
+    found out by who asks that array (`takedown.look`).
     """
     if owner.configured(operation.configuration, record.storage):
         return record
@@ -89,11 +90,7 @@ def follow(operation: Operation, record: Record) -> Record:
         found, reason = None, f"and whether it was renamed is not known ({fault.sentence})"
     if found is None:
         raise _array_gone(operation, record, reason)
-    moved = dataclasses.replace(record, storage=found.array.name)
-    why = (
-        f"Volume {record.name} is on array {found.array.name}, which was {record.storage}: its record follows"
-    )
-    return _put(operation, moved, why)
+    return owner.followed(operation, record, found)
 
 
 def _array_gone(operation: Operation, record: Record, reason: str) -> Fault:
@@ -108,22 +105,8 @@ def _array_gone(operation: Operation, record: Record, reason: str) -> Fault:
     )
 
 
-def _made(operation: Operation, found: Owner, host: Host, target: str | None) -> Record:
-    volume = found.volume
-    return Record(
-        schema=SCHEMA,
-        uid=volume.uid,
-        name=volume.name,
-        storage=found.array.name,
-        host=host.name,
-        kind=volume.level.value,
-        size=volume.size,
-        read_only=False,
-        boot_id=operation.node.boot_id,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        target=target,
-        host_id=host.id,
-    )
+def _made(operation: Operation, found: Owner, host: Host) -> Record:
+    return Record.of(found.volume, found.array.name, host, operation.node.boot_id)
 
 
 def _put(operation: Operation, record: Record, why: str) -> Record:

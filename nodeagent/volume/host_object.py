@@ -48,6 +48,7 @@ def own_host(operation: Operation, array: Array, helper: Helper, volume: Volume)
         names=identity.host_names(host),
         assigned=identity.assigned(host),
         site=identity.site(host),
+        node=host.node_name,
         volume=volume.name if volume.level is Level.ACTIVE_ACTIVE else None,
     )
     reached(Step.AGENT_ATTACH_HOST)

@@ -22,15 +22,22 @@ _LOG = logging.getLogger(__name__)
 
 
 def ask_all(
-    operation: Operation, question: Callable[[Array], T], seconds: float, unknown: str
+    operation: Operation,
+    question: Callable[[Array], T],
+    seconds: float,
+    unknown: str,
+    *,
+    besides: str | None = None,
 ) -> Iterator[tuple[Array, T | Fault]]:
     """Yield each array with its answer, or with the fault that keeps it, as they come.
 
+    `besides`: the name of one that has been asked.
     Those that are silent for so many seconds come last, with ARRAY_UNREACHABLE that says what stays
     `unknown`; their threads end by the array client's own deadlines.
     """
     answers: queue.SimpleQueue[tuple[Array, T | Fault]] = queue.SimpleQueue()
-    silent = {storage.name: operation.array(storage.name) for storage in operation.configuration.storage}
+    names = [storage.name for storage in operation.configuration.storage if storage.name != besides]
+    silent = {name: operation.array(name) for name in names}
     for array in tuple(silent.values()):
         _begin(array, question, answers)
     deadline = time.monotonic() + seconds

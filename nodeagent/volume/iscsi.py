@@ -6,45 +6,44 @@ from typing import TYPE_CHECKING
 
 from instorage import trail
 from instorage.wire.fault import Code, Fault
-from instorage.wire.verbs import IscsiPath
-from nodeagent.volume.expected_paths import over_iscsi
-from nodeagent.volume.ways import Ways, spread
+from nodeagent.operation.expected import end_of
+from nodeagent.volume import expected_paths
+from nodeagent.volume.ways import Ways
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from instorage.arrays.model import Host, IscsiTarget, Mapping, Volume
     from instorage.arrays.protocol import Array
-    from instorage.wire.values import Lun
     from nodeagent.operation.node import Operation
 
 
 def ways(operation: Operation, array: Array, volume: Volume, mapping: Mapping, host: Host) -> Ways:
     """Return a path for each portal that can be used now; PORTAL_UNREACHABLE when there is none."""
-    luns = dict(mapping.luns)
     operation.progress.say("looking for the array's portals")
-    targets = _targets(array, volume, luns, host)
+    # What is remembered may be from while a site was down: each group is to have one.
+    portals = array.iscsi_targets(dict(mapping.luns))
+    targets = expected_paths.open_to(mapping, portals, host.portset)
+    if not targets:
+        raise _none(array, volume, mapping, host, portals)
     with trail.timed(trail.Kind.PROBE, f"{len(targets)} portals of array {array.name}"):
         report = operation.node.portals.report(target.portal for target in targets)
     up = [target for target in targets if target.portal in report.up]
-    chosen = spread(up, lambda target: (target.iqn.lower(), ()))
-    wanted = [IscsiPath(target.portal, target.iqn, luns[target.io_group]) for target in chosen]
-    whole = over_iscsi(mapping, targets, host.portset)
-    return Ways(over_iscsi=tuple(dict.fromkeys(wanted)), remark=report.remark, whole=whole)
+    first = expected_paths.used(operation.node, {volume.uid})[volume.uid]
+    wanted = expected_paths.paths(mapping, expected_paths.chosen(up, first))
+    # What stands in for a portal that is out is the volume's from now on: no 17th is added for that one.
+    whole = expected_paths.over_iscsi(mapping, portals, host.portset, first | set(map(end_of, wanted)))
+    return Ways(over_iscsi=wanted, remark=report.remark, whole=whole)
 
 
-def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> list[IscsiTarget]:
-    """Return the portals of the volume's I/O groups; a volume is seen behind no other, nor by another's.
-
-    What is remembered may be from while a site was down: each group is to have one. Two portsets may share
-    an address: it is one portal.
-    """
-    portals = array.iscsi_targets(luns)
-    open_here = [target for target in portals if target.open_to(host.portset)]
-    targets = {(one.portal, one.iqn, one.io_group): one for one in open_here if one.io_group in luns}
-    if targets:
-        return list(targets.values())
-    if open_here:
+def _none(
+    array: Array, volume: Volume, mapping: Mapping, host: Host, portals: Collection[IscsiTarget]
+) -> Fault:
+    """Say why there is no portal for the volume among those that the array shows."""
+    if any(one.open_to(host.portset) for one in portals):
+        groups = " and ".join(dict(mapping.luns))
         text = (
-            f"Volume {volume.name} is in I/O group {' and '.join(luns)} of array {array.name}, whose nodes "
+            f"Volume {volume.name} is in I/O group {groups} of array {array.name}, whose nodes "
             "have no iSCSI portal: configure one there, or have the volume in another I/O group or pool."
         )
     elif portals:
@@ -58,4 +57,4 @@ def _targets(array: Array, volume: Volume, luns: dict[str, Lun], host: Host) -> 
             f"Array {array.name} shows no iSCSI portal with a link on a node that is online, neither by "
             "lsportip nor by lsip: configure one, or see lsnode and the cables there."
         )
-    raise Fault(Code.PORTAL_UNREACHABLE, text, volume=volume.name, array=array.name)
+    return Fault(Code.PORTAL_UNREACHABLE, text, volume=volume.name, array=array.name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from nodeagent.operation.steps import Step, reached
 from nodeagent.volume.inquiry import ask_all
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration
     from instorage.wire.values import VolumeUid
     from nodeagent.operation.node import Operation
-    from nodeagent.operation.records import Records
+    from nodeagent.operation.records import Record, Records
 
 ANSWER_SECONDS = 40.0  # of the 100 s that kubelet's call has
 _LOG = logging.getLogger(__name__)
@@ -29,16 +31,19 @@ class Owner:
     volume: Volume
 
 
-def find(operation: Operation, uid: VolumeUid) -> Owner | None:
+def find(operation: Operation, uid: VolumeUid, *, besides: str | None = None) -> Owner | None:
     """Return the owner, without waiting for further arrays once one has said so: no two have the same UID.
 
-    None when every configured array says that it does not know it. Raises the fault of one that cannot be
-    asked when no other is the owner: unknown is not «no».
+    None when every configured array says that it does not know it, `besides` one that has said so. Raises the
+    fault of one that cannot be asked when no other is the owner: unknown is not «no».
     """
     operation.progress.say("asking the arrays whose the volume is")
     silent = None
     unknown = f"whose UID {uid} is stays unknown"
-    for array, answer in ask_all(operation, lambda one: one.find_volume_by_uid(uid), ANSWER_SECONDS, unknown):
+    answers = ask_all(
+        operation, lambda one: one.find_volume_by_uid(uid), ANSWER_SECONDS, unknown, besides=besides
+    )
+    for array, answer in answers:
         if isinstance(answer, Fault):
             silent = silent or answer
         elif answer is not None:
@@ -46,6 +51,18 @@ def find(operation: Operation, uid: VolumeUid) -> Owner | None:
     if silent is not None:
         raise silent
     return None
+
+
+def followed(operation: Operation, record: Record, found: Owner) -> Record:
+    """Write the record with the name that its array has in the configuration now, and return it."""
+    now = found.array.name
+    moved = dataclasses.replace(record, storage=now)
+    operation.node.records.put(moved)
+    reached(Step.AGENT_ADOPT_RECORDED)
+    _LOG.warning(
+        "Volume %s is on array %s, which was %s: its record follows", record.name, now, record.storage
+    )
+    return moved
 
 
 def announce(configuration: Configuration, records: Records) -> None:

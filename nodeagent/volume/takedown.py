@@ -7,15 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instorage.wire.fault import Code, Fault
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import recorded
+from nodeagent.volume import owner, recorded
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
-    from instorage.volume_name import VolumeName
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.node import Operation
     from nodeagent.operation.records import Record
@@ -45,9 +43,15 @@ def say_lost(operation: Operation, name: str, *, lost: bool) -> None:
 
 
 def look(operation: Operation, record: Record) -> Whereabouts:
-    """Find out where the volume is mapped: before this no path of it may go. Raises what the array raises."""
+    """Find out where the volume is mapped: before this no path of it may go. Raises what an array raises.
+
+    The name in the record may mean another array by now: «not there» counts when all the others say it too.
+    """
     array = operation.array(record.storage)
-    return Whereabouts(record, array, _find(operation, array, record), time.monotonic())
+    found = _find(operation, array, record)
+    if found is None and (other := owner.find(operation, record.uid, besides=array.name)):
+        record, array, found = owner.followed(operation, record, other), other.array, other.volume
+    return Whereabouts(record, array, found, time.monotonic())
 
 
 def take_down(operation: Operation, helper: Helper, where: Whereabouts) -> None:
@@ -79,24 +83,14 @@ def unmap(
         _LOG.warning("Array %s no longer has volume %s (%s)", array.name, record.name, record.uid)
     else:
         helper.assure_lock(UNMAP_SECONDS)
-        if not _unmapped(array, helper, record, found.name):
+        if not recorded.unmap(array, helper, record, found.name):
             again = array.find_volume_by_uid(record.uid)  # it may have been renamed since it was looked up
             if again is not None and again.name != found.name:
-                _unmapped(array, helper, record, again.name)
+                recorded.unmap(array, helper, record, again.name)
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
     operation.node.expected.forget(record.uid)
     reached(Step.AGENT_DETACH_FORGOTTEN)
-
-
-def _unmapped(array: Array, helper: Helper, record: Record, name: VolumeName) -> bool:
-    """Unmap; False when there is no such mapping, volume or host object (any more)."""
-    try:
-        return recorded.unmap(array, helper, record, name)
-    except Fault as fault:
-        if fault.code not in (Code.VOLUME_MISSING, Code.HOST_MISSING):
-            raise
-        return False
 
 
 def _find(operation: Operation, array: Array, record: Record) -> Volume | None:

@@ -28,11 +28,16 @@ class Ways:
     whole: tuple[IscsiPath | FcPath, ...] = ()
 
 
-def spread(targets: Iterable[T], ends: Callable[[T], tuple[str, Iterable[str]]], most: int = MOST) -> list[T]:
+def spread(
+    targets: Iterable[T],
+    ends: Callable[[T], tuple[str, Iterable[str]]],
+    most: int = MOST,
+    first: Callable[[T], bool] = lambda _: False,
+) -> list[T]:
     """Return targets of at most `most` paths in sum, in their order, spread evenly over nodes and adapters.
 
     `ends` gives the array's node, and the adapters of this machine that reach the target, each of which makes
-    a path; none: the target is one path.
+    a path; none: the target is one path. Those of `first` are taken before all others.
     """
     left = [(target, node, tuple(adapters)) for target in targets for node, adapters in [ends(target)]]
     order = [target for target, _, _ in left]
@@ -40,7 +45,10 @@ def spread(targets: Iterable[T], ends: Callable[[T], tuple[str, Iterable[str]]],
     chosen: list[T] = []
     room = most
     while left:
-        best = min(left, key=lambda one: (used[one[1]], max((used[end] for end in one[2]), default=0)))
+        best = min(
+            left,
+            key=lambda one: (not first(one[0]), used[one[1]], max((used[end] for end in one[2]), default=0)),
+        )
         left.remove(best)
         target, node, adapters = best
         if (paths := max(len(adapters), 1)) <= room:

@@ -19,7 +19,8 @@ PORTALS = {1: "10.9.0.1:3260", 2: "10.9.1.1:3260"}
 class Node:
     """A node canister; `portal` is `address:port` or empty when its iSCSI port is not configured.
 
-    `address_6`: an IPv6 address that the same port has besides; `portset` the one of its addresses;
+    `address_6`: an IPv6 address that the same port has besides; `portset` the one of its addresses; `more`:
+    addresses of its further Ethernet ports, from the second on, behind which nothing of the data plane is;
     `wwpns`: those of its FC ports, in order, that the data plane really has, to which hosts log in;
     `real_fabric`: the data plane has such ports, here or at another node, and no other is cabled.
     """
@@ -33,6 +34,7 @@ class Node:
     portal: str = ""
     address_6: str = ""
     portset: int = 0
+    more: tuple[str, ...] = ()
     wwpns: tuple[str, ...] = ()
     real_fabric: bool = False
 
@@ -41,13 +43,23 @@ class Node:
         """The portal's IP address without its port, or empty."""
         return self.portal.rpartition(":")[0].strip("[]")
 
+    def address_of(self, port: int) -> str:
+        """Return the IP address of an Ethernet port, from 1 on, or empty."""
+        addresses = dict(enumerate((self.address, *self.more), 1))
+        return addresses.get(port, "")
+
+    @property
+    def ethernet_ports(self) -> range:
+        """The numbers of its Ethernet ports: two, or more."""
+        return range(1, max(2, len(self.more) + 1) + 1)
+
 
 @dataclass(frozen=True)
 class Topology:
     """Name and hardware of the system; `portals` maps node ids to `address:port`.
 
-    `addresses_6`, `portsets` (with the dialect of that name) and `wwpns` map node ids to what `Node` has of
-    them; `zone` has the WWPNs of the initiators that the fabric lets log in.
+    `addresses_6`, `portsets` (with the dialect of that name), `more` and `wwpns` map node ids to what `Node`
+    has of them; `zone` has the WWPNs of the initiators that the fabric lets log in.
     """
 
     name: str = "mcs1"
@@ -56,6 +68,7 @@ class Topology:
     uid_prefix: str = ""
     addresses_6: dict[int, str] = field(default_factory=dict)
     portsets: dict[int, int] = field(default_factory=dict)
+    more: dict[int, tuple[str, ...]] = field(default_factory=dict)
     wwpns: dict[int, tuple[str, ...]] = field(default_factory=dict)
     zone: tuple[str, ...] = ()
 
@@ -79,6 +92,7 @@ class Topology:
                 portal=self.portals.get(n, ""),
                 address_6=self.addresses_6.get(n, ""),
                 portset=self.portsets.get(n, 0),
+                more=self.more.get(n, ()),
                 wwpns=self.wwpns.get(n, ()),
                 real_fabric=bool(self.wwpns),
             )

@@ -18,26 +18,26 @@ ADDRESSES = columns_of(
 
 
 def lsportip(context: Context, arguments: Arguments) -> Table:
-    """Answer two rows (own and failover) for each of two Ethernet ports of each node that is there."""
+    """Answer two rows (own and failover) for each of the Ethernet ports of each node that is there."""
     del arguments
     _require(context, portsets=False)
     rows = [
         _portip(context, node, port, failover=failover)
         for node in _nodes(context)
-        for port in (1, 2)
+        for port in node.ethernet_ports
         for failover in (False, True)
     ]
     return Table(tuple(_portip(context, context.topology.nodes[0], 1, failover=False)), rows)
 
 
 def _portip(context: Context, node: Node, port: int, *, failover: bool) -> Row:
-    configured = bool(node.portal) and port == 1
+    configured = bool(node.address_of(port))
     up = configured and node.id not in context.sensors.closed
-    address = node.address if configured and not failover else ""
+    address = node.address_of(port) if not failover else ""
     if failover and configured and context.dialect.failover_address:
-        address = next((n.address for n in context.topology.nodes_of(node.iogrp) if n != node), "")
+        address = next((n.address_of(port) for n in context.topology.nodes_of(node.iogrp) if n != node), "")
     v6 = ":" in address
-    address_6 = address if v6 else node.address_6 if address and not failover else ""
+    address_6 = address if v6 else node.address_6 if address and not failover and port == 1 else ""
     row = {"id": str(port), "node_id": str(node.id), "node_name": node.name}
     row |= {"IP_address": "" if v6 else address, "mask": "255.255.255.0" if address and not v6 else ""}
     row |= {"gateway": "", "IP_address_6": address_6, "prefix_6": "64" if address_6 else ""}

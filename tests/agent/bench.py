@@ -78,7 +78,10 @@ def pod_target(volume: str, pod: str = POD) -> str:
 
 @dataclass
 class Bench(SimulatedArray, Adapters):
-    """Everything that one test needs; `portals` are addresses on which something listens."""
+    """Everything that one test needs; `portals` are addresses on which something listens, by node.
+
+    `more`: of a node's further ports.
+    """
 
     directory: Path
     portals: dict[int, str]
@@ -86,6 +89,7 @@ class Bench(SimulatedArray, Adapters):
     look: float = 5.0
     patience: Patience | None = None
     array_kind: type[Simulator] = Simulator
+    more: dict[int, tuple[str, ...]] = field(default_factory=dict)
     helper: HelperPeer = field(init=False)
     order: list[str] = field(default_factory=list)
     _agents: list[tuple[Agent, threading.Thread]] = field(default_factory=list)
@@ -98,7 +102,7 @@ class Bench(SimulatedArray, Adapters):
             Settings(
                 self.directory / "array",
                 self.directory / "control.sock",
-                topology=Topology(portals=self.portals),
+                topology=Topology(portals=self.portals, more=self.more),
                 limits=Limits(burst=0, rate=0),
             )
         ).start()

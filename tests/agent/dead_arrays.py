@@ -26,6 +26,7 @@ import instorage.arrays.as18000.session.dial as dial
 import instorage.arrays.endpoint as endpoint
 import nodeagent.calls.detach as detach
 import nodeagent.operation.trouble as trouble
+import nodeagent.recovery.failures as failures
 import nodeagent.recovery.reconciliation as reconciliation
 import nodeagent.volume.fencing as fencing
 from instorage.arrays.as18000.session import hesitation
@@ -43,8 +44,9 @@ if pace != 1:
     detach.SILENT_SECONDS = max(detach.SILENT_SECONDS * pace, 1.5)
     fencing.PAUSE_SECONDS *= pace
     hesitation.LOOK_AGAIN *= pace
-    for code in reconciliation.LONGEST:
-        reconciliation.LONGEST[code] *= pace
+    for code in failures.LONGEST:
+        failures.LONGEST[code] *= pace
+    failures.LONGEST_PAUSE *= pace
     reconciliation.LONGEST_PAUSE *= pace
     trouble.PAUSE_SECONDS *= pace
 """

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nodeagent.host.uevents import Uevent
 from tests.agent.attribute import show
 from tests.agent.bench import GIB, Bench, options, pod_target, until
 
@@ -47,6 +48,7 @@ class PathWorld:
     bench: Bench
     sessions: dict[str, int] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: iter(range(1, 1000)))
+    _free: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sys = self.bench.directory / "sys"
@@ -102,9 +104,24 @@ class PathWorld:
         for slave in (self.sys / "block").glob(f"dm-*/slaves/{disk}"):
             slave.unlink()
         device = (self.sys / f"block/{disk}/device").resolve()
+        number = (self.sys / f"block/{disk}/dev").read_text()
         (self.sys / "bus/scsi/devices" / device.name).unlink()
         shutil.rmtree(device)
         shutil.rmtree(self.sys / f"block/{disk}")
+        self._free.append(number)
+        self._of_disk("remove", number)
+
+    def hear(self, action: str, **fields: str) -> None:
+        """The agent hears an event of the kernel about a block device, which a test cannot make it send."""
+        self.bench.agent.healer._take(Uevent(action, "/devices/x", {"SUBSYSTEM": "block", **fields}))
+
+    def failed(self, uid: str, number: str) -> None:
+        """The volume's map uses this path no more, and the kernel says so."""
+        self.hear("change", DM_ACTION="PATH_FAILED", DM_PATH=number, DM_UUID=f"mpath-3{uid}")
+
+    def _of_disk(self, action: str, number: str) -> None:
+        major, _, minor = number.strip().partition(":")
+        self.hear(action, DEVTYPE="disk", MAJOR=major, MINOR=minor)
 
     def disk(self, uid: str, portal: str) -> str:
         """The kernel's name of the volume's disk behind a portal."""
@@ -126,8 +143,10 @@ class PathWorld:
         (bus / hctl).symlink_to(device)
         own = next(self._numbers)
         block = self.sys / f"block/sd{own}"
-        _write(block, dev=f"8:{own}")
+        given = self._free.pop() if self._free else f"8:{own}"
+        _write(block, dev=given)
         (block / "device").symlink_to(device)
+        self._of_disk("add", given)
         at = self._map(uid)
         (at / "slaves" / block.name).touch()
 

@@ -15,6 +15,7 @@ from nodeagent.host.paths import Paths
 from tests.agent.bench import device_target, pod_target
 
 ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 65534
 STUB = ROOT / "build/flexvolume-stub/instorage-flexvolume"
 
 
@@ -54,6 +55,31 @@ def test_the_stub_and_the_agent_say_the_same_after_the_switch_and_after_the_way_
     assert "attach: true" in switched(paths, tmp_path, attach=True)
     assert paths.attach
     assert '"attach":true' in said_by_the_stub(paths)
+
+
+@pytest.mark.root
+def test_a_setting_that_only_root_may_read_is_named_with_the_rights_that_it_needs(directory: Path) -> None:
+    """As somebody makes it by hand on a host whose umask is 077; the agent is another user."""
+    directory.chmod(0o755)
+    paths = Paths(directory, directory / "config/instorage.yaml", directory / "state", "")
+    file = directory / attach_calls.SETTING
+    file.write_text("false\n")
+    file.chmod(0o600)
+    assert not paths.attach
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(Fault, match="Permission denied") as caught:
+            _ = paths.attach
+    finally:
+        os.seteuid(0)
+    assert caught.value.code is Code.BAD_CONFIGURATION
+    assert f"chmod 644 {file}" in caught.value.sentence
+    file.chmod(0o644)
+    os.seteuid(NOBODY)
+    try:
+        assert not paths.attach
+    finally:
+        os.seteuid(0)
 
 
 def test_kubelet_sees_a_new_stub_of_the_same_owner_and_rights(paths: Paths, tmp_path: Path) -> None:

@@ -55,3 +55,31 @@ def test_a_device_mount_without_any_pod_is_left_over(node: Bench) -> None:
 
 def test_an_unmount_of_what_was_never_there_is_success(node: Bench) -> None:
     node.call("unmount", pod_target("vol1")).success()
+
+
+def test_a_setting_that_cannot_be_read_is_not_taken_for_true(node: Bench) -> None:
+    """The stub is root and reads it: kubelet goes on to call mount and unmount alone."""
+    node.create("vol1")
+    node.call("mount", pod_target("vol1"), options("vol1")).success()
+    file = node.paths.plugin / ".attach"
+    file.unlink()
+    file.mkdir()  # nobody can read that, root neither
+    for reply in (
+        node.call("unmount", pod_target("vol1")),
+        node.call("mount", pod_target("vol1", SECOND), options("vol1")),
+    ):
+        reply.failure(f"cannot read {file} (Is a directory)")
+    assert pod_target("vol1") in node.helper.mounts
+    file.rmdir()
+    file.write_text("false\n")
+    node.call("unmount", pod_target("vol1")).success()
+    until(lambda: not node.maps("vol1") and not node.records() and not node.helper.mounts)
+
+
+def test_what_does_not_depend_on_the_setting_goes_on_without_it(bench: Bench) -> None:
+    bench.create("vol1")
+    (bench.paths.plugin / ".attach").mkdir()
+    bench.attach("vol1").success()
+    bench.mount_device("vol1").success()
+    bench.call("unmountdevice", device_target("vol1")).success()
+    assert bench.maps("vol1") == []

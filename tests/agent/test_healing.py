@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.agent.bench import device_target, pod_target, until
 from tests.agent.path_world import LONG, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from tests.agent.path_world import PathWorld, Port
 
@@ -176,6 +176,31 @@ def test_a_path_that_multipathd_has_given_up_is_lost_though_its_session_works(
     assert world.bench.order.count("Attach") == 1, "it is in the map: nothing can be added"
     healer._failed = set()
     until(lambda: said(caplog, "is back for volume vol1"), LONG)
+
+
+@pytest.mark.parametrize("afterwards", [False, True], ids=["before it went", "after it went, too"])
+def test_a_disk_that_gets_the_number_of_a_failed_one_is_not_lost(
+    world: PathWorld, late: Port, caplog: pytest.LogCaptureFixture, *, afterwards: bool
+) -> None:
+    """Of a path whose disk goes nobody says that it works again; the kernel gives the lowest free number."""
+    late.open()
+    uid = world.use("vol1")
+    world.at_rest()
+    disk = world.disk(uid, late.name)
+    number = (world.sys / f"block/{disk}/dev").read_text()
+    world.failed(uid, number)
+    until(lambda: said(caplog, f"multipathd's checks of disk {disk} fail"), LONG)
+    world.bench.call("unmount", pod_target("vol1")).success()
+    world.bench.call("unmountdevice", device_target("vol1")).success()
+    world.remove(disk)
+    if afterwards:
+        world.failed(uid, number)
+    other = world.use("vol2")
+    mine = {(world.sys / f"block/{world.disk(other, portal)}/dev").read_text() for portal in world.sessions}
+    assert number in mine, "the number has no next owner"
+    world.look()
+    until(lambda: world.bench.agent.healer._pause() is None, 20)
+    assert said(caplog, "for volume vol2") == []
 
 
 def test_an_agent_that_starts_again_heals_what_was_lost_before(world: PathWorld, late: Port) -> None:

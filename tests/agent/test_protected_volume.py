@@ -47,7 +47,7 @@ def test_the_volume_of_a_pod_that_has_ended_is_unmapped_when_the_array_allows_it
 
 
 def test_reconciliation_goes_on_at_short_intervals(node: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nodeagent.recovery.reconciliation.LONGEST", {"volume-protected": 0.2})
+    monkeypatch.setattr("nodeagent.recovery.failures.LONGEST", {"volume-protected": 0.2})
     node.call("unmountdevice", device_target("vol1")).failure("volume protection is on")
     node.reset()
     until(lambda: node.commands().count("rmvdiskhostmap") >= 6)

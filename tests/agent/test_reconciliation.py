@@ -7,7 +7,7 @@ import time
 import pytest
 
 from instorage.wire.fault import Code, Fault
-from tests.agent.bench import Bench, device_target, until
+from tests.agent.bench import Bench, device_target, options, pod_target, until
 from tests.agent.helper_peer import FaultError
 from tests.agent.reconciling import clean, node
 
@@ -59,12 +59,16 @@ def test_a_helper_that_died_within_an_attach_leaves_nothing_for_long(node: Bench
     until(lambda: clean(node, "vol1"))
 
 
-def test_a_volume_in_use_without_a_mount_record_is_never_unmapped(node: Bench) -> None:
+def test_a_volume_that_somebody_has_mounted_elsewhere_stays_until_that_is_over(
+    node: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     uid = node.create("vol1")
     node.attach("vol1").success()
     node.helper.mounts["/mnt/by-hand"] = (uid, False)
-    until(lambda: node.helper.verbs().count("Inspect") > 2 and node.agent._reconciler.idle())
+    until(lambda: "is still mounted at /mnt/by-hand" in caplog.text)
     assert node.maps("vol1") == ["iscsi-node1"]
+    del node.helper.mounts["/mnt/by-hand"]
+    until(lambda: clean(node, "vol1"))
 
 
 def test_after_a_reboot_volumes_are_taken_down_before_ready(node: Bench) -> None:
@@ -106,9 +110,11 @@ def test_a_mounted_volume_survives_a_restart_of_the_agent(node: Bench) -> None:
     node.create("vol1")
     node.attach("vol1").success()
     node.mount_device("vol1").success()
+    node.call("mount", pod_target("vol1"), options("vol1")).success()
     node.restart()
     until(lambda: node.agent._reconciler.idle())
-    assert node.helper.mounts
+    assert len(node.helper.mounts) == 2
+    node.call("unmount", pod_target("vol1")).success()
     node.call("unmountdevice", device_target("vol1")).success()
     assert clean(node, "vol1")
 
@@ -120,7 +126,7 @@ def test_a_barrier_stops_reconciliation(node: Bench) -> None:
     node.helper.script("Detach", dies=True)
     node.attach("vol1").failure()
     barrier.write_text("")
-    until(lambda: node.agent._reconciler._failures)
+    until(lambda: node.agent._reconciler._failures._in_a_row)
     assert node.maps("vol1") == ["iscsi-node1"]
     barrier.unlink()
     until(lambda: clean(node, "vol1"))

@@ -112,3 +112,15 @@ def test_a_barrier_directory_that_hangs_at_the_start_keeps_nothing_from_being_lo
     until(lambda: systemd.heard("READY=1"))
     until(lambda: uid in node.records())
     gate.set()
+
+
+def test_a_setting_of_attach_calls_that_cannot_be_read_is_said_until_it_can(
+    node: Bench, systemd: Systemd
+) -> None:
+    file = node.paths.plugin / ".attach"
+    file.mkdir()
+    node.start()
+    until(lambda: systemd.heard(f"STATUS=The node agent cannot read {file}"))
+    assert systemd.heard("STATUS=Ready") == 0
+    file.rmdir()
+    until(lambda: systemd.heard("STATUS=Ready"))

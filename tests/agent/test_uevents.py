@@ -66,6 +66,24 @@ def test_a_path_that_failed_is_named_and_so_is_one_that_is_back() -> None:
         assert (event.failed, event.reinstated) == (failed, back)
 
 
+@pytest.mark.parametrize(
+    ("action", "fields", "number"),
+    [
+        ("add", {"SUBSYSTEM": "block", "MAJOR": "8", "MINOR": "16"}, "8:16"),
+        ("remove", {"SUBSYSTEM": "block", "MAJOR": "8", "MINOR": "16"}, "8:16"),
+        ("change", {"SUBSYSTEM": "block", "MAJOR": "8", "MINOR": "16"}, ""),
+        ("add", {"SUBSYSTEM": "tty", "MAJOR": "8", "MINOR": "16"}, ""),
+        ("remove", {"SUBSYSTEM": "block"}, ""),
+    ],
+)  # fmt: skip
+def test_a_block_device_that_comes_or_goes_gives_its_number_to_another(
+    action: str, fields: dict[str, str], number: str
+) -> None:
+    event = parse(message(f"{action}@/devices/x", ACTION=action, **fields))
+    assert event
+    assert event.changed_hands == number
+
+
 def test_what_udev_says_of_it_is_no_event_of_the_kernel() -> None:
     assert parse(b"libudev\0\xfe\xed\xca\xfe\0\0\0(") is None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.volume_name import VolumeName
-from tests.agent.bench import Bench, device_target, options, until
+from tests.agent.bench import Bench, compared, device_target, options, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,12 +78,90 @@ def test_nothing_is_taken_down_while_the_array_is_missing_from_the_configuration
 
 
 @pytest.fixture
-def second_port(directory: Path, portal: Callable[[], str]) -> Iterator[int]:
+def second(directory: Path, portal: Callable[[], str]) -> Iterator[Bench]:
     """Another array that answers and has no volume."""
     (directory / "two").mkdir()
     other = Bench(directory / "two", {1: portal()})
-    yield other.port
+    yield other
     other.close()
+
+
+@pytest.fixture
+def second_port(second: Bench) -> int:
+    return second.port
+
+
+def test_a_volume_whose_arrays_name_another_array_has_by_now_is_unmapped_where_it_is(
+    node: Bench, second: Bench
+) -> None:
+    arrays(node, ("storage-01", second.port), ("before", node.port))
+    end(node).success()
+    assert clean(node), "it is still mapped, and nothing here knows it any more"
+
+
+def test_it_is_found_there_when_nobody_calls_as_well(node: Bench, second: Bench) -> None:
+    node.helper.mounts.clear()
+    arrays(node, ("storage-01", second.port), ("before", node.port))
+    node.attach("vol1").failure("no volume vol1")
+    until(lambda: clean(node))
+
+
+def test_a_volume_that_the_array_of_that_name_does_not_have_keeps_its_device_while_another_is_away(
+    node: Bench, second: Bench
+) -> None:
+    uid = next(iter(node.records()))
+    arrays(node, ("storage-01", second.port), ("before", 1))
+    before = len(node.helper.calls)
+    assert "is unmounted" in end(node).failure("until array before says")
+    until(lambda: node.agent._reconciler._failures)
+    assert "Detach" not in [verb for verb, _ in node.helper.calls[before:]]
+    assert (uid in node.helper.devices, uid in node.records()) == (True, True)
+    arrays(node, ("storage-01", second.port), ("before", node.port))
+    until(lambda: clean(node))
+
+
+def test_what_no_array_has_any_more_is_taken_down_without_its_array(node: Bench, second: Bench) -> None:
+    arrays(node, ("storage-01", node.port), ("other", second.port))
+    node.array.unmap_volume(VolumeName("vol1"), "iscsi-node1")
+    node.array.delete_volume(VolumeName("vol1"))
+    end(node).success()
+    assert (node.records(), node.helper.devices, node.helper.mounts) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("host", ["known", "unknown"])
+def test_a_volume_whose_arrays_name_another_array_has_by_now_is_said_to_be_neither_deleted_nor_a_strangers(
+    node: Bench, second: Bench, caplog: pytest.LogCaptureFixture, host: str
+) -> None:
+    if host == "known":
+        second.make_host("iscsi-node1")
+    node.restart(lambda: arrays(node, ("storage-01", second.port), ("before", node.port)))
+    until(lambda: "which is attached here from array storage-01, is on array before" in caplog.text)
+    compared()
+    assert "needs storageName before" in caplog.text
+    for false in ("deleted", "nothing here says that it is ours", "Host object", "no longer maps"):
+        assert false not in caplog.text
+
+
+def test_what_was_unmapped_at_the_array_that_has_it_is_said_of_that_one(
+    node: Bench, second: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    second.make_host("iscsi-node1")
+
+    def between() -> None:
+        arrays(node, ("storage-01", second.port), ("before", node.port))
+        node.array.unmap_volume(VolumeName("vol1"), "iscsi-node1")
+
+    node.restart(between)
+    until(lambda: "Array before no longer maps volume vol1 to this host" in caplog.text)
+
+
+def test_of_a_volume_that_the_array_of_that_name_does_not_have_nothing_is_said_while_another_is_away(
+    node: Bench, second: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    second.make_host("iscsi-node1")
+    node.restart(lambda: arrays(node, ("storage-01", second.port), ("before", 1)))
+    until(lambda: "What became of a volume that is not mapped any more is not known" in caplog.text, 30)
+    assert "deleted" not in caplog.text
 
 
 def test_an_array_that_is_away_keeps_the_device_and_not_the_mount(node: Bench) -> None:
@@ -93,7 +171,7 @@ def test_an_array_that_is_away_keeps_the_device_and_not_the_mount(node: Bench) -
     assert "is unmounted" in end(node).failure("until array storage-01 says")
     assert node.helper.mounts == {}
     assert uid in node.helper.devices, "its paths went although nobody knows where it is mapped"
-    until(lambda: node.agent._reconciler._failures)
+    until(lambda: node.agent._reconciler._failures._in_a_row)
     assert "Detach" not in [verb for verb, _ in node.helper.calls[before:]]
     assert uid in node.records()
     end(node).failure("until array storage-01 says")

@@ -41,6 +41,7 @@ def test_a_volume_whose_array_is_away_stays_mounted_until_it_answers(node: Bench
 
 def test_it_is_taken_over_without_a_further_call_once_the_array_answers(node: Bench) -> None:
     uid = vendors(node)
+    node.helper.mounts[pod_target("vol1")] = (uid, False)
     arrays(node, ("storage-01", 1))
     end(node).failure("storage-01")
     node.configure()
@@ -62,7 +63,7 @@ def test_one_array_that_is_away_keeps_no_other_volume_from_being_taken_over_at_t
 def test_what_could_not_be_taken_over_at_the_start_is_tried_again(node: Bench) -> None:
     uid = vendors(node)
     node.restart(lambda: arrays(node, ("storage-01", 1)))
-    until(lambda: node.agent._reconciler._failures)
+    until(lambda: node.agent._reconciler._failures._in_a_row)
     assert node.records() == {}
     node.configure()
     until(lambda: uid in node.records())

@@ -159,6 +159,22 @@ def test_a_creation_that_is_lost_twice_says_that_its_outcome_is_unknown(rig: Rig
     assert caught.value.code is Code.OUTCOME_UNKNOWN
 
 
+def test_a_pool_that_is_full_for_the_second_command_says_nothing_of_the_first_one(
+    rig: Rig, array: As18000
+) -> None:
+    """What the first one, whose answer was lost, is about to make takes that very space."""
+    rig.fault("mkvdisk", before="channel")
+    rig.fault("mkvdisk", skip=1, error="CMMVC8710E")
+    with pytest.raises(Fault, match=r"does not fit on array storage-01.*which may have been done") as caught:
+        array.create_volume(spec("v1"), adopt=False)
+    assert caught.value.code is Code.OUTCOME_UNKNOWN
+    assert rig.commands()["mkvdisk"] == 2
+    rig.fault("mkvdisk", error="CMMVC8710E")
+    with pytest.raises(Fault) as caught:
+        array.create_volume(spec("v1"), adopt=False)
+    assert caught.value.code is Code.POOL_FULL, "no command of this call may have been carried out"
+
+
 def test_what_hinders_the_look_at_a_new_volume_is_said_before_what_was_done(rig: Rig, array: As18000) -> None:
     """Events and journals cut a long sentence off, and at its end the cause was not seen."""
     rig.fault("lsvdisk", skip=1, error="CMMVC5999E", text="The view is being rebuilt.")

@@ -76,7 +76,7 @@ def test_the_object_that_the_configuration_gives_to_this_node_is_used(array: As1
 def test_our_initiator_under_a_foreign_name_is_refused_with_the_line_to_add(rig: Rig, array: As18000) -> None:
     mkhost(array, "esx7", IQN)
     with pytest.raises(Fault, match=r"host object esx7 .*host\.objects: \{node1: esx7\}") as caught:
-        array.ensure_host(NODE, link="iscsi", names=NAMES)
+        array.ensure_host(NODE, link="iscsi", names=NAMES, node="node1")
     assert caught.value.code is Code.HOST_OBJECT
     assert (caught.value.fields["host"], caught.value.fields["ports"]) == ("esx7", IQN)
     assert caught.value.fields["line"] == "host.objects: {node1: esx7}"

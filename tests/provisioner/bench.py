@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -19,6 +20,7 @@ from provisioner.claims import wanted
 from provisioner.cluster import CLAIMS, VOLUMES, Refusal
 from provisioner.creation import Creation
 from provisioner.deletion import Deletion
+from provisioner.doubles import Doubles
 from provisioner.persistent_volume import Names
 from provisioner.rollback import Rollback
 from provisioner.wanting import Wanting
@@ -54,7 +56,7 @@ class Memory:
         if key in self.kept:
             raise Refusal(409, f"{key} is there")
         made = copy.deepcopy(body)
-        made["metadata"] |= {"uid": f"uid-{next(NUMBERS)}", "resourceVersion": "1"}
+        made["metadata"] |= {"uid": str(uuid.UUID(int=next(NUMBERS))), "resourceVersion": "1"}
         self.kept[key] = made
         return copy.deepcopy(made)
 
@@ -104,7 +106,10 @@ class Bench:
         wanting = Wanting(Registrar(cluster), clients, events, self.key.public_line)
         self.undertakings = Undertakings(clients, Whereabouts(clients))
         rollback = Rollback(cluster, clients, events, wanting)
-        self.creation = Creation(cluster, clients, events, names, self.key, self.undertakings, rollback)
+        doubles = Doubles(clients, events, wanting)
+        self.creation = Creation(
+            cluster, clients, events, names, self.key, self.undertakings, rollback, doubles
+        )
         self.deletion = Deletion(cluster, clients, events, names, wanting)
         self.client = clients
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Hanging:
     """A lease whose renewals hang once it is taken: the API server takes requests and is silent."""
 
+    another = ""
+
     def __init__(self) -> None:
         self.free = threading.Event()
         self.asked = self.under_way = self.at_once = 0

@@ -9,6 +9,7 @@ import pytest
 
 from instorage.wire.fault import Code, Fault
 from provisioner import begun
+from provisioner.cluster import Away
 from provisioner.orphans import Orphans
 
 if TYPE_CHECKING:
@@ -150,3 +151,64 @@ def test_a_double_is_reported_by_the_array_that_it_is_on(
     assert double.endswith(f": {name_of(claim)} (on storage-01)")
     (orphan,) = [one.message for one in caplog.records if "without PV and claim" in one.message]
     assert orphan.endswith(": pvc-left-over")
+
+
+def beaten(bench: Bench, claim: Object, policy: str = "Delete") -> None:
+    """Have the volume made on storage-01, and the PV written for one on storage-02 by another provisioner."""
+    bench.make("other", "storage-02")  # so that the two have different UIDs, which simulated arrays count
+    bench.begin("storage-01", "storage-02")
+    ours, wanted, create = bench.creation, bench.wanted(claim, policy), bench.memory.create
+
+    def later(path: str, body: Object) -> Object:
+        bench.memory.create = create  # type: ignore[method-assign]
+        bench.begin("storage-02", "storage-01")
+        bench.creation.run(wanted)
+        return create(path, body)
+
+    bench.memory.create = later  # type: ignore[method-assign]
+    ours.run(wanted)
+
+
+def test_of_two_volumes_that_two_provisioners_made_at_once_the_one_without_a_pv_is_taken_back(
+    bench: Bench,
+) -> None:
+    claim = bench.claim()
+    beaten(bench, claim)
+    assert bench.names("storage-01") == [], "an orphan that nobody speaks of"
+    assert bench.names("storage-02") == ["other", name_of(claim)]
+    assert bench.volume(name_of(claim))["spec"]["flexVolume"]["options"]["storageName"] == "storage-02"
+    assert f"the new volume {name_of(claim)} on array storage-01 is deleted" in bench.text
+    assert "made on array storage-01" not in bench.text.split("ProvisioningSucceeded", 1)[1]
+
+
+def test_one_of_two_volumes_that_is_not_proven_to_be_new_stays_and_both_are_named(bench: Bench) -> None:
+    claim = bench.claim()
+    bench.make(name_of(claim))
+    with pytest.raises(Fault, match=r"is a second one of this claim.* on array storage-02 \(UID") as caught:
+        beaten(bench, claim)
+    assert caught.value.code is Code.VOLUME_EXISTS
+    assert bench.names("storage-01") == [name_of(claim)]
+
+
+def test_one_of_two_volumes_stays_when_the_class_keeps_volumes(bench: Bench) -> None:
+    claim = bench.claim()
+    with pytest.raises(Fault, match="its class has the reclaim policy Retain"):
+        beaten(bench, claim, "Retain")
+    assert bench.names("storage-01") == [name_of(claim)]
+
+
+def test_a_pv_whose_writing_was_not_answered_is_no_other_ones(bench: Bench) -> None:
+    claim = bench.claim()
+    create = bench.memory.create
+
+    def lost(path: str, body: Object) -> Object:
+        create(path, body)
+        bench.memory.create = create  # type: ignore[method-assign]
+        raise Away("no answer")
+
+    bench.memory.create = lost  # type: ignore[method-assign]
+    with pytest.raises(Away):
+        bench.provision(claim)
+    bench.provision(claim)
+    assert bench.names() == [name_of(claim)]
+    assert "is made on array storage-01" in bench.text

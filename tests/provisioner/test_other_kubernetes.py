@@ -13,7 +13,7 @@ import pytest
 
 from provisioner import cluster as cluster_module
 from provisioner import reflection as reflection_module
-from provisioner.cluster import CLASSES, Away, Refusal
+from provisioner.cluster import CLASSES, VOLUMES, Away, Refusal
 from provisioner.lease import RETRY_SECONDS, Lease, leases
 from provisioner.reflection import Reflection
 from tests.provisioner.scripted_api import Answer, ScriptedApi, listed, named, status
@@ -132,3 +132,14 @@ def test_a_server_that_gives_a_list_in_one_piece_is_asked_once(tmp_path: Path) -
         assert len(api.cluster(tmp_path).objects(CLASSES)[0]) == 1200
         assert time.monotonic() - began < 20
         assert len(api.asked) == 1
+
+
+def test_a_proxys_404_is_no_word_that_an_object_is_deleted(tmp_path: Path) -> None:
+    """Its PV was left behind without a finalizer, and the next start of the program found it."""
+    answers = iter((UNKNOWN, status(404, 'persistentvolumes "pv" not found')))
+    with ScriptedApi(lambda _: next(answers)) as api:
+        cluster = api.cluster(tmp_path)
+        with pytest.raises(Refusal, match="404 page not found"):
+            cluster.delete(f"{VOLUMES}/pv", "uid-1")
+        cluster.delete(f"{VOLUMES}/pv", "uid-1")
+    assert [asked.method for asked in api.asked] == ["DELETE", "DELETE"]

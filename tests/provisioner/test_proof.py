@@ -63,6 +63,34 @@ def test_a_volume_whose_making_was_not_answered_is_taken_back(bench: Bench) -> N
     assert "its new volume is deleted" in bench.text
 
 
+def made_and_then_no_room(bench: Bench, claim: Object) -> None:
+    """Have the array make the volume, lose its answer, and be full for the second command."""
+    bench.fault(command="mkvdisk", after="channel")
+    bench.fault(command="lsvdisk", skip=2, empty=True)
+    bench.fault(command="mkvdisk", skip=1, error="CMMVC8710E")
+    with pytest.raises(Fault, match="does not fit on array storage-01"):
+        bench.creation.run(bench.wanted(claim))
+    assert bench.names() == [name_of(claim)]
+
+
+def test_a_volume_that_came_although_its_pool_was_said_to_be_full_is_taken_back(bench: Bench) -> None:
+    claim = bench.claim()
+    made_and_then_no_room(bench, claim)
+    taken_back(bench, claim)
+    assert bench.names() == [], "an orphan that nobody speaks of"
+    assert "its new volume is deleted" in bench.text
+
+
+def test_a_volume_that_came_although_its_pool_was_said_to_be_full_is_the_claims_only_one(
+    bench: Bench,
+) -> None:
+    claim = bench.claim()
+    made_and_then_no_room(bench, claim)
+    volume = bench.provision(claim, storageName="storage-02")
+    assert (bench.names(), bench.names("storage-02")) == ([name_of(claim)], [])
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete", "it is proven to be new"
+
+
 @pytest.mark.slow
 def test_after_a_restart_nothing_is_proven_and_the_volume_is_left_and_named(bench: Bench) -> None:
     claim = bench.claim()

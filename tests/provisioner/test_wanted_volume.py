@@ -93,9 +93,16 @@ def test_a_policy_that_became_retain_while_the_array_was_asked_holds(
         {"flexVolume": {"driver": "inspur/instorage-flexvolume", "options": {"volumeUid": "UID"}}},
         {"flexVolume": {"driver": "example.com/other", "options": {"lun": "NAME"}}},
         {"fc": {"wwids": ["3UID"]}},
+        {"csi": {"driver": "example.com/csi", "volumeHandle": "hall-1/NAME"}},
+        {"csi": {"driver": "example.com/csi", "volumeHandle": "hall-1/volumeUID#1"}},
+        {"local": {"path": "/dev/disk/by-id/wwn-0xUID"}},
+        {"local": {"path": "/dev/disk/by-id/dm-uuid-mpath-3UID-part1"}},
     ],
-    ids=["our driver", "another driver, by name", "fibre channel"],
-)
+    ids=[
+        "our driver", "another driver, by name", "fibre channel", "name in a handle", "uid in a handle",
+        "wwn", "map",
+    ],
+)  # fmt: skip
 def test_a_disk_that_another_pv_is_about_is_never_deleted(bench: Bench, source: dict[str, Any]) -> None:
     volume = bench.released(bench.claim())
     uid = volume["spec"]["flexVolume"]["options"]["volumeUid"]
@@ -159,3 +166,18 @@ def test_nothing_is_deleted_while_the_api_server_does_not_say_who_wants_it(
     with pytest.raises(ConnectionError):
         bench.deletion.run(volume)
     assert bench.names() == [volume["metadata"]["name"]]
+
+
+def test_a_copy_of_a_pv_is_refused_without_asking_for_every_pv_and_claim(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand of them are restored at once, and each is tried again for ever."""
+    volume = bench.restored(bench.released(bench.claim()))
+    monkeypatch.setattr(bench.memory, "objects", None)
+    kept(bench, volume, "never been bound since it was made")
+    claim = bench.claim(volumeName=volume["metadata"]["name"])
+    fault = kept(bench, volume, rf"default/data \(UID {claim['metadata']['uid']}\) names this PV")
+    assert f"kubectl annotate --overwrite pv {volume['metadata']['name']} {MARK}=" in fault.sentence
+    assert [event.about["metadata"]["uid"] for event in bench.said if event.reason == "VolumeIsAnothers"] == [
+        claim["metadata"]["uid"]
+    ]

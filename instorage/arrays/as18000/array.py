@@ -200,10 +200,11 @@ class As18000:
         names: tuple[str, ...],
         assigned: str | None = None,
         site: str = "",
+        node: str = "",
         volume: VolumeName | None = None,
     ) -> Host:
         """See `Array`."""
-        return self._hosts.ensure(Claim(initiator, link, names, assigned, site), volume)
+        return self._hosts.ensure(Claim(initiator, link, names, assigned, site, node), volume)
 
     @call
     def iscsi_targets(self, groups: Collection[str] = (), *, fresh: bool = False) -> tuple[IscsiTarget, ...]:

@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """What this machine may call its own; `link` is iscsi or fc, `site` what the configuration says."""
+    """What this machine may call its own; `link` is iscsi or fc, `site` what the configuration says.
+
+    `node` is what `host.objects` calls it, for the mend of a refusal: its objects' names may have a prefix,
+    or be cut.
+    """
 
     initiator: Initiator
     link: str
     names: tuple[str, ...]
     assigned: str | None
     site: str = ""
+    node: str = ""
 
     @property
     def candidates(self) -> tuple[str, ...]:
         """Acceptable names in the order in which they are tried."""
         return tuple(dict.fromkeys([*([self.assigned] if self.assigned else []), *self.names]))
-
-    @property
-    def node(self) -> str:
-        """This node as the configuration calls it."""
-        return self.names[0].removeprefix(f"{self.link}-")
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import pools, volumes
+from instorage.arrays.as18000.session.call import require_nothing_done
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import name_or_id, object_name
 from instorage.arrays.as18000.session.refusal import EXISTS, NO_SPACE, NOT_FOUND, Refused
@@ -22,10 +23,20 @@ ATTEMPTS = 2  # an operation is given again only after the array said that it wa
 def create(cli: Cli, spec: VolumeSpec, *, adopt: bool = True) -> Volume:
     """Make the volume, or return the one that is there if size, pools and kind fit.
 
-    VOLUME_EXISTS, without `adopt` also for one that was there first; POOL_FULL, POOL_MISSING,
-    OUTCOME_UNKNOWN.
+    VOLUME_EXISTS, without `adopt` also for one that was there first; POOL_FULL, POOL_MISSING. But
+    OUTCOME_UNKNOWN whatever else goes wrong once a command may have been carried out: the space that a second
+    one does not find any more may be what the first one takes, and half a volume is not «nothing».
     """
     _require_pools(spec)
+    try:
+        return _created(cli, spec, adopt=adopt)
+    except Fault as fault:
+        if fault.code is not Code.VOLUME_EXISTS:
+            require_nothing_done(fault)
+        raise
+
+
+def _created(cli: Cli, spec: VolumeSpec, *, adopt: bool) -> Volume:
     for attempt in range(ATTEMPTS):
         first = not adopt and not attempt
         there = volumes.find(cli, spec.name, sure=first)

@@ -50,6 +50,16 @@ def note(command: str) -> None:
         commands.append(command)
 
 
+def require_nothing_done(fault: Fault) -> None:
+    """Raise the fault as OUTCOME_UNKNOWN when the call under way did an operation, or may have.
+
+    For one whose refusal at its second sending, or half of whose work, is no word about the first.
+    """
+    commands = _done.get()
+    if commands and fault.code is not Code.OUTCOME_UNKNOWN:
+        raise _unknown(commands[-1], fault) from fault
+
+
 def call(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
     """Make a method a call: no command is sent after `Limits.call` seconds (callers hold leases).
 
