@@ -6,12 +6,15 @@ between: what one has sent when its lease goes is carried out, and the other one
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from instorage import operation
 from instorage.tenancy.grant import STORAGE_OPTION, UID_OPTION
 from instorage.wire.fault import Code, Fault
 from provisioner.complaint import FAILED
 from provisioner.events import CLAIM, Event
+from provisioner.last_look import LastLook
 from provisioner.persistent_volume import options, reclaim_policy
 
 if TYPE_CHECKING:
@@ -48,17 +51,11 @@ class Doubles:
     def take_back(self, begun: Begun, volume: Volume, array: Array, other: str) -> None:
         """Delete `volume`, which has no PV. `Fault`: it stays, or does so for now."""
         name = volume.name
-        kept = self._kept(begun, volume)
-        if kept:
-            raise Fault(
-                Code.VOLUME_EXISTS,
-                f"Volume {name} on array {array.name} (UID {volume.uid}) is a second one of this claim, "
-                f"whose PV is about {other}. It stays: {kept}. Look at both; delete or rename this one on "
-                "the array.",
-                volume=name,
-                array=array.name,
-            )
-        array.delete_volume(name, volume.uid)
+        refuse = partial(self._refuse, begun, volume, array, other)
+        look = LastLook(str(name), lambda: "" if begun.ours else "another one may have led since", refuse)
+        refuse()
+        with operation.only_while(look):
+            array.delete_volume(name, volume.uid)
         message = (
             f"Another provisioner has written the PV of this claim, about {other}: the new volume {name} on "
             f"array {array.name} is deleted."
@@ -67,6 +64,18 @@ class Doubles:
         self._events.say(
             Event(begun.wanted.claim, CLAIM, normal=True, reason=reason, message=message, ends=(FAILED,))
         )
+
+    def _refuse(self, begun: Begun, volume: Volume, array: Array, other: str) -> None:
+        kept = self._kept(begun, volume)
+        if kept:
+            raise Fault(
+                Code.VOLUME_EXISTS,
+                f"Volume {volume.name} on array {array.name} (UID {volume.uid}) is a second one of this "
+                f"claim, whose PV is about {other}. It stays: {kept}. Look at both; delete or rename this "
+                "one on the array.",
+                volume=volume.name,
+                array=array.name,
+            )
 
     def _kept(self, begun: Begun, volume: Volume) -> str:
         """Return why the volume stays, "" when nothing speaks for it."""

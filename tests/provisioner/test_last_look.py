@@ -174,3 +174,34 @@ def test_a_volume_that_a_claim_names_meanwhile_is_not_taken_back(
     with pytest.raises(Fault, match="it is wanted by claim default/restored"):
         bench.creation.run(asked)
     assert bench.names() == [name]
+
+
+def about_it_by_hand(bench: Bench, claim: Object) -> None:
+    source = {"fc": {"wwids": [f"pvc-{claim['metadata']['uid']}"]}}
+    bench.memory.create(VOLUMES, {"metadata": {"name": "by-hand"}, "spec": source})
+
+
+@pytest.mark.parametrize(
+    ("change", "soon", "why"),
+    [
+        (about_it_by_hand, 0.0, "it is wanted by PV by-hand"),
+        (led_by_another, last_look.SOON, "another one may have led since"),
+    ],
+)
+def test_a_second_volume_of_a_claim_that_is_saved_meanwhile_stays(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Bench, Object], None],
+    soon: float,
+    why: str,
+) -> None:
+    claim = bench.claim()
+    name, uid = f"pvc-{claim['metadata']['uid']}", claim["metadata"]["uid"]
+    options = {"storageName": "storage-02", "volumeUid": f"6{'0' * 31}"}
+    spec = {"claimRef": {"uid": uid}, "flexVolume": {"options": options}}
+    bench.memory.create(VOLUMES, {"metadata": {"name": name}, "spec": spec})
+    monkeypatch.setattr(last_look, "SOON", soon)
+    meanwhile(bench, monkeypatch, lambda: change(bench, claim))
+    with pytest.raises(Fault, match=why):
+        bench.creation.run(bench.wanted(claim))
+    assert bench.names() == [name]
