@@ -114,8 +114,15 @@ def _unbound(found: Objects, named: str, created: float, proof: str) -> Link:
     if found.volume is not None:
         phase = at(found.volume, "status", "phase")
         keys = [at(found.volume, "spec", "claimRef", key) for key in ("namespace", "name")]
-        if all(keys):
-            text += f" That PV is {phase}, and kept for {'/'.join(map(str, keys))}."
+        kept = "/".join(map(str, keys)) if all(keys) else ""
+        if kept and kept != f"{found.namespace}/{found.claim_name}":
+            text += (
+                f" That PV is {phase}, and kept for {kept}, which has its data: leave it, and make a claim "
+                "that names another PV, or none."
+            )
+            return Link("claim", WRONG, text, KUBERNETES, command, created, proof)
+        if kept:
+            text += f" That PV is {phase}, and kept for {kept}."
         else:
             text += f" That PV is {phase}, and kept for no claim."
     text += " Class, size and access modes of both must fit."

@@ -47,12 +47,12 @@ def _released(volume: Object, name: str, phase: str, created: float, read: str) 
         text = f"PV {name} is {phase}: its claim is gone, and the provisioner deletes it with its volume."
         return _goes(text, moment(at(volume, "status", "lastPhaseTransitionTime")), read)
     claim = "/".join(str(at(volume, "spec", "claimRef", key)) for key in ("namespace", "name"))
-    text = (
-        f"PV {name} is {phase}: its claim is gone, and its volume is kept with its data. Nothing need be "
-        f"done to keep it. The command makes it free for a new claim {claim}, which gets the old data."
-    )
     freed = f"""kubectl patch pv {name} -p '{{"spec":{{"claimRef":{{"uid":null}}}}}}'"""
-    return Link("PV", WRONG, text, KUBERNETES, freed, created, read)
+    text = (
+        f"PV {name} is {phase}: its claim is gone, and its volume is kept with its data, as its policy says. "
+        f"Nothing need be done. Only if a new claim {claim} is to get the old data: {freed}"
+    )
+    return Link("PV", WAITS, text, NOBODY, "", created, read)
 
 
 def _goes(text: str, since: float, read: str) -> Link:

@@ -79,6 +79,12 @@ _FINISHED_THERE = Remedy(KUBERNETES, "kubectl instorage doctor")
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
 _HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+?)[:,.]?(?:\s|$)")
 _POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
+# What is said of a host that is no node by its name: a command with NODE in it cannot be typed.
+_RELEASE = re.compile(
+    r"If that node is gone for good: instoragectl release \S+ --from NODE\."
+    r"(?: It takes nothing from a node that the array does not call logged out\.)?"
+)
+_WHOSE = "Which machine that is says the array: its initiators are told by the command."
 _NAME_LIMIT = 63  # as of `nodeagent/host/identity.py`: a name of that length may be cut
 _HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
 
@@ -106,6 +112,8 @@ def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
     if code == "not-empty" and _FORMAT_ELSEWHERE.search(sentence):
         return code, _FINISHED_THERE
     known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
+    if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == _ON_NODE:
+        return code, Remedy(ARRAY, f"mcsinq lshost {host.group(1)}")
     return code, of_code(code, pool=pool.group(1) if pool else "", **known)
 
 
@@ -119,4 +127,5 @@ def bare(sentence: str) -> str:
     """Return a sentence without its code and request, and with the node by name where one is told of."""
     host = _HOST.search(sentence)
     node = node_of(host.group(1)) if host else ""
-    return _CODE.sub("", sentence).strip().replace("--from NODE", f"--from {node or 'NODE'}")
+    text = _CODE.sub("", sentence).strip()
+    return text.replace("--from NODE", f"--from {node}") if node else _RELEASE.sub(_WHOSE, text)

@@ -190,21 +190,35 @@ def test_a_node_that_is_not_ready_comes_before_what_its_kubelet_did_not_do(api: 
     [
         ("iscsi-node2", "node2", " --field-selector spec.nodeName=node2"),
         ("lab-fc-node2.example", "node2.example", " --field-selector spec.nodeName=node2.example"),
-        ("by-hand", "NODE", ""),
-        (f"iscsi-{'n' * 57}", "NODE", ""),
     ],
 )
 def test_a_volume_that_another_node_has_is_looked_for_there_and_released(
     api: Recorded, host: str, node: str, of_node: str
 ) -> None:
-    waiting(api).failed_mount(
-        f"Volume {VOLUME} is mapped to host {host}, and one node alone may have it: end the pod there. If "
-        f"that node is gone for good: instoragectl release {VOLUME} --from NODE. [volume-mapped-elsewhere]"
-    )
+    waiting(api).failed_mount(mapped_to(host))
     verdict = api.why()
     assert f"is mapped to host {host}, and one node alone may have it: end the pod" in verdict.sentence
     assert f"instoragectl release {VOLUME} --from {node}." in verdict.sentence
     assert (verdict.who, verdict.command) == (KUBERNETES, f"kubectl get pods -A -o wide{of_node}")
+
+
+@pytest.mark.parametrize("host", ["by-hand", f"iscsi-{'n' * 57}"])
+def test_a_host_that_is_no_node_by_its_name_is_looked_for_on_the_array(api: Recorded, host: str) -> None:
+    waiting(api).failed_mount(mapped_to(host))
+    verdict = api.why()
+    assert f"is mapped to host {host}, and one node alone may have it: end the pod" in verdict.sentence
+    assert "NODE" not in verdict.sentence, "it could not be typed"
+    assert (verdict.who, verdict.command) == (ARRAY, f"mcsinq lshost {host}")
+
+
+def mapped_to(host: str) -> str:
+    """As nodeagent/volume/usable.py says it."""
+    return (
+        f"Volume {VOLUME} is mapped to host {host}, and one node alone may have it: end the pod there that "
+        f"uses it, and the node lets it go. If that node is gone for good: instoragectl release {VOLUME} "
+        "--from NODE. It takes nothing from a node that the array does not call logged out. "
+        "[volume-mapped-elsewhere]"
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,16 @@ def test_a_volume_that_is_not_deleted_is_no_claim_that_is_missing(api: Recorded,
     volume["spec"]["claimRef"]["namespace"] = namespace
     verdict = api.why(VOLUME)
     assert f"PV {VOLUME} is Released: its claim is gone, and its volume is kept" in verdict.sentence
-    assert f"free for a new claim {namespace}/data, which gets the old data" in verdict.sentence
     patch = '{"spec":{"claimRef":{"uid":null}}}'
-    assert (verdict.who, verdict.command) == (KUBERNETES, f"kubectl patch pv {VOLUME} -p '{patch}'")
+    freed = (
+        f"Only if a new claim {namespace}/data is to get the old data: kubectl patch pv {VOLUME} -p '{patch}'"
+    )
+    assert freed in verdict.sentence
+    assert (verdict.who, verdict.command, verdict.status) == (NOBODY, "", 1)
     mapped = f"Volume {VOLUME} on array storage-01 is not deleted: it is mapped to iscsi-node2. It goes by "
-    mapped += f"itself when the mapping is gone. If it is gone: instoragectl release {VOLUME} --from NODE."
+    mapped += "itself when the mapping is gone: end the pod there that uses it. If that node is gone for "
+    mapped += f"good: instoragectl release {VOLUME} --from NODE. It takes nothing from a node that the array "
+    mapped += "does not call logged out."
     api.event(volume, "VolumeFailedDelete", f"{mapped} [volume-mapped]")
     verdict = api.why(VOLUME)
     assert "is not deleted: it is mapped to iscsi-node2." in verdict.sentence
@@ -135,7 +140,7 @@ def test_a_claim_that_is_not_bound_to_the_pv_that_it_names_is_told_whose_that_is
     api.claim("Pending", VOLUME)
     volume["spec"]["claimRef"]["name"] = "other"
     verdict = api.why("default/data")
-    assert "That PV is Bound, and kept for default/other." in verdict.sentence
+    assert "That PV is Bound, and kept for default/other, which has its data: leave it" in verdict.sentence
     assert (verdict.who, verdict.command) == (KUBERNETES, f"kubectl describe pv {VOLUME}")
     del api.kept["pv", "", VOLUME]
     assert f"The claim names PV {VOLUME}, which is not there" in api.why("default/data").sentence
