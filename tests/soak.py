@@ -6,15 +6,27 @@ import datetime
 import os
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = bool(os.environ.get("SOAK"))
 UNSEEN = bool(os.environ.get("UNSEEN"))
 IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak; every day another kind, or natively")
 NOT_SEEN = pytest.mark.skipif(not UNSEEN, reason="not yet seen in the lab: UNSEEN=1")
 _HEAD = "|---|---|---|---|"  # of the first table
+
+
+def of_today(kinds: Sequence[T], shares: int) -> list[T]:
+    """Return today's share of what is run in turn, one of so many days; all of it in `make soak`."""
+    if WHOLE:
+        return list(kinds)
+    return list(kinds[datetime.datetime.now(datetime.UTC).date().toordinal() % shares :: shares])
 
 
 def write_down(what: str, counts: dict[str, int], seconds: float) -> None:
