@@ -6,8 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from helper import child, device, multipath, scsi
-from helper.content import opened, unreplayed
+from helper import child, content, device, multipath, scsi
 from helper.format import prepare
 from helper.mounted import WAIT, call, flags, hand_out, mount_at, not_ours, prove
 from helper.mounts import Row
@@ -125,7 +124,7 @@ def _mount(request: verbs.MountRequest, place: Place, volume: device.Volume, kin
     # else ext goes on writing after an error; an option with a value is SELinux' label for all that is in it
     data = ["nouuid" if kind == "xfs" else "errors=remount-ro", *(o for o in request.options if "=" in o)]
     if request.shared:  # ext and xfs replay their journal even on a read-only mount
-        look = functools.partial(opened, real, unreplayed)
+        look = functools.partial(content.opened, real, content.unreplayed)
         if kind != "xfs" and call(place, look, "reading the superblock for a mount", volume.uid):
             text = f"Volume {volume.uid} has a writer or one that crashed: end it, or use it read-write once."
             raise Fault(Code.FILE_SYSTEM, text, uid=volume.uid)

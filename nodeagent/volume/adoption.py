@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from nodeagent.operation.records import Record
-from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import leftover, owner
 from nodeagent.volume.host_object import own_host
 
@@ -41,7 +40,7 @@ def adopt(operation: Operation, here: InspectReply, target: DeviceTarget) -> Rec
     if target.path in at:
         record = dataclasses.replace(record, target=target.path, read_only=at[target.path].read_only)
     where = ", ".join(sorted(at))
-    adopted = _put(
+    adopted = owner.put(
         operation, record, f"Volume {target.name} was mounted at {where} without a record: taken over"
     )
     _say_shared(found, host)
@@ -71,7 +70,7 @@ def recover(operation: Operation, found: Owner) -> Record | None:
     if mapped is None and leftover.confirm_unmapped(array, volume, host) is None:
         return None
     why = f"The record of volume {volume.name} could not be read: made anew by what array {array.name} says"
-    return _put(operation, _made(operation, found, host), why)
+    return owner.put(operation, _made(operation, found, host), why)
 
 
 def follow(operation: Operation, record: Record) -> Record:
@@ -107,10 +106,3 @@ def _array_gone(operation: Operation, record: Record, reason: str) -> Fault:
 
 def _made(operation: Operation, found: Owner, host: Host) -> Record:
     return Record.of(found.volume, found.array.name, host, operation.node.boot_id)
-
-
-def _put(operation: Operation, record: Record, why: str) -> Record:
-    operation.node.records.put(record)
-    reached(Step.AGENT_ADOPT_RECORDED)
-    _LOG.warning("%s", why)
-    return record

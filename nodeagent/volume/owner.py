@@ -56,13 +56,16 @@ def find(operation: Operation, uid: VolumeUid, *, besides: str | None = None) ->
 def followed(operation: Operation, record: Record, found: Owner) -> Record:
     """Write the record with the name that its array has in the configuration now, and return it."""
     now = found.array.name
-    moved = dataclasses.replace(record, storage=now)
-    operation.node.records.put(moved)
+    why = f"Volume {record.name} is on array {now}, which was {record.storage}: its record follows"
+    return put(operation, dataclasses.replace(record, storage=now), why)
+
+
+def put(operation: Operation, record: Record, why: str) -> Record:
+    """Write a record that no call has asked for, and say why."""
+    operation.node.records.put(record)
     reached(Step.AGENT_ADOPT_RECORDED)
-    _LOG.warning(
-        "Volume %s is on array %s, which was %s: its record follows", record.name, now, record.storage
-    )
-    return moved
+    _LOG.warning("%s", why)
+    return record
 
 
 def announce(configuration: Configuration, records: Records) -> None:

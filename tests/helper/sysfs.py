@@ -91,7 +91,7 @@ class Sysfs:
         (block / "holders").mkdir()
         (block / "device").symlink_to(device)
         (self.root / "page83" / name).write_text(uid if says is None else says)
-        (self.root / "dev" / name).touch()
+        (self.root / "dev" / name).write_bytes(bytes(4096))
 
     def map(self, uid: str, *disks: str, size: int = GIB) -> str:
         """A map that multipathd has made."""
@@ -104,7 +104,7 @@ class Sysfs:
         for disk in disks:
             (at / "slaves" / disk).touch()
             (self.root / f"sys/block/{disk}/holders/{name}").touch()
-        (self.root / "dev" / name).touch()
+        (self.root / "dev" / name).write_bytes(bytes(4096))
         (self.root / "wwids").write_text(f"/3{uid}/\n")
         return name
 

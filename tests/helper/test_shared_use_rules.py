@@ -26,7 +26,6 @@ pytestmark = pytest.mark.subprocess
 )
 def test_a_volume_with_other_readers_is_never_replayed(rig: Rig, kind: str, data: str) -> None:
     rig.prepared = (kind, False)
-    lies_on_it(rig, needs_recovery=False)
     rig.rows[1] = MOUNTED._replace(options=["ro"])
     rig.ask(read_only=True, shared=True, fs_type=FsType.parse(kind))
     assert rig.did("mount", "fsck") == [f"mount {kind} ro {data}"]
@@ -36,17 +35,17 @@ def test_a_volume_with_other_readers_is_never_replayed(rig: Rig, kind: str, data
 @pytest.mark.parametrize("kind", ["ext3", "ext4"])
 def test_a_volume_that_another_host_writes_is_not_read_beside_it(rig: Rig, kind: str) -> None:
     rig.prepared = (kind, False)
-    lies_on_it(rig, needs_recovery=True)
+    written_elsewhere(rig)
     assert "has a writer" in rig.refused(
         Code.FILE_SYSTEM, read_only=True, shared=True, fs_type=FsType.parse(kind)
     )
     assert not rig.did("mount", "read-only")
 
 
-def lies_on_it(rig: Rig, *, needs_recovery: bool) -> None:
-    """What an ext says of its journal, on the path and on the map."""
+def written_elsewhere(rig: Rig) -> None:
+    """Have an ext say so of its journal (needs_recovery), on the path and on the map."""
     block = bytearray(4096)
-    block[1024 + 96] = 4 if needs_recovery else 0
+    block[1024 + 96] = 4
     for node in (rig.host.root / "dev").iterdir():
         if node.is_file():
             node.write_bytes(block)

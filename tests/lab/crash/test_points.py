@@ -1,6 +1,6 @@
 """kill -9 at every step, with a real kernel and SAN: the repeated call converges, and so does no call at all.
 
-`make test` kills at each step once within two days, the victims in rotation; `make soak` everybody at every step.
+`make test` kills at each step once within two days, the victims in rotation, `make soak` everybody at each.
 """
 
 from __future__ import annotations
