@@ -54,8 +54,9 @@ test-beside: $(STAMP)
 	@$(MAKE) --no-print-directory -k test-native test-root test-dist test-kube >build/test-beside.log 2>&1; \
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
-test-native: $(STAMP)
+test-native: $(STAMP) stub
 	@tools/system-packages selinux
+	@tools/system-packages lab  # the emulators of the stub's other processors
 	@$(PY) -m pytest -q -n 2 -m 'not lab and not root and not kube and not measured and not dist'
 
 # One after the other: namespaces, loop devices and control groups of one machine.

@@ -122,7 +122,7 @@ def built_everywhere(built: Path) -> Path:
     return built
 
 
-@pytest.fixture(params=["native", *(pytest.param(arch, marks=pytest.mark.lab) for arch in EMULATORS)])
+@pytest.fixture(params=["native", *(pytest.param(arch, marks=pytest.mark.slow) for arch in EMULATORS)])
 def stub(request: pytest.FixtureRequest, built: Path, tmp_path: Path) -> Stub:
     """A fresh plugin directory with the stub in it; the foreign ones run under an emulator."""
     directory = tmp_path / "inspur~instorage-flexvolume"
