@@ -19,14 +19,21 @@ WHOLE = bool(os.environ.get("SOAK"))
 UNSEEN = bool(os.environ.get("UNSEEN"))
 IN_SOAK = pytest.mark.skipif(not WHOLE, reason="in make soak; every day another kind, or natively")
 NOT_SEEN = pytest.mark.skipif(not UNSEEN, reason="not yet seen in the lab: UNSEEN=1")
+_DAY = datetime.datetime.now(datetime.UTC).date().toordinal()
 _HEAD = "|---|---|---|---|"  # of the first table
+
+
+def in_turn(number: int, days: int) -> pytest.MarkDecorator:
+    """Run a test on one of so many days, another one on the others; each in `make soak`."""
+    reason = "in turn with another, whose day it is"
+    return pytest.mark.skipif(not WHOLE and _DAY % days != number, reason=reason)
 
 
 def of_today(kinds: Sequence[T], shares: int) -> list[T]:
     """Return today's share of what is run in turn, one of so many days; all of it in `make soak`."""
     if WHOLE:
         return list(kinds)
-    return list(kinds[datetime.datetime.now(datetime.UTC).date().toordinal() % shares :: shares])
+    return list(kinds[_DAY % shares :: shares])
 
 
 def write_down(what: str, counts: dict[str, int], seconds: float) -> None:

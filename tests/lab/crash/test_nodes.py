@@ -14,7 +14,7 @@ from tests.crash.table import AgentStep, HelperStep
 from tests.lab.crash import build
 from tests.lab.crash.conftest import installed, state
 from tests.lab.crash.life import Kill, killed, once, repeat
-from tests.soak import IN_SOAK, WHOLE
+from tests.soak import IN_SOAK, in_turn
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def test_of_two_nodes_at_the_same_moment_exactly_one_gets_the_volume(
     assert kubelets[1 - won].call("unmountdevice").success
 
 
+@in_turn(0, 2)
 @pytest.mark.parametrize("fs_type", ["ext4", pytest.param("xfs", marks=IN_SOAK)])
 def test_a_broken_off_format_is_finished_by_its_node_and_half_of_one_refused_by_both(
     nodes: tuple[Machine, Machine], make_volume: MakeVolume, fs_type: str
@@ -96,6 +97,7 @@ def test_a_broken_off_format_is_finished_by_its_node_and_half_of_one_refused_by_
     first.machine.run("rm /var/lib/instorage-helper/format/*")  # as the volume's deletion has it done
 
 
+@in_turn(1, 2)
 def test_a_fenced_node_that_comes_back_reads_what_the_other_wrote(
     nodes: tuple[Machine, Machine], san: San, make_volume: MakeVolume
 ) -> None:
@@ -130,9 +132,8 @@ def test_a_fenced_node_that_comes_back_reads_what_the_other_wrote(
     repeat(first, "unmountdevice")
 
 
-@pytest.mark.parametrize(
-    "in_reach", [False, True] if WHOLE else [False], ids=("array away", "array in reach")[: 1 + WHOLE]
-)
+@IN_SOAK
+@pytest.mark.parametrize("in_reach", [False, True], ids=("array away", "array in reach"))
 def test_a_reset_of_a_node_with_a_mounted_volume_and_a_format_under_way(
     nodes: tuple[Machine, Machine], san: San, make_volume: MakeVolume, in_reach: bool
 ) -> None:
