@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.arrays.expansion import NINE, Step
-from nodeagent.recovery import reconciliation
 from tests.agent.bench import GIB, NODE, device_target, options, pod_target, until
 from tests.agent.expanding import VOLUME, Pair
 from tests.agent.resuming import Resumes
@@ -162,7 +161,6 @@ def test_an_agent_that_starts_and_tidies_up_meanwhile_leaves_it_alone(
     bench.rest = 0.2
     bench.restart()
     assert bench.agent._node.locks.busy("left") or until(lambda: bench.agent._node.locks.busy("left"))
-    assert reconciliation.EXPANSIONS not in bench.agent._reconciler._due
     assert pair.record.state == "running"
     assert bench.maps("left")
     held.go_on()
