@@ -13,6 +13,7 @@ from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.persistent_volume import storage, uids
 from provisioner.silences import Silences, Silent
+from provisioner.whereabouts import several
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -39,8 +40,8 @@ class Lookup:
         found = {array.name: _called(array, volume)}
         found |= {other: self._elsewhere(other, volume) for other in names[1:]}
         there = {name: one for name, one in found.items() if one is not None}
-        if len({one.uid for one in there.values()}) > 1:
-            raise _on_several(volume, there)
+        if shown := several(there):
+            raise _on_several(volume, shown)
         where = next(iter(there), array.name)
         return self._arrays.get(where), there.get(where)
 
@@ -90,9 +91,8 @@ def _called(array: Array, volume: Object) -> Volume | None:
         raise Fault(fault.code, sentence, **fault.fields) from fault
 
 
-def _on_several(volume: Object, there: dict[str, Volume]) -> Fault:
+def _on_several(volume: Object, shown: str) -> Fault:
     name = volume["metadata"]["name"]
-    shown = " and ".join(f"{array} (UID {one.uid})" for array, one in there.items())
     return Fault(
         Code.NOT_OURS,
         f"Volume {name} is not deleted: its PV names no array (storageName), and it is on several: {shown}. "

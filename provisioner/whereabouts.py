@@ -14,10 +14,19 @@ from instorage.wire.fault import Code, Fault
 from provisioner.silences import Silences, Silent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from instorage.arrays.model import Volume
     from instorage.arrays.protocol import Array
     from instorage.volume_name import VolumeName
     from provisioner.arrays import Arrays
+
+
+def several(found: Mapping[str, Volume]) -> str:
+    """Return the arrays with their UIDs when what they have is more than one volume, else ""."""
+    if len({volume.uid for volume in found.values()}) <= 1:
+        return ""
+    return " and ".join(f"{array} (UID {volume.uid})" for array, volume in found.items())
 
 
 class Whereabouts:
@@ -57,8 +66,7 @@ class Whereabouts:
             volume = self._arrays.get(array).find_volume(name) if itself else self.on(array, name)
             if volume is not None:
                 found[array] = volume
-        if len({volume.uid for volume in found.values()}) > 1:
-            shown = " and ".join(f"{array} (UID {volume.uid})" for array, volume in found.items())
+        if shown := several(found):
             raise Fault(
                 Code.NOT_OURS,
                 f"Volume {name} of this claim is on several arrays: {shown}. Look at them, and remove or "
