@@ -55,8 +55,11 @@ def record(directory: Path, volume: str) -> tuple[dict[str, Any] | None, str]:
     return None, bad
 
 
-def links(volume: str, directory: Path, path: str = SOCKET) -> Iterator[Link]:
-    """Yield what the agent does with the volume, what fails, and whether it is attached here."""
+def links(volume: str, directory: Path, path: str = SOCKET, *, wanted: bool = False) -> Iterator[Link]:
+    """Yield what the agent does with the volume, what fails, and whether it is attached here.
+
+    `wanted`: a pod that waits for it is to run on this node.
+    """
     kept, unread = record(directory, volume)
     told = False  # whether anything was said of it
     try:
@@ -74,6 +77,10 @@ def links(volume: str, directory: Path, path: str = SOCKET) -> Iterator[Link]:
         text = f"The volume is attached here: array {kept.get('storage')}, UID {kept.get('uid')}."
         proof = f"{directory / str(kept.get('uid'))}"
         yield Link("agent", RIGHT, text, NOBODY, "", moment(kept.get("created")), proof)
+    elif not told and wanted:
+        text = "kubelet of this node has not asked for the volume, or not again since it was let go."
+        command = remedy.kubelets_journal(volume)
+        yield Link("agent", WAITS, text, NODE, command, 0.0, f"no record in {directory}")
     elif not told:
         text = "Nothing of the volume is on this node: kubelet has not asked for it here, or has let it go."
         yield Link("agent", RIGHT, text, NOBODY, "", 0.0, f"no record in {directory}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from nodeagent.diagnosis import pv
+from nodeagent.diagnosis import leader, pv
 from nodeagent.diagnosis.event import JOURNAL, describe, told
 from nodeagent.diagnosis.event import proof as proof_of
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
-from nodeagent.diagnosis.objects import LEASE_NAMESPACE, PROVISIONER, at, ends, first
+from nodeagent.diagnosis.objects import at, ends, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 SELECTED = "volume.kubernetes.io/selected-node"
 FAILED = ("ProvisioningFailed", "BindingWaits")
-RESTART, STATUS = "systemctl restart instorage-provisioner", "systemctl status instorage-provisioner"
-_LEASE_SECONDS = 15.0
+STATUS = "systemctl status instorage-provisioner"
 NO_CLASS = '""'  # what a claim for a PV without a class must say, else it is given the default one
 _MAKING_SECONDS = 600.0  # in which a volume is surely made, one with two sites too
 
@@ -96,7 +94,7 @@ def _pending(found: Objects, claim: Object, created: float, proof: str) -> Itera
         yield _without_class(found, str(storage_class), created, proof)
     elif not found.served:
         whose = at(found.storage_class, "provisioner")
-        text = f"StorageClass {storage_class} is served by {whose}, not by this product: see there."
+        text = f"StorageClass {storage_class} is served by {whose}, not by this product: see that one's log."
         yield Link("claim", WAITS, text, KUBERNETES, describe(found), created, proof)
     elif _waits_for_consumer(found, claim):
         yield _consumer(found, claim, created, proof)
@@ -157,7 +155,7 @@ def _consumer(found: Objects, claim: Object, created: float, proof: str) -> Link
 
 
 def _provisioning(found: Objects, claim: Object, created: float, proof: str) -> Iterator[Link]:
-    provisioner = _provisioner(found)
+    provisioner = leader.link(found)
     yield provisioner
     failed = found.about(claim, *FAILED)
     begun = found.about(claim, "Provisioning")
@@ -185,36 +183,6 @@ def _not_begun(found: Objects, provisioner: Link, created: float, proof: str) ->
         return Link("claim", WAITS, text, KUBERNETES, provisioner.command, created, proof)
     used = moment(at(found.pod, "metadata", "creationTimestamp"))  # a first consumer may have come late
     if old(max(created, used)):
-        text += " It works, and has had time to: its journal says why."
+        text += " It works, and should have begun by now: its journal says why."
         return Link("claim", WAITS, text, KUBERNETES, JOURNAL, created, proof)
     return Link("claim", WAITS, text, NOBODY, "", created, proof)
-
-
-def _provisioner(found: Objects) -> Link:
-    """Return whether a provisioner works, by its Lease."""
-    named = f"Lease {LEASE_NAMESPACE}/{found.lease_name}"
-    if "lease" in found.unseen:
-        text = (
-            f"Whether the provisioner works is not known: {named} could not be read: {found.unseen['lease']}"
-        )
-        return Link("provisioner", UNSEEN, text)
-    if found.lease is None:
-        whose = at(found.storage_class, "provisioner") or PROVISIONER
-        text = (
-            f"No provisioner of the name {whose} has ever worked here ({named} is not there): install it on "
-            f"a host, and start it under that name (--provisioner-name={whose})."
-        )
-        read = f"kubectl get lease {found.lease_name}"
-        return Link("provisioner", WRONG, text, KUBERNETES, "./install.sh --provisioner", 0.0, read)
-    spec = at(found.lease, "spec") or {}
-    renewed, who = moment(at(found.lease, "spec", "renewTime")), str(at(spec, "holderIdentity") or "")
-    length = float(at(spec, "leaseDurationSeconds") or _LEASE_SECONDS)
-    proof = f"{named}, renewTime {at(spec, 'renewTime')}"
-    host = who.rpartition("_")[0] or who  # HOST_RANDOM, as provisioner/assembly.py has it
-    if not who:
-        text = f"The provisioner is away: who had {named} has let it go. Start one on its host."
-        return Link("provisioner", WRONG, text, KUBERNETES, RESTART, renewed, proof)
-    if time.time() - renewed > 2 * length:
-        text = f"The provisioner is away: {who} has not renewed {named}. Start it on host {host}."
-        return Link("provisioner", WRONG, text, KUBERNETES, RESTART, renewed, proof)
-    return Link("provisioner", RIGHT, f"The provisioner {who} works.", NOBODY, "", 0.0, proof)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from instorage.language import said
-from nodeagent.diagnosis.console import place
+from nodeagent.diagnosis.console import look, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -121,6 +121,8 @@ def lines(verdict: Verdict, *, proof: bool) -> Iterator[str]:
     if verdict.command:
         yield f"Do: {verdict.command}"
         yield f"Where: {place(verdict.command, tell=verdict.who in (ARRAY, SAN))}."
+        if look(verdict.command):
+            yield f"Look for: {look(verdict.command)}."
     yield ""
     for link in verdict.links:
         first = "  <-- first" if link is verdict.first else ""

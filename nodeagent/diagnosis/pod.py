@@ -100,17 +100,15 @@ def _kubelet(found: Objects, pod: Object, node: str, proof: str) -> Iterator[Lin
 
 
 def _not_asked(found: Objects, node: str, began: float) -> Link:
-    """Return that no answer is known: nobody's to mend while that is new, else both places that tell more."""
-    text = f"kubelet of {node} has not asked for the volume yet, or has no answer yet."
+    """Return that no answer is known: nobody's to mend while that is new, else the node knows more."""
+    text = f"kubelet of {node} has reported nothing of the volume yet."
     proof = f"no event of {MOUNTING[0]} on the pod"
     if began and not old(began):
         return Link("agent", WAITS, text, NOBODY, "", began, proof)
-    volume = found.volume_name
-    command = f"journalctl -u kubelet --since -1h | grep {volume or DRIVER}"
-    text += (
-        f" If it asked, «instoragectl why {volume}» there says what it is at; if not, see kubelet's journal."
-    )
-    return Link("agent", WAITS, text, NODE, command, began, proof)
+    if not found.volume_name:
+        return Link("agent", WAITS, text, NODE, remedy.kubelets_journal(DRIVER), began, proof)
+    text += f" Whether it has asked, and what is done, is known on {node}."
+    return Link("agent", WAITS, text, NODE, f"instoragectl why {found.volume_name}", began, proof)
 
 
 def _scheduled(pod: Object) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from nodeagent.diagnosis.console import PLUGIN
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN
 
 
@@ -20,9 +21,7 @@ class Remedy(NamedTuple):
 
 
 _JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
-# As instorage.places has it, which kubectl's plugin, for older Pythons, does not bring: a test compares them.
-_PLUGIN = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/inspur~instorage-flexvolume"
-CHECK = f"{_PLUGIN}/instorage-flexvolume ext-check-cfg"
+CHECK = f"{PLUGIN}/instorage-flexvolume ext-check-cfg"
 """What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""
 _ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
 REMEDIES = {
@@ -87,6 +86,11 @@ _RELEASE = re.compile(
 _WHOSE = "Which machine that is says the array: its initiators are told by the command."
 _NAME_LIMIT = 63  # as of `nodeagent/host/identity.py`: a name of that length may be cut
 _HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
+
+
+def kubelets_journal(word: str) -> str:
+    """Return the command that shows what kubelet says of a volume or a driver."""
+    return f"journalctl -u kubelet --since -1h | grep {word}"
 
 
 def of_code(code: str, **known: str) -> Remedy:

@@ -45,9 +45,8 @@ def judged(subject: str, configuration: Path) -> Verdict:
     """
     found = _objects(subject)
     volume = found.volume_name or ("" if "/" in subject else subject)
-    links = [*claim.links(found), *pod.links(found)]
-    if volume:
-        links += _here(volume, found, configuration)
+    here = _here(volume, found, configuration) if volume else ()
+    links = [*claim.links(found), *here, *pod.links(found)]  # this node knows before kubelet tells
     return link.judged(_called(subject, found), links)
 
 
@@ -88,7 +87,8 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
         yield Link("agent", UNSEEN, text)
     else:
         place = os.environ.get("INSTORAGE_AGENT_SOCKET", agent.SOCKET)
-        said = list(agent.links(volume, paths.records, place))
+        wanted = asked in names and at(found.pod, "status", "phase") != "Running"
+        said = list(agent.links(volume, paths.records, place, wanted=wanted))
         yield from said
         if kept is not None:  # a call under way may not have brought the paths yet
             attached, kernel = all(one.state != WAITS for one in said), device.Kernel(paths.sysfs)

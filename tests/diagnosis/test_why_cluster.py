@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nodeagent.diagnosis import event, link, remedy
+from nodeagent.diagnosis import link, remedy
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN, WAITS
 from tests.diagnosis.recorded import VOLUME, Recorded, ago, serving, waiting
 
@@ -88,68 +88,6 @@ def test_a_full_pool_is_the_arrays_administrators(api: Recorded, said: str) -> N
     assert "(4 min)" in verdict.sentence
 
 
-def test_a_provisioner_that_is_away_is_told_by_its_lease(api: Recorded) -> None:
-    api.claim()
-    api.lease(age=300)
-    verdict = api.why("default/data")
-    assert (
-        "The provisioner is away: master_1 has not renewed Lease kube-system/inspur-instorage"
-        in verdict.sentence
-    )
-    assert "Start it on host master." in verdict.sentence
-    assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl restart instorage-provisioner")
-
-
-def test_a_provisioner_that_works_and_has_not_begun_is_waited_for(api: Recorded) -> None:
-    claim = api.claim()
-    claim["metadata"]["creationTimestamp"] = ago(20)
-    verdict = api.why("default/data")
-    assert "has not begun with it" in verdict.sentence
-    assert (verdict.who, verdict.command) == (NOBODY, "")
-    claim["metadata"]["creationTimestamp"] = ago(600)
-    verdict = api.why("default/data")
-    assert "It works, and has had time to: its journal says why." in verdict.sentence
-    assert (verdict.who, verdict.command) == (KUBERNETES, event.JOURNAL)
-    assert "Where: on the provisioner's host, as root." in list(link.lines(verdict, proof=False))
-    api.pod("")["metadata"]["creationTimestamp"] = ago(20)
-    assert api.why("default/data").who == NOBODY, "its first consumer has just come"
-
-
-def test_a_provisioner_of_another_name_that_said_nothing_yet_is_known_by_the_classs_pool(
-    api: Recorded,
-) -> None:
-    api.claim()
-    api.storage_class(provisioner="example.org/gold", parameters={"volPoolName": "Pool0"})
-    verdict = api.why("default/data")
-    assert "No provisioner of the name example.org/gold has ever worked here" in verdict.sentence
-    assert "Lease kube-system/example.org-gold is not there" in verdict.sentence
-    assert "--provisioner-name=example.org/gold" in verdict.sentence
-    assert (verdict.who, verdict.command) == (KUBERNETES, "./install.sh --provisioner")
-    api.storage_class(provisioner="example.org/gold", parameters={"pool": "Pool0"})
-    assert "not by this product" in api.why("default/data").sentence
-
-
-def test_a_volume_that_is_being_made_is_nobodys_to_mend(api: Recorded) -> None:
-    api.event(api.claim(), "Provisioning", f"Volume {VOLUME} is being made on storage-01.", normal=True)
-    verdict = api.why("default/data")
-    assert f"Volume {VOLUME} is being made on storage-01." in verdict.sentence
-    assert verdict.who == NOBODY
-    api.events[0]["firstTimestamp"] = ago(700)
-    verdict = api.why("default/data")
-    assert "That takes long" in verdict.sentence
-    assert (verdict.who, verdict.command) == (KUBERNETES, event.JOURNAL)
-
-
-def test_a_lease_that_may_not_be_read_is_not_called_away(api: Recorded) -> None:
-    api.claim()
-    api.denied["lease"] = "leases is forbidden"
-    verdict = api.why("default/data")
-    assert "away" not in verdict.sentence
-    assert "Whether the provisioner works is not known" in verdict.sentence
-    assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl status instorage-provisioner")
-    assert any(one.place == "provisioner" and one.state == link.UNSEEN for one in verdict.links)
-
-
 @pytest.mark.parametrize(
     ("spec", "part"),
     [
@@ -166,9 +104,9 @@ def test_a_claim_without_a_class_is_told_so(api: Recorded, spec: dict[str, Any],
 
 def test_kubelet_that_has_not_asked_yet_is_told_from_one_that_was_refused(api: Recorded) -> None:
     verdict = waiting(api).why()
-    assert "kubelet of node1 has not asked for the volume yet" in verdict.sentence
-    assert f"«instoragectl why {VOLUME}» there says what it is at" in verdict.sentence
-    assert (verdict.who, verdict.command) == (NODE, f"journalctl -u kubelet --since -1h | grep {VOLUME}")
+    assert "kubelet of node1 has reported nothing of the volume yet" in verdict.sentence
+    assert (verdict.who, verdict.command) == (NODE, f"instoragectl why {VOLUME}")
+    assert "Look for: its first line." in list(link.lines(verdict, proof=False))
     status = api.kept["pod", "default", "web"]["status"]
     status["startTime"] = ago(20)
     assert (api.why().who, api.why().command) == (NOBODY, "")

@@ -37,7 +37,7 @@ def test_a_node_without_the_driver_is_told_to_install_it(api: Recorded) -> None:
 def test_kubelets_summary_alone_is_no_answer_of_the_agent(api: Recorded) -> None:
     pod = waiting(api).kept["pod", "default", "web"]
     api.event(pod, "FailedMount", "Unable to attach or mount volumes: timed out waiting for the condition")
-    assert "has not asked for the volume yet, or has no answer yet" in api.why().sentence
+    assert "has reported nothing of the volume yet" in api.why().sentence
 
 
 def test_a_pod_whose_container_is_in_the_way_is_not_the_volumes(api: Recorded) -> None:

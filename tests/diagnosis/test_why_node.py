@@ -16,7 +16,7 @@ from tests.agent.bench import GIB, Bench, device_target, options
 from tests.agent.conftest import loopback
 from tests.agent.helper_peer import IQN, FaultError
 from tests.diagnosis.inspected import Node, of_place, prepared
-from tests.diagnosis.recorded import VOLUME, Recorded, kubectl
+from tests.diagnosis.recorded import VOLUME, Recorded, kubectl, serving, waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +116,22 @@ def test_a_format_that_was_broken_off_on_another_node(node: Node) -> None:
     assert (found["who"], found["do"]) == ("kubernetes", "kubectl instorage doctor")
 
 
+def reached(node: Node, api: Recorded) -> None:
+    """Let the node's kubectl find these objects."""
+    kubectl(node.bench.directory, api)
+    (node.bench.directory / "bin/python3").symlink_to("/usr/bin/python3")
+    (node.bench.directory / "bin/env").symlink_to("/usr/bin/env")
+
+
+@pytest.mark.subprocess
+def test_on_the_pods_node_it_is_known_that_kubelet_has_not_asked(node: Node) -> None:
+    node.bench.create(VOLUME)
+    reached(node, waiting(serving()))
+    found = node.why("default/web")
+    assert "kubelet of this node has not asked for the volume" in found["sentence"]
+    assert (found["who"], found["do"]) == ("node", f"journalctl -u kubelet --since -1h | grep {VOLUME}")
+
+
 def test_what_is_out_of_reach_is_said_and_never_called_right(node: Node) -> None:
     node.bench.stop()
     node.bench.socket.unlink()
@@ -139,9 +155,7 @@ def test_a_pod_leads_through_the_claim_to_what_this_node_and_the_array_say(node:
     api.bound()
     api.node()
     api.pod()
-    kubectl(node.bench.directory, api)
-    (node.bench.directory / "bin/python3").symlink_to("/usr/bin/python3")
-    (node.bench.directory / "bin/env").symlink_to("/usr/bin/env")
+    reached(node, api)
     node.bench.create(VOLUME)
     node.bench.helper.script("Attach", fault=FaultError("no-path", "No path to the volume came up."))
     node.bench.attach(VOLUME).failure()

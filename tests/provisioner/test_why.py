@@ -128,7 +128,7 @@ def test_a_claim_that_waits_for_its_first_consumer_then_for_the_scheduler_then_f
     assert unchosen.command == f"kubectl -n default describe pod {pod.partition('/')[2]}"
     assert any("until the scheduler has chosen a node" in one.sentence for one in unchosen.links)
     pod = make_pod(claim)
-    waits = told(why, pod, f"kubelet of {node} has not asked for the volume yet")
+    waits = told(why, pod, f"kubelet of {node} has reported nothing of the volume yet")
     assert (waits.who, waits.command) == ("nobody", ""), "the pod is new"
     assert served.bound(claim)["metadata"]["name"] in served.names()
 
