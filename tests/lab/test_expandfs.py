@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.writer import Writer
-from tests.soak import IN_SOAK, WHOLE
+from tests.soak import IN_SOAK, WHOLE, in_turn
 from tools.install import PLUGIN
 from tools.lab.kubelet import Kubelet
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, in_turn(0, 2), pytest.mark.timeout(600)]
 RECORDS = "/var/lib/instorage-helper/aa"
 GIB = 1 << 30
 BARRIER = f"/{PLUGIN}/aa-extend-failure.barrier"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, in_turn
 from tools.lab.fibre_channel import OPTIONS, TARGETS, make, plug_in
 from tools.lab.product import residue
 from tools.lab.san import San
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tools.lab import Lab, Machine
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(1, 2)]
 LIMIT = 60.0
 LUN = 5
 SCAN = f"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import test_growth, test_helper, test_helper_devices
-from tests.soak import WHOLE
+from tests.soak import WHOLE, in_turn
 
 DAILY = (
     test_helper.test_a_volume_goes_through_its_life_and_every_step_may_be_repeated,
@@ -31,7 +31,7 @@ SOAK = (
 )
 programs, mounted = test_growth.programs, test_growth.mounted  # fixtures
 globals().update({test.__name__: test for test in (*DAILY, *(SOAK if WHOLE else GROWTH))})
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(0, 2)]
 
 
 @pytest.fixture(scope="module")

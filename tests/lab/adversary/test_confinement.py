@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.soak import in_turn
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.helper_rig import Rig, Volume
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(1, 2)]
 DENIED = tuple(
     f"allow instorage_helper_t shell_exec_t:file {right};" for right in ("execute", "open", "read")
 )

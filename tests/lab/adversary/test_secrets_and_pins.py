@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab.helper_rig import AS_AGENT, CLIENT
 from tests.lab.node.conftest import make_volume, node, node_is_left_clean
+from tests.soak import in_turn
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import CONFIGURATION, PASSWORD
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 __all__ = ["make_volume", "node", "node_is_left_clean"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(1, 2)]
 
 ROOT = Path(__file__).parents[3]
 WRONG = "Wrong-passw0rd-marker"

@@ -10,14 +10,14 @@ import pytest
 
 from tests.lab.adversary.conftest import STRANGER
 from tests.lab.helper_rig import AS_AGENT, CLIENT, DEVICE_MOUNTS, TARGETS, HelperFault, Rig, Volume
-from tests.soak import WHOLE
+from tests.soak import WHOLE, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tools.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(0, 2)]
 
 CONNECTS = 10_000 if WHOLE else 3000  # 10,000 every day in tests/adversary, without systemd
 FLOOD = f"""

@@ -18,13 +18,18 @@ from tests.lab.crash import build
 from tests.lab.growing import LARGE, finish, freezing, put_programs, recorded, sizes, takes_writes, wait
 from tests.lab.helper_rig import GIB, HelperFault, Rig, Volume
 from tests.lab.link import over
-from tests.soak import WHOLE
+from tests.soak import WHOLE, in_turn
 from tools.install import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.lab, over("iscsi", seen=True), pytest.mark.timeout(1800 if WHOLE else 600)]
+pytestmark = [
+    pytest.mark.lab,
+    in_turn(1, 2),
+    over("iscsi", seen=True),
+    pytest.mark.timeout(1800 if WHOLE else 600),
+]
 VICTIMS = ("worker", "helper")
 GROWTH = (
     GrowthStep.HELPER_GROWTH_RESCANNED,

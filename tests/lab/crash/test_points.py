@@ -25,7 +25,7 @@ from tests.lab.crash.life import (
     victims,
 )
 from tests.lab.link import over
-from tests.soak import WHOLE, of_today
+from tests.soak import WHOLE, in_turn, of_today
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def test_a_pod_that_may_only_read_never_gets_a_writable_mount(
     becomes_clean()
 
 
+@in_turn(0, 2)
 def test_calls_that_are_never_repeated_leave_nothing(
     node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
@@ -161,6 +162,7 @@ def drop_maps(node: Machine) -> None:
     )
 
 
+@in_turn(1, 2)
 @pytest.mark.usefixtures("iscsi_only")  # it is scanned by hand behind sessions
 def test_a_lun_number_that_was_used_again_shows_the_new_volume(
     node: Machine, san: San, make_volume: MakeVolume, becomes_clean: Callable[[], None]
@@ -188,6 +190,7 @@ def test_a_lun_number_that_was_used_again_shows_the_new_volume(
     becomes_clean()
 
 
+@in_turn(1, 2)
 def test_another_volume_behind_the_mapping_is_never_mounted_and_mended_when_the_array_is(
     node: Machine, san: San, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.lab.kube.world import KEEP_RUNNING, until
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, in_turn
 from tools.kube import api
 from tools.kube.container_images import BUSYBOX
 
@@ -61,6 +61,7 @@ def by_hand(volume: str, mode: str, options: dict[str, str]) -> list[dict[str, A
     return [persistent, claim]
 
 
+@in_turn(0, 2)
 def test_the_manuals_deployment_of_two_replicas_shares_a_volume_of_the_array_on_one_node(
     world: World,
 ) -> None:

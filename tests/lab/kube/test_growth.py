@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lab.kube.world import CLASS, storage_class, until
-from tests.soak import WHOLE
+from tests.soak import WHOLE, in_turn
 from tools.kube import api
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def kinds(cluster: Cluster) -> None:
     cluster.apply(CLASSES)
 
 
+@in_turn(0, 2)
 def test_edited_claims_grow_under_their_pods_and_a_pool_that_is_too_small_is_said(
     world: World, kinds: None
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.kube.world import until
-from tests.soak import WHOLE
+from tests.soak import WHOLE, in_turn
 from tools.kube.cluster import RUNNING_LIMIT
 from tools.kube.control_agent import ControlAgent
 
@@ -52,6 +52,7 @@ def lose_node_b(world: World, lab: Lab) -> tuple[list[str], list[str]]:
     return claims, pods
 
 
+@in_turn(0, 2)
 def test_a_lost_nodes_volume_is_released_by_the_administrators_word_or_fenced_by_an_agent_beside_the_manager(
     world: World, node_b_dies: None, cluster: Cluster, lab: Lab
 ) -> None:
@@ -84,6 +85,7 @@ def control_agent(cluster: Cluster, lab: Lab) -> Iterator[ControlAgent]:
         yield agent
 
 
+@in_turn(1, 2)
 def test_a_node_that_is_cut_off_but_logged_in_keeps_its_volume_and_the_managers_log_says_so(
     world: World, control_agent: ControlAgent, lab: Lab
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.kube.world import until
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, in_turn
 from tools.kube import api
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
+@in_turn(1, 2)
 def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(world: World) -> None:
     claim = world.claim()
     volume = world.cluster.wait_bound(claim)
@@ -42,6 +43,7 @@ def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(w
     assert volume not in str(world.san.control.do("volumes"))
 
 
+@in_turn(0, 2)
 def test_a_first_use_read_only_is_refused_and_the_event_says_why(world: World) -> None:
     pod = world.pod(world.claim(), "a", read_only=True)
     until(lambda: "MountDevice failed" in world.cluster.said(pod), lambda: world.cluster.said(pod))
@@ -50,6 +52,7 @@ def test_a_first_use_read_only_is_refused_and_the_event_says_why(world: World) -
     assert "first use must be read-write" in said
 
 
+@in_turn(0, 2)
 def test_a_pod_on_another_node_waits_and_its_event_names_the_first(world: World) -> None:
     claim = world.claim()
     first = world.running(claim, "a")

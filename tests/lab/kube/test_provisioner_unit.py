@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lab.kube.world import until
+from tests.soak import in_turn
 from tools.install import PARTS, PROVISIONER, ROOT, SITE, as_tar
 from tools.kube.machines import API_ADDRESS, API_PORT
 from tools.kube.provisioner import ACCOUNT
@@ -81,6 +82,7 @@ def install(world: World, provisioner: Provisioner) -> None:
     machine.run(f"chown {UNIT}: /var/lib/{UNIT}/volume.key; systemctl daemon-reload")
 
 
+@in_turn(1, 2)
 def test_the_unit_takes_over_and_serves_claims_and_its_journal_has_fields(
     world: World, provisioner: Provisioner
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.kube.world import until
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, in_turn
 from tools.lab import LabFault
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
+@in_turn(1, 2)
 def test_restarted_services_leave_the_pod_alone_and_the_volume_goes_with_the_pod(world: World) -> None:
     machine = world.products["a"].machine
     claim = world.claim()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.soak import in_turn
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import CONFIGURATION
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.product import Product
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(0, 2)]
 NAME = "instorage-nodeagent.log"
 ELSEWHERE = "/srv/logs of ours"
 SECONDS = 60.0

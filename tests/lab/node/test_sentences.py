@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, in_turn
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import PASSWORD
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, in_turn(1, 2)]
 
 
 def refusal(kubelet: Kubelet, call: str = "waitforattach") -> str:

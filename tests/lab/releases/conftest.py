@@ -11,12 +11,12 @@ import pytest
 
 from tests.lab.conftest import LAB
 from tests.lab.releases.footprint import footprint
-from tests.soak import IN_SOAK, WHOLE
+from tests.soak import IN_SOAK, in_turn
 from tools.install import PLUGIN
 from tools.lab import Lab, LabFault
 from tools.lab.archive import Archive, Unpacked, built
 from tools.lab.product import Product
-from tools.lab.releases import BOOKWORM, BULLSEYE, RELEASES, Release, of
+from tools.lab.releases import BOOKWORM, BULLSEYE, RELEASES, TRIXIE, Release, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from tools.lab.progress import Report
     from tools.lab.san import San
 
-DAILY = BULLSEYE
-"""The oldest in everything. Debian 12 is the ordinary lab's: tests/lab/node; the newest gets a look."""
-_MARKS = {BOOKWORM: IN_SOAK}
+# The oldest and the newest in turn, on the other one's day enforcing (tests/lab/selinux). Debian 12 is the
+# ordinary lab's: tests/lab/node.
+_MARKS = {BOOKWORM: IN_SOAK, BULLSEYE: in_turn(0, 2), TRIXIE: in_turn(1, 2)}
 # It watches its plugin directory, which is there before and stays; the installer asks how it was started.
 KUBELET = """
 mkdir -p /run/lab && cp /bin/sleep /run/lab/kubelet && systemd-run -q --unit=kubelet /run/lab/kubelet infinity
@@ -119,10 +119,3 @@ def installed(machine: Machine, san: San, archive: Archive) -> Installed:
     before = footprint(machine)
     unpacked, product = archive.put_on(machine), Product(machine)
     return Installed(product, unpacked, before, product.install_from(unpacked))
-
-
-@pytest.fixture(scope="module")
-def whole(release: Release) -> None:
-    """Leave a test to one release a day."""
-    if not (WHOLE or release == DAILY):
-        pytest.skip(f"every day on Debian {DAILY.number}; on {release.number} in make soak")

@@ -56,7 +56,6 @@ def test_from_the_archive_to_a_mounted_volume_takes_the_installer_less_than_a_mi
     assert not machine.run(ANY_PYTHON, check=False).stdout
 
 
-@pytest.mark.usefixtures("whole")
 def test_a_volume_grows_under_a_writer_and_its_data_is_there_for_the_next_pod(
     installed: Installed, san: San
 ) -> None:
@@ -78,7 +77,6 @@ def test_a_volume_grows_under_a_writer_and_its_data_is_there_for_the_next_pod(
     assert not installed.product.residue()
 
 
-@pytest.mark.usefixtures("whole")
 def test_it_is_not_removed_under_a_volume_and_then_leaves_the_configuration_or_nothing(
     installed: Installed, san: San
 ) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), pytest.mark.usefixtures("whole", "installed")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), pytest.mark.usefixtures("installed")]
 LATER, BROKEN, OLDER = "99.0", "99.1", "2.9"
 # Something in each kind of file; a stub with a byte behind its end is the same program.
 CHANGED = r"""
