@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-TURNS = 5
+TURNS = 3
 STRIKES = 2  # in a turn, at most
-VOLUMES = 4
+VOLUMES = 3
 SOON, LONG = 0.9, 1.0  # of what a world takes for the time of an operation, and of a fault
 
 
