@@ -96,6 +96,14 @@ def test_an_answer_that_cannot_be_had_is_not_taken_for_a_good_one(host: HostRoot
     ]
 
 
+def test_of_a_journal_without_end_the_newest_lines_are_read(host: HostRoot) -> None:
+    line = "echo 'kernel: nothing of ours'"
+    host.program(
+        "journalctl", f'case "$*" in *"-n {selinux.NEWEST} "*) {line};; *) while :; do {line}; done;; esac'
+    )
+    assert said(host) == []
+
+
 def test_many_denials_are_told_the_newest_first(host: HostRoot) -> None:
     lines = "".join(f"{AVC.replace('{ open }', f'{{ r{n} }}')}\n" for n in range(selinux.SHOWN + 5))
     host.program(

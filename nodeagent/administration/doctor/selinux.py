@@ -24,6 +24,7 @@ LABELLED: Final = (
     "/var/log/instorage", "/run/instorage",
 )  # fmt: skip
 SHOWN: Final = 10  # denials, labels
+NEWEST: Final = "4000"  # lines of the journal
 LOAD: Final = "sh /usr/share/instorage-selinux/load.sh load (package instorage-selinux), or install.sh --node"
 DENIED: Final = "journalctl -b _TRANSPORT=audit + _TRANSPORT=kernel | grep -E 'avc: .*instorage_'"
 _WRONG: Final = re.compile(r"(?:Would relabel|restorecon reset|Would reset) (\S+) .*", re.IGNORECASE)
@@ -82,18 +83,10 @@ def _labels(host: Host) -> Iterator[Finding]:
 
 
 def _denials(host: Host) -> Iterator[Finding]:
-    # The newest first, for what is said at length is cut off at its end.
+    # The newest, as many as a text has room for: the journal of a host that audits much takes minutes to read.
     ask = (
-        "journalctl",
-        "-q",
-        "-b",
-        "-r",
-        "--no-pager",
-        "-o",
-        "cat",
-        "_TRANSPORT=audit",
-        "+",
-        "_TRANSPORT=kernel",
+        *("journalctl", "-q", "-b", "-r", "-n", NEWEST, "--no-pager", "-o", "cat"),
+        *("_TRANSPORT=audit", "+", "_TRANSPORT=kernel"),
     )
     shown = _shown(host, *ask)
     if shown is None:
