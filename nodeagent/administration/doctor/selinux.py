@@ -83,7 +83,7 @@ def _labels(host: Host) -> Iterator[Finding]:
 
 
 def _denials(host: Host) -> Iterator[Finding]:
-    # The newest, as many as a text has room for: the journal of a host that audits much takes minutes to read.
+    # The newest, as many as a text has room for: the journal of a host that audits much takes minutes.
     ask = (
         *("journalctl", "-q", "-b", "-r", "-n", NEWEST, "--no-pager", "-o", "cat"),
         *("_TRANSPORT=audit", "+", "_TRANSPORT=kernel"),
