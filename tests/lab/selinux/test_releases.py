@@ -36,9 +36,9 @@ ENFORCE = "auditctl -b 65536 && { auditctl --reset-lost; setenforce 1; }"
 DOMAINS = {
     "instorage-nodeagent.service": "instorage_agent_t",
     "instorage-helper.service": "instorage_helper_t",
-    "iscsid.service": "iscsid_t",
     "multipathd.service": "lvm_t",
 }
+OF_LINK: dict[str, dict[str, str]] = {"iscsi": {"iscsid.service": "iscsid_t"}, "fc": {}}
 test_what_is_laid_down_has_its_labels = life.test_what_is_laid_down_has_its_labels
 test_an_active_active_volume_grows = life.test_an_active_active_volume_grows
 test_everything_is_restarted_under_a_mounted_volume = life.test_everything_is_restarted_under_a_mounted_volume
@@ -78,12 +78,13 @@ def enforced(archive: Unpacked, link: str) -> Iterator[Product]:
 
 
 def test_it_works_is_upgraded_under_a_volume_and_goes(
-    node: Machine, release: Release, make_volume: MakeVolume, archive: Unpacked
+    node: Machine, release: Release, make_volume: MakeVolume, archive: Unpacked, link: str
 ) -> None:
+    domains = DOMAINS | OF_LINK[link]
     assert f'VERSION_ID="{release.number}"' in node.run("cat /etc/os-release").stdout
     pod = Kubelet(node, make_volume())
     succeeded(pod.start_pod())
-    assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
+    assert {unit: domain(node, unit, LIMIT) for unit in domains} == domains
     node.put(f"{pod.pod_directory}/row", "forty-two")
     succeeded([pod.expand(2 * GIB)])
     if WHOLE:  # every day on the ordinary lab's release, and natively
@@ -95,7 +96,7 @@ def test_it_works_is_upgraded_under_a_volume_and_goes(
     again = Kubelet(node, pod.volume)
     succeeded(again.start_pod())
     assert node.read(f"{again.pod_directory}/row") == b"forty-two"
-    assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
+    assert {unit: domain(node, unit, LIMIT) for unit in domains} == domains
     succeeded(again.end_pod())
     archive.run("--uninstall", "--purge")
     assert node.run("semodule -l | grep -x instorage", check=False).exit_status == 1
