@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 OUT = Path("build/bench")
 LINK = os.environ.get("LINK", "iscsi")
+PEER = os.environ.get("PEER", "")
 
 
 def say(text: str) -> None:
@@ -51,7 +52,7 @@ def node() -> Iterator[Node]:
         with san_over(LINK, lab) as san:
             product = Product(lab.node("a"), host=host_settings(LINK))
             product.install()
-            here = Node(product, san, os.environ.get("PEER", ""))
+            here = Node(product, san, PEER)
             yield here
             here.done()
 
@@ -59,12 +60,16 @@ def node() -> Iterator[Node]:
 def one() -> Iterator[Figure]:
     """Measure one volume after the other."""
     with node() as here:
-        yield from here.first()
+        first, *phases = here.first()
+        yield from (first, *phases)
         yield from here.warm()
         yield from here.latencies()
         yield from here.peers()
         yield from here.cold()
         yield from here.at_rest()
+    if PEER:
+        with node() as other:
+            yield from other.peers_first(first.value)
 
 
 def many(count: int) -> Iterator[Figure]:

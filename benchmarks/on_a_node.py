@@ -7,11 +7,13 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure
 from benchmarks.processes import memory, processor_seconds
 from benchmarks.work import Bare, FlexVolume, Work
+from tools.lab.product import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +29,8 @@ LATENCY = 0.05  # seconds an array command, where nothing else is said
 OVER_THE_FLOOR, OVER_THE_FLOORS_TWENTY = 1.10, 1.05
 COMMANDS = {"start": 4, "unmount": 3, "detach": 3}
 IDLE = 60  # seconds within which the helper leaves
+THEIRS = "/opt/peer"
+"""The other driver's directory on the node."""
 
 
 @dataclass
@@ -120,10 +124,27 @@ class Node:
         if not self.peer:
             return
         self.latency(LATENCY)
-        theirs, ours = self._in_turn(self._round(FlexVolume(self.machine, self.peer)), self._round(self.ours))
+        theirs, ours = self._in_turn(self._round(self._their_driver()), self._round(self.ours))
         for number, verb in enumerate(("start", "end")):
             over = statistics.median(t[number] / o[number] for t, o in zip(theirs, ours, strict=True))
             yield Figure("peer", f"{verb}, the peer's over ours", over, "times")
+
+    def peers_first(self, ours: float) -> Iterator[Figure]:
+        """Measure the other driver's first volume, on a node where nothing was attached; `ours`: seconds."""
+        self.latency(LATENCY)
+        theirs = Work(self.san, self._their_driver()).at_once(1)[0]
+        yield Figure("peer", "first volume of a node: start, the peer's", theirs, "s")
+        yield Figure(
+            "peer", "first volume of a node: start, ours over the peer's", ours / theirs, "times", 1.0
+        )
+
+    def _their_driver(self) -> FlexVolume:
+        """Put the other driver on the node, with our configuration, and maps for all disks, as it expects."""
+        self.machine.put(f"{THEIRS}/{Path(self.peer).name}", Path(self.peer).read_bytes(), 0o755)
+        self.machine.put(f"{THEIRS}/config/instorage.yaml", self.machine.read(CONFIGURATION), 0o600)
+        self.machine.put("/etc/multipath/conf.d/zz-peer.conf", "defaults {\n    find_multipaths no\n}\n")
+        self.machine.run("multipathd reconfigure", 60)
+        return FlexVolume(self.machine, f"{THEIRS}/{Path(self.peer).name}")
 
     def at_rest(self) -> Iterator[Figure]:
         """Say what is resident, and what is left of the helper once it has had nothing to do."""
@@ -136,9 +157,10 @@ class Node:
         yield Figure("memory", "helper, resident when idle", left, "MiB", 0.0)
 
     def done(self) -> None:
-        """End the volume that kept the sessions."""
+        """End the volume that kept the sessions, where there is one."""
         self.latency(0)
-        self.ours.end(self._standing)
+        if self.ours.has(self._standing):
+            self.ours.end(self._standing)
 
     def _in_turn(self, *rounds: Round) -> list[list[tuple[float, float]]]:
         """Do each once, then each again: what drifts meets all of them."""

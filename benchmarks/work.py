@@ -99,6 +99,10 @@ class FlexVolume:
         self._kubelets[volume.name] = kubelet
         return self._made(kubelet, ("waitforattach", "mountdevice"))
 
+    def has(self, volume: Volume) -> bool:
+        """Say whether it was started, and not ended."""
+        return volume.name in self._kubelets
+
     def again(self, volume: Volume) -> float:
         """Ask for one that is there: after that helper and connection to the array are there, too."""
         return self._made(self._kubelets[volume.name], ("waitforattach",))
