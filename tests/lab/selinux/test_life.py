@@ -124,8 +124,9 @@ def test_the_doctor_finds_nothing_wrong_with_selinux(
     succeeded(kubelet.start_pod())
     said = json.loads(node.run("instoragectl doctor --json; true", 120).stdout)
     assert "selinux" in said["checks"]
-    found = [one["sentence"] for one in said["findings"] if one["check"] == "selinux"]
-    assert [one for one in found if not any(f"«{rule}»" in one for rule in denied_besides)] == []
+    found = {one["sentence"]: one["proof"] for one in said["findings"] if one["check"] == "selinux"}
+    besides = [one for one in found if any(f"«{rule}»" in one for rule in denied_besides)]
+    assert {one: proof for one, proof in found.items() if one not in besides} == {}
     succeeded(kubelet.end_pod())
 
 
