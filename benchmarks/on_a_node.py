@@ -141,7 +141,10 @@ class Node:
     def _their_driver(self) -> FlexVolume:
         """Put the other driver on the node, with our configuration, and maps for all disks, as it expects."""
         self.machine.put(f"{THEIRS}/{Path(self.peer).name}", Path(self.peer).read_bytes(), 0o755)
-        self.machine.put(f"{THEIRS}/config/instorage.yaml", self.machine.read(CONFIGURATION), 0o600)
+        settings = json.loads(self.machine.read(CONFIGURATION))
+        settings["log"] |= {"enabled": True, "logdir": f"{THEIRS}/log"}  # else its answers are no JSON
+        self.machine.put(f"{THEIRS}/config/instorage.yaml", json.dumps(settings), 0o600)
+        self.machine.run(f"mkdir -p {THEIRS}/log")
         self.machine.put("/etc/multipath/conf.d/zz-peer.conf", "defaults {\n    find_multipaths no\n}\n")
         self.machine.run("multipathd reconfigure", 60)
         return FlexVolume(self.machine, f"{THEIRS}/{Path(self.peer).name}")
