@@ -48,12 +48,12 @@ class Row(NamedTuple):
         return not self.peers.isdisjoint(f"{how}:{one}" for how in ("shared", "master") for one in groups)
 
 
-def table(process: str = "self") -> list[Row]:
-    """Return the mounts in the mount namespace of a process, oldest first."""
+def table(process: str = "self", numbers: set[str] | None = None) -> list[Row]:
+    """Return the mounts in the mount namespace of a process, oldest first; of some devices alone."""
     # newline: in mount paths the kernel escapes \n, not \r, and any user may mount in a namespace of his own
     path = f"{PROC}/{process}/mountinfo"
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        return [_row(line) for line in lines]
+        return [_row(line) for line in lines if numbers is None or line.split(" ", 3)[2] in numbers]
 
 
 def _row(line: str) -> Row:
@@ -82,8 +82,7 @@ def seen(numbers: set[str]) -> Iterator[tuple[str, bool, Row]]:
     for processes in spaces.values():
         for process in processes:
             with contextlib.suppress(OSError):  # it has ended, and another may still see the same
-                rows = table(process)
-                yield from ((process, "self" in processes, row) for row in rows if row.number in numbers)
+                yield from ((process, "self" in processes, row) for row in table(process, numbers))
                 break
 
 

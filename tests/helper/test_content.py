@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -68,9 +69,16 @@ def test_one_byte_in_any_place_that_matters_is_found(tmp_path: Path, offset: int
 
 
 def test_the_places_lie_inside_the_volume_and_a_sample_is_spread_evenly() -> None:
-    for size in (8 << 20, GIB, 3 * TIB):
-        assert len({offset * 1024 // size for offset, length in spots(size) if length == 4096}) >= 1000
+    for size, samples in ((8 << 20, 64), (GIB, 256), (4 * GIB, 1024), (3 * TIB, 1024)):
+        shares = {offset * samples // size for offset, length in spots(size) if length == 4096}
+        assert len(shares) >= samples - 2
         assert all(offset < size for offset, _ in spots(size))
+
+
+@pytest.mark.parametrize("size", [300 << 20, GIB, 4 * GIB])
+def test_four_mebibytes_of_data_in_a_row_are_found_wherever_they_lie(size: int) -> None:
+    read = sorted(offset for offset, _ in spots(size))
+    assert max(after - before for before, after in itertools.pairwise(read)) <= 4 << 20
 
 
 def test_a_volume_that_ends_early_is_an_error_not_an_empty_one(tmp_path: Path) -> None:

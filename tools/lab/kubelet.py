@@ -108,7 +108,18 @@ class Kubelet:
         answer = Answer(name, ran.exit_status, json.loads(ran.stdout), seconds)
         if name == "waitforattach" and answer.success:
             self.device = str(answer.answer["device"])
+        if name == "mountdevice" and answer.answer.get("status") == "Not supported":
+            return self._mounted_by_itself(seconds)
         return answer
+
+    def _mounted_by_itself(self, seconds: float) -> Answer:
+        """Format and mount a driver's device, as kubelet does for one that cannot."""
+        device, target = shlex.quote(self.device), shlex.quote(self.device_mount)
+        script = f"blkid -p -s TYPE -s PTTYPE -o export {device} || mkfs.{self.fs_type} -q -F -m0 {device}"
+        ran = self.machine.run(f"{{ {script}; }} && mount -t {self.fs_type} {device} {target}", check=False)
+        status = "Failure" if ran.exit_status else "Success"
+        answer = {"status": status, "message": ran.stderr}
+        return Answer("mountdevice", ran.exit_status, answer, seconds + ran.seconds)
 
     def start_pod(self) -> list[Answer]:
         """Make the calls of a pod's start, in kubelet's order, up to the first that fails."""
