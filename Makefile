@@ -37,7 +37,6 @@ test: $(STAMP) ## every test: native, the stub's processors, a control plane; th
 	@tools/system-packages kube
 	@tools/system-packages dist
 	@tools/system-packages selinux
-	@$(MAKE) --no-print-directory -j2 lint types
 	@$(MAKE) --no-print-directory stub  # once: two at a time write over each other
 	@$(PY) -m tools.kube.build >/dev/null
 	@$(PY) -m tools.dist $(TREES) >/dev/null
@@ -52,7 +51,7 @@ test-measured: $(STAMP) ## what holds a time against a figure of the requirement
 
 test-beside: $(STAMP)
 	@mkdir -p build
-	@$(MAKE) --no-print-directory -k test-native test-root test-dist test-kube >build/test-beside.log 2>&1; \
+	@$(MAKE) --no-print-directory -k lint types test-native test-root test-dist test-kube >build/test-beside.log 2>&1; \
 	  ended=$$?; cat build/test-beside.log; exit $$ended  # in one piece: the lab's tests report meanwhile
 
 test-native: $(STAMP) stub
