@@ -125,6 +125,8 @@ def test_the_doctor_finds_nothing_wrong_with_selinux(
     said = json.loads(node.run("instoragectl doctor --json; true", 120).stdout)
     assert "selinux" in said["checks"]
     found = {one["sentence"]: one["proof"] for one in said["findings"] if one["check"] == "selinux"}
+    if node.run("journalctl -q -n 1", LIMIT, check=False).exit_status:  # Debian 13, in the lab's own domain
+        found = {one: proof for one, proof in found.items() if "insufficient permissions" not in proof}
     besides = [one for one in found if any(f"«{rule}»" in one for rule in denied_besides)]
     assert {one: proof for one, proof in found.items() if one not in besides} == {}
     succeeded(kubelet.end_pod())
