@@ -57,6 +57,7 @@ class Node:
 
     def first(self) -> Iterator[Figure]:
         """Measure the first volume of a node that has no session, no host object and no helper; it stays."""
+        self._started()
         self.latency(LATENCY)
         yield Figure("first", "first volume of a node: start", self.ours.start(self._standing), "s")
         phases = self._phases()
@@ -64,6 +65,13 @@ class Node:
             yield Figure("first", f"of which: {name}", seconds, "s")
         (host,) = self.san.control.do("hosts")
         self.bare.prepare(host["name"])
+
+    def _started(self) -> None:
+        """Wait until an agent that has just begun to run has loaded all: pods come to nodes that are up."""
+        deadline, before = time.monotonic() + IDLE, -1.0
+        while (used := processor_seconds(self.machine)["agent"]) != before and time.monotonic() < deadline:
+            before = used
+            time.sleep(1.0)
 
     def warm(self) -> Iterator[Figure]:
         """Compare one volume with the floor, in turn, and say where ours goes."""
