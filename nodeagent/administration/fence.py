@@ -172,10 +172,15 @@ def _volume(array: Array, node: str, held: Held, *, plan: bool) -> Iterator[str]
     if plan:
         yield f"Volume {volume} on array {array.name} would be unmapped from {' and '.join(held.hosts)}."
         return
+
+    def kept(found: fencing.Living) -> Fault:
+        return Fault(Code.VOLUME_MAPPED, f"Meanwhile {found.why}. {found.mend}", volume=volume)
+
     if found := fencing.look(array, held.hosts):
-        raise Fault(Code.VOLUME_MAPPED, f"Meanwhile {found.why}. {found.mend}", volume=volume)
+        raise kept(found)
+    unmap = fencing.LastLook(array, held.hosts, kept).unmap
     for number, host in enumerate(held.hosts, 1):
-        yield unmapped(array, volume, node, host, held.hosts[number:])
+        yield unmapped(array, volume, node, host, held.hosts[number:], unmap)
 
 
 def _require_whole(array: Array, held: Held, node: str) -> VolumeName:

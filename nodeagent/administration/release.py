@@ -18,7 +18,7 @@ from nodeagent.host import identity
 from nodeagent.volume import fencing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
@@ -111,26 +111,36 @@ def _released(
     elif one.held:
         if one.doubt:
             yield f"Volume {volume} on array {one.array.name}: {one.doubt}. See «instoragectl barrier plan»."
-        if not logged_in:
-            _refuse_living(one.array, volume, node, one.held)
+        unmap = one.array.unmap_volume if logged_in else _proven(one.array, volume, node, one.held).unmap
         for number, host in enumerate(one.held, 1):
-            yield unmapped(one.array, volume, node, host, one.held[number:])
+            yield unmapped(one.array, volume, node, host, one.held[number:], unmap)
 
 
-def _refuse_living(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> None:
-    if found := fencing.living(array, hosts):
+def _proven(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> fencing.LastLook:
+    def kept(found: fencing.Living) -> Fault:
         text = (
             f"Array {array.name}: {found.why}. Node {node} may have volume {volume} mounted: end its pod "
             f"there. {found.mend} If that node must lose the volume all the same, repeat this with "
             "--although-logged-in; what it has not written is lost then."
         )
-        raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
+        return Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
+
+    if found := fencing.living(array, hosts):
+        raise kept(found)
+    return fencing.LastLook(array, hosts, kept)
 
 
-def unmapped(array: Array, volume: VolumeName, node: str, host: str, others: tuple[str, ...]) -> str:
+def unmapped(
+    array: Array,
+    volume: VolumeName,
+    node: str,
+    host: str,
+    others: tuple[str, ...],
+    unmap: Callable[[VolumeName, str], object],
+) -> str:
     """Unmap from one of the node's host objects; say, also in the fault, which others have the volume yet."""
     try:
-        array.unmap_volume(volume, host)
+        unmap(volume, host)
     except Fault as fault:
         left = " and ".join((host, *others))
         text = f"Array {array.name} may still map {volume} to {left}: repeat this. {fault.sentence}"
