@@ -57,14 +57,26 @@ def living(array: Array, hosts: Sequence[str], between: Callable[[], None] = lam
 
 
 def look(array: Array, hosts: Sequence[str]) -> Living | None:
-    """Look once; only a second look, directly before what it allows, may stand for `living`."""
+    """Look once; only a second look, directly before what it allows, may stand for `living`.
+
+    Of two host objects the one that is logged in counts before one of which that is not known.
+    """
+    doubtful = None
     for host in hosts:
-        found = array.host_logins(host)
-        if found is None:
-            why = f"array {array.name} maps it to host {host} and does not show that host"
-            return Living(why, f"See «lshost {host}» on array {array.name}, and repeat this.")
-        if why := found.why_not_out:
-            return Living(why, _mend(array, found), seen=bool(found.logged_in))
+        found = judged(array, host, array.host_logins(host))
+        if found is not None and found.seen:
+            return found
+        doubtful = doubtful or found
+    return doubtful
+
+
+def judged(array: Array, host: str, found: HostLogins | None) -> Living | None:
+    """Return why an object that has a mapping must be taken for a living node's; None: it is logged out."""
+    if found is None:
+        why = f"array {array.name} maps it to host {host} and does not show that host"
+        return Living(why, f"See «lshost {host}» on array {array.name}, and repeat this.")
+    if why := found.why_not_out:
+        return Living(why, _mend(array, found), seen=bool(found.logged_in))
     return None
 
 
