@@ -45,10 +45,10 @@ def release(
 ) -> Iterator[str]:
     """Remove the volume's mappings to a node on the array that has them; yield lines for people.
 
-    Every array is asked, or `storage` alone; one that does not answer is said and stops nothing.
-    `logged_in`: the administrator's word that it may be removed from a node that is logged in.
+    Every array is asked, or `storage` alone; one that does not answer is said and stops nothing that is
+    proven. `logged_in`: the administrator's word that it may be removed from a node that is logged in.
     `Fault(VOLUME_MISSING)` when no array has the volume, VOLUME_MAPPED when the node lives or two arrays map
-    a volume of that name to it.
+    a volume of that name to it; the fault of a silent array when his word may be about its volume.
     """
     from instorage.configuration.settings import load
 
@@ -62,6 +62,8 @@ def release(
         for entry in entries:
             holdings.append(_asked(stack.enter_context(client(entry)), volume, hosts))
         _require_one(volume, node, holdings)
+        if logged_in:
+            _require_all_heard(volume, node, holdings)
         for one in holdings:
             yield from _released(one, volume, node, hosts, logged_in=logged_in)
 
@@ -94,6 +96,19 @@ def _require_one(volume: VolumeName, node: str, holdings: list[Holding]) -> None
     named = ", ".join(one.array.name for one in holdings)
     text = f"No volume {volume} is on {named}: correct the name; a PV's volume has the PV's name."
     raise Fault(Code.VOLUME_MISSING, text, volume=volume)
+
+
+def _require_all_heard(volume: VolumeName, node: str, holdings: list[Holding]) -> None:
+    """Raise when the administrator's word, which is for one volume, may be about a silent array's."""
+    holding = [one.array.name for one in holdings if one.held]
+    for one in holdings:
+        if holding and one.fault is not None:
+            text = (
+                f"{one.fault.sentence} So it is not known whether array {one.array.name} maps a volume "
+                f"{volume} to {node} as well: say which one is meant (--storage {holding[0]}, or "
+                f"{one.array.name}). Nothing was changed."
+            )
+            raise Fault(one.fault.code, text, **one.fault.fields)
 
 
 def _released(
