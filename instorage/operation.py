@@ -45,9 +45,16 @@ def left(seconds: float) -> float:
 def only_while(demand: Callable[[], None]) -> Iterator[None]:
     """Call `demand` directly before each changing command of this block; what it raises keeps that one here.
 
-    «Directly»: when the connection is there and nothing is waited for any more.
+    «Directly»: when the connection is there and nothing is waited for any more. A block within another one
+    adds its demand to the other's.
     """
-    token = _demand.set(demand)
+    outer = _demand.get()
+
+    def both() -> None:
+        outer()
+        demand()
+
+    token = _demand.set(both)
     try:
         yield
     finally:

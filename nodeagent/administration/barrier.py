@@ -51,6 +51,13 @@ class Site:
                 kept.append(found.record)
         return [one for one in kept if volume in (None, one.volume)]
 
+    def keep(self, records: Sequence[Expansion]) -> None:
+        """Have the helper keep what only a barrier file says; `Fault(BARRIER)` when it has no place left."""
+        kept = {one.uid for one in barrier.records(self.helper.barrier())}
+        for record in records:
+            if record.uid not in kept:
+                self.helper.barrier(record.uid, record=barrier_text.line(record))
+
     @contextlib.contextmanager
     def array(self, name: str) -> Iterator[Array]:
         """Give a client of a configured array; root becomes the agent's user for good."""
@@ -181,8 +188,10 @@ def clear(configuration: Path) -> Iterator[str]:
     """Remove the barrier files; a record goes only when its volume is whole, or was made so by hand."""
     with site(configuration) as here:
         here.helper.lock(WAIT_SECONDS)  # not under an expansion
+        records = here.records()
+        here.keep(records)  # before the only place goes that may have one
         yield from _removed(barrier.all_present(here.configuration))
-        for record in here.records():
+        for record in records:
             with here.array(record.array) as array:
                 left = planned(array.expansion_plan, record)
             if left is not None and (left.whole or (left.repaired and earlier.over(record, left))):

@@ -24,7 +24,7 @@ from nodeagent.administration.command import parser
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from nodeagent.diagnosis.outcome import Outcome
 
@@ -76,9 +76,13 @@ def _as_journalctl(arguments: Sequence[str]) -> list[str]:
 
 
 def _said(outcome: Outcome, given: argparse.Namespace) -> int:
-    if given.json:
-        data = dict(outcome.data) if outcome.data is not None else {"lines": list(outcome.lines)}
-        _print({"format": FORMAT, "command": given.words, "status": outcome.status, **data})
+    if given.json and outcome.data is not None:
+        _print({"format": FORMAT, "command": given.words, "status": outcome.status, **outcome.data})
+    elif given.json:
+        lines, fault = _gathered(outcome.lines)
+        if fault is not None:
+            return _failed(fault, given.words, as_json=True, lines=lines)
+        _print({"format": FORMAT, "command": given.words, "status": outcome.status, "lines": lines})
     else:
         for line in outcome.lines:
             print(said(line), flush=True)
@@ -87,9 +91,21 @@ def _said(outcome: Outcome, given: argparse.Namespace) -> int:
     return outcome.status
 
 
-def _failed(fault: Fault, words: str, *, as_json: bool) -> int:
+def _gathered(lines: Iterable[str]) -> tuple[list[str], Fault | None]:
+    """Return the lines, and the fault that ended them: they say what was done until then."""
+    found: list[str] = []
+    try:
+        for line in lines:
+            found.append(line)
+    except Fault as fault:
+        return found, fault
+    return found, None
+
+
+def _failed(fault: Fault, words: str, *, as_json: bool, lines: list[str] | None = None) -> int:
     if as_json:
-        _print({"format": FORMAT, "command": words, "status": 1, "fault": fault.to_wire()})
+        done = {} if lines is None else {"lines": lines}
+        _print({"format": FORMAT, "command": words, "status": 1, **done, "fault": fault.to_wire()})
     print(said(f"instoragectl: {fault.sentence}"), file=sys.stderr)
     return 1
 

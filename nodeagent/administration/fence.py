@@ -47,10 +47,10 @@ class Held:
 
 @dataclass
 class Holding:
-    """What one array maps to the node, or why it cannot be asked; `kept`: what stays in the end, by name.
+    """What one array maps to the node, or why that is not known; `kept`: what stays in the end, by name.
 
     `living`: why it must be taken for living, by the array's answers about all its `objects`, also those
-    without a volume.
+    without a volume; of an array that failed after that, too.
     """
 
     array: Array
@@ -90,19 +90,31 @@ def fence(
 
 
 def _asked(array: Array, hosts: tuple[str, ...]) -> Holding:
+    one = Holding(array)
     try:
-        there = {host for host in hosts if array.find_host(host) is not None}
-        found: dict[str, list[Mapping]] = {}
-        for host in hosts:
-            for mapping in array.host_mappings(host):
-                found.setdefault(mapping.volume, []).append(mapping)
-                there.add(host)  # an object that is not shown and has a mapping says nothing of its logins
-        objects = tuple(host for host in hosts if host in there)
-        living = fencing.living(array, objects) if objects else None
+        _ask(one, hosts)
     except Fault as fault:
-        return Holding(array, fault=fault)
-    held = tuple(Held(name, tuple(mapped)) for name, mapped in sorted(found.items()))
-    return Holding(array, objects, held, living)
+        one.fault = fault
+    return one
+
+
+def _ask(one: Holding, hosts: tuple[str, ...]) -> None:
+    """Ask for the logins first: an array that says «logged in» has said it, whatever fails afterwards."""
+    there = set()
+    for host in hosts:
+        if (logins := one.array.host_logins(host)) is not None:
+            there.add(host)
+            found = fencing.judged(one.array, host, logins)
+            one.living = one.living or (found if found is not None and found.seen else None)
+    mapped: dict[str, list[Mapping]] = {}
+    for host in hosts:
+        for mapping in one.array.host_mappings(host):
+            mapped.setdefault(mapping.volume, []).append(mapping)
+            there.add(host)  # an object that is not shown and has a mapping says nothing of its logins
+    one.objects = tuple(host for host in hosts if host in there)
+    one.held = tuple(Held(name, tuple(mappings)) for name, mappings in sorted(mapped.items()))
+    if one.living is None and one.objects:
+        one.living = fencing.living(one.array, one.objects)
 
 
 def _spread(node: str, holdings: list[Holding]) -> None:
@@ -172,10 +184,15 @@ def _volume(array: Array, node: str, held: Held, *, plan: bool) -> Iterator[str]
     if plan:
         yield f"Volume {volume} on array {array.name} would be unmapped from {' and '.join(held.hosts)}."
         return
+
+    def kept(found: fencing.Living) -> Fault:
+        return Fault(Code.VOLUME_MAPPED, f"Meanwhile {found.why}. {found.mend}", volume=volume)
+
     if found := fencing.look(array, held.hosts):
-        raise Fault(Code.VOLUME_MAPPED, f"Meanwhile {found.why}. {found.mend}", volume=volume)
+        raise kept(found)
+    unmap = fencing.LastLook(array, held.hosts, kept).unmap
     for number, host in enumerate(held.hosts, 1):
-        yield unmapped(array, volume, node, host, held.hosts[number:])
+        yield unmapped(array, volume, node, host, held.hosts[number:], unmap)
 
 
 def _require_whole(array: Array, held: Held, node: str) -> VolumeName:

@@ -18,7 +18,7 @@ from nodeagent.host import identity
 from nodeagent.volume import fencing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from instorage.arrays.protocol import Array
@@ -45,10 +45,10 @@ def release(
 ) -> Iterator[str]:
     """Remove the volume's mappings to a node on the array that has them; yield lines for people.
 
-    Every array is asked, or `storage` alone; one that does not answer is said and stops nothing.
-    `logged_in`: the administrator's word that it may be removed from a node that is logged in.
+    Every array is asked, or `storage` alone; one that does not answer is said and stops nothing that is
+    proven. `logged_in`: the administrator's word that it may be removed from a node that is logged in.
     `Fault(VOLUME_MISSING)` when no array has the volume, VOLUME_MAPPED when the node lives or two arrays map
-    a volume of that name to it.
+    a volume of that name to it; the fault of a silent array when his word may be about its volume.
     """
     from instorage.configuration.settings import load
 
@@ -62,6 +62,8 @@ def release(
         for entry in entries:
             holdings.append(_asked(stack.enter_context(client(entry)), volume, hosts))
         _require_one(volume, node, holdings)
+        if logged_in:
+            _require_all_heard(volume, node, holdings)
         for one in holdings:
             yield from _released(one, volume, node, hosts, logged_in=logged_in)
 
@@ -96,6 +98,19 @@ def _require_one(volume: VolumeName, node: str, holdings: list[Holding]) -> None
     raise Fault(Code.VOLUME_MISSING, text, volume=volume)
 
 
+def _require_all_heard(volume: VolumeName, node: str, holdings: list[Holding]) -> None:
+    """Raise when the administrator's word, which is for one volume, may be about a silent array's."""
+    holding = [one.array.name for one in holdings if one.held]
+    for one in holdings:
+        if holding and one.fault is not None:
+            text = (
+                f"{one.fault.sentence} So it is not known whether array {one.array.name} maps a volume "
+                f"{volume} to {node} as well: say which one is meant (--storage {holding[0]}, or "
+                f"{one.array.name}). Nothing was changed."
+            )
+            raise Fault(one.fault.code, text, **one.fault.fields)
+
+
 def _released(
     one: Holding, volume: VolumeName, node: str, hosts: tuple[str, ...], *, logged_in: bool
 ) -> Iterator[str]:
@@ -111,26 +126,36 @@ def _released(
     elif one.held:
         if one.doubt:
             yield f"Volume {volume} on array {one.array.name}: {one.doubt}. See «instoragectl barrier plan»."
-        if not logged_in:
-            _refuse_living(one.array, volume, node, one.held)
+        unmap = one.array.unmap_volume if logged_in else _proven(one.array, volume, node, one.held).unmap
         for number, host in enumerate(one.held, 1):
-            yield unmapped(one.array, volume, node, host, one.held[number:])
+            yield unmapped(one.array, volume, node, host, one.held[number:], unmap)
 
 
-def _refuse_living(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> None:
-    if found := fencing.living(array, hosts):
+def _proven(array: Array, volume: VolumeName, node: str, hosts: tuple[str, ...]) -> fencing.LastLook:
+    def kept(found: fencing.Living) -> Fault:
         text = (
             f"Array {array.name}: {found.why}. Node {node} may have volume {volume} mounted: end its pod "
             f"there. {found.mend} If that node must lose the volume all the same, repeat this with "
             "--although-logged-in; what it has not written is lost then."
         )
-        raise Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
+        return Fault(Code.VOLUME_MAPPED, text, volume=volume, host=", ".join(hosts), array=array.name)
+
+    if found := fencing.living(array, hosts):
+        raise kept(found)
+    return fencing.LastLook(array, hosts, kept)
 
 
-def unmapped(array: Array, volume: VolumeName, node: str, host: str, others: tuple[str, ...]) -> str:
+def unmapped(
+    array: Array,
+    volume: VolumeName,
+    node: str,
+    host: str,
+    others: tuple[str, ...],
+    unmap: Callable[[VolumeName, str], object],
+) -> str:
     """Unmap from one of the node's host objects; say, also in the fault, which others have the volume yet."""
     try:
-        array.unmap_volume(volume, host)
+        unmap(volume, host)
     except Fault as fault:
         left = " and ".join((host, *others))
         text = f"Array {array.name} may still map {volume} to {left}: repeat this. {fault.sentence}"

@@ -16,9 +16,12 @@ from nodeagent.volume import fencing
 from nodeagent.volume.inquiry import ask_all
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from instorage.arrays.expansion import Expansion
     from instorage.arrays.model import Mapping, Volume
     from instorage.arrays.protocol import Array
+    from instorage.volume_name import VolumeName
     from instorage.wire.values import VolumeUid
     from nodeagent.host.helper_client import Helper
     from nodeagent.operation.flexvolume import Detach
@@ -139,24 +142,41 @@ def _fence(
     `hosts`: two, where the rule and the table both give the node an object. `known`: see `_refuse_half`.
     """
     array, fence = finding.array, operation.host.fence
-    if fence is Fence.NEVER:
-        raise _kept(request, array, "host.fence is never")
-    if fence is Fence.NODE_LOST:
-        operation.progress.say(f"asking array {array.name} whether the node is logged in")
-        if found := fencing.living(array, hosts, lambda: _refuse_half(request, finding, known)):
-            raise _kept(request, array, found.why, found.mend)
-    else:
-        _refuse_half(request, finding, known)
+    unmap = _allowed(operation, request, finding, hosts, lambda: _refuse_half(request, finding, known))
     operation.progress.say(f"unmapping the volume on array {array.name}")
     _require_caller(operation, request)
     for host in hosts:
         with within(UNMAP_SECONDS), only_while(lambda: _require_caller(operation, request)):
-            array.unmap_volume(request.name, host)
+            unmap(request.name, host)
         reached(Step.AGENT_DETACH_FENCED)
         _LOG.warning(
             "Volume %s was taken from node %s (host %s on array %s, host.fence %s): that node is fenced "
             "from it", request.name, request.node, host, array.name, fence.value,
         )  # fmt: skip
+
+
+def _allowed(
+    operation: Operation,
+    request: Detach,
+    finding: Finding,
+    hosts: tuple[str, ...],
+    refuse_half: Callable[[], None],
+) -> Callable[[VolumeName, str], object]:
+    """Return what unmaps, or raise what keeps the volume where it is."""
+    array, fence = finding.array, operation.host.fence
+
+    def kept(found: fencing.Living) -> Fault:
+        return _kept(request, array, found.why, found.mend)
+
+    if fence is Fence.NEVER:
+        raise _kept(request, array, "host.fence is never")
+    if fence is not Fence.NODE_LOST:
+        refuse_half()
+        return array.unmap_volume
+    operation.progress.say(f"asking array {array.name} whether the node is logged in")
+    if found := fencing.living(array, hosts, refuse_half):
+        raise kept(found)
+    return fencing.LastLook(array, hosts, kept).unmap
 
 
 def _refuse_half(request: Detach, finding: Finding, known: frozenset[VolumeUid]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instorage.arrays.as18000 import As18000
+from instorage.arrays.endpoint import Endpoint, Limits
 from instorage.volume_name import VolumeName
 from nodeagent.calls import detach
 from nodeagent.service import dispatch
@@ -16,6 +18,7 @@ from nodeagent.volume import fencing
 from tests.agent.bench import options, until
 
 if TYPE_CHECKING:
+    from instorage.wire.fault import Fault
     from tests.agent.bench import Bench
 
 IQN = "iqn.1993-08.org.debian:01:node2"
@@ -128,3 +131,75 @@ def test_a_node_that_is_logged_in_by_its_other_host_object_keeps_both_mappings(
     lost.configure(host="  objects:\n    node2: esx-17\n")
     lost.call("detach", "vol1", "node2").failure("esx-17 is logged in")
     assert sorted(lost.maps("vol1")) == ["esx-17", "iscsi-node2"]
+
+
+BUSY = "CMMVC5786E"  # «the cluster is not in a stable state»: its nodes change over
+
+
+@pytest.fixture
+def soon_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fencing, "RECENT", 0.2)
+
+
+def busy_for_a_while(bench: Bench, number: int, seconds: float) -> None:
+    bench.do("fault", command="rmvdiskhostmap", error=BUSY, seconds=seconds)
+    bench.do("clear", number=number)
+
+
+def test_a_node_that_comes_back_while_the_array_is_not_stable_keeps_its_volume(
+    lost: Bench, hasty: None, soon_old: None
+) -> None:
+    number = lost.do("fault", command="rmvdiskhostmap", error=BUSY, times=0)
+    lost.reset()
+    stub = lost.begin("detach", "vol1", "node2")
+    until(lambda: unmaps(lost) > 0)
+    lost.do("logins", port=IQN, nodes=[1])
+    busy_for_a_while(lost, number, 1.0)
+    stub.reply().failure("is logged in, so the node lives")
+    assert lost.maps("vol1") == ["iscsi-node2"]
+
+
+def test_a_node_that_stays_away_while_the_array_is_not_stable_is_fenced(
+    lost: Bench, hasty: None, soon_old: None
+) -> None:
+    number = lost.do("fault", command="rmvdiskhostmap", error=BUSY, times=0)
+    lost.reset()
+    stub = lost.begin("detach", "vol1", "node2")
+    until(lambda: unmaps(lost) > 0)
+    busy_for_a_while(lost, number, 1.0)
+    stub.reply().success()
+    assert lost.maps("vol1") == []
+    assert lost.commands().count("lshost") > 2
+
+
+def test_an_unmapping_that_waited_for_a_channel_is_not_sent_to_a_node_that_is_back(
+    lost: Bench, hasty: None, soon_old: None, slow: tuple[threading.Event, threading.Event]
+) -> None:
+    free, waiting = slow
+    lost.reset()
+    stub = lost.begin("detach", "vol1", "node2")
+    assert waiting.wait(10)
+    lost.do("logins", port=IQN, nodes=[1])
+    time.sleep(0.5)  # the look at it is old by then
+    free.set()
+    stub.reply().failure("is logged in, so the node lives")
+    assert unmaps(lost) == 0
+    assert lost.maps("vol1") == ["iscsi-node2"]
+
+
+def test_the_new_look_needs_no_channel_beside_that_of_the_unmapping(lost: Bench, soon_old: None) -> None:
+    """Else as many unmappings as there are channels would wait for one another."""
+
+    def kept(found: fencing.Living) -> Fault:
+        raise AssertionError(found.why)
+
+    host, _, port = lost.simulator.address.rpartition(":")
+    endpoint = Endpoint("storage-01", host, int(port), "superuser", lambda: "passw0rd")
+    client = As18000(endpoint, lost.directory / "known", limits=Limits(channels=1))
+    with contextlib.closing(client) as array:
+        last = fencing.LastLook(array, ("iscsi-node2",), kept)
+        time.sleep(0.3)
+        lost.reset()
+        last.unmap(VolumeName("vol1"), "iscsi-node2")
+    assert lost.commands() == ["lshost", "rmvdiskhostmap"]
+    assert lost.maps("vol1") == []

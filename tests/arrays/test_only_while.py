@@ -76,6 +76,18 @@ def test_one_without_an_answer_is_not_repeated_after_the_caller_left(rig: Rig, a
     assert [mapping.host for mapping in array.mappings(V1)] == [NAMES[0]]
 
 
+def test_one_that_is_wanted_within_what_is_not_wanted_any_more_is_not_sent(array: As18000) -> None:
+    caller, inner = Caller(), Caller()
+    caller.left.set()
+    with only_while(caller), only_while(inner), pytest.raises(Fault, match="has left"):
+        array.unmap_volume(V1, NAMES[0])
+    assert [mapping.host for mapping in array.mappings(V1)] == [NAMES[0]]
+    caller.left.clear()
+    with only_while(caller), only_while(inner):
+        array.unmap_volume(V1, NAMES[0])
+    assert (caller.asked, inner.asked) == (2, 1)
+
+
 def test_a_question_needs_nobody(array: As18000) -> None:
     caller = Caller()
     caller.left.set()

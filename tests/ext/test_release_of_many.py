@@ -85,3 +85,15 @@ def test_both_host_objects_of_the_node_lose_it(site: Site) -> None:
     assert (status, site.maps()) == (0, [])
     assert "(host iscsi-node1)" in said
     assert "(host esx-17)" in said
+
+
+def test_the_administrators_word_is_not_taken_for_a_namesake_while_an_array_is_silent(site: Site) -> None:
+    configure(site, dead="127.0.0.1:1", good=site.array.address)
+    site.array.control.do("logins", port=IQN, nodes=[1])
+    arguments = ("vol-1", "--from", "node1", "--although-logged-in")
+    status, said = site.release(*arguments)
+    assert (status, site.maps()) == (1, ["iscsi-node1"])
+    assert "not known whether array dead maps a volume vol-1 to node1 as well" in said
+    assert "(--storage good, or dead). Nothing was changed." in said
+    status, said = site.release(*arguments, "--storage", "good")
+    assert (status, site.maps()) == (0, []), said
