@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.wire.fault import Code, Fault
+from instorage.wire.values import VolumeUid
 from provisioner.claims import claim_at
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
@@ -19,6 +20,7 @@ from provisioner.persistent_volume import reclaim_policy
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
+    from instorage.arrays.protocol import Array
     from provisioner.arrays import Arrays
     from provisioner.begun import Begun
     from provisioner.cluster import Cluster
@@ -46,6 +48,7 @@ class Rollback:
         there = array.find_volume(name)
         if there is None:
             _require_settled(begun)
+            self._look_by_uid(begun, array)
             return
         look = self._last_look(begun, there)
         kept = self._kept(begun, there)
@@ -58,6 +61,12 @@ class Rollback:
                     raise
                 kept = fault.sentence
         self._say(begun, kept)
+
+    def _look_by_uid(self, begun: Begun, array: Array) -> None:
+        """Say of a volume that has another name by now that it stays: somebody gave it that name."""
+        renamed = array.find_volume_by_uid(VolumeUid.parse(begun.uid)) if begun.uid else None
+        if renamed is not None:
+            self._say(begun, f"it is called «{renamed.name}» there by now")
 
     def _kept(self, begun: Begun, there: Volume) -> str:
         """Return why the volume stays, "" when nothing speaks for it."""

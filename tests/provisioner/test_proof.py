@@ -115,6 +115,18 @@ def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
     assert bench.names() == [name_of(claim)]
 
 
+def test_one_that_was_renamed_before_it_had_a_pv_stays_and_is_told(bench: Bench) -> None:
+    claim = bench.claim()
+    asked = bench.wanted(claim)
+    bench.memory.create = refusing  # type: ignore[method-assign]  # the PV cannot be written
+    with pytest.raises(ConnectionError):
+        bench.creation.run(asked)
+    cast("Any", bench.client.get(None))._cli.operate("chvdisk", "-name", "kept", name_of(claim))
+    taken_back(bench, claim)
+    assert bench.names() == ["kept"]
+    assert "it is called «kept» there by now" in bench.text
+
+
 def refusing(path: str, body: Object) -> Object:
     raise ConnectionError(path, body)
 
