@@ -149,6 +149,7 @@ def test_both_settings_and_a_pod_without_a_volume_side_by_side(
         products["a"].machine.run(f"instoragectl attach-calls {attach}")
         for _ in range(ROUNDS):
             for what, claim in ((f"attach {attach}", world.claim()), ("no volume", "")):
+                until(lambda: not products["a"].residue(), "the last one's volume is gone")
                 began = time.monotonic()
                 name = world.pod(claim, "a") if claim else world.plain_pod("a")
                 world.cluster.wait_running(name)
