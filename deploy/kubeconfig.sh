@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints the access of the provisioner's account to the cluster that kubectl talks to, as a kubeconfig. Before:
 # kubectl apply -f provisioner-rbac.yaml. It holds a token: keep it from others.
+#   kubeconfig.sh [SERVER]    the API server's address as the provisioner's host reaches it; else that of kubectl
 set -eu
 secret=instorage-provisioner-token
 
@@ -16,7 +17,12 @@ until token=$(of_secret token) && [ -n "$token" ]; do
     fi
     sleep 1
 done
-server=$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')
+server=${1:-$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')}
+case $server in
+*://127.* | *://localhost* | *'://[::1]'*)
+    echo "kubeconfig.sh: $server is this machine itself: unless the provisioner runs here too, give the address" \
+        "that its host reaches: kubeconfig.sh https://HOST:6443" >&2 ;;
+esac
 cat <<END
 apiVersion: v1
 kind: Config

@@ -169,3 +169,14 @@ def test_without_an_account_that_is_said(typed: Type, tmp_path: Path) -> None:
     script.write_text(script.read_text().replace("tries=30", "tries=1").replace("provisioner-token", "other"))
     done = typed("sh deploy/kubeconfig.sh 2>&1 >kubeconfig || :")
     assert "the Secret instorage-other in kube-system has no token: kubectl apply -f" in done
+
+
+def test_an_address_that_the_provisioners_host_cannot_reach_is_said_and_another_one_taken(
+    served: World, typed: Type
+) -> None:
+    """The kubectl of an administrator may go through a tunnel on his own machine."""
+    said = typed("sh deploy/kubeconfig.sh 2>&1 >kubeconfig")
+    assert "is this machine itself" in said
+    assert "kubeconfig.sh https://HOST:6443" in said
+    assert typed("sh deploy/kubeconfig.sh https://api.example.org:6443 2>&1 >kubeconfig") == ""
+    assert 'server: "https://api.example.org:6443"' in typed("cat kubeconfig")
