@@ -123,11 +123,12 @@ def _remove(run: Run, asked: Asked) -> None:
             removal.remove_node(run, purge=asked.purge)
         if "provisioner" in asked.parts:
             removal.remove_provisioner(run, purge=asked.purge)
-        removal.forget_places(run, policy, purge=asked.purge)
+        removal.forget_places(run, policy, purged=asked.parts if asked.purge else ())
     except OSError as error:
         raise Ending(4, f"the removal broke off half-way ({error}): mend that, and run it again.") from None
     if run.left:
-        say(f"Kept, as configuration, keys or records: {' '.join(run.left)} (--purge removes that too).")
+        how = "--purge without a part" if asked.purge else "--purge"
+        say(f"Kept, as configuration, keys or records: {' '.join(run.left)} ({how} removes that too).")
 
 
 def _version(archive: Path) -> str:

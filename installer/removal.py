@@ -20,12 +20,16 @@ from installer import (
     vendor,
     vendor_unit,
 )
+from installer.arguments import PARTS
 from installer.files import remove, remove_empty
 from installer.host import there
+from installer.part import SAMPLE
 from installer.places import LIBEXEC, LIBRARY
 from installer.saying import Ending, say
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from installer.host import Host
     from installer.part import Run
 
@@ -174,10 +178,19 @@ def _say_what_stays(run: Run, *directories: str) -> None:
             run.left.append(place)
 
 
-def forget_places(run: Run, policy: str, *, purge: bool) -> None:
+def _kept(run: Run, part: str) -> list[str]:
+    """Return what is there of what a removal of a part keeps."""
+    states = {"node": (STATE, HELPER_STATE), "provisioner": (PROVISIONER_STATE,)}
+    directory = {"node": run.places.plugin, "provisioner": run.places.folder}[part]
+    wanted = (f"{directory}/{SAMPLE}", *states[part])
+    return [place for place in wanted if there(run.host.path(place))]
+
+
+def forget_places(run: Run, policy: str, purged: Collection[str]) -> None:
     """Take what both parts share away with the last one: /etc/instorage only when nothing is to stay.
 
-    `policy` is the script that takes the SELinux module out.
+    `policy` is the script that takes the SELinux module out. Of a part that is not `purged` too, what an
+    earlier removal kept needs /etc/instorage: its shadows open with the key there.
     """
     host, folder = run.host, run.places.folder
     if any(host.path(place).exists() for place in (f"{LIBRARY}/current", f"{folder}/instorage-provisioner")):
@@ -185,7 +198,8 @@ def forget_places(run: Run, policy: str, *, purge: bool) -> None:
     selinux.remove(host, policy)
     pages.remove_all(host)
     remove_empty(host.path(LOGS))
-    if purge:
+    kept = [place for part in PARTS if part not in purged for place in _kept(run, part)]
+    if purged and not kept:
         remove(host.path("/etc/instorage"))
     if host.path("/etc/instorage").is_dir():
         run.left.append("/etc/instorage")
