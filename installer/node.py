@@ -131,7 +131,7 @@ class Node(Part):
         """Put back what was there before; the vendor's plugin knows nothing of services and records."""
         first = self.first()
         if first:
-            services.quit_all(self.host, *agent.UNITS)
+            services.quit_all(self.host, *units.NODE)
             remove(self.host.path(f"{self.plugin}/.agent.sock"))
         self.journal.put_back()
         if first:

@@ -73,7 +73,7 @@ def remove_node(run: Run, *, purge: bool) -> None:
     installed = _installed(host, "node", LIBRARY)
     _refuse_if(_uses(host, plugin, purge=purge))
     try:
-        services.stop(host, *agent.UNITS)
+        services.stop(host, *units.NODE)
         _refuse_if(_uses(host, plugin, purge=purge))  # by a call that came in before the sockets were gone
     except BaseException:  # who breaks it off wants the node to go on, too
         if host.boots:
@@ -101,23 +101,29 @@ def remove_node(run: Run, *, purge: bool) -> None:
 
 def _remove_files(host: Host, plugin: str) -> None:
     remove(host.path(units.ENABLED))
-    program, log = f"{plugin}/{vendor.STUB}", f"{plugin}/log"
+    program = f"{plugin}/{vendor.STUB}"
     theirs = vendor.has(host.path(program))
     for place in (f"{plugin}/.agent.sock", f"{plugin}/config/instorage.yaml.sample"):
         remove(host.path(place))
     if not theirs:
         remove(host.path(program))
-    if theirs or vendor.back(host, program):  # the vendor's log files are nobody's to throw away
-        _remove_logs(host, log, "instorage-nodeagent.log")
-        remove_empty(host.path(log))
-    else:
-        remove(host.path(log))
+    _remove_log(host, program, "instorage-nodeagent.log", theirs=theirs)
     multipath.take_away(host)
     for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl"):
         remove(host.path(place))
     _remove_logs(host, LOGS, "instorage-nodeagent.log")
     if host.live:
         remove(Path("/run/instorage"))
+
+
+def _remove_log(host: Host, program: str, name: str, *, theirs: bool) -> None:
+    """Take the directory `log` beside a program away; the vendor's log files are nobody's to throw away."""
+    log = f"{program.rpartition('/')[0]}/log"
+    if theirs or vendor.back(host, program):
+        _remove_logs(host, log, name)
+        remove_empty(host.path(log))
+    else:
+        remove(host.path(log))
 
 
 def _remove_logs(host: Host, directory: str, name: str) -> None:
@@ -139,24 +145,22 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     """Remove the provisioner."""
     host, folder = run.host, run.places.folder
     installed = _installed(host, "provisioner", f"{folder}/python")
+    program = f"{folder}/{vendor_unit.PROGRAM}"
+    theirs = vendor_unit.theirs(host.path(program))
     services.stop(host, provisioner.SERVICE)
-    for place in (
-        f"{folder}/config/instorage.yaml.sample",
-        f"{folder}/log",
-        "/var/log/instorage-provisioner",
-    ):
+    for place in (f"{folder}/config/instorage.yaml.sample", "/var/log/instorage-provisioner"):
         remove(host.path(place))
+    _remove_log(host, program, "instorage-provisioner.log", theirs=theirs)
     _remove_logs(host, LOGS, "instorage-provisioner.log")
     units.remove_all(host, "provisioner", purge=purge)
     if purge:
         remove(host.path(PROVISIONER_STATE))
         users.remove(host, users.PROVISIONER)
-    theirs = vendor_unit.theirs(host.path(f"{folder}/{vendor_unit.PROGRAM}"))
     provisioner.remove_programs(host, folder)  # last, as for a node, and with them the installer
     if purge and not theirs:  # else the folder is the vendor's
         remove(host.path(folder))
     _say_what_stays(run, folder, PROVISIONER_STATE)
-    if vendor.back(host, f"{folder}/{vendor_unit.PROGRAM}"):
+    if vendor.back(host, program):
         say(f"The vendor's program is kept in {folder} ({vendor_unit.PROGRAM}{vendor.ASIDE}).")
     say(
         "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until "

@@ -91,8 +91,11 @@ def test_an_administrators_unit_alone_is_no_installation(tmp_path: Path, old: Pa
     with Host(tmp_path / "host") as host:
         assert host.install(old, "--node").returncode == 0
         assert host.install(old, "--uninstall", "--node").returncode == 0
-        leave(host, "/etc/systemd/system/instorage-node.target", f"/{PLUGIN}/config/instorage.yaml")
+        own = "/etc/systemd/system/instorage-node"
+        leave(host, f"{own}.target", f"{own}-backup.service.d/mine.conf", f"{own}agent.service.d/mine.conf")
+        leave(host, f"/{PLUGIN}/config/instorage.yaml")
         purge(host, "node")
+        assert host.sh("find /etc/systemd/system -type f") == f"{own}-backup.service.d/mine.conf"
         assert host.sh(f"ls -d /{PLUGIN} /etc/instorage 2>&1 || :").count("No such file") == 2
 
 
