@@ -18,6 +18,7 @@ from installer import (
     arguments,
     contents,
     directories,
+    expansions,
     kubelet,
     lock,
     places,
@@ -74,6 +75,7 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
     vendor.look(refusals, run.host, run.places.plugin, run.archive)
     if run.host.live:
         requirements.look_at_tools(refusals)
+        expansions.look(refusals, run.host)
         kubelet.look(refusals, run.host, run.places, asked.directories)
         places.look(refusals, run.host, run.places)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from installer import (
     agent,
+    expansions,
     kubelet,
     mounts,
     multipath,
@@ -51,8 +52,9 @@ def _uses(host: Host, plugin: str, *, purge: bool) -> list[str]:
     theirs = vendor.has(host.path(f"{plugin}/{vendor.STUB}"))
     found = [] if theirs else [f"mounted: {place}" for place in mounts.mounted(host)]
     found += [f"attached: {volume}" for volume in records.volumes(host, records.VOLUMES)]
+    found += [f"expansion that is under way: {volume}" for volume in expansions.under_way(host)]
     if purge:
-        broken = records.volumes(host, f"{HELPER_STATE}/aa")
+        broken = records.volumes(host, expansions.DIRECTORY)
         found += [f"expansion that was broken off: {volume}" for volume in broken]
     return found
 
