@@ -18,6 +18,7 @@ from installer import (
     arguments,
     contents,
     directories,
+    expansions,
     kubelet,
     lock,
     places,
@@ -74,6 +75,7 @@ def _look_at_node(run: Run, asked: Asked, refusals: Refusals) -> None:
     vendor.look(refusals, run.host, run.places.plugin, run.archive)
     if run.host.live:
         requirements.look_at_tools(refusals)
+        expansions.look(refusals, run.host)
         kubelet.look(refusals, run.host, run.places, asked.directories)
         places.look(refusals, run.host, run.places)
 
@@ -123,11 +125,12 @@ def _remove(run: Run, asked: Asked) -> None:
             removal.remove_node(run, purge=asked.purge)
         if "provisioner" in asked.parts:
             removal.remove_provisioner(run, purge=asked.purge)
-        removal.forget_places(run, policy, purge=asked.purge)
+        removal.forget_places(run, policy, purged=asked.parts if asked.purge else ())
     except OSError as error:
         raise Ending(4, f"the removal broke off half-way ({error}): mend that, and run it again.") from None
     if run.left:
-        say(f"Kept, as configuration, keys or records: {' '.join(run.left)} (--purge removes that too).")
+        how = "--purge without a part" if asked.purge else "--purge"
+        say(f"Kept, as configuration, keys or records: {' '.join(run.left)} ({how} removes that too).")
 
 
 def _version(archive: Path) -> str:

@@ -13,10 +13,6 @@ AGENT: Final = "instorage-nodeagent.service"
 HELPER: Final = "instorage-helper.service"
 SOCKET: Final = "instorage-nodeagent-plugin.socket"
 TARGET: Final = "instorage-node.target"
-UNITS: Final = (
-    TARGET, AGENT, HELPER, "instorage-nodeagent.socket", SOCKET, "instorage-helper.socket",
-    "instorage-volumes.service", "instorage-report.timer", "instorage-report.service",
-)  # fmt: skip
 ANSWER: Final = 180  # seconds to stop (30), to settle what an earlier boot left (60) and to answer
 ENDED: Final = ("failed", "dead")
 

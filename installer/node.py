@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from installer.part import Run
 
+WAYS: Final = "the vendor's ways"
 CHECKOUT: Final = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")  # of an environment of a checkout
 
 
@@ -41,9 +42,11 @@ class Node(Part):
     current = f"{LIBRARY}/current"
 
     def __init__(self, run_: Run) -> None:
-        super().__init__(run_, LIBRARY)
-        self.plugin = run_.places.plugin
+        super().__init__(run_, LIBRARY, run_.places.plugin, run_.places.old_plugin)
+        self.plugin = self.place
         self.vendors = vendor.found(self.host, self.plugin)
+        killed = self.journal.before.is_dir()
+        self.served = killed and bool(records.volumes(self.host, records.VOLUMES))
 
     def first(self) -> bool:
         """Whether no version of ours was here before."""
@@ -128,7 +131,7 @@ class Node(Part):
         """Put back what was there before; the vendor's plugin knows nothing of services and records."""
         first = self.first()
         if first:
-            services.quit_all(self.host, *agent.UNITS)
+            services.quit_all(self.host, *units.NODE)
             remove(self.host.path(f"{self.plugin}/.agent.sock"))
         self.journal.put_back()
         if first:
@@ -141,18 +144,27 @@ class Node(Part):
         agent.restart(self.run.places.old_plugin)
         return agent.trouble(self.run.places.old_plugin, "")
 
-    def leave(self) -> None:
-        """Leave the former plugin directory: kubelet must not find two of them. And the vendor's ways."""
-        if self.vendors:
-            own(self.host, f"{self.user}:{self.user}", self.host.path(f"{self.plugin}/log"))
-            if self.host.live:
-                sessions.quieten()
-        old = self.run.places.old_plugin
-        if self.moved(self.plugin, old):
+    def owes(self) -> list[str]:
+        """Return the former plugin directory (kubelet must not find two of them), and the vendor's ways."""
+        moved = [self.old] if self.moved(self.plugin, self.old) else []
+        return [*moved, *([WAYS] if self.vendors else [])]
+
+    def leave(self, what: str, place: str) -> None:
+        """Leave a former plugin directory, or the vendor's ways."""
+        if what == WAYS:
+            self._leave_ways(place)
+        elif self.moved(place, what):
             for name in (vendor.STUB, ".agent.sock"):
-                remove(self.host.path(f"{old}/{name}"))
-            theirs = bool(vendor.back(self.host, f"{old}/{vendor.STUB}"))
-            self.leave_configuration(self.plugin, old, theirs=theirs)
+                remove(self.host.path(f"{what}/{name}"))
+            theirs = bool(vendor.back(self.host, f"{what}/{vendor.STUB}"))
+            self.leave_configuration(place, what, theirs=theirs)
+
+    def _leave_ways(self, place: str) -> None:
+        if vendor.has(self.host.path(f"{place}/{vendor.STUB}")):  # it is in force again
+            return
+        own(self.host, f"{self.user}:{self.user}", self.host.path(f"{place}/log"))
+        if self.host.live:
+            sessions.quieten()
 
     def sweep(self) -> None:
         """Take away versions of before and a checkout's environment, once nothing runs from them."""

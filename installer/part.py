@@ -13,6 +13,7 @@ from installer import places, units, users
 from installer.files import Files, holds, remove, remove_empty
 from installer.host import Host, find, run, there
 from installer.journal import Journal
+from installer.owed import Owed
 from installer.saying import Ending, say
 
 if TYPE_CHECKING:
@@ -58,12 +59,15 @@ class Part(ABC):
     user: str
     home: str  # where its versions lie, and .before
     vendors = False  # whether the vendor's is what is in force before this run
+    served = False  # whether a run that was killed has had volumes served, so that the vendor's must not be
 
-    def __init__(self, run_: Run, home: str) -> None:
+    def __init__(self, run_: Run, home: str, place: str, old: str) -> None:
         self.run = run_
         self.host = run_.host
         self.home = home
+        self.place, self.old = place, old  # where kubelet or an administrator finds it, and did before
         self.journal = Journal(run_.host, home)
+        self.owed = self.owed_before = Owed(run_.host, home)
         self.files = Files(run_.host, self.journal)
         self.tree = ""  # where this version was put
 
@@ -88,8 +92,12 @@ class Part(ABC):
         """Put back what was there before."""
 
     @abstractmethod
-    def leave(self) -> None:
-        """Take away what lies at a former place, now that the new version works."""
+    def owes(self) -> list[str]:
+        """Return what is to be taken away when the new version works."""
+
+    @abstractmethod
+    def leave(self, what: str, place: str) -> None:
+        """Take that away (a former place, or what a part calls so), with the part in `place`."""
 
     @abstractmethod
     def sweep(self) -> None:

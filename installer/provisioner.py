@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from installer import pages, places, selinux, services, units, users, vendor, vendor_unit
 from installer.files import remove
 from installer.host import executable, run
+from installer.owed import Owed
 from installer.part import Part
 from installer.places import FOLDER
 from installer.saying import Ending, complain, say
@@ -37,8 +38,9 @@ class Provisioner(Part):
     current = ""
 
     def __init__(self, run_: Run) -> None:
-        self.folder, self.old = run_.places.folder, run_.places.old_folder
-        super().__init__(run_, self.folder)
+        super().__init__(run_, run_.places.folder, run_.places.folder, run_.places.old_folder)
+        self.folder = self.place
+        self.owed_before = Owed(self.host, self.old)
         self.current = f"{self.folder}/python"
         self._aside = self.host.path(f"{self.folder}/python.before")
         self.unit = vendor_unit.find(self.journal)
@@ -152,12 +154,16 @@ class Provisioner(Part):
         services.systemctl("--no-block", "restart", SERVICE)
         return _trouble("", patient=True)
 
-    def leave(self) -> None:
-        """Leave the former folder."""
-        if self.moved(self.folder, self.old) and self.host.path(self.old).is_dir():
-            remove_programs(self.host, self.old)
-            theirs = bool(vendor.back(self.host, f"{self.old}/{vendor_unit.PROGRAM}"))
-            self.leave_configuration(self.folder, self.old, theirs=theirs)
+    def owes(self) -> list[str]:
+        """Return the former folder."""
+        return [self.old] if self.moved(self.folder, self.old) else []
+
+    def leave(self, what: str, place: str) -> None:
+        """Leave a former folder."""
+        if self.moved(place, what) and self.host.path(what).is_dir():
+            remove_programs(self.host, what)
+            theirs = bool(vendor.back(self.host, f"{what}/{vendor_unit.PROGRAM}"))
+            self.leave_configuration(place, what, theirs=theirs)
 
     def sweep(self) -> None:
         """Take away versions of before, once nothing runs from them."""
@@ -198,7 +204,7 @@ def remove_programs(host: Host, folder: str) -> None:
     there = host.path(folder)
     theirs = vendor_unit.theirs(there / vendor_unit.PROGRAM)
     programs = [name for name in PROGRAMS if not theirs or name != vendor_unit.PROGRAM]
-    for name in ("python", "python.before", ".before", ".gone", ".new", *programs):
+    for name in ("python", "python.before", ".before", ".gone", ".owed", ".new", *programs):
         remove(there / name)
     for tree in there.glob("python-*"):
         remove(tree)

@@ -10,7 +10,7 @@ from installer.host import read_file
 from installer.places import LIBRARY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from installer.host import Host
@@ -68,10 +68,12 @@ def look(refusals: Refusals, host: Host, file: Path) -> None:
                 )
 
 
-def volumes(host: Host, directory: str) -> list[str]:
-    """Return the volume of each record in a directory, with the record's place."""
+def volumes(host: Host, directory: str, wanted: Callable[[str], bool] = lambda _: True) -> list[str]:
+    """Return the volume of each record in a directory whose text is `wanted`, with the record's place."""
     found = []
     for record, text in _below(host, directory):
+        if not wanted(text):
+            continue
         name = re.search(r'"(?:name|volume)": *"([^"]*)"', text)
         found.append(f"{name[1] if name else ''} (record {str(record).removeprefix(host.root)})")
     return found

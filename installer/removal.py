@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from installer import (
     agent,
+    expansions,
     kubelet,
     mounts,
     multipath,
@@ -20,12 +21,16 @@ from installer import (
     vendor,
     vendor_unit,
 )
+from installer.arguments import PARTS
 from installer.files import remove, remove_empty
 from installer.host import there
+from installer.part import SAMPLE
 from installer.places import LIBEXEC, LIBRARY
 from installer.saying import Ending, say
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from installer.host import Host
     from installer.part import Run
 
@@ -47,8 +52,9 @@ def _uses(host: Host, plugin: str, *, purge: bool) -> list[str]:
     theirs = vendor.has(host.path(f"{plugin}/{vendor.STUB}"))
     found = [] if theirs else [f"mounted: {place}" for place in mounts.mounted(host)]
     found += [f"attached: {volume}" for volume in records.volumes(host, records.VOLUMES)]
+    found += [f"expansion that is under way: {volume}" for volume in expansions.under_way(host)]
     if purge:
-        broken = records.volumes(host, f"{HELPER_STATE}/aa")
+        broken = records.volumes(host, expansions.DIRECTORY)
         found += [f"expansion that was broken off: {volume}" for volume in broken]
     return found
 
@@ -69,7 +75,7 @@ def remove_node(run: Run, *, purge: bool) -> None:
     installed = _installed(host, "node", LIBRARY)
     _refuse_if(_uses(host, plugin, purge=purge))
     try:
-        services.stop(host, *agent.UNITS)
+        services.stop(host, *units.NODE)
         _refuse_if(_uses(host, plugin, purge=purge))  # by a call that came in before the sockets were gone
     except BaseException:  # who breaks it off wants the node to go on, too
         if host.boots:
@@ -97,23 +103,29 @@ def remove_node(run: Run, *, purge: bool) -> None:
 
 def _remove_files(host: Host, plugin: str) -> None:
     remove(host.path(units.ENABLED))
-    program, log = f"{plugin}/{vendor.STUB}", f"{plugin}/log"
+    program = f"{plugin}/{vendor.STUB}"
     theirs = vendor.has(host.path(program))
     for place in (f"{plugin}/.agent.sock", f"{plugin}/config/instorage.yaml.sample"):
         remove(host.path(place))
     if not theirs:
         remove(host.path(program))
-    if theirs or vendor.back(host, program):  # the vendor's log files are nobody's to throw away
-        _remove_logs(host, log, "instorage-nodeagent.log")
-        remove_empty(host.path(log))
-    else:
-        remove(host.path(log))
+    _remove_log(host, program, "instorage-nodeagent.log", theirs=theirs)
     multipath.take_away(host)
     for place in ("/var/log/instorage", LIBEXEC, "/usr/sbin/instoragectl"):
         remove(host.path(place))
     _remove_logs(host, LOGS, "instorage-nodeagent.log")
     if host.live:
         remove(Path("/run/instorage"))
+
+
+def _remove_log(host: Host, program: str, name: str, *, theirs: bool) -> None:
+    """Take the directory `log` beside a program away; the vendor's log files are nobody's to throw away."""
+    log = f"{program.rpartition('/')[0]}/log"
+    if theirs or vendor.back(host, program):
+        _remove_logs(host, log, name)
+        remove_empty(host.path(log))
+    else:
+        remove(host.path(log))
 
 
 def _remove_logs(host: Host, directory: str, name: str) -> None:
@@ -135,24 +147,22 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     """Remove the provisioner."""
     host, folder = run.host, run.places.folder
     installed = _installed(host, "provisioner", f"{folder}/python")
+    program = f"{folder}/{vendor_unit.PROGRAM}"
+    theirs = vendor_unit.theirs(host.path(program))
     services.stop(host, provisioner.SERVICE)
-    for place in (
-        f"{folder}/config/instorage.yaml.sample",
-        f"{folder}/log",
-        "/var/log/instorage-provisioner",
-    ):
+    for place in (f"{folder}/config/instorage.yaml.sample", "/var/log/instorage-provisioner"):
         remove(host.path(place))
+    _remove_log(host, program, "instorage-provisioner.log", theirs=theirs)
     _remove_logs(host, LOGS, "instorage-provisioner.log")
     units.remove_all(host, "provisioner", purge=purge)
     if purge:
         remove(host.path(PROVISIONER_STATE))
         users.remove(host, users.PROVISIONER)
-    theirs = vendor_unit.theirs(host.path(f"{folder}/{vendor_unit.PROGRAM}"))
     provisioner.remove_programs(host, folder)  # last, as for a node, and with them the installer
     if purge and not theirs:  # else the folder is the vendor's
         remove(host.path(folder))
     _say_what_stays(run, folder, PROVISIONER_STATE)
-    if vendor.back(host, f"{folder}/{vendor_unit.PROGRAM}"):
+    if vendor.back(host, program):
         say(f"The vendor's program is kept in {folder} ({vendor_unit.PROGRAM}{vendor.ASIDE}).")
     say(
         "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until "
@@ -174,10 +184,19 @@ def _say_what_stays(run: Run, *directories: str) -> None:
             run.left.append(place)
 
 
-def forget_places(run: Run, policy: str, *, purge: bool) -> None:
+def _kept(run: Run, part: str) -> list[str]:
+    """Return what is there of what a removal of a part keeps."""
+    states = {"node": (STATE, HELPER_STATE), "provisioner": (PROVISIONER_STATE,)}
+    directory = {"node": run.places.plugin, "provisioner": run.places.folder}[part]
+    wanted = (f"{directory}/{SAMPLE}", *states[part])
+    return [place for place in wanted if there(run.host.path(place))]
+
+
+def forget_places(run: Run, policy: str, purged: Collection[str]) -> None:
     """Take what both parts share away with the last one: /etc/instorage only when nothing is to stay.
 
-    `policy` is the script that takes the SELinux module out.
+    `policy` is the script that takes the SELinux module out. Of a part that is not `purged` too, what an
+    earlier removal kept needs /etc/instorage: its shadows open with the key there.
     """
     host, folder = run.host, run.places.folder
     if any(host.path(place).exists() for place in (f"{LIBRARY}/current", f"{folder}/instorage-provisioner")):
@@ -185,7 +204,8 @@ def forget_places(run: Run, policy: str, *, purge: bool) -> None:
     selinux.remove(host, policy)
     pages.remove_all(host)
     remove_empty(host.path(LOGS))
-    if purge:
+    kept = [place for part in PARTS if part not in purged for place in _kept(run, part)]
+    if purged and not kept:
         remove(host.path("/etc/instorage"))
     if host.path("/etc/instorage").is_dir():
         run.left.append("/etc/instorage")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from installer import services
 from installer.saying import Ending, complain
 
 if TYPE_CHECKING:
+    from installer.owed import Owed
     from installer.part import Part
+
+LEFT: Final = "what was there before could not all be taken away ({error}): mend that, and run this again."
 
 
 def install(part: Part) -> None:
     """Install a part; Ending when that was undone, or could not be."""
     part.journal.begin()
+    if not part.journal.before.is_dir():  # else what was before may come back, and it needs its places
+        _pay(part, part.owed_before, part.old)
     try:
         part.put()
         part.start()
@@ -22,16 +27,32 @@ def install(part: Part) -> None:
             raise
         complain(sentence(error))
         raise _back(part) from error
-    # It works: what goes from now on does not come back, and what follows can be done by the next run.
+    _leave(part)
+    part.tell()
+
+
+def _leave(part: Part) -> None:
+    """Leave what was before a version that works.
+
+    The journal goes first: a run that fails later must not put back what this one has begun to take away.
+    """
     try:
-        part.leave()
+        part.owed.add((*part.owed_before.read(), *part.owes()))
         part.journal.finish()
+        _pay(part, part.owed, part.place)
         part.sweep()
     except OSError as error:
-        complain(
-            f"what was there before could not all be taken away ({error}): mend that, and run this again."
-        )
-    part.tell()
+        complain(LEFT.format(error=error))
+
+
+def _pay(part: Part, owed: Owed, place: str) -> None:
+    """Take away what is owed, with the part in `place`; of what cannot go it is said, and it stays owed."""
+    for what in owed.read():
+        try:
+            part.leave(what, place)
+            owed.drop(what)
+        except OSError as error:
+            complain(LEFT.format(error=error))
 
 
 def sentence(error: BaseException) -> str:
@@ -48,6 +69,13 @@ def _back(part: Part) -> Ending:
     if part.first() and not part.vendors:
         return Ending(
             4, "it is not known to work, and no version was here before: mend that, and run this again."
+        )
+    if part.first() and part.served:
+        return Ending(
+            4,
+            "it is not known to work, and an earlier run of ours has recorded volumes that are in use here: "
+            "the vendor's program, which knows nothing of them, is not put back. Mend that, and run this "
+            "again.",
         )
     former = "the vendor's plugin" if part.first() else "the version of before"
     complain(f"going back to {former}.")

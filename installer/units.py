@@ -21,6 +21,15 @@ ENABLED: Final = (
     "/etc/systemd/system/multi-user.target.wants/instorage-node.target"  # as systemctl enable has it
 )
 DROP_INS: Final = "/etc/systemd/system"
+NODE: Final = (
+    "instorage-node.target", "instorage-nodeagent.service", "instorage-helper.service",
+    "instorage-nodeagent.socket", "instorage-nodeagent-plugin.socket", "instorage-helper.socket",
+    "instorage-volumes.service", "instorage-report.timer", "instorage-report.service",
+)  # fmt: skip
+PROVISIONER: Final = "instorage-provisioner.service"
+FORMER: Final = ()  # of ours no more: a version that gives a unit up writes its name here
+# InStorage is the vendor's word, too: a unit of any other name is somebody else's.
+KNOWN: Final = (*NODE, PROVISIONER, *FORMER)
 BASES: Final = ("/usr/lib", "/etc")  # of sysusers.d and tmpfiles.d
 CATALOG: Final = Path("/usr/lib/systemd/catalog/instorage.catalog")  # of journald: journalctl -x
 SHARED: Final = "libsystemd-shared-{}.so"  # beside systemd itself, from 231 on
@@ -28,14 +37,22 @@ SHARED: Final = "libsystemd-shared-{}.so"  # beside systemd itself, from 231 on
 
 def directory(host: Host) -> str:
     """Return where units of ours lie, else the first usual one that systemd reads and root can write."""
-    for place in DIRECTORIES:
-        ours = ("instorage-node.target", "instorage-provisioner.service")
-        if any(host.path(f"{place}/{name}").exists() for name in ours):
+    for place in _searched(host):
+        if any(host.path(f"{place}/{name}").exists() for name in (NODE[0], PROVISIONER)):
             return place
     if not host.live:
         return DIRECTORIES[0]
     read = services.shown("UnitPath").split()
     return next((place for place in DIRECTORIES if place in read and os.access(place, os.W_OK)), "")
+
+
+def _searched(host: Host) -> tuple[str, ...]:
+    """Return where units of ours may lie: below /etc only where the description of a user of ours does.
+
+    Else what lies there under a name of ours is an administrator's (systemctl edit --full).
+    """
+    described = (f"{BASES[1]}/sysusers.d/instorage-{part}.conf" for part in ("node", "provisioner"))
+    return DIRECTORIES if any(host.path(file).exists() for file in described) else DIRECTORIES[:-1]
 
 
 def base(host: Host) -> str:
@@ -53,9 +70,9 @@ def put(files: Files, source: Path, place: str, part: str) -> None:
     for unit in sorted(source.glob("instorage-*")):
         if belongs(unit.name, part):
             files.write(f"{place}/{unit.name}", 0o644, unit)
-    for unit in sorted(files.host.path(place).glob("instorage-*")):
-        if unit.is_file() and belongs(unit.name, part) and not (source / unit.name).exists():
-            files.discard(f"{place}/{unit.name}")
+    for name in KNOWN:
+        if belongs(name, part) and not (source / name).exists():
+            files.discard(f"{place}/{name}")
     temporary = source / f"tmpfiles.d/instorage-{part}.conf"
     if temporary.exists():
         files.write(f"{base(files.host)}/{temporary.parent.name}/{temporary.name}", 0o644, temporary)
@@ -87,23 +104,25 @@ def drop_in(files: Files, unit: str, text: str) -> None:
         remove_empty(files.host.path(place).parent)
 
 
-def of(host: Host, part: str, named: str = "instorage-*") -> list[Path]:
-    """Return the units of a part that lie on this host, wherever systemd looks for them."""
-    found = (unit for place in DIRECTORIES for unit in host.path(place).glob(named))
-    return [unit for unit in found if unit.is_file() and belongs(unit.name.removeprefix("."), part)]
+def of(host: Host, part: str, named: str = "{}", *, edited: bool = False) -> list[Path]:
+    """Return the units of a part that lie on this host; `edited`: an administrator's of that name too."""
+    names = [named.format(unit) for unit in KNOWN if belongs(unit, part)]
+    searched = DIRECTORIES if edited else _searched(host)
+    found = (host.path(f"{place}/{name}") for place in searched for name in names)
+    return [unit for unit in found if unit.is_file()]
 
 
 def remove_all(host: Host, part: str, *, purge: bool) -> None:
-    """Take a part's units away; an administrator's own drop-ins go with `purge` only."""
-    for half in of(host, part, ".instorage-*.new"):  # a run was killed before the rename
+    """Take a part's units away; an administrator's own, and his drop-ins, go with `purge` only."""
+    for half in of(host, part, ".{}.new"):  # a run was killed before the rename
         remove(half)
-    for unit in of(host, part):
+    for unit in of(host, part, edited=purge):
         remove(unit)
         for older in Path(f"{unit}.d").glob("older-*.conf"):
             remove(older)
         remove_empty(Path(f"{unit}.d"))
-    for folder in host.path(DROP_INS).glob("instorage-*.d"):
-        if folder.is_dir() and belongs(folder.name.removesuffix(".d"), part):
+    for folder in (host.path(f"{DROP_INS}/{name}.d") for name in KNOWN if belongs(name, part)):
+        if folder.is_dir():
             remove(folder if purge else folder / "places.conf")
             remove_empty(folder)
     for place in (f"{base}/{kind}" for base in BASES for kind in ("sysusers.d", "tmpfiles.d")):

@@ -164,13 +164,18 @@ def test_a_checkouts_installation_is_taken_over(root: Path, new: Path) -> None:
     assert all(path.is_symlink() for path in (*(root / LIBEXEC).iterdir(), root / "usr/sbin/instoragectl"))
 
 
-def test_programs_and_units_that_a_version_has_no_more_go(node: Path, new: Path) -> None:
+def test_programs_and_units_that_a_version_has_no_more_go_and_nobody_elses(
+    node: Path, tmp_path: Path
+) -> None:
+    new = archive(tmp_path, "3.1.0")
+    (new / "systemd/instorage-report.timer").unlink()
     (node / LIBEXEC / "instorage-former").symlink_to("../../lib/instorage/current/libexec/instorage-former")
-    (node / "usr/lib/systemd/system/instorage-former.service").write_text("[Service]\n")
+    (node / "usr/lib/systemd/system/instorage-backup.service").write_text("of another package\n")
     (node / "usr/lib/systemd/system/instorage-provisioner.service").write_text("of the other part\n")
     install(new, node, "--node")
     assert not (node / LIBEXEC / "instorage-former").is_symlink()
-    assert not (node / "usr/lib/systemd/system/instorage-former.service").exists()
+    assert not (node / "usr/lib/systemd/system/instorage-report.timer").exists()
+    assert text(node, "usr/lib/systemd/system/instorage-backup.service") == "of another package\n"
     assert text(node, "usr/lib/systemd/system/instorage-provisioner.service") == "of the other part\n"
 
 

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.arrays.expansion import Expansion
+from instorage.volume_name import VolumeName
+from instorage.wire.values import Bytes, VolumeUid
+from nodeagent.expansion import barrier_text
 from tests.packaging.archive import DRIVER, archive, run, snapshot
 from tools.install import PLUGIN
 
@@ -17,6 +21,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.subprocess
 UID = "6005076400c8000000000000000000a1"
+EXPANDING = barrier_text.line(
+    Expansion(
+        "storage-01",
+        VolumeName("pvc-2"),
+        VolumeUid(UID),
+        "node1",
+        "1",
+        members=(),
+        access=1,
+        target=Bytes(1 << 30),
+    )
+)  # as the agent writes it before the first step
 
 
 @pytest.mark.root
@@ -200,3 +216,35 @@ def test_help_needs_no_root_and_no_host(old: Path) -> None:
     done = run(old, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "--uninstall [--purge]" in done.stdout
+
+
+@pytest.mark.root
+def test_the_agent_is_not_restarted_under_an_expansion(running: Host, new: Path) -> None:
+    record = running.root / "var/lib/instorage-helper/aa" / UID
+    record.parent.mkdir(parents=True)
+    record.write_text(EXPANDING)
+    for arguments in (("--check", "--node"), ("--node",)):
+        done = running.install(new, *arguments)
+        assert done.returncode == 1
+        assert f"volume pvc-2 (record /var/lib/instorage-helper/aa/{UID}) is being expanded" in done.stderr
+        assert "wait until instoragectl barrier show does not call it running any more" in done.stderr
+        assert (running.version, running.calls) == ("3.0.0", [])
+    done = running.install(new, "--uninstall", "--node")
+    assert done.returncode == 1
+    assert f"expansion that is under way: pvc-2 (record /var/lib/instorage-helper/aa/{UID})" in done.stderr
+    record.write_text(record.read_text().replace("running", "failed"))
+    assert running.install(new, "--node").returncode == 0, "it was broken off, and waits for a person"
+    assert running.version == "3.1.0"
+
+
+@pytest.mark.root
+def test_an_expansion_whose_agent_has_died_holds_up_no_version_that_mends_it(
+    running: Host, new: Path
+) -> None:
+    record = running.root / "var/lib/instorage-helper/aa" / UID
+    record.parent.mkdir(parents=True)
+    record.write_text(EXPANDING)
+    running.sh("kill $(cat /run/process/instorage-nodeagent.service)")
+    done = running.install(new, "--node")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert running.version == "3.1.0"

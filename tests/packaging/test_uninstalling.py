@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from installer import units
 from tests.packaging.archive import FOLDER, ROOT, SHELLS, differences, run, snapshot
 from tests.packaging.host import Host
 from tools.install import PLUGIN
@@ -185,3 +186,26 @@ def test_what_was_never_installed_is_removed_all_the_same(root: Path, old: Path)
     before = snapshot(root)
     uninstall(old, root, "--purge")
     assert snapshot(root) == before
+
+
+def test_an_administrators_own_units_stay_and_other_programs(root: Path, old: Path) -> None:
+    own, ours = "etc/systemd/system", "usr/lib/systemd/system"
+    assert run(old, "--node", "--provisioner", "--root", str(root)).returncode == 0
+    edited = {f"{own}/instorage-nodeagent.service", f"{own}/instorage-provisioner.service"}
+    others = {
+        f"{ours}/instorage-console.service", f"{own}/instorage-backup.timer",
+        f"{own}/instorage-backup.service.d/mine.conf",
+    }  # fmt: skip
+    for name in edited | others:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("mine")
+    for arguments in (("--uninstall",), ("--node", "--provisioner"), ("--uninstall",)):
+        assert run(old, *arguments, "--root", str(root)).returncode == 0
+        assert {name for name in edited | others if (root / name).read_text() == "mine"} == edited | others
+    assert [path.name for path in (root / ours).glob("instorage-*")] == ["instorage-console.service"]
+    uninstall(old, root, "--purge")
+    assert {name for name in edited | others if (root / name).exists()} == others
+
+
+def test_every_unit_that_is_delivered_is_known_to_its_removal() -> None:
+    assert {path.name for path in (ROOT / "systemd").glob("instorage-*")} <= set(units.KNOWN)

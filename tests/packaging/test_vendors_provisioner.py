@@ -199,10 +199,13 @@ def test_one_that_nobody_had_enabled_is_kept_and_ours_waits_for_the_administrato
 
 @pytest.mark.root
 def test_a_removal_leaves_its_files(host: Host, old: Path) -> None:
+    log = f"{THERE}/log/instorage-provisioner.host1.root.log.INFO.20210101-000000.1"
+    host.sh(f"mkdir {THERE}/log; echo hello >{log}")
     assert host.install(old, "--provisioner").returncode == 0
     done = host.install(old, "--uninstall", "--provisioner")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"The vendor's program is kept in {THERE}" in done.stdout
+    assert host.sh(f"cat {log}") == "hello", "they are nobody's to throw away"
     host.sh(f"cd {THERE}; install -m 755 instorage-provisioner.vendor instorage-provisioner")
     host.sh(f"cd {THERE}; install -m 644 {UNIT_NAME}.vendor {PLACE}")
     assert host.install(old, "--uninstall", "--purge", "--provisioner").returncode == 0
