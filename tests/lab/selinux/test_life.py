@@ -14,7 +14,7 @@ from tests.lab.load import succeeded
 from tests.lab.selinux.domains import domain
 from tests.soak import IN_SOAK
 from tools.lab import denials
-from tools.lab.kubelet import Kubelet
+from tools.lab.kubelet import STUB, Kubelet
 from tools.lab.product import LABELLED
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def test_a_volume_lives_its_life_and_every_process_is_in_its_domain(
 def test_what_is_laid_down_has_its_labels(node: Machine) -> None:
     shown = node.run(f"restorecon -n -v -R {LABELLED} /var/lib/instorage /var/lib/instorage-helper", LIMIT)
     assert shown.stdout == ""
+
+
+def test_a_look_at_the_configuration_by_the_driver_itself_is_denied_nothing(node: Machine) -> None:
+    """As docs/install.md has it typed; what is denied to a domain of ours fails the test."""
+    assert "storage-01" in node.run(f"{STUB} ext-check-cfg", LIMIT).stdout
 
 
 @IN_SOAK
