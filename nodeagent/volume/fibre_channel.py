@@ -58,7 +58,7 @@ def _none(array: Array, volume: Volume, mapping: Mapping, shown: Sequence[FcTarg
         text = (
             f"Volume {volume.name} is in I/O group {groups} of array {array.name}, and this machine reaches "
             f"nodes {nodes} alone, which are in others: zone a port of a node of that group, or have the "
-            "volume in another I/O group or pool."
+            "volume in another I/O group (volIOGrp of the class of a new claim) or pool."
         )
     else:
         text = (

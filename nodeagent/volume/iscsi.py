@@ -44,7 +44,8 @@ def _none(
         groups = " and ".join(dict(mapping.luns))
         text = (
             f"Volume {volume.name} is in I/O group {groups} of array {array.name}, whose nodes "
-            "have no iSCSI portal: configure one there, or have the volume in another I/O group or pool."
+            "have no iSCSI portal: configure one there, or make a new claim of a class whose volIOGrp names "
+            "another I/O group."
         )
     elif portals:
         text = (
