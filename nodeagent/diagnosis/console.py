@@ -30,6 +30,11 @@ _TABLE = (
         "go of within some minutes",
     ),
     Console("kubectl describe", "where kubectl works", "the newest event, at the end"),
+    Console(
+        "kubectl get storageclass ",
+        "where kubectl works",
+        "its pools and I/O groups; of which site each is, say lsmdiskgrp and lsiogrp on the array",
+    ),
     Console("kubectl ", "where kubectl works"),
     Console("mcs", "on the array's command line (SSH)"),
     Console(

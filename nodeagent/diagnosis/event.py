@@ -26,6 +26,9 @@ def told(place: str, event: Object, found: Objects) -> Link:
     elif not code or (mend.who == KUBERNETES and not command):
         command = describe_pv(found.volume_name) if place == "PV" else describe(found)
     who = KUBERNETES if mend.who == NODE else mend.who
+    if code == "array-refused" and place == "claim":  # of what the class asks for
+        named = at(found.storage_class, "metadata", "name")
+        who, command = KUBERNETES, f"kubectl get storageclass {named} -o yaml"
     state = WAITS if event.get("type") == "Normal" else WRONG
     read = f"{proof('event', event)} ({event.get('count') or 1} times)"
     return Link(place, state, remedy.bare(message), who, command, moment(first(event)), read)

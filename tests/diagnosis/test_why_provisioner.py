@@ -82,3 +82,11 @@ def test_a_lease_that_may_not_be_read_is_not_called_away(api: Recorded) -> None:
     assert "Whether the provisioner works is not known" in verdict.sentence
     assert (verdict.who, verdict.command) == (KUBERNETES, "systemctl status instorage-provisioner")
     assert any(one.place == "provisioner" and one.state == link.UNSEEN for one in verdict.links)
+
+
+def test_what_an_array_refuses_of_a_new_volume_is_the_classs(api: Recorded) -> None:
+    refused = "Array storage-01 refused mkvolume: CMMVC5711E [0:1] is not valid data. [array-refused]"
+    api.event(api.claim(), "ProvisioningFailed", refused)
+    verdict = api.why("default/data")
+    assert (verdict.who, verdict.command) == (KUBERNETES, "kubectl get storageclass gold -o yaml")
+    assert any("lsmdiskgrp and lsiogrp on the array" in line for line in link.lines(verdict, proof=False))
