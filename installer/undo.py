@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from installer import services
-from installer.saying import Ending, complain
+from installer.saying import Ending, complain, say
 
 if TYPE_CHECKING:
     from installer.owed import Owed
@@ -20,7 +20,10 @@ def install(part: Part) -> None:
     if not part.journal.before.is_dir():  # else what was before may come back, and it needs its places
         _pay(part, part.owed_before, part.old)
     try:
+        say(f"Putting the files of InStorage {part.run.version} into place.")
         part.put()
+        if part.host.live:
+            say("Starting it, and waiting for its answer.")
         part.start()
     except BaseException as error:
         if not part.journal.before.is_dir():
