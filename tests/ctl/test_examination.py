@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodeagent.administration.doctor import examination
+from nodeagent.administration.doctor import examination, run
 from nodeagent.administration.doctor.host import Host
 from nodeagent.administration.doctor.looks import Looks
 from nodeagent.diagnosis.finding import Finding, Severity
@@ -81,3 +81,13 @@ def test_what_is_kept_of_a_host_names_no_other_user(host: HostRoot) -> None:
     examination.examine(Host(looks, host.setup(log=str(host.root / "log"))), ("log",), 50)
     assert looks.kept["user instorage-agent"] == {"is": [990, 991, 992]}
     assert "somebody" not in json.dumps(looks.kept)
+
+
+def test_the_worst_is_read_first(host: HostRoot) -> None:
+    order = (Severity.WARNING, Severity.OK, Severity.ERROR)
+    found = tuple(
+        Finding("clock", "clock", severity, f"It is {severity.value}.", command="", proof="")
+        for severity in order
+    )
+    shown = run.lines(examination.Examination(Host(Looks(host.root), host.setup()), found, 0.1))
+    assert [line.split()[0] for line in shown if "clock: " in line] == ["error", "warning", "note"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError)
 LOOKS = "doctor.json"
+_WORST = (Severity.ERROR, Severity.WARNING, Severity.OK)
 """The file of a bundle that keeps the looks."""
 
 
@@ -71,9 +72,9 @@ def of_bundle(path: Path, volume: str) -> Host:
 
 
 def lines(found: Examination) -> Iterator[str]:
-    """Yield what people read."""
+    """Yield what people read, the worst first."""
     paint = Paint.here()
-    for one in found.findings:
+    for one in sorted(found.findings, key=lambda one: _WORST.index(one.severity)):
         yield from shown(one, paint)
     counts = {kind: sum(one.severity is kind for one in found.findings) for kind in Severity}
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
