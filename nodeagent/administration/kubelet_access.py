@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import http.client
 import json
 import os
+import re
 import ssl
 import tempfile
 from dataclasses import dataclass
@@ -26,7 +28,10 @@ PLACES = (
     "/var/lib/rancher/k3s/agent/kubelet.kubeconfig",
     "/var/lib/rancher/rke2/agent/kubelet.kubeconfig",
 )
-"""Of kubeadm, of many by hand, of k3s and of RKE2; INSTORAGE_KUBELET_KUBECONFIG names another."""
+"""Of kubeadm, of many by hand, of k3s and of RKE2; else what kubelet was started with counts.
+
+INSTORAGE_KUBELET_KUBECONFIG names another.
+"""
 SECONDS = 20.0
 _MERGE = "application/merge-patch+json"
 _LIMIT = 4 << 20  # bytes of an answer
@@ -81,10 +86,22 @@ class Access:
             raise Fault(Code.PROTOCOL, f"The API server {where} answers what is no object.") from None
 
 
-def file() -> Path | None:
+def file(proc: Path = Path("/proc")) -> Path | None:
     """Return the kubeconfig of this node's kubelet, None when there is none in a known place."""
     named = os.environ.get("INSTORAGE_KUBELET_KUBECONFIG", "")
-    return next((Path(one) for one in ((named,) if named else PLACES) if Path(one).is_file()), None)
+    places = (named,) if named else (*PLACES, *_told(proc))
+    return next((Path(one) for one in places if Path(one).is_file()), None)
+
+
+def _told(proc: Path) -> list[str]:
+    """Return the --kubeconfig of each kubelet that runs here; of root's alone: a name may be anybody's."""
+    found = []
+    for process in proc.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is hidden
+            words = (process / "cmdline").read_bytes().decode(errors="replace")
+            if process.stat().st_uid == 0 and Path(words.partition("\0")[0]).name == "kubelet":
+                found += re.findall(r"\0--?kubeconfig[=\0]([^\0]+)", words)
+    return found
 
 
 def read(path: Path) -> Access:

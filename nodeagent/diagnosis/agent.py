@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SOCKET = "/run/instorage/agent.sock"
 SECONDS = 10.0  # that the agent may take to say what it does
 _LIMIT = 1 << 20  # bytes of its answer
-_UNIT = "systemctl restart instorage-nodeagent.socket instorage-nodeagent.service"
+_UNIT = "systemctl restart instorage-node.target"
 
 
 def asked(path: str = SOCKET) -> dict[str, list[dict[str, str]]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = [word for name in ("context", "kubeconfig") if (value := getattr(given, name))
                for word in (f"--{name}", value)]  # fmt: skip
     try:
-        return int(given.run(given, Kubectl(*options)))
+        status = int(given.run(given, Kubectl(*options)))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (Unseen, Unknown) as error:
         print(said(f"kubectl instorage: {error}"), file=sys.stderr)
         return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,7 +127,7 @@ def _doctor(given: argparse.Namespace, kubectl: Kubectl) -> int:
     for one in found:
         node, report = one["node"], one["report"]
         if report is None:
-            lines.append(f"{node}: no report. On it: systemctl status instorage-report.timer")
+            lines.append(f"{node}: no report. On it: systemctl status instorage-report.service")
             continue
         findings = [each for each in report.get("findings") or () if isinstance(each, dict)]
         when = moment(report.get("at"))

@@ -148,7 +148,7 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text += " kubelet needs no restart."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
-        units = "systemctl restart instorage-nodeagent.socket instorage-nodeagent.service"
+        units = "systemctl restart instorage-node.target"
         return Link("agent", WRONG, f"On {node}: {sentence}", NODE, units, since, proof)
     if _ELSEWHERE.search(message):
         text, command = f"Kubernetes keeps the volume on another node: {message}", "get pods -o wide"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import socket
 import subprocess
 import sys
+import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +22,6 @@ from tests.ctl.node import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.ctl.node import Node
 
@@ -176,3 +178,22 @@ def test_it_is_written_again_when_it_changed_or_is_old() -> None:
     assert report.due(NOW - datetime.timedelta(hours=1), said, before)  # a clock that went back
     for strange in ("", "{", "[]", '{"at": 1}', '{"format": 1}'):
         assert report.due(NOW, said, strange)
+
+
+@pytest.mark.parametrize("words", ["--kubeconfig={}", "--v=2 -kubeconfig={} --x", "--kubeconfig {}"])
+def test_the_kubeconfig_that_kubelet_was_started_with_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(kubelet_access, "PLACES", ())
+    monkeypatch.delenv("INSTORAGE_KUBELET_KUBECONFIG", raising=False)
+    place = tmp_path / "of-kubelet"
+    place.write_text("")
+    process = tmp_path / "proc/42"
+    process.mkdir(parents=True)
+    line = "/usr/bin/kubelet\0" + words.format(place).replace(" ", "\0") + "\0"
+    (process / "cmdline").write_text(line)
+    root = types.SimpleNamespace(st_uid=0)
+    monkeypatch.setattr(Path, "stat", lambda self, **_: root if self == process else os.stat(self))
+    assert kubelet_access.file(tmp_path / "proc") == place
+    root.st_uid = 1000
+    assert kubelet_access.file(tmp_path / "proc") is None, "anybody may call a program kubelet"

@@ -128,7 +128,7 @@ def test_doctor_shows_what_nodes_reported_and_how_another_does(
     assert status == 2
     assert "error portals: Portal 10.0.0.3:3260 does not answer." in said
     assert "node1: 2 findings, " in said
-    assert "node2: no report. On it: systemctl status instorage-report.timer" in said
+    assert "node2: no report. On it: systemctl status instorage-report.service" in said
 
 
 def test_what_is_nowhere_is_one_line_of_error(ask: Callable[..., Answer]) -> None:
@@ -184,3 +184,13 @@ def test_a_server_that_is_away_is_asked_once_and_named(
 def test_commands_lie_where_an_installation_puts_them() -> None:
     assert f"{places.PLUGIN}/instorage-flexvolume ext-check-cfg" == remedy.CHECK
     assert event._THERE[remedy.CHECK].startswith(f"{places.PROVISIONER}/")
+
+
+def test_a_reader_that_has_enough_is_no_defect(ask: Callable[..., Answer], tmp_path: Path) -> None:
+    ask("why", "default/web")
+    command = f"{tmp_path}/plugins/{plugin.NAME} why default/web | true"
+    path = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["sh", "-c", command], env=path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
