@@ -103,6 +103,12 @@ def first(event: Object) -> str:
     return str(event.get("firstTimestamp") or event.get("eventTime") or last(event))
 
 
+def grows(claim: Object | None) -> bool:
+    """Say whether a claim asks for another size than its volume has."""
+    wanted = at(claim, "spec", "resources", "requests", "storage")
+    return bool(wanted) and wanted != at(claim, "status", "capacity", "storage")
+
+
 def ends(volume: Object | None) -> bool:
     """Say whether a PV's claim is over: it waits for its deletion, or for somebody to make it free."""
     going = at(volume, "metadata", "deletionTimestamp")

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import remedy
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
-from nodeagent.diagnosis.objects import DRIVER, at, first, items, last
+from nodeagent.diagnosis.objects import DRIVER, at, first, grows, items, last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nodeagent.diagnosis.objects import Object, Objects
 
-MOUNTING = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "VolumeResizeFailed")
+RESIZE = "VolumeResizeFailed"
+MOUNTING = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", RESIZE)
 UNBOUND = re.compile(r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \S+ not found")
 _REASON = re.compile(r"(?:status: Failure, reason: |failed to (?:mount|unmount|attach) [^:]*: )(.*)", re.S)
 _UNINSTALLED = re.compile(
@@ -41,6 +42,8 @@ def links(found: Objects) -> Iterator[Link]:
         began = moment(at(pod, "status", "startTime"))
         yield Link("pod", RIGHT, f"Pod {name} runs on {node}.", NOBODY, "", began, proof)
         yield from _node(found, str(node))
+        if (refused := found.about(pod, RESIZE)) and grows(found.claim):
+            yield _answered(refused[0], found, str(node))
         return
     yield from _node(found, str(node))
     yield from _kubelet(found, pod, str(node), proof)

@@ -74,6 +74,7 @@ REMEDIES = {
 }
 UNKNOWN = Remedy(NODE, _JOURNAL)
 _FORMAT_ELSEWHERE = re.compile("on the node that had it last")  # said by helper/format.py
+_BROKEN_OFF = re.compile("instoragectl barrier (?:plan|resume)")  # said of an expansion, under several codes
 _FINISHED_THERE = Remedy(KUBERNETES, "kubectl instorage doctor")
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
 _HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+?)[:,.]?(?:\s|$)")
@@ -115,6 +116,8 @@ def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
     code = found.group(1) if found else ""
     if code == "not-empty" and _FORMAT_ELSEWHERE.search(sentence):
         return code, _FINISHED_THERE
+    if code and _BROKEN_OFF.search(sentence):
+        return code, REMEDIES["barrier"]
     known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
     if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == _ON_NODE:
         return code, Remedy(ARRAY, f"mcsinq lshost {host.group(1)}")

@@ -202,3 +202,18 @@ def test_what_is_out_of_sight_is_neither_right_nor_anybodys() -> None:
     assert "«kubectl instorage why»" in unseen.sentence
     running = [link.Link("pod", link.RIGHT, "It runs."), link.Link("array", link.UNSEEN, "No file.")]
     assert link.judged("Pod p", running).status == 0
+
+
+def test_an_expansion_that_broke_off_is_a_fault_of_a_pod_that_runs(api: Recorded) -> None:
+    claim, _ = api.bound()
+    pod = api.pod(phase="Running")
+    said = "The expansion of volume v broke off at step 6 of 9: «instoragectl barrier resume» ends it."
+    api.event(
+        pod, "VolumeResizeFailed", f'NodeExpandVolume failed for volume "{VOLUME}" : {said} [array-refused]'
+    )
+    assert api.why().works, "it was over, as the claim's size says"
+    claim["spec"]["resources"]["requests"]["storage"] = "9Gi"
+    verdict = api.why()
+    assert verdict.sentence.startswith("default/web works, with a fault")
+    assert "broke off at step 6 of 9" in verdict.sentence
+    assert (verdict.who, verdict.command) == (NODE, "instoragectl barrier plan")
