@@ -81,7 +81,7 @@ def judged(subject: str, kubectl: Kubectl) -> Verdict:
     found = gathered(kubectl, subject)
     links = [*claim.links(found), *pod.links(found)]
     node = at(found.pod, "spec", "nodeName")
-    if node and at(found.pod, "status", "phase") != "Running" and found.volume_name:
+    if node and found.volume_name:
         text = f"Paths and mount are seen on node {node} alone: «instoragectl why {found.volume_name}» there."
         links.append(Link("paths", UNSEEN, text))
     elif not links:
