@@ -45,14 +45,17 @@ def denied_besides() -> tuple[str, ...]:
     """What policies keep silent about, and here none is silent.
 
     At a change of domain the kernel asks whether environment, signals and limits are kept: they are not.
-    systemctl, which is asked at shutdown, looks where SELinux is configured, and needs nothing of it.
+    systemctl, which is asked at shutdown and for a look at the configuration, looks where SELinux is
+    configured, would send much at once, and needs nothing of it.
     """
     kept = (
-        f"allow instorage_helper_t {program}_t:process {what};"
-        for program in ("iscsid", "lvm", "fsadm")
+        f"allow instorage_{change}:process {what};"
+        for change in ("helper_t iscsid_t", "helper_t lvm_t", "helper_t fsadm_t", "stub_t instorage_ext_t")
         for what in ("noatsecure", "siginh", "rlimitinh")
     )
-    return (*kept, "allow instorage_shutdown_t selinux_config_t:dir search;")
+    asked = ("selinux_config_t:dir search", "security_t:filesystem getattr", "self:capability net_admin")
+    systemctl = ("allow instorage_shutdown_t selinux_config_t:dir search;",)
+    return (*kept, *systemctl, *(f"allow instorage_ext_t {what};" for what in asked))
 
 
 @pytest.fixture(scope="module")
