@@ -32,6 +32,7 @@ PLACES = (
 
 INSTORAGE_KUBELET_KUBECONFIG names another.
 """
+_GROUP = "/system.slice/kubelet.service"
 SECONDS = 20.0
 _MERGE = "application/merge-patch+json"
 _LIMIT = 4 << 20  # bytes of an answer
@@ -94,12 +95,18 @@ def file(proc: Path = Path("/proc")) -> Path | None:
 
 
 def _told(proc: Path) -> list[str]:
-    """Return the --kubeconfig of each kubelet that runs here; of root's alone: a name may be anybody's."""
+    """Return the --kubeconfig of the kubelet that systemd runs: name and words are anybody's, not its group.
+
+    Nor is it enough that root runs it: sudo does, too, under a name and with words of who calls it, and
+    what a kubeconfig names root reads and sends.
+    """
     found = []
     for process in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or is hidden
             words = (process / "cmdline").read_bytes().decode(errors="replace")
-            if process.stat().st_uid == 0 and Path(words.partition("\0")[0]).name == "kubelet":
+            groups = (process / "cgroup").read_text().splitlines()
+            started = any(group.endswith(f":{_GROUP}") for group in groups)
+            if started and Path(words.partition("\0")[0]).name == "kubelet":
                 found += re.findall(r"\0--?kubeconfig[=\0]([^\0]+)", words)
     return found
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import socket
 import subprocess
 import sys
-import types
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +19,7 @@ from tests.ctl.node import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.ctl.node import Node
 
@@ -192,8 +190,8 @@ def test_the_kubeconfig_that_kubelet_was_started_with_is_found(
     process.mkdir(parents=True)
     line = "/usr/bin/kubelet\0" + words.format(place).replace(" ", "\0") + "\0"
     (process / "cmdline").write_text(line)
-    root = types.SimpleNamespace(st_uid=0)
-    monkeypatch.setattr(Path, "stat", lambda self, **_: root if self == process else os.stat(self))
+    (process / "cgroup").write_text("0::/system.slice/kubelet.service\n")
     assert kubelet_access.file(tmp_path / "proc") == place
-    root.st_uid = 1000
-    assert kubelet_access.file(tmp_path / "proc") is None, "anybody may call a program kubelet"
+    for other in ("/user.slice/user-1000.slice/user@1000.service/system.slice/kubelet.service", "/"):
+        (process / "cgroup").write_text(f"0::{other}\n")
+        assert kubelet_access.file(tmp_path / "proc") is None, "anybody may call a program kubelet"

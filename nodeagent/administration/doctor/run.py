@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError)
 LOOKS = "doctor.json"
-_WORST = (Severity.ERROR, Severity.WARNING, Severity.OK)
 """The file of a bundle that keeps the looks."""
+_WORST = (Severity.ERROR, Severity.WARNING, Severity.OK)
 
 
 def root() -> Path:
