@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 SOCKET = "/run/instorage/agent.sock"
 SECONDS = 10.0  # that the agent may take to say what it does
 _LIMIT = 1 << 20  # bytes of its answer
-_UNIT = "systemctl restart instorage-node.target"
 
 
 def asked(path: str = SOCKET) -> dict[str, list[dict[str, str]]]:
@@ -96,7 +95,7 @@ def _silent(path: str, error: Exception) -> Link:
         text = f"There is no agent on this host ({path}): this is no node, or install.sh --node was not run."
         return Link("agent", UNSEEN, text)
     text = f"The node agent does not answer on {path} ({why}): see its unit."
-    return Link("agent", WRONG, text, NODE, _UNIT, 0.0, path)
+    return Link("agent", WRONG, text, NODE, remedy.RESTART, 0.0, path)
 
 
 def _underway(volume: str, running: list[dict[str, str]]) -> Iterator[Link]:

@@ -8,7 +8,7 @@ from nodeagent.diagnosis import leader, pv
 from nodeagent.diagnosis.event import JOURNAL, describe, told
 from nodeagent.diagnosis.event import proof as proof_of
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
-from nodeagent.diagnosis.objects import at, ends, first
+from nodeagent.diagnosis.objects import at, ends, first, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,9 +69,7 @@ def _claim(found: Objects, claim: Object) -> Iterator[Link]:
 
 def _bound(found: Objects, claim: Object, created: float, proof: str) -> Iterator[Link]:
     blocked = found.about(claim, "ExpansionBlocked")
-    wanted, has = (
-        at(claim, *path, "storage") for path in (("spec", "resources", "requests"), ("status", "capacity"))
-    )
+    wanted, has = sizes(claim)
     if blocked and wanted != has:
         yield told("claim", blocked[0], found)
         return

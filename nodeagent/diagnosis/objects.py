@@ -103,10 +103,16 @@ def first(event: Object) -> str:
     return str(event.get("firstTimestamp") or event.get("eventTime") or last(event))
 
 
+def sizes(claim: Object | None) -> tuple[Any, Any]:
+    """Return what a claim asks for, and what it has."""
+    wanted = at(claim, "spec", "resources", "requests", "storage")
+    return wanted, at(claim, "status", "capacity", "storage")
+
+
 def grows(claim: Object | None) -> bool:
     """Say whether a claim asks for another size than its volume has."""
-    wanted = at(claim, "spec", "resources", "requests", "storage")
-    return bool(wanted) and wanted != at(claim, "status", "capacity", "storage")
+    wanted, has = sizes(claim)
+    return bool(wanted) and wanted != has
 
 
 def ends(volume: Object | None) -> bool:

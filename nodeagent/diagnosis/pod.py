@@ -151,8 +151,7 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text += " kubelet needs no restart."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
-        units = "systemctl restart instorage-node.target"
-        return Link("agent", WRONG, f"On {node}: {sentence}", NODE, units, since, proof)
+        return Link("agent", WRONG, f"On {node}: {sentence}", NODE, remedy.RESTART, since, proof)
     if _ELSEWHERE.search(message):
         text, command = f"Kubernetes keeps the volume on another node: {message}", "get pods -o wide"
         command = f"kubectl -n {found.namespace} {command}"

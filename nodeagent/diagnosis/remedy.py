@@ -21,6 +21,8 @@ class Remedy(NamedTuple):
 
 
 _JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
+RESTART = "systemctl restart instorage-node.target"
+"""What brings all of a node's services back: its target alone restarts those that were stopped, too."""
 CHECK = f"{PLUGIN}/instorage-flexvolume ext-check-cfg"
 """What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""
 _ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
