@@ -189,56 +189,57 @@ def test_an_object_that_is_not_shown_and_has_volumes_says_nothing_of_its_logins(
     assert "does not show that host" in said
 
 
-def test_a_node_that_one_array_says_is_logged_in_keeps_its_volumes_of_the_other(
-    three: Site, tmp_path: Path
-) -> None:
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[Site]:
+    """Another array, which has the node's host object and vol-1, too."""
     (tmp_path / "twin").mkdir()
     with Simulator(Settings(tmp_path / "twin/array", tmp_path / "twin/control")) as array:
-        twin = Site(tmp_path / "twin", array)
-        array.control.do("logins", port=IQN, nodes=[1])
-        configure(three, one=three.array.address, two=twin.array.address)
-        status, said = three.ctl("fence", "node1")
-        assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
-        assert "Array one: node1 lives by the word of array two" in said
-        array.control.do("logins", port=IQN, nodes=[])
-        status, said = three.ctl("fence", "node1", "--storage", "one")
-        assert (status, mapped(three), mapped(twin)) == (0, [], ["vol-1"])
-        assert three.ctl("fence", "node1")[0] == 0
-        assert mapped(twin) == []
+        yield Site(tmp_path / "twin", array)
+
+
+def test_a_node_that_one_array_says_is_logged_in_keeps_its_volumes_of_the_other(
+    three: Site, twin: Site
+) -> None:
+    twin.array.control.do("logins", port=IQN, nodes=[1])
+    configure(three, one=three.array.address, two=twin.array.address)
+    status, said = three.ctl("fence", "node1")
+    assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
+    assert "Array one: node1 lives by the word of array two" in said
+    twin.array.control.do("logins", port=IQN, nodes=[])
+    status, said = three.ctl("fence", "node1", "--storage", "one")
+    assert (status, mapped(three), mapped(twin)) == (0, [], ["vol-1"])
+    assert three.ctl("fence", "node1")[0] == 0
+    assert mapped(twin) == []
 
 
 @pytest.mark.parametrize("command", ["lshostvdiskmap", "lshost"])
 def test_an_array_that_says_logged_in_and_fails_at_the_next_question_speaks_for_the_others(
-    three: Site, tmp_path: Path, command: str
+    three: Site, twin: Site, command: str
 ) -> None:
-    (tmp_path / "twin").mkdir()
-    with Simulator(Settings(tmp_path / "twin/array", tmp_path / "twin/control")) as array:
-        twin = Site(tmp_path / "twin", array)
-        array.control.do("logins", port=IQN, nodes=[1])
-        array.control.do("fault", command=command, error="CMMVC5982E", times=0, skip=int(command == "lshost"))
-        configure(three, one=three.array.address, two=twin.array.address)
-        path = three.directory / "config/instorage.yaml"
-        path.write_text(path.read_text().replace("node9", "node9, objects: {node1: esx-17}"))
-        status, said = three.ctl("fence", "node1")
-        assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
-        assert "Array one: node1 lives by the word of array two" in said
-        assert "Array two: what it maps to node1 is not known" in said
+    twin.array.control.do("logins", port=IQN, nodes=[1])
+    twin.array.control.do(
+        "fault", command=command, error="CMMVC5982E", times=0, skip=int(command == "lshost")
+    )
+    configure(three, one=three.array.address, two=twin.array.address)
+    path = three.directory / "config/instorage.yaml"
+    path.write_text(path.read_text().replace("node9", "node9, objects: {node1: esx-17}"))
+    status, said = three.ctl("fence", "node1")
+    assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
+    assert "Array one: node1 lives by the word of array two" in said
+    assert "Array two: what it maps to node1 is not known" in said
 
 
 def test_an_object_of_which_nothing_is_known_does_not_hide_the_one_that_is_logged_in(
-    three: Site, tmp_path: Path
+    three: Site, twin: Site
 ) -> None:
-    (tmp_path / "twin").mkdir()
-    with Simulator(Settings(tmp_path / "twin/array", tmp_path / "twin/control")) as array:
-        twin = Site(tmp_path / "twin", array)
-        with administered(twin) as client:
-            client._cli.operate("addhostport", "-force", "-saswwpn", "500062B200000001", HOST)
-            client._cli.operate("mkhost", "-force", "-hbawwpn", WWPN, "-name", "fc-17")
-        array.control.do("dialect", sas_names=False)
-        array.control.do("logins", port=WWPN, nodes=[1])
-        configure(three, one=three.array.address, two=twin.array.address)
-        path = three.directory / "config/instorage.yaml"
-        path.write_text(path.read_text().replace("node9", "node9, objects: {node1: fc-17}"))
-        status, said = three.ctl("fence", "node1")
-        assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
-        assert "Array one: node1 lives by the word of array two" in said
+    with administered(twin) as client:
+        client._cli.operate("addhostport", "-force", "-saswwpn", "500062B200000001", HOST)
+        client._cli.operate("mkhost", "-force", "-hbawwpn", WWPN, "-name", "fc-17")
+    twin.array.control.do("dialect", sas_names=False)
+    twin.array.control.do("logins", port=WWPN, nodes=[1])
+    configure(three, one=three.array.address, two=twin.array.address)
+    path = three.directory / "config/instorage.yaml"
+    path.write_text(path.read_text().replace("node9", "node9, objects: {node1: fc-17}"))
+    status, said = three.ctl("fence", "node1")
+    assert (status, mapped(three), mapped(twin)) == (1, ["vol-1", "vol-2", "vol-3"], ["vol-1"])
+    assert "Array one: node1 lives by the word of array two" in said

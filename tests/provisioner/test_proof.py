@@ -103,12 +103,18 @@ def test_after_a_restart_nothing_is_proven_and_the_volume_is_left_and_named(benc
     assert "stays on array storage-01" in bench.text
 
 
-def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
+def made_without_a_pv(bench: Bench) -> Object:
+    """Return a claim whose volume was made, and whose PV could not be written."""
     claim = bench.claim()
     asked = bench.wanted(claim)
     bench.memory.create = refusing  # type: ignore[method-assign]  # the PV cannot be written
     with pytest.raises(ConnectionError):
         bench.creation.run(asked)
+    return claim
+
+
+def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
+    claim = made_without_a_pv(bench)
     cast("Any", bench.client.get(None))._cli.operate("rmvdisk", name_of(claim))
     bench.make(name_of(claim))
     taken_back(bench, claim)
@@ -116,11 +122,7 @@ def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
 
 
 def test_one_that_was_renamed_before_it_had_a_pv_stays_and_is_told(bench: Bench) -> None:
-    claim = bench.claim()
-    asked = bench.wanted(claim)
-    bench.memory.create = refusing  # type: ignore[method-assign]  # the PV cannot be written
-    with pytest.raises(ConnectionError):
-        bench.creation.run(asked)
+    claim = made_without_a_pv(bench)
     cast("Any", bench.client.get(None))._cli.operate("chvdisk", "-name", "kept", name_of(claim))
     taken_back(bench, claim)
     assert bench.names() == ["kept"]
