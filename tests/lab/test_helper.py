@@ -65,7 +65,7 @@ def test_a_file_system_of_another_type_is_refused_and_untouched(rig: Rig, volume
 def test_data_without_a_signature_are_not_formatted_wherever_they_are(rig: Rig, volume: Volume) -> None:
     rig.attach(volume)
     device = rig.device(volume)
-    for offset in (0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 1025):
+    for offset in (0, 4096 * 7, GIB - 8192, 128 << 20, GIB // 2 + 1000, GIB * 20 // 257):
         write = f"dd of={device} bs=1 seek={offset} conv=notrunc,nocreat,fsync status=none"
         rig.sh(f"printf precious | {write}")
         with pytest.raises(HelperFault, match=f"data .at byte {offset}\\)") as refused:
