@@ -18,6 +18,12 @@ WIRES = {"iscsi": ("iscsi0", "iscsi1"), "fc": ("fc0", "fc1")}
 """The node's cables."""
 PATHS = {"iscsi": 2, "fc": 4}
 """How many a volume has."""
+SHOWN = {"iscsi": 0.0, "fc": 30.0}
+"""Seconds for a cable to have the array's ports again, which is before a path can be back.
+
+The lab's fabric has no switch that says who is there: a port shows itself every 8 s (FIP_VN_BEACON_INT,
+drivers/scsi/fcoe/fcoe_ctlr.c), and the initiator, which claims its own number first, logs in then.
+"""
 
 
 def over(*daily: str, seen: bool = False) -> pytest.MarkDecorator:

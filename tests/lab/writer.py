@@ -65,10 +65,19 @@ class Writer:
         assert self._becomes(more, f"before=$({when});"), f"{self.file} is not written any more"
 
     def ends(self) -> dict[str, int]:
-        """Have it check what it wrote, and return its figures: `written`, `wrong`, `longest_ms`."""
+        """Have it check what it wrote, and return its figures: `written`, `wrong`, `longest_ms`.
+
+        `wrong` is -1 where it met an error, which it calls `stopped`: see `wrong_of`.
+        """
         assert self._becomes(f"[ -s {self._figures} ]", f"touch {self._stop};"), f"{self.unit} does not end"
         figures: dict[str, int] = json.loads(self.machine.read(self._figures))
         return figures
+
+    def wrong_of(self, file: str, written: int) -> int:
+        """Return how many of the blocks that it had written are wrong in a file that was mounted anew."""
+        self.machine.put(self._program, Path(__file__).with_name("checking_writer.py").read_bytes())
+        counted = self.machine.run([self.machine.python, self._program, file, str(written)], PATIENCE).stdout
+        return int(counted)
 
     def _becomes(self, condition: str, first: str = "") -> bool:
         """Wait in the machine: asked from here, each look would cost it a shell of its own."""

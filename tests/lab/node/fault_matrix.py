@@ -6,8 +6,8 @@ time can be tried in a test.
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.lab.link import WIRES
@@ -61,7 +61,7 @@ class Scene:
 class Trouble:
     """`lasts`: seconds between `begin` and `end`; `stops`: writes are lost under it, as it must be said.
 
-    `seen`: its tests have passed over iSCSI.
+    `heals`: every path is back before it ends; `seen`: the links over which its tests have passed.
     """
 
     name: str
@@ -70,7 +70,8 @@ class Trouble:
     lasts: float = 8.0
     stops: bool = False
     iscsi_only: bool = False
-    seen: bool = False
+    heals: bool = False
+    seen: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -92,15 +93,35 @@ def _on_node(command: str) -> Callable[[Scene], None]:
     return run
 
 
-def _flapping(seconds: float) -> Callable[[Scene], None]:
-    def flap(scene: Scene) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for up in (False, True):
-                scene.wires(0, up=up)
-                time.sleep(FLAP)  # what the fault is
+@dataclass
+class _Flapping:
+    """A cable that is pulled and plugged again and again, from `begin` to `end`."""
 
-    return flap
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def begin(self, scene: Scene) -> None:
+        self._over.clear()
+        self._thread = threading.Thread(target=self._flap, args=(scene,))
+        self._thread.start()
+
+    def _flap(self, scene: Scene) -> None:
+        up = False
+        while not self._over.is_set():
+            scene.wires(0, up=up)
+            up = not up
+            self._over.wait(FLAP)
+
+    def end(self, scene: Scene) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+        scene.wires(0, up=True)
+
+
+def _flaps(name: str, seconds: float) -> Trouble:
+    flapping = _Flapping()
+    return Trouble(name, flapping.begin, flapping.end, seconds)
 
 
 def _renumbered(before: str, after: str) -> Callable[[Scene], None]:
@@ -127,7 +148,7 @@ TROUBLES = (
         lambda s: s.wires(0, up=False),
         lambda s: s.wires(0, up=True),
         20,
-        seen=True,
+        seen=("iscsi",),
     ),
     Trouble("the second path down", lambda s: s.wires(1, up=False), lambda s: s.wires(1, up=True), 20),
     Trouble(
@@ -135,7 +156,7 @@ TROUBLES = (
         lambda s: s.wires(0, 1, up=False),
         lambda s: s.wires(0, 1, up=True),
         QUEUEING / 2,
-        seen=True,
+        seen=("iscsi",),
     ),
     Trouble(
         "both down, longer than a map queues",
@@ -158,13 +179,14 @@ TROUBLES = (
         _on_node("systemctl kill -s KILL multipathd.service"),
         _on_node("systemctl start multipathd.socket multipathd.service"),
     ),
-    Trouble("a link flapping", _flapping(20), lambda s: s.wires(0, up=True), 0),
-    Trouble("a link flapping for a minute", _flapping(60), lambda s: s.wires(0, up=True), 0),
+    _flaps("a link flapping", 20),
+    _flaps("a link flapping for a minute", 60),
     Trouble(
         "a portal renumbered on the array",
         _renumbered(PORTALS[1], RENUMBERED),
         _renumbered(RENUMBERED, PORTALS[1]),
         20,
         iscsi_only=True,
+        heals=True,
     ),
 )

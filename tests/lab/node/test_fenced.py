@@ -95,9 +95,11 @@ def frozen(machine: Machine) -> None:
 
 
 def in_firmware(machine: Machine) -> None:
-    """It is reset, and never comes to its kernel."""
-    machine.pause()
+    """It is reset, and stands in its firmware, whose registers have 32 bits, its kernel's 64."""
     machine.monitor("system_reset")
+    until(lambda: "EIP=" in machine.monitor("info registers"), "it is in its firmware", 5)
+    machine.pause()
+    assert "EIP=" in machine.monitor("info registers"), "its kernel runs already"
 
 
 def mapped(san: San, volume: str) -> str:

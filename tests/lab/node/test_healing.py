@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from installer.multipath import DIRECTORY, NAME, TEXT
-from tests.lab.link import PATHS, WIRES, over
+from tests.lab.link import PATHS, SHOWN, WIRES, over
 from tests.lab.node.test_life import succeeded
 from tools.lab.kubelet import Kubelet
 from tools.lab.topology import PORTALS
@@ -26,12 +26,6 @@ BACK = 15.0  # seconds in which a path is in the map again
 NOTICED = (
     60.0  # seconds for a link's driver and multipathd to see that a way is gone (5 + 5 + 5, and their checks)
 )
-SHOWN = 30.0
-"""Seconds for a cable over Fibre Channel to have the array's ports again, which is before a path can be back.
-
-The lab's fabric has no switch that says who is there: a port shows itself every 8 s (FIP_VN_BEACON_INT,
-drivers/scsi/fcoe/fcoe_ctlr.c), and the initiator, which claims its own number first, logs in then.
-"""
 
 
 def until(look: Callable[[], bool], seconds: float, node: Machine) -> float:
@@ -123,7 +117,8 @@ def plug_in(node: Machine, link: str, cable: Callable[[bool], None]) -> None:
     """Plug the cable in; over Fibre Channel wait until its fabric has the array's ports again."""
     cable(True)
     if link == "fc":
-        print(f"its ports are there after {until(lambda: online(node) == PATHS[link], SHOWN, node):.1f} s")
+        shown = until(lambda: online(node) == PATHS[link], SHOWN[link], node)
+        print(f"its ports are there after {shown:.1f} s")
 
 
 def online(node: Machine) -> int:
