@@ -159,7 +159,7 @@ def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     used = int(node.run(ticks).stdout) - before
     print(f"{used} ticks of a hundredth of a second in a minute")
     assert san.control.do("counters")["total"] == 0
-    assert used <= 100
+    assert used <= 40  # 2 s an hour natively; an emulated processor needs 12 times as long
     succeeded(kubelet.end_pod())
 
 
