@@ -99,7 +99,7 @@ def test_an_array_that_is_off_is_told_with_its_address(pod: Kubelet, san: San) -
 def test_data_on_a_new_volume_are_kubernetes_matter(pod: Kubelet) -> None:
     succeeded([pod.call("waitforattach")])
     write = f"printf precious | dd of={pod.device} bs=1 seek=28672 conv=notrunc,nocreat,fsync status=none"
-    pod.machine.run(write)
+    pod.machine.run(f"udevadm settle; {write}")  # the call waits for the map, not for udev's link
     found = refused(pod, "mountdevice")
     assert "Not proven new" in found["sentence"]
     assert (found["who"], found["do"]) == ("kubernetes", f"kubectl describe pv {pod.volume}")
