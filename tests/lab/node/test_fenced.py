@@ -146,7 +146,6 @@ def test_a_lost_nodes_volume_stays_until_the_array_misses_the_node_and_goes_then
     assert all(answer.success for answer in here.end_pod())
 
 
-@NOT_SEEN
 def test_a_frozen_node_that_comes_back_writes_nothing_any_more_and_gets_rid_of_its_leftovers(
     san: San, link: str, product: Product, lost: Product, writing: Kubelet
 ) -> None:
