@@ -119,8 +119,8 @@ soak-beside: $(STAMP)
 	@mkdir -p build
 	@nice -n 10 $(PY) -m pytest -q --timeout 3600 -m 'not measured' tests/agent/test_expansion.py \
 	  tests/agent/test_expansion_trouble.py tests/agent/test_killed_expansion.py tests/agent/test_resume_beside.py \
-	  tests/agent/test_edited_configuration.py tests/dist tests/packaging/test_killed_installer.py \
-	  tests/old_kernel >build/soak-beside.log 2>&1; \
+	  tests/agent/test_edited_configuration.py tests/ctl/test_under_load.py tests/dist \
+	  tests/packaging/test_killed_installer.py tests/old_kernel >build/soak-beside.log 2>&1; \
 	  ended=$$?; cat build/soak-beside.log; exit $$ended
 
 soak-dead: $(STAMP)

@@ -21,6 +21,7 @@ from instorage.version import VERSION
 from instorage.wire.fault import Code, Fault
 from nodeagent.administration.doctor import examination, run
 from nodeagent.diagnosis.outcome import Outcome
+from nodeagent.diagnosis.waiting import waited
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -37,15 +38,17 @@ HIDDEN = "«not in the bundle»"
 def run_bundle(given: argparse.Namespace) -> Outcome:
     """Write the bundle; the file is its maker's alone."""
     paths = Paths.from_environment()
-    with examination.this_node(paths, run.root()) as host:
+    with examination.this_node(paths, run.root()) as host, waited("examining this node"):
         found = examination.examine(host)
         told = run.to_json(found)
     hidden = secrets_of(paths.configuration)
+    with waited("reading the journal"):
+        logged = journal(given.since)
     texts = {
         run.LOOKS: json.dumps(host.looks.kept, ensure_ascii=False, indent=1),
         "findings.json": json.dumps(told, ensure_ascii=False, indent=1),
         "doctor.txt": "\n".join(run.lines(found)) + "\n",
-        "journal.json": journal(given.since),
+        "journal.json": logged,
         "version": f"{VERSION}\n",
     }
     file = given.file or Path(

@@ -18,6 +18,7 @@ from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from nodeagent.administration.array import USER, client, meant
 from nodeagent.administration.release import unmapped
+from nodeagent.diagnosis.waiting import waited
 from nodeagent.host import identity
 from nodeagent.volume import fencing
 
@@ -81,7 +82,8 @@ def fence(
     entries = meant(found, storage)
     leave_root(USER)
     with contextlib.ExitStack() as stack:
-        holdings = [_asked(stack.enter_context(client(entry)), hosts) for entry in entries]
+        with waited("asking the arrays"):
+            holdings = [_asked(stack.enter_context(client(entry)), hosts) for entry in entries]
         _require_known(node, hosts, holdings, spared)
         _spread(node, holdings)
         for one in holdings:

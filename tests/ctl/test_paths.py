@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -51,6 +53,7 @@ class Seen:
             "seconds": 0.1, "protected_minutes": 0,
         }  # fmt: skip
         self.unreachable: dict[str, str] = {}
+        self.routed = dict.fromkeys(PORTALS, True)
 
     def kept(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -63,7 +66,7 @@ class Seen:
         for turn in (1, 2, 3, 4):
             found[f"records {turn}"] = {UID: json.dumps(self.record)} if self.record else {}
         found["portals storage-01"] = {
-            one: {"why": self.unreachable.get(one, ""), "routed": True} for one in PORTALS
+            one: {"why": self.unreachable.get(one, ""), "routed": self.routed[one]} for one in PORTALS
         }
         for number, portal in zip(("1", "2"), PORTALS, strict=True):
             at = f"/sys/class/iscsi_connection/connection{number}:0"
@@ -175,3 +178,22 @@ def test_one_portal_of_two_is_a_warning_and_all_an_error_with_the_command(seen: 
     assert (found.severity, found.who, found.command) == (Severity.WARNING, Who.SAN, "nc -zvw2 10.0.0.2 3260")
     seen.unreachable["10.0.0.1:3260"] = "refused the connection"
     assert [one.severity for one in seen.findings("portals")] == [Severity.ERROR, Severity.ERROR]
+
+
+def test_a_portal_without_a_route_is_this_nodes_administrators(seen: Seen) -> None:
+    seen.unreachable["10.0.0.2:3260"], seen.routed["10.0.0.2:3260"] = "no route", False
+    (found,) = seen.findings("portals")
+    assert (found.code, found.severity, found.who) == ("portal-not-routed", Severity.WARNING, Who.NODE)
+    assert (found.command, found.proof) == ("ip route get 10.0.0.2", "route to 10.0.0.2")
+    assert "Portal 10.0.0.2:3260 of array storage-01: no route." in found.sentence
+
+
+@pytest.mark.subprocess
+@pytest.mark.root
+def test_in_a_network_without_a_route_the_look_says_so() -> None:
+    """In a network namespace of its own there is none."""
+    look = "import json; from nodeagent.administration.doctor.portals import _probe as look"
+    program = f"{look}; print(json.dumps(look(['10.1.2.3:3260'])))"
+    argv = ["unshare", "--net", sys.executable, "-c", program]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout) == {"10.1.2.3:3260": {"why": "no route", "routed": False}}

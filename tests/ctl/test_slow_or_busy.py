@@ -52,6 +52,17 @@ def test_an_array_that_does_not_answer_is_an_error_but_of_a_starved_node_nothing
     assert unanswered(15.0) == [("node-busy", "warning", "node")]
 
 
+def test_of_an_array_that_fails_late_a_starved_node_knows_nothing_but_what_it_answered_counts() -> None:
+    def failed(code: Code, seconds: float, waited: float) -> list[tuple[str, str, str]]:
+        fault = Fault(code, "It is so.").to_wire()
+        return found({"is": {"storage-01": {"seconds": seconds, "waited": waited, "fault": fault}}})
+
+    assert failed(Code.ARRAY_UNREACHABLE, 15.0, 1.0) == [("array-unreachable", "error", "san")]
+    assert failed(Code.ARRAY_UNREACHABLE, 15.0, 12.0) == [("node-busy", "warning", "node")]
+    assert failed(Code.ARRAY_UNREACHABLE, 0.1, 0.09) == [("array-unreachable", "error", "san")]
+    assert failed(Code.ARRAY_SESSIONS, 15.0, 12.0) == [("array-sessions", "error", "array")]
+
+
 def test_what_a_process_waits_for_a_processor_is_what_others_on_it_took() -> None:
     processor_number = min(os.sched_getaffinity(0))
     spinning = [

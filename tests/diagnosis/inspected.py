@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nodeagent.administration import ctl
+from tests.diagnosis.recorded import kubectl
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.agent.bench import Bench
+    from tests.diagnosis.recorded import Recorded
 
 
 class Node:
@@ -42,6 +44,13 @@ def prepared(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setenv("PATH", str(directory / "bin"))
     monkeypatch.setattr("nodeagent.diagnosis.why.leave_root", lambda _: None)
     return Node(bench, capsys)
+
+
+def reached(node: Node, api: Recorded) -> None:
+    """Let the node's kubectl find these objects."""
+    kubectl(node.bench.directory, api)
+    (node.bench.directory / "bin/python3").symlink_to("/usr/bin/python3")
+    (node.bench.directory / "bin/env").symlink_to("/usr/bin/env")
 
 
 def of_place(found: dict[str, Any], place: str, state: str) -> list[str]:

@@ -133,4 +133,4 @@ def test_a_volume_that_is_attached_without_a_path_is_the_sans(sysfs: Sysfs) -> N
         (sysfs.root / "block" / name).unlink()
     verdict = sysfs.why()
     assert "The kernel has no path to the volume" in verdict.sentence
-    assert verdict.who == link.SAN
+    assert (verdict.who, verdict.command) == (link.SAN, "instoragectl doctor --volume v")

@@ -39,7 +39,7 @@ def test_a_slow_array_is_called_slow(node: Node, monkeypatch: pytest.MonkeyPatch
     node.bench.do("fault", command="lsvdisk", times=0, delay=0.5)
     found = node.why()
     assert any("is slow" in one for one in of_place(found, "array", "waits"))
-    assert found["who"] == "array"
+    assert (found["who"], found["do"]) == ("array", "instoragectl times --since -1h")
 
 
 def test_a_management_network_that_is_down(node: Node) -> None:

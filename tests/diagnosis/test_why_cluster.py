@@ -30,7 +30,7 @@ def test_a_claim_waits_for_its_first_consumer_which_is_nobodys_fault(api: Record
     api.claim()
     verdict = api.why("default/data")
     assert "waits for its first consumer" in verdict.sentence
-    assert verdict.who == NOBODY
+    assert (verdict.who, verdict.command) == (NOBODY, "")
     assert verdict.first is not None
     assert verdict.first.state == WAITS
 
@@ -99,7 +99,7 @@ def test_a_claim_without_a_class_is_told_so(api: Recorded, spec: dict[str, Any],
     api.claim(**spec)
     verdict = api.why("default/data")
     assert part in verdict.sentence
-    assert verdict.who == KUBERNETES
+    assert (verdict.who, verdict.command) == (KUBERNETES, "kubectl get storageclass")
 
 
 def test_kubelet_that_has_not_asked_yet_is_told_from_one_that_was_refused(api: Recorded) -> None:

@@ -67,7 +67,7 @@ def test_a_volume_that_is_being_made_is_nobodys_to_mend(api: Recorded) -> None:
     api.event(api.claim(), "Provisioning", f"Volume {VOLUME} is being made on storage-01.", normal=True)
     verdict = api.why("default/data")
     assert f"Volume {VOLUME} is being made on storage-01." in verdict.sentence
-    assert verdict.who == NOBODY
+    assert (verdict.who, verdict.command) == (NOBODY, "")
     api.events[0]["firstTimestamp"] = ago(700)
     verdict = api.why("default/data")
     assert "That takes long" in verdict.sentence

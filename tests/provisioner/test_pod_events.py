@@ -11,6 +11,7 @@ import pytest
 
 from nodeagent.diagnosis import plugin
 from nodeagent.diagnosis.kubectl import Kubectl
+from provisioner.events import OVER
 from tests.provisioner.program import until
 from tools.dist import plugin as made
 from tools.kube import build
@@ -38,15 +39,29 @@ def pod(served: World, claim: str) -> str:
     return name
 
 
+def the_failure(served: World, thing: str) -> dict[str, Any]:
+    (failed,) = [one for one in served.events(thing) if one["reason"] == "ProvisioningFailed"]
+    return failed
+
+
 def test_claim_and_pod_have_one_event_that_is_counted_and_ended_by_the_success(served: World) -> None:
-    class_name = served.storage_class({"volPoolName": "Pool0"})
-    claim = served.claim(class_name, "90000Gi")
+    served.run("mcsop mkvdisk -name hog -size 98 -unit gb -mdiskgrp Pool0 -iogrp 0 -intier off")
+    claim = served.claim(served.storage_class({"volPoolName": "Pool0"}), "4Gi")
     name = pod(served, claim)
     until(lambda: any(event["count"] > 1 for event in served.events(name)), 60, "the pod's event was counted")
     for thing in (claim, name):
-        (failed,) = [one for one in served.events(thing) if one["reason"] == "ProvisioningFailed"]
+        failed = the_failure(served, thing)
         assert "[pool-full]" in failed["message"]
         assert failed["type"] == "Warning"
+    served.run("mcsop rmvdisk hog")
+    served.bound(claim, 90)
+    things = (claim, name)
+    until(lambda: all(the_failure(served, one)["type"] == "Normal" for one in things), 30, "both have ended")
+    for thing in things:
+        failed = the_failure(served, thing)
+        assert failed["message"].startswith(f"{OVER} at 20")
+        assert "[pool-full]" in failed["message"]
+        assert failed["count"] > 1
 
 
 def test_the_plugin_tells_a_full_pool_from_what_kubectl_gets(
@@ -72,5 +87,5 @@ def test_a_claim_that_names_a_pv_which_is_not_there_is_told_so(
     claim = served.claim(served.storage_class(), volumeName="nothing-of-that-name")
     monkeypatch.setenv("PATH", f"{build.program('kubectl').parent}:{os.environ['PATH']}")
     verdict = plugin.judged(f"default/{claim}", Kubectl("--kubeconfig", str(plane.kubeconfig("admin"))))
-    assert verdict.who == "kubernetes"
+    assert (verdict.who, verdict.command) == ("kubernetes", "kubectl get pv")
     assert "names PV nothing-of-that-name" in verdict.sentence

@@ -120,7 +120,7 @@ def test_a_claim_that_waits_for_its_first_consumer_then_for_the_scheduler_then_f
     claim = served.claim(served.storage_class(volumeBindingMode="WaitForFirstConsumer"))
     alone = why(f"default/{claim}")
     assert "waits for its first consumer" in alone.sentence
-    assert (alone.who, alone.status) == ("nobody", 1)
+    assert (alone.who, alone.command, alone.status) == ("nobody", "", 1)
     pod = make_pod(claim, nodeSelector={"kubernetes.io/hostname": "of-none"})
     unchosen = told(why, pod, "The scheduler has not chosen a node")
     assert "0/1 nodes are available" in unchosen.sentence
@@ -238,4 +238,4 @@ def test_a_volume_that_the_array_keeps_for_a_while_goes_by_itself(
     served.do("dialect", protection_minutes=15)
     served.delete_claim(claim)
     verdict = told(why, volume, "volume protection is on")
-    assert (verdict.who, verdict.status) == ("nobody", 1)
+    assert (verdict.who, verdict.command, verdict.status) == ("nobody", "", 1)

@@ -146,16 +146,26 @@ class Story:
         return done.stdout
 
     def _mend(self, found: dict[str, Any], then: str) -> None:
-        for command in filter(None, (found["do"], then)):
-            if command.startswith("mcs"):
-                say(f"array$ {command}")
-                show(self._san.command(command))
-            elif command.startswith("kubectl "):
-                say(f"$ {command}")
-                show(self._cluster.kubectl(*shlex.split(command)[1:]))
-            else:
-                say(f"node# {command}")
-                show(self._product.machine.run(command, LIMIT).stdout)
+        """Type the command that is named; `then`: what answer or command must have named for after it."""
+        said = f"{found['sentence']}\n{self._typed(found['do'])}"
+        if then:
+            if then not in said:
+                raise DemoFailed(f"{then!r} mends it, and neither answer nor command names it: {said}")
+            self._typed(then)
+
+    def _typed(self, command: str) -> str:
+        """Type a command where it belongs; show and return what it prints."""
+        if command.startswith("mcs"):
+            say(f"array$ {command}")
+            printed = self._san.command(command)
+        elif command.startswith("kubectl "):
+            say(f"$ {command}")
+            printed = self._cluster.kubectl(*shlex.split(command)[1:])
+        else:
+            say(f"node# {command}")
+            printed = self._product.machine.run(command, LIMIT).stdout
+        show(printed)
+        return printed
 
     def _claim(self, name: str, size: str) -> None:
         spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "storageClassName": CLASS}

@@ -21,6 +21,7 @@ _WHO = {
     Code.ARRAY_SESSIONS: Who.ARRAY,
     Code.ARRAY_UNREACHABLE: Who.SAN,
 }
+_UNHEARD = (Code.ARRAY_UNREACHABLE, Code.TIMEOUT)  # in which a long wait ends, be it for a processor
 
 
 def check(host: Host) -> Iterator[Finding]:
@@ -42,9 +43,16 @@ def check(host: Host) -> Iterator[Finding]:
     for one in host.setup.arrays:
         said = answers[one.name]
         if "fault" in said:
-            yield _silent(one.name, f"{one.address}:{one.port}", Fault.from_wire(said["fault"]))
+            yield _failed(one, Fault.from_wire(said["fault"]), said["seconds"], said.get("waited", 0.0))
         elif said["seconds"] > SLOW_SECONDS:
             yield _slow(one, said["seconds"], said.get("waited", 0.0))
+
+
+def _failed(one: ArrayEntry, fault: Fault, seconds: float, waited: float) -> Finding:
+    """Say what the array answered, or that it did not, of which a node without a processor knows nothing."""
+    if fault.code in _UNHEARD and seconds > SLOW_SECONDS and waited > seconds / 2:
+        return _starved(Severity.WARNING, fault.sentence, waited)
+    return _silent(one.name, f"{one.address}:{one.port}", fault)
 
 
 def _slow(one: ArrayEntry, seconds: float, waited: float) -> Finding:

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from instorage.arrays.pool import array_client
-from instorage.operation import overlap
+from instorage.operation import overlap, within
 from instorage.privilege import leave_root
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.configuration.settings import Configuration
 
+EACH = 0.75
+"""The share of the seconds for all arrays together that one of them has, asked at the same time."""
 _CHUNK = 1 << 16
 
 
@@ -52,8 +54,11 @@ class ArraysChild:
         self._rest = b""
 
     def view(self, seconds: float) -> dict[str, Any]:
-        """Return what each array says, by its name: see `array_view`; `Fault(TIMEOUT)`."""
-        return self._ask({"ask": "view"}, seconds)
+        """Return what each array says, by its name: see `array_view`; `Fault(TIMEOUT)`.
+
+        An array that keeps its caller waiting says for itself, before all of them are given up, what for.
+        """
+        return self._ask({"ask": "view", "seconds": EACH * seconds}, seconds)
 
     def volumes(self, wanted: dict[str, list[str]], seconds: float) -> dict[str, Any]:
         """Return what an array (key) says of volumes by UID; `Fault(TIMEOUT)`."""
@@ -106,7 +111,7 @@ def _answer(
     if question["ask"] == "view":
         calls: dict[str, Callable[[], dict[str, Any]]] = {
             name: lambda array=array: _view(  # type: ignore[misc]
-                array, configuration, frozenset(ports), len(clients)
+                array, configuration, frozenset(ports), len(clients), question["seconds"]
             )
             for name, array in clients.items()
         }
@@ -119,13 +124,16 @@ def _answer(
     return dict(zip(calls, overlap(list(calls.values())), strict=True))
 
 
-def _view(array: Array, configuration: Configuration, ports: frozenset[str], shared: int) -> dict[str, Any]:
+def _view(
+    array: Array, configuration: Configuration, ports: frozenset[str], shared: int, seconds: float
+) -> dict[str, Any]:
     """Return the array's view, and for how long of its time this process waited for a processor.
 
     `shared`: how many arrays are asked at the same time; each is given its part of what was waited.
     """
     waited = processor.waited()
-    found = view(array, configuration, ports)
+    with within(seconds):
+        found = view(array, configuration, ports)
     return found | {"waited": round((processor.waited() - waited) / shared, 3)}
 
 

@@ -113,6 +113,11 @@ class Looks:
             raise Fault.from_wire(found["fault"])
         return found["is"]
 
+    def readable(self, path: str) -> bool:
+        """Whether who looks may read a file that is there; root may."""
+        at = self.at(path)
+        return self.whole or bool(self.answer(f"readable {path}", lambda: os.access(at, os.R_OK)))
+
     @property
     def owner(self) -> int:
         """The uid that owns the host: root's, or in a copy of a host that of the copy."""

@@ -50,7 +50,14 @@ def plugin(host: Host) -> Iterator[Finding]:
 def configuration(host: Host) -> Iterator[Finding]:
     """Find a configuration that cannot be used, or that everybody can read."""
     path = host.setup.configuration
-    if host.setup.fault:
+    facts = host.looks.facts(path)
+    if host.setup.fault and facts and not host.looks.readable(path):  # that is no fault of it
+        yield Finding(
+            "configuration", "not-seen", Severity.OK,
+            f"{path} was not looked at, nor any array asked: who is not root cannot read it.",
+            command="sudo instoragectl doctor", proof=path,
+        )  # fmt: skip
+    elif host.setup.fault:
         yield Finding(
             "configuration", "bad-configuration", Severity.ERROR, host.setup.fault,
             risk="What was in force before works on until the agent is restarted.",
@@ -58,7 +65,6 @@ def configuration(host: Host) -> Iterator[Finding]:
         )  # fmt: skip
     for warning in host.setup.warnings:
         yield Finding("configuration", "configuration-warning", Severity.OK, warning, proof=path)
-    facts = host.looks.facts(path)
     if facts and facts.mode & stat.S_IROTH:
         yield Finding(
             "configuration", "configuration-open", Severity.WARNING, f"{path} can be read by everybody.",

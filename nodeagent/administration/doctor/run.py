@@ -16,6 +16,7 @@ from nodeagent.administration.doctor.looks import Looks
 from nodeagent.diagnosis.finding import Severity, exit_status
 from nodeagent.diagnosis.outcome import Outcome
 from nodeagent.diagnosis.terminal import Paint
+from nodeagent.diagnosis.waiting import waited
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def run(given: argparse.Namespace) -> Outcome:
     if given.bundle:
         found = examination.examine(of_bundle(given.bundle, given.volume or ""))
     else:
-        with examination.this_node(Paths.from_environment(), root(), given.volume or "") as host:
+        this_node = examination.this_node(Paths.from_environment(), root(), given.volume or "")
+        with this_node as host, waited("examining this node"):
             found = examination.examine(host)
     status = exit_status(found.findings)
     return Outcome(lines(found), to_json(found), status, abandon=bool(found.hanging))

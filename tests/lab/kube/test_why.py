@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lab.kube.world import until
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.dist import plugin
 from tools.kube.build import program
 
@@ -50,7 +50,6 @@ def test_a_stopped_agent_is_named_and_mended_by_the_command_that_is_named(
     found = instorage(world, tmp_path, "why", f"default/{pod}")
     assert found["who"] == "node"
     node.run(found["do"])
-    node.run(f"systemctl start {units}")
     world.cluster.wait_running(pod)
     assert instorage(world, tmp_path, "why", f"default/{pod}")["first"] is None
 
@@ -67,7 +66,6 @@ def test_a_failure_that_goes_on_is_one_event_that_is_counted(world: World) -> No
     assert len(counted()) == 1
 
 
-@NOT_SEEN
 def test_a_volume_in_use_is_traced_and_shown_from_claim_to_mount(world: World, tmp_path: Path) -> None:
     claim = world.claim()
     volume = world.cluster.wait_bound(claim)
