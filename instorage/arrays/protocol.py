@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         VolumeSpec,
     )
     from instorage.volume_name import VolumeName
-    from instorage.wire.values import Portal, VolumeUid
+    from instorage.wire.values import Portal, VolumeUid, Wwpn
 
 
 class Array(Protocol):
@@ -195,6 +195,12 @@ class Array(Protocol):
 
         Those to which its ports are logged in; where the array shows no login, all that are open to hosts:
         then this machine's kernel says which of them it sees.
+        """
+
+    def fc_ports(self) -> tuple[Wwpn, ...]:
+        """Return every name that a Fibre Channel port may have for hosts, up or down; not cached.
+
+        ARRAY_ANSWER: it may be half.
         """
 
     def san_identity(self) -> SanIdentity:

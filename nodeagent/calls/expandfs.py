@@ -17,7 +17,7 @@ from nodeagent.expansion import earlier, growth
 from nodeagent.operation import targets
 from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
-from nodeagent.volume import adoption, recorded, tenancy
+from nodeagent.volume import adoption, expected_paths, recorded, tenancy
 from nodeagent.volume.connect import rescan_request
 from nodeagent.volume.usable import elsewhere, require_both_sites, usable
 
@@ -68,9 +68,24 @@ def expand(operation: Operation, request: ExpandFs) -> int:
 
 
 def require_paths(operation: Operation, helper: Helper, volume: Volume) -> None:
-    """Have the helper prove that every path is up and has the size of now, before anything changes."""
+    """Have the helper prove that every path is up and has the size of now, before anything changes.
+
+    It knows those that are here. NO_PATH as well for one that is absent: the map must have grown before it
+    comes back, and until then it would be refused. The helper first: the map may be behind the array's size.
+    """
     operation.progress.say("looking at every path")
     helper.rescan(rescan_request(operation, volume.uid, volume.size))
+    absent = expected_paths.absent(operation.node, volume.uid)
+    if absent:
+        operation.node.expected.look(volume.uid)
+        named = ", ".join(sorted(map(str, absent)))
+        raise Fault(
+            Code.NO_PATH,
+            f"Not all paths of volume {volume.name} are up: none leads over {named}. Nothing was changed. "
+            "A path is added by itself as soon as it can be reached, and the volume grows then: see "
+            f"instoragectl doctor --volume {volume.name} for what is in the way.",
+            volume=volume.name,
+        )
 
 
 def _finish(operation: Operation, helper: Helper, record: Record, target: str, size: Bytes) -> int:

@@ -64,6 +64,7 @@ def _paths(volume: str, disks: list[str], kernel: Kernel) -> Iterator[Link]:
         text = f"{len(disks) - len(broken)} of {len(disks)} paths work: {named}."
         proof = f"{kernel.sysfs}/block/{next(iter(broken))}/device/state"
         yield Link("paths", WRONG, text, SAN, f"instoragectl doctor --volume {volume}", 0.0, proof)
+        yield from _offline([disk for disk, (state, _) in broken.items() if state == "offline"], kernel)
     elif len(disks) == 1:
         over = states[disks[0]][1]
         text = f"Only a single path is in use ({disks[0]}{over}): when it goes the pod has no other."
@@ -74,6 +75,15 @@ def _paths(volume: str, disks: list[str], kernel: Kernel) -> Iterator[Link]:
         proof = f"{kernel.sysfs}/block/{disk}/device/state"
         if disk not in broken and len(disks) > 1:
             yield Link("paths", RIGHT, f"Path {disk}{over} is {state}.", NOBODY, "", 0.0, proof)
+
+
+def _offline(disks: list[str], kernel: Kernel) -> Iterator[Link]:
+    """Yield those that the kernel gave up after its error handling failed (SDEV_OFFLINE): for good."""
+    for disk in disks:
+        proof = f"{kernel.sysfs}/block/{disk}/device/state"
+        text = f"The kernel gave disk {disk} up when its error handling failed, and tries it no more."
+        text += " Give the command once its session or port works."
+        yield Link("paths", WRONG, text, NODE, f"echo running >/sys/block/{disk}/device/state", 0.0, proof)
 
 
 def _state(disk: str, kernel: Kernel) -> tuple[str, str]:

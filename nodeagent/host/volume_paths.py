@@ -1,7 +1,8 @@
 """Which paths the maps of InStorage volumes have, as sysfs shows it to everybody: a look costs no program.
 
 `sysfs` is its directory. A path is told by where it leads: an iSCSI target behind a portal, or the WWPN of an
-array's port. Whether the array answers behind it only multipathd and the helper know.
+array's port as one adapter of this host sees it. Whether the array answers behind it only multipathd and the
+helper know.
 """
 
 from __future__ import annotations
@@ -29,13 +30,20 @@ SECTOR = 512
 
 @dataclass(frozen=True)
 class End:
-    """Where a path leads: `target` is an IQN in lower case with its `portal`, or a WWPN without one."""
+    """Where a path leads: `target` is an IQN in lower case with its `portal`, or a WWPN without one.
+
+    `initiator`: the WWPN of the adapter that a path over Fibre Channel takes. Each of them makes a path of
+    its own to the same port.
+    """
 
     target: str
     portal: str = ""
+    initiator: str = ""
 
     def __str__(self) -> str:
-        return f"portal {self.portal} ({self.target})" if self.portal else f"port {self.target}"
+        if self.portal:
+            return f"portal {self.portal} ({self.target})"
+        return f"port {self.target} (adapter {self.initiator})" if self.initiator else f"port {self.target}"
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,12 @@ def maps(sysfs: Path, wanted: Collection[VolumeUid]) -> dict[VolumeUid, VolumeMa
     return found
 
 
-def online_ports(sysfs: Path) -> set[str]:
-    """Return the WWPNs of the targets' ports that an adapter of this host is logged in to."""
+def online_ports(sysfs: Path) -> set[End]:
+    """Return the targets' ports that adapters of this host are logged in to, one for each login."""
     at = sysfs / "class/fc_remote_ports"
     targets = (name for name in names(at) if "Target" in read(at / name / "roles"))
     ports = (_port_end(sysfs, name) for name in targets)
-    return {end.target for end, trouble in ports if not trouble}
+    return {end for end, trouble in ports if not trouble}
 
 
 def session_end(session: Session) -> End:
@@ -113,11 +121,20 @@ def _of_session(state: str) -> str:
 def _of_disk(disk: str, state: str) -> str:
     if state == "running":
         return ""
+    if state == "offline":  # SDEV_OFFLINE: error handling failed; no recovery of a session or port ends that
+        return (
+            f"disk {disk} is offline, which the kernel never ends by itself: once its session or port works, "
+            f"echo running >/sys/block/{disk}/device/state"
+        )
     return f"disk {disk} is {state}" if state else f"disk {disk} is gone"
 
 
 def _port_end(sysfs: Path, name: str) -> tuple[End, str]:
     at = sysfs / "class/fc_remote_ports" / name
-    state = read(at / "port_state")
-    end = End(read(at / "port_name").removeprefix("0x").lower())
+    state, host = read(at / "port_state"), name.removeprefix("rport-").partition(":")[0]
+    end = End(_wwpn(at), initiator=_wwpn(sysfs / f"class/fc_host/host{host}"))
     return end, "" if state == "Online" else f"the port is {state or 'gone'}"
+
+
+def _wwpn(at: Path) -> str:
+    return read(at / "port_name").removeprefix("0x").lower()

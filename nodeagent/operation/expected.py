@@ -16,15 +16,26 @@ from nodeagent.host.volume_paths import End
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from instorage.wire.values import VolumeUid
+    from instorage.wire.values import VolumeUid, Wwpn
 
-SanPath = IscsiPath | FcPath
+
+@dataclass(frozen=True)
+class Nexus:
+    """A path by one of this host's adapters (I_T nexus of SAM-5): each that sees a port makes its own."""
+
+    path: FcPath
+    initiator: Wwpn
+
+
+SanPath = IscsiPath | Nexus
 """A path as the array gives it."""
 
 
 def end_of(path: SanPath) -> End:
     """Return where a path leads, as sysfs tells it."""
-    return End(str(path.target).lower(), str(path.portal) if isinstance(path, IscsiPath) else "")
+    if isinstance(path, IscsiPath):
+        return End(str(path.target).lower(), str(path.portal))
+    return End(str(path.path.target).lower(), initiator=str(path.initiator).lower())
 
 
 @dataclass(frozen=True)

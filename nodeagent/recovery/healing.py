@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from nodeagent.host import volume_paths
 from nodeagent.host.uevents import Uevents
-from nodeagent.recovery.health import judge
+from nodeagent.recovery.health import Failed, judge
 from nodeagent.recovery.lane import Lane
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Healer:
     ) -> None:
         self._node, self._begin, self._look = node, begin, look
         self._uevents: Uevents | None = None
-        self._failed: set[str] = set()  # major:minor of paths, as the kernel's maps said; replaced as a whole
+        self._failed = Failed()  # replaced as a whole
         self._again: set[VolumeUid] = set()  # to be looked at again, though nobody rings
         self._broken_off = False  # whether the last look was: what it was to see is in no set
         self._lanes: dict[str, Lane] = {}
@@ -61,11 +61,7 @@ class Healer:
             self._uevents = Uevents()
             threading.Thread(target=self._hear, args=(self._uevents,), name="uevents", daemon=True).start()
         except OSError as error:
-            _LOG.warning(
-                "The kernel's events cannot be heard (%s): paths are looked at every %.0f s instead. A "
-                "policy that forbids the agent a netlink_kobject_uevent_socket does that.",
-                error.strerror, BLIND_SECONDS,
-            )  # fmt: skip
+            self._blind(error)
         self._node.expected.look()
         self.thread.start()
 
@@ -76,17 +72,25 @@ class Healer:
             self._uevents.close()
 
     def _hear(self, uevents: Uevents) -> None:
-        while event := uevents.next():
-            self._take(event)
+        try:
+            while event := uevents.next():
+                self._take(event)
+        except OSError as error:
+            self._blind(error)
+
+    def _blind(self, error: OSError) -> None:
+        """Look without the kernel's events from now on; nobody says any more that a path works again."""
+        _LOG.warning(
+            "The kernel's events cannot be heard (%s): paths are looked at every %.0f s instead. A "
+            "policy that forbids the agent a netlink_kobject_uevent_socket does that.",
+            error.strerror, BLIND_SECONDS,
+        )  # fmt: skip
+        self._uevents, self._failed = None, self._failed.doubted()
+        self._node.expected.look()
 
     def _take(self, event: Uevent) -> None:
-        """Keep which paths failed: by number, and the kernel gives one that is free to the next disk.
-
-        Forgotten when a disk comes, too: the map says of one that went before that it failed.
-        """
-        if event.failed:
-            self._failed = self._failed | {event.failed}
-        self._failed = self._failed - {event.reinstated, event.changed_hands}
+        """Keep which paths failed, and ring where one may have come or gone."""
+        self._failed = self._failed.after(event)
         if event.of_a_path:
             self._node.expected.look()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Fault
 from nodeagent.operation import journal
-from nodeagent.recovery import repair
+from nodeagent.recovery import addition, repair
 from nodeagent.recovery.arrivals import Arrivals
 from nodeagent.recovery.health import judge
 from nodeagent.recovery.path_saying import PathSaying
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from nodeagent.host.volume_paths import End, VolumeMap
     from nodeagent.operation.node import Node, Operation
     from nodeagent.operation.records import Record
-    from nodeagent.recovery.health import Health
+    from nodeagent.recovery.health import Failed, Health
 
     Sick = dict[Record, tuple[VolumeMap, Health]]
 
 ASK_SECONDS = 10.0  # after a question to the array about what is lost, doubled each time
 LONGEST_SECONDS = 60.0
+PATIENT = (
+    6  # questions that may fail before they are asked more seldom: an array's nodes change over in a minute
+)
 _LOG = logging.getLogger(__name__)
 
 
@@ -42,16 +45,17 @@ class Lane:
         storage: str,
     ) -> None:
         self._node, self._begin, self._storage = node, begin, storage
-        self._saying = PathSaying()
+        self._saying, self._addition = PathSaying(), addition.Addition()
         self._guard = threading.Lock()
         self._asked: tuple[set[tuple[str, End]], float] = set(), 0.0  # about what, and the pause after it
         self._next = 0.0  # monotonic seconds
+        self._failures = 0  # questions since the last that was answered
         self._strays: set[End] = set()
         self._arrivals = Arrivals(node.expected.ends(storage))
         self.unfinished = False
         """Whether a session leads nowhere, or an end came, and the array could not tell; or none looked."""
 
-    def see_to(self, volumes: Sick, failed: set[str]) -> set[VolumeUid]:
+    def see_to(self, volumes: Sick, failed: Failed) -> set[VolumeUid]:
         """Say what changed, and mend in the background what is not well; returns at once.
 
         Returns what is to be looked at again: what is not well, and all of which the end of a loss may not be
@@ -86,7 +90,7 @@ class Lane:
         self.unfinished = bool(about)
         return about
 
-    def _hand_over(self, volumes: Sick, failed: set[str], about: set[tuple[str, End]]) -> bool:
+    def _hand_over(self, volumes: Sick, failed: Failed, about: set[tuple[str, End]]) -> bool:
         """Begin the work in the background, which gives the guard back; return whether it began."""
         given = (volumes, failed, about)
         work = threading.Thread(target=self._guarded, args=given, name="healing-lane", daemon=True)
@@ -96,7 +100,7 @@ class Lane:
             return False
         return True
 
-    def _guarded(self, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]) -> None:
+    def _guarded(self, volumes: Sick, failed: Failed, asked: set[tuple[str, End]]) -> None:
         try:
             with self._begin(f"looking after the paths of array {self._storage}", None) as operation:
                 self._work(operation, volumes, failed, asked)
@@ -112,9 +116,7 @@ class Lane:
         finally:
             self._guard.release()
 
-    def _work(
-        self, operation: Operation, volumes: Sick, failed: set[str], asked: set[tuple[str, End]]
-    ) -> None:
+    def _work(self, operation: Operation, volumes: Sick, failed: Failed, asked: set[tuple[str, End]]) -> None:
         why, added = self._mend(operation, volumes)
         unknown = any(operation.node.expected.of(record.uid) is None for record in volumes)
         stale = operation.node.expected.stale(self._storage)
@@ -123,8 +125,10 @@ class Lane:
             try:
                 repair.refresh(operation, self._storage)
             except Fault as fault:  # the array's commands are one thing, its data paths another
+                self._unanswered()
                 _LOG.debug("Array %s does not say where its paths lead: %s", self._storage, fault)
             else:
+                self._failures = 0
                 volumes = {
                     record: (found, judge(found, operation.node.expected.of(record.uid), failed))
                     for record, (found, _) in volumes.items()
@@ -140,8 +144,8 @@ class Lane:
     def _mend(self, operation: Operation, volumes: Sick) -> tuple[dict[End, str], bool]:
         """Add what can be added to volumes that are mounted; return why the rest cannot, whether any was."""
         mounted = {record: one for record, one in volumes.items() if record.target and one[1].missing}
-        closed = repair.unreached(operation, [health for _, health in mounted.values()])
-        why, added = repair.add(operation, mounted, closed)
+        closed = addition.unreached(operation, [health for _, health in mounted.values()])
+        why, added = self._addition.add(operation, mounted, closed)
         return closed | why, added
 
     def _leave(self, operation: Operation) -> None:
@@ -159,6 +163,13 @@ class Lane:
         pause = min(pause * 2, LONGEST_SECONDS) if about <= known and pause else ASK_SECONDS
         self._asked, self._next = (about, pause), now + pause
         return True
+
+    def _unanswered(self) -> None:
+        """Have a question that failed asked again soon: it does not count as one of those that are seldom."""
+        self._failures += 1
+        if self._failures <= PATIENT:
+            about, _ = self._asked
+            self._asked, self._next = (about, 0.0), time.monotonic() + ASK_SECONDS
 
     def _tell(self, volumes: Sick, why: dict[End, str]) -> None:
         node = self._node

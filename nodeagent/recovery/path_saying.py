@@ -51,6 +51,9 @@ class PathSaying:
         for (end, reason), names in new.items():
             _say_lost(array, end, reason, {name: found[name] for name in names})
         for end, times in back.items():
+            if any(end in found[name].unsure for name, _ in times):
+                _say_unsure(array, end, [name for name, _ in times])
+                continue
             away = time.monotonic() - min(at for _, at in times)
             whose = _named([name for name, _ in times])
             _LOG.warning("The path to %s of array %s is back for %s, after %.0f s.", end, array, whose, away)
@@ -79,7 +82,16 @@ class PathSaying:
                 _LOG.error("Volume %s has no path left, %s. %s", name, only, text)
             elif said and not dead:
                 self._dead.discard(name)
-                _LOG.warning("Volume %s has a path again: %d of %d.", name, health.left, health.whole)
+                if health.works - health.unsure:
+                    _LOG.warning("Volume %s has a path again: %d of %d.", name, health.left, health.whole)
+
+
+def _say_unsure(array: str, end: End, names: list[str]) -> None:
+    _LOG.warning(
+        "Whether multipathd's checks of the path to %s of array %s still fail is not known any more, for %s: "
+        "events of the kernel were lost. It counts as working; see multipathd show paths.",
+        end, array, _named(names),
+    )  # fmt: skip
 
 
 def _say_lost(array: str, end: End, reason: str, volumes: Mapping[str, Health]) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.verbs import FcPath, IscsiPath
 from nodeagent.host import volume_paths
-from nodeagent.host.fc_ports import remote_ports
+from nodeagent.host.fc_ports import adapters, remote_ports
 from nodeagent.host.volume_paths import End
-from nodeagent.operation.expected import end_of
+from nodeagent.operation.expected import Nexus, end_of
 from nodeagent.volume.ways import MOST, spread
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from instorage.arrays.model import FcTarget, IscsiTarget, Mapping
     from instorage.wire.values import VolumeUid
-    from nodeagent.operation.expected import SanPath
     from nodeagent.operation.node import Node
 
 
@@ -30,6 +29,16 @@ def used(node: Node, uids: Collection[VolumeUid]) -> dict[VolumeUid, frozenset[E
     maps = volume_paths.maps(node.paths.sysfs, uids)
     inside = {uid: {path.end for path in maps[uid].paths} if uid in maps else set() for uid in uids}
     return {uid: frozenset(inside[uid] | set(map(end_of, node.expected.of(uid) or ()))) for uid in uids}
+
+
+def absent(node: Node, uid: VolumeUid) -> set[End]:
+    """Return where a path is expected and no disk of a volume's map leads; nothing for one without a map.
+
+    Nor is anything absent that the array was not asked for yet, since this agent started.
+    """
+    found = volume_paths.maps(node.paths.sysfs, {uid}).get(uid)
+    wanted = map(end_of, node.expected.of(uid) or ())
+    return set(wanted) - {path.end for path in found.paths} if found else set()
 
 
 def open_to(mapping: Mapping, targets: Iterable[IscsiTarget], portset: str) -> list[IscsiTarget]:
@@ -69,14 +78,21 @@ def over_iscsi(
     return paths(mapping, (one for one in meant if _end(one) in first or one in taken))
 
 
-def over_fc(mapping: Mapping, targets: Iterable[FcTarget], sysfs: Path) -> tuple[SanPath, ...]:
-    """Return a path for each port of the volume's I/O groups that zoning gives this host.
+def over_fc(mapping: Mapping, targets: Iterable[FcTarget], sysfs: Path) -> tuple[Nexus, ...]:
+    """Return a path for each port of the volume's I/O groups and each adapter to which zoning gives it.
 
-    One that array or kernel knows a login of: while all cables are out an array names all that it has.
+    Those whose login array or kernel knows: while all cables are out an array names all ports that it has.
     """
-    luns, seen = dict(mapping.luns), {port.target for port in remote_ports(sysfs)}
-    here = (target for target in targets if target.initiators or target.wwpn in seen)
-    return tuple(dict.fromkeys(FcPath(one.wwpn, luns[one.io_group]) for one in here if one.io_group in luns))
+    luns, ours = dict(mapping.luns), [adapter.name for adapter in adapters(sysfs)]
+    seen = {(port.target, port.initiator) for port in remote_ports(sysfs)}
+    return tuple(
+        dict.fromkeys(
+            Nexus(FcPath(one.wwpn, luns[one.io_group]), initiator)
+            for one in targets
+            for initiator in ours
+            if one.io_group in luns and (initiator in one.initiators or (one.wwpn, initiator) in seen)
+        )
+    )
 
 
 def _end(target: IscsiTarget) -> End:

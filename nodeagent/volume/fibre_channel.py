@@ -12,6 +12,7 @@ from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Wwpn
 from instorage.wire.verbs import FcPath
 from nodeagent.host.fc_ports import remote_ports
+from nodeagent.volume.expected_paths import over_fc
 from nodeagent.volume.ways import Ways, spread
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def ways(operation: Operation, array: Array, volume: Volume, mapping: Mapping, h
     ends = {target: tuple({*initiators, *seen.get(target.wwpn, ())}) for target, initiators in reached}
     chosen = spread(list(ends), lambda target: (target.node, ends[target]))
     paths = tuple(dict.fromkeys(FcPath(target.wwpn, luns[target.io_group]) for target in chosen))
-    return Ways(over_fc=paths, whole=paths)
+    return Ways(over_fc=paths, whole=over_fc(mapping, chosen, operation.node.paths.sysfs))
 
 
 def _seen(operation: Operation) -> dict[str, tuple[str, ...]]:

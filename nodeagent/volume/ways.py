@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from instorage.wire.verbs import FcPath, IscsiPath
+    from nodeagent.operation.expected import SanPath
 
 MOST = 16  # paths of a volume, which the helper takes: adapters times target ports over Fibre Channel
 T = TypeVar("T")
@@ -25,7 +26,7 @@ class Ways:
     over_iscsi: tuple[IscsiPath, ...] = ()
     over_fc: tuple[FcPath, ...] = ()
     remark: str = ""
-    whole: tuple[IscsiPath | FcPath, ...] = ()
+    whole: tuple[SanPath, ...] = ()
 
 
 def spread(

@@ -13,8 +13,10 @@ import pytest
 
 from tests.agent.bench import Bench, compared
 from tests.agent.expanding import PATIENCE, Pair
+from tests.agent.fabric import Fabric
 from tests.agent.path_world import PathWorld, Port
 from tests.agent.service import Service
+from tests.agent.simulated_array import WWPNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,5 +123,22 @@ def world(directory: Path, portal: Callable[[], str], late: Port) -> Iterator[Pa
     made = PathWorld(bench)
     bench.start()
     compared()
+    yield made
+    bench.close()
+
+
+@pytest.fixture
+def fabric(directory: Path, portal: Callable[[], str]) -> Iterator[Fabric]:
+    """A volume that a pod uses over the one port that the first adapter sees."""
+    bench = Bench(directory, {1: portal(), 2: portal()}, look=0.1)
+    bench.plug()
+    bench.array._cli.operate("mkhost", "-force", "-hbawwpn", ":".join(WWPNS), "-name", "fc-node1")
+    made = Fabric(bench)
+    made.log_in(0, 1)
+    bench.create("pvc-1")
+    bench.start()
+    compared()
+    bench.use("pvc-1")
+    assert made.disks() == 1
     yield made
     bench.close()

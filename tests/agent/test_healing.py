@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.agent.attribute import show
 from tests.agent.bench import device_target, pod_target, until
 from tests.agent.path_world import LONG, said
 
@@ -92,6 +93,18 @@ def test_a_portal_that_the_array_renumbered_is_found(
     assert "Leave" not in world.bench.order, "a session with a disk was to be ended"
 
 
+def test_a_disk_that_the_kernel_gave_up_is_named_with_what_gives_it_back(
+    world: PathWorld, late: Port, caplog: pytest.LogCaptureFixture
+) -> None:
+    late.open()
+    uid = world.use("vol1")
+    disk = world.disk(uid, late.name)
+    show((world.sys / f"block/{disk}/device").resolve() / "state", "offline")
+    world.look()
+    until(lambda: said(caplog, "is lost for volume vol1"), LONG)
+    assert f"echo running >/sys/block/{disk}/device/state. One path is left" in said(caplog, "is lost for")[0]
+
+
 def test_a_session_that_leads_nowhere_ends_once_its_volume_is_gone(
     world: PathWorld, late: Port, portal: Callable[[], str]
 ) -> None:
@@ -169,12 +182,10 @@ def test_a_path_that_multipathd_has_given_up_is_lost_though_its_session_works(
     late.open()
     uid = world.use("vol1")
     world.at_rest()
-    healer = world.bench.agent.healer
-    healer._failed = {world.number(uid)}
-    world.bench.agent._node.expected.look()
+    world.failed(uid, world.number(uid))
     until(lambda: said(caplog, "multipathd's checks of disk"), LONG)
     assert world.bench.order.count("Attach") == 1, "it is in the map: nothing can be added"
-    healer._failed = set()
+    world.hear("change", DM_ACTION="PATH_REINSTATED", DM_PATH=world.number(uid), DM_UUID=f"mpath-3{uid}")
     until(lambda: said(caplog, "is back for volume vol1"), LONG)
 
 

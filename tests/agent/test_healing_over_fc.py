@@ -2,119 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING
 
 from instorage.wire.values import VolumeUid
 from tests.agent.attribute import show
-from tests.agent.bench import GIB, Bench, compared, until
+from tests.agent.bench import until
+from tests.agent.path_world import LONG, said
 from tests.agent.simulated_array import WWPNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    import pytest
 
-LONG = 60.0
-ADAPTER = 3  # SCSI host of the first adapter
-
-
-class Fabric:
-    """A bench whose second adapter has no login at first; a volume has a map in sysfs, a disk a port."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.sys = bench.directory / "sys"
-        plain = bench.helper.do_attach
-
-        def attach(asked: dict[str, Any]) -> dict[str, Any]:
-            """What the helper found becomes what the kernel shows."""
-            said = plain(asked)
-            for path in asked["fc_paths"]:
-                self.show(asked["uid"], path["target"])
-            return said
-
-        bench.helper.do_attach = attach  # type: ignore[method-assign]
-
-    def log_in(self, adapter: int, *nodes: int) -> None:
-        """Have the adapter be logged in to these nodes of the array, and the kernel know their ports."""
-        self.bench.do("logins", port=WWPNS[adapter], nodes=[*nodes])
-        rows = self.bench.array._cli.rows("lsfabric", "-host", "fc-node1")
-        mine = [row["local_wwpn"] for row in rows if row["remote_wwpn"] == WWPNS[adapter]]
-        assert len(mine) == len(nodes)
-        for number, port in enumerate(mine, 1):
-            self.bench.see(adapter, number, port.lower())
-
-    def show(self, uid: str, port: str) -> None:
-        """A disk of the volume behind that port, in its map."""
-        number = int(port[-4:], 16)
-        device = self.sys / f"devices/host{ADAPTER}/rport-{self._remote(port)}/{number}:0:0:0"
-        if device.exists():
-            return
-        _write(device, state="running")
-        block = self.sys / f"block/sd{number}"
-        _write(block, dev=f"8:{number}")
-        (block / "device").symlink_to(device)
-        at = self.sys / "block/dm-0"
-        _write(at / "dm", uuid=f"mpath-3{uid}")
-        _write(at, size=str(GIB // 512))
-        _write(at / "slaves", **{block.name: ""})
-
-    def _remote(self, port: str) -> str:
-        at = self.sys / "class/fc_remote_ports"
-        (name,) = (one.parent.name for one in at.glob("*/port_name") if port in one.read_text())
-        return name.removeprefix("rport-")
-
-    def disks(self) -> int:
-        """How many disks are in the map."""
-        return len(list((self.sys / "block/dm-0/slaves").iterdir()))
-
-    def look(self) -> None:
-        """As an event of the kernel has it done."""
-        self.bench.agent._node.expected.look()
-
-    @contextlib.contextmanager
-    def unseen(self) -> Iterator[None]:
-        """Let no look begin meanwhile, as if all of it came at once: one of the set-up may be under way."""
-        healer, eyes = self.bench.agent.healer, threading.Lock()
-        plain = healer._look_at
-
-        def look_at(uids: frozenset[VolumeUid] | None) -> None:
-            with eyes:
-                plain(uids)
-
-        healer._look_at = look_at  # type: ignore[method-assign]
-        with eyes:
-            yield
-
-
-def _write(folder: Path, **attributes: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, value in attributes.items():
-        show(folder / name, value)
-
-
-@pytest.fixture
-def fabric(directory: Path, portal: Callable[[], str]) -> Iterator[Fabric]:
-    """A volume that a pod uses over the one port that the first adapter sees."""
-    bench = Bench(directory, {1: portal(), 2: portal()}, look=0.1)
-    bench.plug()
-    bench.array._cli.operate("mkhost", "-force", "-hbawwpn", ":".join(WWPNS), "-name", "fc-node1")
-    made = Fabric(bench)
-    made.log_in(0, 1)
-    bench.create("pvc-1")
-    bench.start()
-    compared()
-    bench.use("pvc-1")
-    assert made.disks() == 1
-    yield made
-    bench.close()
-
-
-def said(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
-    return [record.getMessage() for record in caplog.records if text in record.getMessage()]
+    from tests.agent.fabric import Fabric
 
 
 def test_a_port_that_comes_late_is_asked_for_and_its_path_is_added(fabric: Fabric) -> None:
@@ -132,7 +31,7 @@ def test_a_path_that_the_kernel_added_by_itself_is_missed_when_it_goes(
 ) -> None:
     with fabric.unseen():
         fabric.log_in(1, 2)
-        port = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_name"))
+        port = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-2/port_name"))
         (uid,) = fabric.bench.helper.devices
         fabric.show(uid, port.read_text().strip().removeprefix("0x"))
     fabric.look()
@@ -151,7 +50,7 @@ def test_what_the_array_does_not_show_just_now_stays_expected(
     fabric.look()
     until(lambda: fabric.disks() == 2, LONG)
     fabric.bench.do("logins", port=WWPNS[1], nodes=[])
-    show(next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_state")), "Blocked")
+    show(next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-2/port_state")), "Blocked")
     fabric.look()
     until(lambda: said(caplog, "is lost for volume pvc-1"), LONG)
     max((fabric.sys / "block/dm-0/slaves").iterdir()).unlink()  # the kernel waits for no port for ever
@@ -202,7 +101,7 @@ def test_a_volume_that_was_attached_while_a_cable_was_out_has_all_paths_once_it_
     until(lambda: fabric.disks() == 2, LONG)
     until(lambda: fabric.bench.agent.healer._pause() is None, LONG)
     fabric.bench.do("logins", port=WWPNS[1], nodes=[])
-    state = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-1/port_state"))
+    state = next(fabric.sys.glob("class/fc_remote_ports/rport-4:0-2/port_state"))
     show(state, "Blocked")
     fabric.look()
     node = fabric.bench.agent._node

@@ -16,6 +16,8 @@ from tests.agent.path_world import LONG, said
 from tests.agent.peer_kernel import FaultError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.agent.path_world import PathWorld, Port
 
 SOON = 15.0
@@ -94,3 +96,19 @@ def test_a_disk_that_is_gone_is_no_path_to_nowhere(world: PathWorld, late: Port)
     shutil.rmtree(world.sys / f"block/{gone}")
     found = volume_paths.maps(world.sys, {uid})[uid]
     assert [path.end.portal for path in found.paths] == [world.bench.portals[1]]
+
+
+def test_an_array_that_does_not_answer_for_a_moment_is_asked_again_as_soon_as_before(
+    world: PathWorld, late: Port, portal: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its nodes change over, and the portal comes back under another address."""
+    monkeypatch.setattr("nodeagent.recovery.lane.ASK_SECONDS", 2.0)
+    late.open()
+    uid = world.use("vol1")
+    world.at_rest()
+    late.close()
+    world.bench.portals[2] = portal()
+    world.bench.do("fault", command="lsnode", times=4, error="CMMVC5982E")
+    world.fail(late.name)
+    world.bench.agent._node.expected.look()
+    until(lambda: world.paths(uid) == 3, 20)  # 4 times 2 s, not 2 and 4 and 8 and 16

@@ -105,6 +105,16 @@ def test_a_path_that_is_down_is_the_sans_and_all_of_them_an_error(seen: Seen) ->
     assert [one.severity for one in seen.findings()] == [Severity.ERROR, Severity.ERROR]
 
 
+def test_a_disk_that_the_kernel_gave_up_does_not_come_back_by_itself(seen: Seen) -> None:
+    seen.paths[1]["state"] = "offline"
+    found = seen.only()
+    assert (found.code, found.who) == ("path-down", Who.NODE)
+    assert found.command.endswith(f"echo running >/sys/block/{seen.paths[1]['name']}/device/state")
+    assert "tries it no more" in found.cause
+    seen.paths[1]["state"] = "transport-offline"
+    assert "a path comes back by itself" in seen.only().command
+
+
 def test_a_session_without_a_path_gets_the_command_that_scans_that_one_lun(seen: Seen) -> None:
     del seen.paths[1]
     found = seen.only()

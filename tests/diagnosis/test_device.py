@@ -94,6 +94,13 @@ def test_a_path_that_is_lost_is_named_with_its_portal(
     assert (verdict.who, verdict.command) == (link.SAN, "instoragectl doctor --volume v")
 
 
+def test_a_disk_that_the_kernel_gave_up_is_named_with_the_command_that_gives_it_back(sysfs: Sysfs) -> None:
+    sysfs.disk(2, state="offline")
+    (given,) = [one for one in sysfs.why().links if "tries it no more" in one.sentence]
+    assert (given.who, given.command) == (link.NODE, "echo running >/sys/block/sdc/device/state")
+    assert "once its session or port works" in given.sentence
+
+
 def test_a_single_path_is_said(sysfs: Sysfs) -> None:
     (sysfs.root / "block/sdb").unlink()
     verdict = sysfs.why()

@@ -27,7 +27,7 @@ from instorage.arrays.as18000.session.cli import Cli
 from instorage.arrays.as18000.session.ssh import Ssh
 from instorage.arrays.as18000.targets import Targets
 from instorage.arrays.as18000.unsettled import Unsettled
-from instorage.arrays.endpoint import Limits
+from instorage.arrays.endpoint import Endpoint, Limits
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instorage.arrays.active_active import ActiveActive
-    from instorage.arrays.endpoint import Endpoint
     from instorage.arrays.expansion import Expansion, Guard, Plan
     from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     )
     from instorage.arrays.quarantine import Quarantine
     from instorage.volume_name import VolumeName
-    from instorage.wire.values import Portal, VolumeUid
+    from instorage.wire.values import Portal, VolumeUid, Wwpn
 
 
 class As18000:
@@ -66,12 +65,10 @@ class As18000:
         limits: Limits | None = None,
         quarantine: Quarantine | None = None,
     ) -> None:
-        self.limits = limits or Limits()
-        self._name = endpoint.name
+        self.limits, self._name = limits or Limits(), endpoint.name
         self._ssh = Ssh(endpoint, known_hosts, self.limits)
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
-        self._resting = RestingLuns(quarantine, endpoint.name)
-        self._unsettled = Unsettled()
+        self._resting, self._unsettled = RestingLuns(quarantine, endpoint.name), Unsettled()
         self._hosts = HostObjects(self._cli, width=self.limits.channels)
         self._targets, self._fc_targets = Targets(self._cli), FcTargets(self._cli)
 
@@ -224,6 +221,11 @@ class As18000:
         return self._fc_targets.get(host, io_groups, fresh=fresh)
 
     @call
+    def fc_ports(self) -> tuple[Wwpn, ...]:
+        """See `Array`."""
+        return identity.fc_ports(self._cli)
+
+    @call
     def san_identity(self) -> SanIdentity:
         """See `Array`."""
         return identity.read(self._cli, self._targets.ip_ports)
@@ -240,9 +242,8 @@ class As18000:
 
     def forget(self) -> None:
         """See `Array`."""
-        self._hosts.forget()
-        self._targets.forget()
-        self._fc_targets.forget()
+        for remembered in (self._hosts, self._targets, self._fc_targets):
+            remembered.forget()
 
     def close(self) -> None:
         """See `Array`."""

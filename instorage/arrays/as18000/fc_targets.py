@@ -8,6 +8,7 @@ Which of them this machine sees only its kernel knows.
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from instorage.wire.fault import Fault
 from instorage.wire.values import Wwpn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
@@ -58,14 +59,16 @@ def read(cli: Cli, host: str) -> tuple[FcTarget, ...]:
     return _logged_in(logins, groups) or _open(cli, groups)
 
 
-def all_names(cli: Cli) -> dict[Wwpn, str]:
+def all_names(cli: Cli, rows: Callable[[str], tuple[Row, ...]] | None = None) -> dict[Wwpn, str]:
     """Return every name under which hosts may meet the array's ports, with the node whose port it is.
 
-    Physical and virtual ones, with a link or without: NPIV may be switched on and off.
+    Physical and virtual ones, with a link or without: NPIV may be switched on and off. `rows`: how each list
+    is asked for; without, one that is refused counts as empty, for not every firmware has both.
     """
-    asked = overlap([lambda: _said(cli, "lstargetportfc"), lambda: _said(cli, "lsportfc")])
+    ask = rows or functools.partial(_said, cli)
+    asked = overlap([lambda: ask("lstargetportfc"), lambda: ask("lsportfc")])
     found: dict[Wwpn, str] = {}
-    for row in (row for rows in asked for row in rows):
+    for row in (row for said in asked for row in said):
         name = _wwpn(row, "WWPN") if row.get("type") in ("", "fc") else None
         if name:
             found[name] = row.get("owning_node_id") or row.get("node_id")

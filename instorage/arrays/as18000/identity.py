@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import fc_targets, targets
+from instorage.arrays.as18000.session.refusal import Refused
 from instorage.arrays.model import SanIdentity
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn, VolumeUid
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from instorage.arrays.as18000.ip_ports import IpPorts
     from instorage.arrays.as18000.session.answer import Row
     from instorage.arrays.as18000.session.cli import Cli
-    from instorage.wire.values import Portal
+    from instorage.wire.values import Portal, Wwpn
 
 PREFIX = 16  # hex digits: NAA type, company and the array's own number; the rest counts its volumes
 
@@ -42,6 +43,22 @@ def read(cli: Cli, ip_ports: IpPorts) -> SanIdentity:
 def portals(cli: Cli, ip_ports: IpPorts) -> tuple[Portal, ...]:
     """Return every portal that the array is configured for, up or down. ARRAY_ANSWER as for `read`."""
     return _configured(cli, ip_ports)[0]
+
+
+def fc_ports(cli: Cli) -> tuple[Wwpn, ...]:
+    """Return the names of all Fibre Channel ports, up or down. ARRAY_ANSWER as for `read`.
+
+    And when a list is refused, or all are empty: it would have shown what is looked for.
+    """
+    try:
+        names, nodes = fc_targets.all_names(cli, cli.sure_rows), cli.sure_rows("lsnode")
+    except Refused as refused:
+        text = f"{refused.sentence} Which Fibre Channel ports it has is not known."
+        raise Fault(Code.ARRAY_ANSWER, text, array=cli.array) from refused
+    if not names:
+        raise Fault(Code.ARRAY_ANSWER, f"Array {cli.array} shows no Fibre Channel port.", array=cli.array)
+    _require_shown(cli, nodes, set(names.values()))
+    return tuple(sorted(names))
 
 
 def _configured(cli: Cli, ip_ports: IpPorts) -> tuple[tuple[Portal, ...], tuple[Row, ...]]:

@@ -71,12 +71,17 @@ def _states(one: Picture) -> Iterator[Finding]:
     severity = Severity.ERROR if len(bad) == len(one.paths) else Severity.WARNING
     for path in bad:
         over = f" over {path['portal']}" if path.get("portal") else ""
+        offline = path["state"] == "offline"  # SDEV_OFFLINE; «transport-offline» ends with the outage
         yield Finding(
             CHECK, "path-down", severity,
             f"Path {path['name']} of volume {one.name}{over} is {path['state']}.",
+            cause="The kernel gave the disk up when its error handling failed, and tries it no more."
+            if offline else "",
             risk="Nothing can be read or written." if severity is Severity.ERROR else
             "The volume works over fewer paths.",
-            who=Who.SAN, command="see the findings of «portals»; a path comes back by itself",
+            who=Who.NODE if offline else Who.SAN,
+            command=f"once its session or port works: echo running >/sys/block/{path['name']}/device/state"
+            if offline else "see the findings of «portals»; a path comes back by itself",
             proof=f"/sys/block/{path['name']}/device/state", volume=one.name,
         )  # fmt: skip
 
