@@ -91,11 +91,13 @@ def stopped(machine: Machine) -> None:
 
 def frozen(machine: Machine) -> None:
     """Its kernel stands still: its HBA or network card may answer, and nobody writes."""
+    machine.note_denials()
     machine.pause()
 
 
 def in_firmware(machine: Machine) -> None:
     """It is reset, and never comes to its kernel."""
+    machine.note_denials()
     machine.pause()
     machine.monitor("system_reset")
 
