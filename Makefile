@@ -163,13 +163,16 @@ $(STUB)/%/instorage-flexvolume: flexvolume-stub/stub.c flexvolume-stub/kernel.h 
 $(STUB_NATIVE): $(STUB)/$(shell uname -m)/instorage-flexvolume
 	@cp $< $@.new && mv -f $@.new $@
 
-# Fedora's headers are installed by its own policy's `make install-headers`: POLICY_HEADERS is the folder with their include/.
+# Fedora's headers and modules are installed by its own policy's `make install-headers install`: POLICY_HEADERS is the
+# folder with include/ and base.pp, with which the module is linked and checked.
 POLICY_HEADERS := /usr/share/selinux/devel
 selinux: $(STAMP) ## the policy module, checked: make selinux [POLICY=fedora POLICY_HEADERS=folder]
 	@tools/system-packages selinux
 	@$(MAKE) --no-print-directory -C selinux OUT=$(CURDIR)/build/selinux/$(or $(POLICY),refpolicy) DEVEL=$(POLICY_HEADERS) \
 	  SHAREDIR=$(dir $(abspath $(POLICY_HEADERS))) POLICY=$(or $(POLICY),refpolicy)
-	@[ "$(POLICY)" = fedora ] || $(PY) -m pytest -q tests/selinux
+	@if [ "$(POLICY)" = fedora ]; then \
+	  $(PY) -m tools.selinux.modules build/selinux/fedora/instorage.pp $(POLICY_HEADERS); \
+	  else $(PY) -m pytest -q tests/selinux; fi
 
 bench: $(STAMP) ## how fast, against what: table, JSON and pictures below build/bench (PART="stub claims": some)
 	@tools/system-packages lab

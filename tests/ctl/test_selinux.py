@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nodeagent.administration.doctor import selinux
+from nodeagent.administration.doctor import policy, selinux
+from nodeagent.administration.doctor.examination import CHECKS
+from nodeagent.administration.doctor.host import Host
+from nodeagent.administration.doctor.looks import Looks
 from nodeagent.diagnosis.finding import Severity
 from tests.ctl.host_root import HostRoot
+from tools.install import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +24,7 @@ AVC = (
     "avc:  denied  { open } for pid=1 scontext=system_u:system_r:instorage_agent_t:s0 "
     "tcontext=system_u:object_r:shadow_t:s0 tclass=file permissive=0"
 )
+LOADED = "3.0.0 0123456789abcdef"
 BOOLEAN = "sys/fs/selinux/booleans/instorage_anywhere"
 
 
@@ -28,7 +34,7 @@ def host(tmp_path: Path) -> HostRoot:
     made = HostRoot(tmp_path)
     made.write("sys/fs/selinux/enforce", "1")
     made.write(BOOLEAN, "0 0")
-    made.write("etc/instorage/selinux-policy", "3.0.0 0123456789abcdef\n")
+    made.write("etc/instorage/selinux-policy", f"{LOADED}\n")
     answers(made, "restorecon", "")
     answers(made, "journalctl", "")
     return made
@@ -44,6 +50,11 @@ def said(host: HostRoot) -> list[str]:
     return [one.sentence for one in found]
 
 
+def notes(host: HostRoot) -> list[str]:
+    found = CHECKS["selinux"](Host(Looks(host.root), host.setup()))
+    return [one.sentence for one in found if one.severity is Severity.OK]
+
+
 def test_all_is_well(host: HostRoot) -> None:
     assert said(host) == []
 
@@ -51,6 +62,53 @@ def test_all_is_well(host: HostRoot) -> None:
 def test_permissive_is_not_wrong(host: HostRoot) -> None:
     host.write("sys/fs/selinux/enforce", "0")
     assert said(host) == []
+
+
+@pytest.mark.parametrize(("enforce", "mode"), [("0", "permissive"), ("1", "enforcing")])
+def test_mode_and_version_of_the_module_are_told(host: HostRoot, enforce: str, mode: str) -> None:
+    host.write("sys/fs/selinux/enforce", enforce)
+    assert notes(host) == [f"SELinux is {mode}; its policy has the module instorage 3.0.0."]
+    (host.root / BOOLEAN).unlink()
+    assert notes(host) == [f"SELinux is {mode}."]
+
+
+def installed(host: HostRoot, place: str) -> str:
+    """Lay the policy down as an archive or the package does, and return its mark."""
+    shutil.copytree(ROOT / "selinux", host.root / place)
+    for program in ("env", "sh"):
+        host.program(program, f'exec /usr/bin/{program} "$@"')
+    return policy.mark(Looks(host.root), place)
+
+
+@pytest.mark.parametrize(
+    "place", ["usr/lib/instorage/current/selinux", "opt/made/python/selinux", "usr/share/instorage-selinux"]
+)
+def test_a_module_that_is_not_the_one_that_is_installed_is_told_with_the_command(
+    host: HostRoot, place: str
+) -> None:
+    brought = installed(host, place)
+    (found,) = host.findings("selinux", provisioner="/opt/made")
+    assert f"{LOADED}, and what is installed brings another: {brought}." in found.sentence
+    assert found.command == f"sh /{place}/load.sh load"
+    host.write("etc/instorage/selinux-policy", brought)
+    assert host.findings("selinux", provisioner="/opt/made") == []
+
+
+def test_a_policy_that_cannot_be_read_is_not_taken_for_the_one_that_is_loaded(host: HostRoot) -> None:
+    installed(host, "usr/share/instorage-selinux")
+    (host.root / "usr/share/instorage-selinux/instorage.te").unlink()
+    (text,) = said(host)
+    assert "the one that is installed cannot be found out" in text
+
+
+def test_labels_of_a_provisioner_are_looked_at_where_one_is_installed(host: HostRoot) -> None:
+    for place in ("opt/made/config", "opt/made/python-3/lib", "var/lib/instorage-provisioner"):
+        (host.root / place).mkdir(parents=True)
+    host.program("restorecon", f'echo "$@" >{host.root}/asked')
+    assert host.findings("selinux", provisioner="/opt/made") == []
+    asked = (host.root / "asked").read_text().split()
+    assert {"/opt/made/config", "/var/lib/instorage-provisioner"} <= {*asked}
+    assert not any(one.startswith("/opt/made/python") for one in asked)
 
 
 def test_a_host_without_selinux_has_nothing_to_say(host: HostRoot) -> None:

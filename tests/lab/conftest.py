@@ -99,13 +99,15 @@ def nothing_is_denied(
     lab: Lab, fresh_machines: None, denied_besides: tuple[str, ...], request: pytest.FixtureRequest
 ) -> Iterator[None]:
     """Fail on a denial of our domains that the module has not in its DENIED, in a permissive lab, too."""
+    for machine in lab.machines:
+        machine.denied.clear()
     yield
     listed = {*getattr(request.module, "DENIED", ()), *denied_besides}
     for machine in lab.machines:
-        if machine.running:
-            found = {rule: line for rule, line in denials.of(machine).items() if rule not in listed}
-            said = "".join(f"{rule}\n    {line}\n" for rule, line in found.items())
-            assert not found, f"{machine.name}: SELinux denied what is ours; what would allow it:\n{said}"
+        told = machine.denied | (denials.of(machine) if machine.running else {})
+        found = {rule: line for rule, line in told.items() if rule not in listed}
+        said = "".join(f"{rule}\n    {line}\n" for rule, line in found.items())
+        assert not found, f"{machine.name}: SELinux denied what is ours; what would allow it:\n{said}"
 
 
 @pytest.fixture(scope="session")

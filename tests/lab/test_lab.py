@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.reachability import pings, wait_until
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, NOT_SEEN
 from tools.lab import CommandFailed, Lab, LabFault, Machine
 from tools.lab.image import ENVIRONMENT
 from tools.lab.topology import NODES, PORTALS
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.lab
+DENIAL = (
+    "audit: type=1400 audit(1.1:1): avc:  denied  { read } for  pid=1 "
+    "scontext=system_u:system_r:instorage_agent_t:s0 "
+    "tcontext=system_u:object_r:shadow_t:s0 tclass=file permissive=1"
+)
 
 
 def test_machines_answer_by_their_names(array: Machine, node: Machine) -> None:
@@ -112,6 +117,30 @@ def test_a_killed_node_is_gone_and_a_fresh_one_takes_its_place(array: Machine, n
     node.reload()
     assert node.run("ls /root/mark", check=False).exit_status != 0
     wait_until(lambda: pings(array, node.role.address(0)))
+
+
+@NOT_SEEN
+@pytest.mark.parametrize("how", ["orderly", "hard", "killed"])
+def test_what_was_denied_before_a_reboot_or_a_kill_is_known_after_it(node: Machine, how: str) -> None:
+    node.run(f"echo '{DENIAL}' >/dev/kmsg")
+    if how == "killed":
+        node.kill()
+        node.reload()
+    else:
+        node.reboot(hard=how == "hard")
+    known = dict(node.denied)
+    node.denied.clear()  # else it would fail this module's end, as it should that of another
+    assert list(known) == ["allow instorage_agent_t shadow_t:file read;"]
+
+
+@NOT_SEEN
+def test_a_kill_does_not_wait_for_a_machine_that_hangs(node: Machine) -> None:
+    node.pause()
+    began = time.monotonic()
+    node.kill()
+    assert time.monotonic() - began < 10
+    assert node.denied == {}
+    node.reload()
 
 
 def test_the_array_can_be_replaced_alone(array: Machine, node: Machine) -> None:

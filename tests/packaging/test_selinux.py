@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodeagent.administration.doctor.looks import Looks
+from nodeagent.administration.doctor.policy import mark
 from tests.packaging.archive import DRIVER, ROOT, archive, put
 
 if TYPE_CHECKING:
@@ -84,6 +86,14 @@ def test_an_upgrade_whose_policy_differs_loads_it(confined: Host, policy: Path, 
         file.write("# changed\n")
     assert confined.install(policy, "--node").returncode == 0
     assert log(confined) == ["semodule -n -i instorage.pp"]
+
+
+def test_the_doctor_knows_the_mark_of_what_was_loaded(confined: Host, policy: Path) -> None:
+    """As selinux/load.sh makes it; of labels for another directory, too."""
+    assert confined.install(policy, "--node", "--plugin-dir", ELSEWHERE).returncode == 0
+    put(confined.root / "usr/sbin", {"env": '#!/bin/sh\nexec /usr/bin/env "$@"\n'}, 0o755)
+    said = (confined.root / "etc/instorage/selinux-policy").read_text().strip()
+    assert said == mark(Looks(confined.root), "/usr/lib/instorage/3.2.0/selinux")
 
 
 def test_another_plugin_directory_gets_the_same_labels(confined: Host, policy: Path) -> None:

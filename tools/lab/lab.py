@@ -110,7 +110,7 @@ class Lab:
     def end(self) -> None:
         """End all machines and remove their files."""
         for machine in self._machines.values():
-            machine.kill()
+            machine.end()
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
 

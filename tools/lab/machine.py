@@ -1,5 +1,6 @@
 """One machine of a lab: its commands, files and reboots, over the command channel."""
 
+import contextlib
 import io
 import shlex
 import tarfile
@@ -8,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tools.lab import denials
 from tools.lab.channel import GRACE, CommandFailed, Result, decode, encode
 from tools.lab.fault import LabFault
 from tools.lab.virtual_machine import BOOT_LIMIT, MONITOR_LIMIT, VirtualMachine
 
 PYTHON: Final = "/usr/bin/python3"
+ALIVE: Final = 1.0  # seconds in which a machine answers that does not hang
 
 
 class Machine(VirtualMachine):
@@ -63,6 +66,7 @@ class Machine(VirtualMachine):
 
     def reboot(self, *, hard: bool = False, timeout: float = BOOT_LIMIT) -> float:
         """Reboot, orderly or by the reset line; return the seconds until its services are up again."""
+        self.note_denials()
         start, boot = time.monotonic(), self.channel.boot
         if hard:
             self.monitor("system_reset")
@@ -72,6 +76,25 @@ class Machine(VirtualMachine):
             self.channel.wait_other_boot(boot, timeout)
         self.settle(timeout)
         return time.monotonic() - start
+
+    def kill(self) -> None:
+        """End QEMU at once, as a power failure that nobody comes back from."""
+        self.note_denials()
+        self.end()
+
+    def note_denials(self) -> None:
+        """Keep what was denied in this boot, whose journal goes with it; one that hangs is not waited for.
+
+        What one that answers does not say counts as denied: it is not known.
+        """
+        if not self.running:
+            return
+        with contextlib.suppress(LabFault):
+            self.channel.wait_answer(ALIVE)
+            try:
+                self.denied |= denials.of(self)
+            except LabFault as fault:
+                self.denied["what was denied before a reboot or a kill is not known"] = str(fault)
 
     def settle(self, timeout: float = BOOT_LIMIT) -> None:
         """Wait until systemd has started everything; a failed unit is an error."""

@@ -31,6 +31,8 @@ class VirtualMachine:
         """
         self.role = role
         self.directory = directory
+        # What SELinux denied our domains (`denials.of`) in boots that `reboot` or `kill` of a Machine ended.
+        self.denied: dict[str, str] = {}
         self._disk = disk
         self._boot = boot
         self._litter = litter
@@ -87,7 +89,7 @@ class VirtualMachine:
                     self.channel.wait_other_boot("", BOOT_LIMIT)
             except LabFault as fault:
                 described = self._described(fault)
-                self.kill()
+                self.end()
                 raise described from None
 
     def ensure_loaded(self) -> None:
@@ -98,11 +100,11 @@ class VirtualMachine:
 
     def reload(self) -> None:
         """Throw this machine away and load a fresh one: its links and disk are new, others stay."""
-        self.kill()
+        self.end()
         self.load()
 
-    def kill(self) -> None:
-        """End QEMU at once, as a power failure that nobody comes back from."""
+    def end(self) -> None:
+        """End QEMU at once; nothing is asked of it before."""
         with self._lifecycle:
             if self._qemu is not None:
                 self._qemu.end()

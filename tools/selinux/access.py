@@ -37,10 +37,10 @@ _RULE: Final = re.compile(r"allow (\S+) (\S+):(\S+) (?:\{ (.*) \}|(\S+));(.*)")
 def rules(linked: Linked, domain: str) -> list[str]:
     """Return «class target: permissions, [condition]» for all that a domain may do."""
     source = f"instorage_{domain}_t"
-    known = set(_lines(linked, "--flat", "-c", program="seinfo"))
+    known = set(said(linked, "seinfo", "--flat", "-c"))
     classes = ",".join(sorted(known.intersection(CLASSES)))
     found: dict[tuple[str, str, str], set[str]] = {}
-    for line in _lines(linked, "-A", "-s", source, "-c", classes):
+    for line in said(linked, "sesearch", "-A", "-s", source, "-c", classes):
         match = _RULE.fullmatch(line)
         if match is None:
             raise LabFault("selinux-strange-rule", f"sesearch printed what is no rule: {line}")
@@ -68,10 +68,11 @@ def write(linked: Linked) -> Iterator[Path]:
 
 def asked(linked: Linked, *question: str) -> list[str]:
     """Return the allow rules that answer a question in sesearch's words."""
-    return [line for line in _lines(linked, "-A", *question) if line.startswith("allow ")]
+    return [line for line in said(linked, "sesearch", "-A", *question) if line.startswith("allow ")]
 
 
-def _lines(linked: Linked, *arguments: str, program: str = "sesearch") -> list[str]:
+def said(linked: Linked, program: str, *arguments: str) -> list[str]:
+    """Return what `seinfo` or `sesearch` prints of the policy, without empty lines; LabFault."""
     policy = str(linked.policy)
     argv = [program, policy, *arguments] if program == "seinfo" else [program, *arguments, policy]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT, check=False)

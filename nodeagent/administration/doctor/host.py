@@ -37,7 +37,8 @@ class ArrayEntry:
 class Setup:
     """What the configuration says; `fault` when it cannot be used, and then only places are right.
 
-    `log` is the directory of log files, empty when there are none; `warnings` are the configuration's own.
+    `provisioner` is the folder of one on this host, if there is any; `log` the directory of log files, empty
+    when there are none; `warnings` are the configuration's own.
     """
 
     plugin: str
@@ -53,6 +54,7 @@ class Setup:
     arrays: tuple[ArrayEntry, ...] = ()
     warnings: tuple[str, ...] = ()
     fault: str = ""
+    provisioner: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a bundle; there is no secret in it."""
@@ -70,7 +72,7 @@ def setup(paths: Paths, found: Configuration | None, fault: str = "") -> Setup:
     """Return the setup of this node."""
     lies = Setup(
         str(paths.plugin), str(paths.configuration), str(paths.state), paths.helper_socket,
-        places.kubelet_roots(), fault=fault,
+        places.kubelet_roots(), fault=fault, provisioner=str(places.provisioner()),
     )  # fmt: skip
     if found is None or found.host is None:
         return lies
@@ -81,7 +83,7 @@ def setup(paths: Paths, found: Configuration | None, fault: str = "") -> Setup:
         (given,) if (given := identity.assigned(host)) else identity.host_names(host),
         str(found.log.directory) if found.log.enabled else "",
         tuple(ArrayEntry(one.name, one.address, one.port) for one in found.storage),
-        tuple(found.warnings),
+        tuple(found.warnings), provisioner=lies.provisioner,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from nodeagent.administration.denials import rules
+from nodeagent.administration.doctor import policy
 from nodeagent.diagnosis.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from nodeagent.administration.doctor.host import Host
 
 KERNEL: Final = "/sys/fs/selinux"
-LOADED: Final = "/etc/instorage/selinux-policy"  # written by selinux/load.sh
 # Of what is installed the programs: libraries are thousands of files, and have the label of their directory.
 LABELLED: Final = (
     "/usr/lib/instorage/current/libexec", "/etc/instorage", "/var/lib/instorage", "/var/lib/instorage-helper",
     "/var/log/instorage", "/run/instorage",
+    "/var/lib/instorage-provisioner", "/var/log/instorage-provisioner",
 )  # fmt: skip
+OF_PROVISIONER: Final = ("instorage-provisioner", "instoragectl", "config", "log")  # of its folder, alike
+MODES: Final = {"0": "permissive", "1": "enforcing"}
 SHOWN: Final = 10  # denials, labels
 NEWEST: Final = "4000"  # lines of the journal
 LOAD: Final = "sh /usr/share/instorage-selinux/load.sh load (package instorage-selinux), or install.sh --node"
@@ -33,18 +36,24 @@ _WRONG: Final = re.compile(r"(?:Would relabel|restorecon reset|Would reset) (\S+
 def check(host: Host) -> Iterator[Finding]:
     """Find what is not as it should be; that SELinux is off, or permissive, is none."""
     try:
-        host.looks.text(f"{KERNEL}/enforce")
+        mode = host.looks.text(f"{KERNEL}/enforce").strip()
     except FileNotFoundError:
         return
     except OSError as error:
         yield _finding(f"The mode of SELinux cannot be read ({error.strerror}).", "getenforce")
         return
+    mode = MODES.get(mode, mode)
     if host.looks.facts(f"{KERNEL}/booleans/instorage_anywhere") is None:
+        yield _note(f"SELinux is {mode}.")
         yield _finding("The policy of this host has no module of ours: the services run unconfined.", LOAD)
         return
-    yield from _module(host)
+    yield from _module(host, mode)
     yield from _labels(host)
     yield from _denials(host)
+
+
+def _note(sentence: str) -> Finding:
+    return Finding("selinux", "selinux", Severity.OK, sentence, proof=KERNEL)
 
 
 def _finding(sentence: str, command: str, proof: str = KERNEL) -> Finding:
@@ -55,17 +64,29 @@ def _finding(sentence: str, command: str, proof: str = KERNEL) -> Finding:
     )  # fmt: skip
 
 
-def _module(host: Host) -> Iterator[Finding]:
-    try:
-        said = host.looks.text(LOADED).split()
-    except OSError:
-        said = []
-    if not said:
+def _module(host: Host, mode: str) -> Iterator[Finding]:
+    loaded = policy.loaded(host)
+    if not loaded:
+        yield _note(f"SELinux is {mode}.")
         yield _finding("The module instorage is loaded, and nothing says which version: load it again.", LOAD)
+        return
+    yield _note(f"SELinux is {mode}; its policy has the module instorage {loaded.split()[0]}.")
+    try:
+        brought = policy.brought(host)
+    except OSError as error:
+        text = f"Whether the module is the one that is installed cannot be found out ({error.strerror})."
+        yield _finding(text, LOAD, str(error.filename))
+        return
+    if brought and loaded not in brought.values():
+        folder, mark = next(iter(brought.items()))
+        text = f"The policy has the module instorage {loaded}, and what is installed brings another: {mark}."
+        yield _finding(text, f"sh {folder}/load.sh load", policy.LOADED)
 
 
 def _labels(host: Host) -> Iterator[Finding]:
-    folders = [path for path in (*LABELLED, host.setup.plugin) if host.looks.facts(path) is not None]
+    of_provisioner = (f"{host.setup.provisioner}/{name}" for name in OF_PROVISIONER if host.setup.provisioner)
+    known = (*LABELLED, host.setup.plugin, *of_provisioner)
+    folders = [path for path in known if host.looks.facts(path) is not None]
     if not folders:
         return
     command = f"restorecon -Rv {' '.join(folders)}"

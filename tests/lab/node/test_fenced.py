@@ -91,11 +91,13 @@ def stopped(machine: Machine) -> None:
 
 def frozen(machine: Machine) -> None:
     """Its kernel stands still: its HBA or network card may answer, and nobody writes."""
+    machine.note_denials()
     machine.pause()
 
 
 def in_firmware(machine: Machine) -> None:
     """It is reset, and stands in its firmware, whose registers have 32 bits, its kernel's 64."""
+    machine.note_denials()
     machine.monitor("system_reset")
     until(lambda: "EIP=" in machine.monitor("info registers"), "it is in its firmware", 5)
     machine.pause()

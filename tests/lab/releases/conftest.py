@@ -62,7 +62,7 @@ def other_lab(config: pytest.Config, machines: Callable[[Report], Mapping[str, S
     """Have other machines; the ordinary ones end, and the next module has fresh ones."""
     ordinary = config.stash.get(LAB, None)
     for machine in ordinary.machines if ordinary else ():
-        machine.kill()
+        machine.end()
     with Lab(["a"], machines=machines) as lab:
         config.stash[LAB] = lab
         yield lab

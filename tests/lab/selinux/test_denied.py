@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, NOT_SEEN
 from tools.install import LIBEXEC, PLUGIN
 from tools.lab import denials
 
@@ -21,6 +21,10 @@ PYTHON = "/usr/bin/python3 -I -c"
 DISK = "/dev/vda"
 STATE = "/var/lib/instorage-tried/record"
 TENANTS = "/var/lib/tenants/file"
+# In a directory that everybody may search: it is the file itself that is denied.
+RECORD, FACT = "/var/lib/tenants/record", "/var/lib/tenants/fact"
+THE_RECORD = "the provisioner reads a record of the node in a directory that it may search"
+THE_HELPERS = "the provisioner reads what the helper keeps"
 CONNECT = "import socket; socket.socket(socket.AF_UNIX).connect({!r})"
 HELPER = CONNECT.format("/run/instorage/helper.sock")
 AGENT = CONNECT.format("/run/instorage/agent.sock")
@@ -61,6 +65,12 @@ TRIALS = {
     "the provisioner reads the node's state": Trial(
         "provisioner", f"open({STATE!r}).read()", "instorage_provisioner_t instorage_agent_state_t:dir search"
     ),
+    THE_RECORD: Trial(
+        "provisioner", f"open({RECORD!r}).read()", "instorage_provisioner_t instorage_agent_state_t:file read"
+    ),
+    THE_HELPERS: Trial(
+        "provisioner", f"open({FACT!r}).read()", "instorage_provisioner_t instorage_helper_state_t:file read"
+    ),
     "the provisioner connects to the helper": Trial(
         "provisioner", HELPER, "instorage_provisioner_t instorage_helper_socket_t:sock_file write"
     ),
@@ -92,7 +102,8 @@ DENIED = [*(f"allow {trial.rule};" for trial in TRIALS.values()), THE_STUBS]
 """What these trials are denied; anything else that is denied fails the module."""
 PREPARE = f"""
 set -e; setenforce 0; mkdir -p $(dirname {STATE}) $(dirname {TENANTS}); touch /etc/environment
-echo a record >{STATE}; echo a secret >{TENANTS}
+for file in {STATE} {TENANTS} {RECORD} {FACT}; do echo a secret >$file; done
+chcon -t instorage_agent_state_t {RECORD}; chcon -t instorage_helper_state_t {FACT}
 chcon -R -t instorage_agent_state_t $(dirname {STATE}); chcon -t unlabeled_t {TENANTS}; setenforce 1
 """
 
@@ -118,7 +129,10 @@ def test_a_python_runs_in_the_domain(tried: Machine, domain: str) -> None:
     assert attempt(tried, asked, domain)
 
 
-@pytest.mark.parametrize("what", TRIALS)
+@pytest.mark.parametrize(
+    "what",
+    [pytest.param(one, marks=NOT_SEEN if one in (THE_RECORD, THE_HELPERS) else ()) for one in TRIALS],
+)
 def test_it_is_denied(tried: Machine, what: str) -> None:
     trial = TRIALS[what]
     assert attempt(tried, trial.python), "outside of the domain it works, else nothing is shown"

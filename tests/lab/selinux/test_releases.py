@@ -15,7 +15,8 @@ from tests.lab.releases.conftest import other_lab
 from tests.lab.releases.test_upgrade import LATER, runs
 from tests.lab.selinux import test_life as life
 from tests.lab.selinux.domains import domain
-from tests.soak import WHOLE, in_turn
+from tests.soak import IN_SOAK, NOT_SEEN, WHOLE, in_turn
+from tools.install import PLUGIN, PROVISIONER
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import Product, host_settings
 from tools.lab.releases import BULLSEYE, TRIXIE, Release, of
@@ -38,6 +39,13 @@ DOMAINS = {
     "instorage-helper.service": "instorage_helper_t",
     "multipathd.service": "lvm_t",
 }
+ELSEWHERE = "/srv/kubelet-plugins"
+PLACES = (
+    "/usr/lib/instorage", "/etc/instorage", "/var/lib/instorage", "/var/lib/instorage-helper",
+    "/var/lib/instorage-provisioner", "/var/log/instorage", "/var/log/instorage-provisioner",
+    "/var/log/inspurlog", "/run/instorage", ELSEWHERE, f"/{PLUGIN}", f"/{PROVISIONER}",
+)  # fmt: skip
+WRONG = "for place in {}; do [ ! -e $place ] || restorecon -n -v -R $place; done"
 OF_LINK: dict[str, dict[str, str]] = {"iscsi": {"iscsid.service": "iscsid_t"}, "fc": {}}
 test_what_is_laid_down_has_its_labels = life.test_what_is_laid_down_has_its_labels
 test_an_active_active_volume_grows = life.test_an_active_active_volume_grows
@@ -101,3 +109,29 @@ def test_it_works_is_upgraded_under_a_volume_and_goes(
     archive.run("--uninstall", "--purge")
     assert node.run("semodule -l | grep -x instorage", check=False).exit_status == 1
     assert node.run("getenforce").stdout.strip() == "Enforcing"
+
+
+@IN_SOAK
+@NOT_SEEN
+@pytest.mark.timeout(3000)  # the guest itself links the policy three times
+def test_the_module_goes_out_of_a_policy_and_comes_into_it_with_every_label(
+    node: Machine, enforced: Product, make_volume: MakeVolume, archive: Unpacked, link: str
+) -> None:
+    """The images begin with the module; here semodule takes it out, and load.sh loads what users get."""
+    listed = "semodule -l | grep -x instorage"
+    archive.run("--uninstall", check=False)  # by itself this test finds an installation
+    assert node.run(listed, LIMIT, check=False).exit_status == 1
+    assert node.run("test -e /etc/instorage/selinux-policy", LIMIT, check=False).exit_status == 1
+    enforced.install_from(archive)
+    node.run(listed, LIMIT)
+    pod = Kubelet(node, make_volume())
+    succeeded(pod.start_pod())
+    domains = DOMAINS | OF_LINK[link]
+    assert {unit: domain(node, unit, LIMIT) for unit in domains} == domains
+    succeeded(pod.end_pod())
+    archive.run("--provisioner")
+    assert node.run(WRONG.format(" ".join(PLACES)), 600).stdout == ""
+    archive.run("--node", "--plugin-dir", ELSEWHERE)
+    node.run("semodule -l | grep -x instorage_places", LIMIT)
+    assert node.run(f"find {ELSEWHERE} -name instorage-flexvolume -type f", LIMIT).stdout
+    assert node.run(WRONG.format(" ".join(PLACES)), 600).stdout == ""
