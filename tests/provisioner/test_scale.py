@@ -222,7 +222,8 @@ def class_changes(world: World, class_name: str, cost: Cost, size: int) -> None:
     """Have every claim looked at, and see that none is asked for by itself."""
     program = world.programs[-1]
     world.api.patch(f"{CLASSES}/{class_name}", {"metadata": {"annotations": {"changed": f"{size}"}}})
-    world.bound(world.claim(world.storage_class()), 60)
+    # kube-controller-manager names its provisioner, once it has come to it: its queue has all of them.
+    world.bound(world.claim(world.storage_class()), 300)
     until(lambda: _quiet(program), 60, "every claim was looked at")
     change, spent = cost.requests(), cost.cpu()
     told("their class changed, CPU", size, spent, "s", size / 1000)
