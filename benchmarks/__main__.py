@@ -1,6 +1,6 @@
 """make bench: one run of all parts, told as a table, as JSON and as pictures below build/bench.
 
-make bench                      all parts but the storm (25 minutes)
+make bench                      all parts but storm and scale (25 minutes)
 make bench PART="stub claims"   some
 LINK=fc make bench PART=one-volume   over Fibre Channel
 PEER=/path/to/instorage-flexvolume make bench PART=one-volume   another FlexVolume driver beside ours
@@ -91,8 +91,9 @@ HERE: dict[str, Callable[[], Iterator[Figure]]] = {
     "storm": storms,
 }
 PARTS = (*measured.TESTS, *HERE)
-LONG = ("storm",)
-"""Only when it is named: the rest takes 25 minutes."""
+LONG = ("storm", "scale")
+"""Only when they are named: the rest takes 25 minutes."""
+WHOLE_RUN = 1500.0  # seconds: the requirement, for all the other parts together
 
 
 def measure(part: str) -> list[Figure]:
@@ -106,6 +107,13 @@ def measure(part: str) -> list[Figure]:
     except (BenchmarkFailed, LabFault) as failed:
         found.append(Figure(part, f"broken off: {failed}", 1.0, "(0: whole)", 0.0))
     return [*found, Figure("the run itself", part, time.monotonic() - began, "s")]
+
+
+def in_sum(parts: list[str], seconds: float) -> Figure:
+    """Return what the run took, held to the requirement when it is the whole run."""
+    whole = set(parts) >= set(PARTS) - set(LONG)
+    limit = WHOLE_RUN if whole and not set(parts) & set(LONG) else None
+    return Figure("the run itself", f"{len(parts)} parts in sum", seconds, "s", limit)
 
 
 def keep(part: str, found: list[Figure]) -> None:
@@ -128,11 +136,13 @@ def main() -> int:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
     OUT.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
     found: list[Figure] = []
     for part in parts:
         mine = measure(part)
         keep(part, mine)
         found += mine
+    found.append(in_sum(parts, time.monotonic() - began))
     text = table(found)
     (OUT / "figures.txt").write_text(text + "\n", encoding="utf-8")
     for name, picture in pictures(found).items():

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-ASKED = {"REST_SECONDS": "60"}
-"""What makes a test that is else a soak's short enough for one run."""
+ASKED = {"REST_SECONDS": "60", "SCALE": "1"}
+"""What makes a test that is else a soak's short enough for one run, or lets it be run at all."""
 FILE = "INSTORAGE_FIGURES"
 """The environment variable that names the file to which a test adds its figures."""
 TESTS = {
     "stub": ("tests/stub/test_alone.py",),
+    "volumes-on-a-node": ("tests/helper/test_many_volumes.py",),
     "array-size": ("tests/agent/test_size_of_the_array.py",),
     "claims": ("tests/provisioner/test_many.py",),
+    "scale": ("tests/provisioner/test_scale.py",),
     "nodes": ("tests/arrays/test_full_array.py",),
     "frozen": ("tests/agent/test_expansion.py",),
     "rest": ("tests/agent/test_at_rest.py", "tests/provisioner/test_idle.py"),

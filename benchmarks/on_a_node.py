@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 LATENCY = 0.05  # seconds an array command, where nothing else is said
 OVER_THE_FLOOR, OVER_THE_FLOORS_TWENTY = 1.10, 1.05
-COMMANDS = {"start": 4, "unmount": 3, "detach": 3}
+COMMANDS = {"start": 4, "unmount": None, "detach": None}
+END = 3  # commands: the requirement's «detach», which is the last two together
+RESIDENT = {"agent": 60.0, "helper": 30.0}  # MiB
 IDLE = 60  # seconds within which the helper leaves
 THEIRS = "/opt/peer"
 """The other driver's directory on the node."""
@@ -117,6 +119,8 @@ class Node:
         yield Figure(part, "CPU of the whole node, each start, ours", work.busy / count, "s")
         for name, after in processor_seconds(self.machine).items():
             yield Figure(part, f"CPU of {name}, start and end of one", (after - before[name]) / count, "s")
+        for name, mib in work.resident.items():
+            yield Figure(part, f"{name}, resident with all of them started", mib, "MiB", RESIDENT[name])
         for name, seconds in self._phases(count).items():
             yield Figure(f"where each of {count} starts goes", name, seconds, "s")
 
@@ -161,7 +165,7 @@ class Node:
         """Say what is resident, and what is left of the helper once it has had nothing to do."""
         self.ours.again(self._standing)
         for name, mib in memory(self.machine).items():
-            yield Figure("memory", f"{name}, resident", mib, "MiB", {"agent": 60.0, "helper": 30.0}[name])
+            yield Figure("memory", f"{name}, resident", mib, "MiB", RESIDENT[name])
         deadline = time.monotonic() + IDLE
         while (left := memory(self.machine)["helper"]) and time.monotonic() < deadline:
             time.sleep(1.0)
@@ -212,6 +216,8 @@ class Node:
             sys.stderr.write(f"  {verb}: {counters['commands']}\n")
             yield Figure("one volume", f"array commands, {verb}", counters["total"], "commands", limit)
             yield Figure("one volume", f"new SSH connections, {verb}", opened, "connections", 0)
+        end = sum(counters["total"] for counters in self.asked[1:])
+        yield Figure("one volume", "array commands, unmount and detach", end, "commands", END)
         for name, after in processor_seconds(self.machine).items():
             yield Figure("one volume", f"CPU of {name}, start and end", after - self._before[name], "s")
 

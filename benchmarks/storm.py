@@ -43,25 +43,25 @@ class Weather:
 
 
 def run(nodes: int, weather: Weather = Weather()) -> Iterator[Figure]:
-    """Have so many nodes boot, and then live on."""
+    """Have so many nodes boot, and then live on; `at` of each figure is their number, for a curve."""
     with LoneArray(weather.delay) as array:
         array.settle(nodes, VOLUMES)
         array.start()
         cluster = [Node(number, array) for number in range(nodes)]
         used = time.process_time()
-        yield from _told(f"{nodes} nodes, all boot", nodes, _boot(cluster, array, weather), STORM)
-        yield Figure("storm", f"{nodes} nodes, CPU of all clients", time.process_time() - used, "s", at=nodes)
-        yield Figure("storm", f"{nodes} nodes, all boot: the array was away", array.away, "s", at=nodes)
+        yield from _told("all boot", nodes, _boot(cluster, array, weather), STORM)
+        yield Figure("storm", "all boot: CPU of all clients", time.process_time() - used, "s", at=nodes)
+        yield Figure("storm", "all boot: the array was away", array.away, "s", at=nodes)
         before = array.counters()
-        yield from _told(f"{nodes} nodes, an hour later", nodes, _live(cluster, weather), LATER)
+        yield from _told("an hour later", nodes, _live(cluster, weather), LATER)
         for node in cluster:
             node.close()
         lives = [*array.counted, before]
     for what in ("opened", "refused"):
         count = sum(life["connections"][what] for life in lives)
-        yield Figure("storm", f"{nodes} nodes, all boot: connections {what}", count, "connections", at=nodes)
+        yield Figure("storm", f"all boot: connections {what}", count, "connections", at=nodes)
     peak = max(life["connections"]["peak"] for life in lives)
-    yield Figure("storm", f"{nodes} nodes, all boot: connections at a time", peak, "connections", at=nodes)
+    yield Figure("storm", "all boot: connections at a time", peak, "connections", at=nodes)
 
 
 def _boot(cluster: list[Node], array: LoneArray, weather: Weather) -> Waits:
@@ -107,7 +107,8 @@ def _told(what: str, nodes: int, waits: Waits, limit: float) -> Iterator[Figure]
             value = _percentile([wait.whole for wait in found], 99)
             yield Figure("storm", f"{what}: {kind}, 99 % with kubelet's pauses", value, "s", at=nodes)
     faults = waits.faults()
-    sys.stderr.write(f"  {what}: calls that failed: { {code: faults.count(code) for code in set(faults)} }\n")
+    counts = {code: faults.count(code) for code in set(faults)}
+    sys.stderr.write(f"  {nodes} nodes, {what}: calls that failed: {counts}\n")
     want = faults.count(Code.ARRAY_SESSIONS)
     yield Figure("storm", f"{what}: calls that failed for want of a session", want, "calls", 0.0, at=nodes)
     yield Figure("storm", f"{what}: other calls that failed", len(faults) - want, "calls", at=nodes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from benchmarks.processes import busy_seconds
+from benchmarks.processes import busy_seconds, memory
 from tools.lab.kubelet import STUB, Kubelet
 from tools.lab.product import PASSWORD, USER
 from tools.lab.topology import MANAGEMENT
@@ -143,6 +143,8 @@ class Work:
     made: int = 0
     busy: float = 0.0
     """CPU seconds of the whole node during the last start: an emulator makes these longer, and not waits."""
+    resident: dict[str, float] = field(default_factory=dict)
+    """MiB of each of our processes once the last start was done, before its end."""
 
     def volumes(self, count: int) -> list[Volume]:
         """Make new volumes of 1 GiB on the array."""
@@ -155,6 +157,7 @@ class Work:
             before = busy_seconds(self.driver.machine)
             start = self._timed(self.driver.start, volumes)
             self.busy = busy_seconds(self.driver.machine) - before
+            self.resident = memory(self.driver.machine)
             return start, self._timed(self.driver.end, volumes)
         finally:
             for volume in volumes:

@@ -231,6 +231,8 @@ class Controller:
         if self._work.rebinding.concerns(claim):
             self._work.rebinding.run(claim, self._copies.volume_named(claim["spec"]["volumeName"]))
             return
+        if not self._work.growth.concerns(claim):  # bound while it was served: the array has nothing to say
+            return
         volume = self._copies.bound_volume(claim)
         if volume is not None and persistent_volume.is_ours(volume, self._provisioner):
             self._work.growth.run(claim, volume)

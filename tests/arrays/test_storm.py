@@ -6,20 +6,27 @@ import pytest
 
 from benchmarks import storm
 from benchmarks.figures import table
+from benchmarks.plot import pictures
 from tests.soak import IN_SOAK, write_figures
 
 NODES = 500
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
-def test_a_small_storm_serves_every_node_and_counts_what_it_asked() -> None:
+def test_a_small_storm_serves_every_node_and_each_figure_of_two_sizes_is_one_picture() -> None:
     weather = storm.Weather(spread=0.5, delay=0.01, away_after=0.2, away=0.2, usual=1.0)
-    found = {one.what: one for one in storm.run(4, weather)}
-    assert found["4 nodes, all boot: never served"].value == 0
-    assert found["4 nodes, an hour later: calls that failed for want of a session"].value == 0
-    assert found["4 nodes, all boot: attach, 99 % waited"].value > 0
-    assert found["4 nodes, all boot: the array was away"].value > weather.away
-    assert 0 < found["4 nodes, all boot: connections at a time"].value <= 8, "one a node, and its successor"
+    sizes = {nodes: {one.what: one for one in storm.run(nodes, weather)} for nodes in (2, 4)}
+    found = sizes[4]
+    assert found["all boot: never served"].value == 0
+    assert found["an hour later: calls that failed for want of a session"].value == 0
+    assert found["all boot: attach, 99 % waited"].value > 0
+    assert found["all boot: the array was away"].value > weather.away
+    assert 0 < found["all boot: connections at a time"].value <= 8, "one a node, and its successor"
+    drawn = pictures([one for of_size in sizes.values() for one in of_size.values()])
+    for what in ("attach-99-waited", "attach-99-with-kubelet-s-pauses", "connections-refused"):
+        curve = drawn[f"storm-all-boot-{what}.svg"]
+        assert curve.count("<circle") == 2
+        assert all(f">{nodes}</text>" in curve for nodes in sizes)
 
 
 @IN_SOAK
