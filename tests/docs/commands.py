@@ -17,11 +17,14 @@ PROGRAMS: Final = (
     "instoragectl", "instorage-flexvolume", "instorage-provisioner", "instorage-simulator", "install.sh",
     "kubectl", "make", "systemctl", "journalctl", "systemd-analyze", "iscsiadm", "multipathd", "mcsop",
     "mcsinq", "ssh", "scp", "man", "dpkg", "rpm", "install", "rm", "sh", "python", "pytest", "semanage",
-    "setsebool", "semodule", "restorecon", "ausearch", "ipmitool", "curl", "gdb", "jq",
+    "setsebool", "semodule", "restorecon", "ausearch", "ipmitool", "curl", "gdb", "jq", "cat", "cd", "chhost",
+    "chmod", "chown", "chvdisk", "cp", "dmesg", "echo", "export", "find", "fsck", "grep", "ip", "ls", "lsblk",
+    "lsfabric", "lshost", "lsvdisk", "mkdir", "mount", "multipath", "mv", "openssl", "printf", "rmhostport",
+    "sed", "sudo", "systemd-run", "tar", "umount", "vi",
 )  # fmt: skip
 REMARK: Final = re.compile(r"\s+#\s.*$")
 SETTING: Final = re.compile(r"^(?:[A-Z_]+=\S+ )+")
-GENERAL: Final = re.compile(r"…|\*|<[a-z]+>")  # a way to write many commands, not one
+GENERAL: Final = re.compile(r"…|<[a-z]+>")  # a way to write many commands, not one
 
 
 def commands(page: str) -> Iterator[str]:
