@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tests.docs.markdown import PAGES, parsed
+from tests.docs.markdown import EVERY, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def program(line: str) -> str:
 def all_commands() -> dict[str, list[str]]:
     """Return each command of the English pages, and the pages that have it."""
     found: dict[str, list[str]] = {}
-    for page in PAGES:
+    for page in EVERY:
         if not page.endswith(".zh.md"):
             for command in commands(page):
                 found.setdefault(command, []).append(page)

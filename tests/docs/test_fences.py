@@ -15,12 +15,12 @@ from instorage import places
 from instorage.configuration.settings import load
 from instorage.volume_class import VolumeClass
 from nodeagent.operation.flexvolume import Options
-from tests.docs.markdown import PAGES, Fence, fences, of_language, parsed
+from tests.docs.markdown import EVERY, Fence, fences, of_language, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LANGUAGES = {"sh", "yaml", "python", "text"}
+LANGUAGES = {"sh", "yaml", "python", "text", "ini", "usage"}  # usage: how one calls a program, with brackets
 YAML = of_language("yaml")
 OWN_LINE = f"ed25519:{'A' * 43}="  # for the reader's own, which a page has as «ed25519:…»
 DRIVER, PROVISIONER = "inspur/instorage-flexvolume", "inspur/instorage"
@@ -34,7 +34,7 @@ def documents() -> list[tuple[Fence, dict[str, Any]]]:
     return [(fence, found) for fence in YAML for found in yaml.safe_load_all(fence.text)]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_every_fence_names_its_language(page: str) -> None:
     unnamed = [
         f"{where(fence)} «{fence.language}»" for fence in fences(page) if fence.language not in LANGUAGES
@@ -116,7 +116,7 @@ def test_the_section_for_multipath_is_the_one_that_is_installed() -> None:
     assert section == "devices {" + multipath.TEXT.partition("devices {")[2]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_no_yaml_and_no_section_stands_where_no_test_looks(page: str) -> None:
     """An indented block has no language: commands alone may stand there."""
     blocks = [token.content for token in parsed(page) if token.type == "code_block"]

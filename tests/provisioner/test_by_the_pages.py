@@ -98,7 +98,7 @@ def test_a_first_claim_has_its_volume_until_it_is_deleted(served: World, typed: 
     why = block("kubectl-plugin", **{"/usr/local/bin": f"{tmp_path}/bin"}).strip()
     assert "Pod default/first" in typed(f"{why} || [ $? = 1 ]"), "it waits: no kubelet is here"
     assert re.search(
-        r"^default/first .* storage-01 +Pool0 ", typed("kubectl instorage volumes"), re.MULTILINE
+        r"^default/first .* storage-01 +Pool0 ", typed("kubectl instorage volumes -n default"), re.MULTILINE
     )
     node = served.api.create(
         "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "mute"}}
