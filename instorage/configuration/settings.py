@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "LOG_KEYS",
     "Configuration",
     "Fence",
     "HostSettings",
@@ -42,6 +43,9 @@ __all__ = [
     "StorageSettings",
     "load",
 ]
+
+
+LOG_KEYS = ("enabled", "logdir", "level", "logrotatemaxsize")
 
 
 class Level(StrEnum):
@@ -189,7 +193,7 @@ def _log(top: Section) -> LogSettings:
     folder = plugin_directory(top.file)
     if log is None:
         return LogSettings(directory=folder / "log")
-    log.refuse_unknown(("enabled", "logdir", "level", "logrotatemaxsize"))
+    log.refuse_unknown(LOG_KEYS)
     return LogSettings(
         enabled=log.flag("enabled", default=False),
         directory=folder / (log.concrete("logdir") or "log"),

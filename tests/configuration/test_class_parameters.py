@@ -68,6 +68,16 @@ def test_the_words_of_the_reference_are_taken_and_others_are_not() -> None:
     VolumeClass.parse(full | {"volLevel": "aa"})
 
 
+def test_a_number_beyond_the_range_of_the_reference_is_refused() -> None:
+    of_values = {name: re.fullmatch(r"`(\d+)` to `(\d+)`", values) for name, (values, _) in rows().items()}
+    ranges = {name: (int(found[1]), int(found[2])) for name, found in of_values.items() if found}
+    assert ranges == {"volThinResize": (0, 100), "volThinWarning": (1, 99)}
+    for name, (low, high) in ranges.items():
+        for beyond in (low - 1, high + 1):
+            with pytest.raises(Fault, match=name):
+                VolumeClass.parse({**LEAST, name: str(beyond)})
+
+
 def test_tiering_of_an_active_active_volume_is_refused_and_not_dropped() -> None:
     pair = {**LEAST, "volAuxPoolName": "Q", "volIOGrp": "0", "volAuxIOGrp": "1", "volLevel": "aa"}
     with pytest.raises(Fault, match="Parameter volInTier is for volLevel basic or mirror"):

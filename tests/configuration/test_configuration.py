@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from instorage.configuration import host_section, storage_section
 from instorage.configuration.settings import Fence, Patience, load
 from tests.configuration.conftest import SMALL, refusal, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LINE, OTHER_LINE = (f"ed25519:{letter * 43}=" for letter in "AE")
 
@@ -178,12 +180,6 @@ def test_a_credential_that_is_there_and_not_given_to_the_unit_is_named(
     said = refusal(file, SMALL.replace("  password: marker-8d1f\n", ""))
     assert f"LoadCredential=a.password:{tmp_path / 'etc/a.password'}" in said
     assert "for the units" not in said
-
-
-def test_every_key_is_described() -> None:
-    described = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
-    missing = [key for key in (*host_section.KEYS, *storage_section.KEYS) if f"`{key}`" not in described]
-    assert missing == []
 
 
 def test_no_password_is_ever_shown(file: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tests.docs.markdown import PAGES, parsed
+from tests.docs.markdown import EVERY, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +17,14 @@ PROGRAMS: Final = (
     "instoragectl", "instorage-flexvolume", "instorage-provisioner", "instorage-simulator", "install.sh",
     "kubectl", "make", "systemctl", "journalctl", "systemd-analyze", "iscsiadm", "multipathd", "mcsop",
     "mcsinq", "ssh", "scp", "man", "dpkg", "rpm", "install", "rm", "sh", "python", "pytest", "semanage",
-    "setsebool", "semodule", "restorecon", "ausearch", "ipmitool", "curl", "gdb", "jq",
+    "setsebool", "semodule", "restorecon", "ausearch", "ipmitool", "curl", "gdb", "jq", "cat", "cd", "chhost",
+    "chmod", "chown", "chvdisk", "cp", "dmesg", "echo", "export", "find", "fsck", "grep", "ip", "ls", "lsblk",
+    "lsfabric", "lshost", "lsvdisk", "mkdir", "mount", "multipath", "mv", "openssl", "printf", "rmhostport",
+    "sed", "sudo", "systemd-run", "tar", "umount", "vi",
 )  # fmt: skip
 REMARK: Final = re.compile(r"\s+#\s.*$")
 SETTING: Final = re.compile(r"^(?:[A-Z_]+=\S+ )+")
-GENERAL: Final = re.compile(r"…|\*|<[a-z]+>")  # a way to write many commands, not one
+GENERAL: Final = re.compile(r"…|<[a-z]+>")  # a way to write many commands, not one
 
 
 def commands(page: str) -> Iterator[str]:
@@ -47,7 +50,7 @@ def program(line: str) -> str:
 def all_commands() -> dict[str, list[str]]:
     """Return each command of the English pages, and the pages that have it."""
     found: dict[str, list[str]] = {}
-    for page in PAGES:
+    for page in EVERY:
         if not page.endswith(".zh.md"):
             for command in commands(page):
                 found.setdefault(command, []).append(page)

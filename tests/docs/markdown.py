@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 from tools.install import ROOT
+from tools.man.page import SOURCES
 from tools.site import pages as names
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 PAGES = tuple(names())
+MANUAL = tuple(sorted(f"{SOURCES.relative_to(ROOT)}/{path.name}" for path in SOURCES.glob("*.md")))
+"""The sources of the man pages, without what tables of the code and of docs/ put into them."""
+EVERY = PAGES + MANUAL
 WORD = re.compile(r"(?<![\w./_-])[A-Za-z][A-Za-z'’]*[A-Za-z](?![\w/_-]|\.\w)")  # no piece of a name or number
+DIRECTIVE = re.compile(r"^{{ .* }}$")  # of a man page: a table of the code stands there
 PARSER = MarkdownIt("commonmark").enable("table")
 
 
@@ -49,7 +54,7 @@ def fences(page: str) -> Iterator[Fence]:
 
 
 def of_language(language: str) -> list[Fence]:
-    return [fence for page in PAGES for fence in fences(page) if fence.language == language]
+    return [fence for page in EVERY for fence in fences(page) if fence.language == language]
 
 
 def code(page: str) -> Iterator[str]:
@@ -67,4 +72,4 @@ def words(page: str) -> Iterator[str]:
     for token in parsed(page):
         for child in token.children or ():
             if child.type == "text":
-                yield from WORD.findall(child.content)
+                yield from WORD.findall(DIRECTIVE.sub("", child.content))

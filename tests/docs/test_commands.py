@@ -12,7 +12,7 @@ from nodeagent.administration.command import Command, leaves
 from nodeagent.administration.commands import table
 from nodeagent.administration.ext import COMMANDS
 from nodeagent.diagnosis import plugin
-from tests.docs.markdown import PAGES, code
+from tests.docs.markdown import EVERY, code
 from tools.install import ROOT
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def called(page: str, program: str) -> Iterator[list[str]]:
             yield (found[1] or "").split()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_every_command_of_instoragectl_is_in_its_table(page: str) -> None:
     for words in called(page, "instoragectl"):
         if not words or words[0] in HELP or words[0].isupper():
@@ -52,7 +52,7 @@ def options(group: str) -> set[str]:
     return {option.name for words, one in CONTROL.items() if words[0] == group for option in one.all_options}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_every_command_of_kubectl_instorage_is_there(page: str) -> None:
     parser = plugin._parser()
     (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
@@ -60,7 +60,7 @@ def test_every_command_of_kubectl_instorage_is_there(page: str) -> None:
         assert not words or words[0] in commands.choices, words
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_every_target_of_make_is_there(page: str) -> None:
     targets = set(TARGET.findall((ROOT / "Makefile").read_text()))
     for words in called(page, "make"):
@@ -68,13 +68,13 @@ def test_every_target_of_make_is_there(page: str) -> None:
         assert set(named[:1]) <= targets | OTHERS, words
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_every_ext_command_is_there(page: str) -> None:
     assert {name for line in code(page) for name in EXT.findall(line)} <= set(COMMANDS)
 
 
 def test_these_tests_see_commands_at_all() -> None:
     assert isinstance(CONTROL["doctor",], Command)
-    seen = {words[0] for page in PAGES for words in called(page, "instoragectl") if words}
+    seen = {words[0] for page in EVERY for words in called(page, "instoragectl") if words}
     assert {"doctor", "barrier", "fence", "codes"} <= seen
-    assert sum(1 for page in PAGES for _ in called(page, "make")) > 20
+    assert sum(1 for page in EVERY for _ in called(page, "make")) > 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -14,16 +15,18 @@ import yaml
 
 from nodeagent.administration.command import parser
 from nodeagent.administration.commands import table
+from tests.docs.commands import all_commands
 from tests.docs.markdown import PAGES, fences, of_language
 from tests.ext.test_volumes import array, run
 from tests.provisioner.test_deploy import dropped, schema_of
-from tools.install import ROOT
+from tools.install import NODE, PLUGIN, ROOT
 
 if TYPE_CHECKING:
     from simulator.array import Simulator
 
 __all__ = ["array"]
 pytestmark = pytest.mark.subprocess
+MAKING = 120.0  # seconds to compile what a node gets
 WAIT = 30.0  # seconds for the simulator to begin
 
 
@@ -75,6 +78,15 @@ def test_the_simulator_says_its_options() -> None:
     argv = [str(Path(sys.executable).with_name("instorage-simulator")), "--help"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=WAIT, check=True)
     assert "--control" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_node_part_is_put_where_the_page_says(tmp_path: Path) -> None:
+    (command,) = (one for one in all_commands() if "tools.install DIRECTORY" in one)
+    words = [sys.executable, *command.replace("DIRECTORY", str(tmp_path / "there")).split()[1:]]
+    subprocess.run(words, cwd=ROOT, timeout=MAKING, check=True)
+    for path in (f"{PLUGIN}/instorage-flexvolume", *NODE.programs):
+        assert os.access(tmp_path / "there" / path, os.X_OK), path
 
 
 def kinds() -> list[tuple[str, dict[str, Any]]]:

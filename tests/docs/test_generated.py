@@ -11,9 +11,6 @@ from instorage.catalogue.table import CATALOGUE, message_id
 from instorage.wire.interface import VERBS
 from tests.docs.markdown import text
 from tools import code_pages, pictures
-from tools.install import ROOT
-
-CELL = re.compile(r"^\| (`.+?`) \| ([^|]+) \|", re.MULTILINE)
 
 
 @pytest.mark.parametrize("language", code_pages.languages(), ids=lambda language: language.file.name)
@@ -78,20 +75,3 @@ def test_a_picture_without_title_or_size_is_refused() -> None:
 def test_the_page_counts_the_helpers_verbs(page: str, said: str) -> None:
     assert len(VERBS) == 15
     assert said in text(f"docs/{page}.md")
-
-
-def defaults(page: str) -> dict[str, str]:
-    """Each key's default, as a page's tables have it."""
-    return {
-        key.strip("`"): default.strip()
-        for names, default in CELL.findall((ROOT / page).read_text())
-        for key in names.split(", ")
-    }
-
-
-def test_every_default_of_the_configuration_has_its_reason_and_is_the_same_there() -> None:
-    whole = text("docs/configuration.md").partition("## /etc/instorage/helper.conf")[0]
-    rows = [(names, default.strip()) for names, default in CELL.findall(whole)]
-    wanted = {key.strip("`"): default for names, default in rows if default for key in names.split(", ")}
-    assert len(wanted) > 15
-    assert defaults("docs/defaults.md") == wanted

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.markdown import PAGES, words
+from tests.docs.markdown import EVERY, words
 
 OWN = Path(__file__).with_name("words.txt")
-ENGLISH = tuple(page for page in PAGES if not page.endswith(".zh.md"))
+ENGLISH = tuple(page for page in EVERY if not page.endswith(".zh.md"))
 pytestmark = pytest.mark.subprocess
 
 

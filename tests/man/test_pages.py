@@ -12,6 +12,7 @@ from installer import arguments, places
 from instorage import volume_class
 from instorage.catalogue.table import CATALOGUE
 from instorage.configuration import host_section, storage_section
+from instorage.configuration.settings import LOG_KEYS
 from nodeagent.administration import commands
 from nodeagent.administration.command import leaves
 from provisioner import ctl
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REFERENCE = re.compile(r"\\fB([^\\]+(?:\\-[^\\]+)*)\\fR\((\d)\)")
+CONFIGURED = (*host_section.KEYS, *storage_section.KEYS, *LOG_KEYS)
 OF_OTHERS = {"multipath.conf.5", "iscsiadm.8", "journalctl.1", "targetcli.8", "multipathd.8"}
 OF_SYSTEMD = {"systemd.service.5", "systemd.target.5"}
 
@@ -121,9 +123,8 @@ def test_every_code_is_told(made: dict[str, File]) -> None:
 
 
 def test_every_key_of_the_configuration_is_told(made: dict[str, File]) -> None:
-    log = ("enabled", "logdir", "level", "logrotatemaxsize")
     for text in shown("instorage.yaml.5", made):
-        assert [key for key in (*host_section.KEYS, *storage_section.KEYS, *log) if key not in text] == []
+        assert [key for key in CONFIGURED if key not in text] == []
     for text in shown("helper.conf.5", made):
         settings = (ROOT / "helper/settings.py").read_text()
         keys = set(re.findall(r'"((?:allowed_|plugin_|kubelet_|lock_)\w+|logout|multipath)"', settings))

@@ -97,6 +97,14 @@ def test_a_first_claim_has_its_volume_until_it_is_deleted(served: World, typed: 
     assert "pod/first created" in said
     why = block("kubectl-plugin", **{"/usr/local/bin": f"{tmp_path}/bin"}).strip()
     assert "Pod default/first" in typed(f"{why} || [ $? = 1 ]"), "it waits: no kubelet is here"
+    assert re.search(
+        r"^default/first .* storage-01 +Pool0 ", typed("kubectl instorage volumes -n default"), re.MULTILINE
+    )
+    node = served.api.create(
+        "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "mute"}}
+    )
+    assert "mute: no report. On it: systemctl" in typed("kubectl instorage doctor || :")
+    served.api.delete("/api/v1/nodes/mute", node["metadata"]["uid"])
     typed(block("first-claim-removal"))
     (made,) = [one["line"] for one in served.do("log") if "mkvdisk" in one["line"]]
     assert "Pool0" in made

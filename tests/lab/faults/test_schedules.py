@@ -1,8 +1,8 @@
 """Randomised faults around a whole node: no wrong device, nothing lost, nothing left, each volume usable.
 
-`make test` runs four schedules, `make faults N=200 SEED=7` any number: what is clean in the ledger (a file
-beside the lab's cache, for each link and seed) is not run again. The same oracle judges the agent alone,
-natively (tests/agent/test_fault_schedules.py).
+`make faults N=200 SEED=7` runs any number; `make test` and `make soak` none before it was seen to pass
+(`UNSEEN=1`). What is clean in the ledger (a file beside the lab's cache, for each link and seed) is not run
+again. The same oracle judges the agent alone, natively (tests/agent/test_fault_schedules.py).
 """
 
 from __future__ import annotations
