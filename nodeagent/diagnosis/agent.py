@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _underway(volume: str, running: list[dict[str, str]]) -> Iterator[Link]:
         if one.get("volume") == volume:
             since = time.time() - float(one.get("seconds") or 0)
             text = f"The agent is at {one.get('call')}: {one.get('phase')} (request {one.get('op')})."
-            command = f"journalctl INSTORAGE_OP={one.get('op')}"
+            command = typed("journalctl INSTORAGE_OP={}", str(one.get("op")))
             yield Link("agent", WAITS, text, NOBODY, command, since, "«underway» of the agent's socket")
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, SAN, WRONG, Link
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def links(volume: str, uid: str, kernel: Kernel, *, attached: bool, pod: str = "
         if attached:
             text = f"The kernel has no path to the volume (UID {uid}), though it is attached here."
             text += " Doctor says whether sessions, the mapping or the disks are missing."
-            command = f"instoragectl doctor --volume {volume}"
+            command = remedy.doctor(volume)
             yield Link("paths", WRONG, text, SAN, command, 0.0, f"{kernel.sysfs}/block/*/device/wwid")
         return
     yield from _paths(volume, disks, kernel)
@@ -63,12 +65,12 @@ def _paths(volume: str, disks: list[str], kernel: Kernel) -> Iterator[Link]:
         named = ", ".join(f"{disk}{over} is {state}" for disk, (state, over) in broken.items())
         text = f"{len(disks) - len(broken)} of {len(disks)} paths work: {named}."
         proof = f"{kernel.sysfs}/block/{next(iter(broken))}/device/state"
-        yield Link("paths", WRONG, text, SAN, f"instoragectl doctor --volume {volume}", 0.0, proof)
+        yield Link("paths", WRONG, text, SAN, remedy.doctor(volume), 0.0, proof)
     elif len(disks) == 1:
         over = states[disks[0]][1]
         text = f"Only a single path is in use ({disks[0]}{over}): when it goes the pod has no other."
         text += " Doctor names each portal of the array over which there is none, and who mends it."
-        command = f"instoragectl doctor --volume {volume}"
+        command = remedy.doctor(volume)
         yield Link("paths", WRONG, text, NODE, command, 0.0, f"{kernel.sysfs}/block/{disks[0]}")
     for disk, (state, over) in states.items():
         proof = f"{kernel.sysfs}/block/{disk}/device/state"
@@ -115,8 +117,9 @@ def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool, po
 
 def _given_up(volume: str, where: str, how: str, kind: str, pod: str, proof: str) -> Link:
     """Return that pods must go, and what the next mount does (helper/mount.py)."""
-    namespace, slash, name = pod.partition("/")
-    command = f"kubectl -n {namespace} delete pod {name}" if slash else f"kubectl instorage why {volume}"
+    namespace, _, name = pod.partition("/")
+    asked = typed("kubectl instorage why {}", volume)
+    command = typed("kubectl -n {} delete pod {}", namespace, name, without=asked)
     text = f"The kernel has given up the file system on {where} ({how}): delete every pod here that uses it."
     if kind.startswith("ext"):
         text += " The next mount checks it (fsck -a), and says so when that cannot mend it."

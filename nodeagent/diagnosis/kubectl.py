@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from nodeagent.diagnosis.foreign import is_object
 from nodeagent.diagnosis.objects import Unseen
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ class Kubectl:
 
     def __call__(self, kind: str, name: str = "", namespace: str = "") -> Object | None:
         """Return an object, or the list of a kind; None when there is none. `Unseen`: it cannot be read."""
-        words = ["get", kind, *([name] if name else []), *(["-n", namespace] if namespace else [])]
-        text = self.run(*words, "-o", "json")
+        refuse(name, namespace)
+        words = ["get", kind, *(["-n", namespace] if namespace else []), "-o", "json"]
+        words += ["--", name] if name else []
+        text = self.run(*words)
         if text is None:
             return None
         try:
@@ -69,3 +72,10 @@ class Kubectl:
         if any(sign in why for sign in _AWAY):
             self._away = why
         raise Unseen(why)
+
+
+def refuse(*names: str) -> None:
+    """Raise `Unseen` for what is no name: a tenant may have written an option of kubectl into a field."""
+    for name in names:
+        if name and not is_object(name):
+            raise Unseen(f"«{name}» is no name of an object of Kubernetes, so it was not asked for")

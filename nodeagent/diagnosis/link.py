@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from instorage.language import said
 from nodeagent.diagnosis.console import look, place
+from nodeagent.diagnosis.foreign import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,6 +50,11 @@ class Link:
     command: str = ""
     since: float = 0.0
     proof: str = ""
+
+    def __post_init__(self) -> None:
+        """Take out of the texts what a terminal would obey: much in them was written by others."""
+        for key in ("sentence", "command", "proof"):
+            object.__setattr__(self, key, printable(getattr(self, key)))
 
     def to_json(self) -> dict[str, object]:
         """Return it as an object."""

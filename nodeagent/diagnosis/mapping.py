@@ -10,6 +10,7 @@ from instorage import operation
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link
 from nodeagent.diagnosis.waiting import waited
 from nodeagent.host import identity
@@ -49,7 +50,8 @@ def links(
     if entries and len(without) == len(entries):
         text = f"No volume {name} is on {', '.join(without)}: it was deleted, renamed, or never made."
         proof = f"mcsinq lsvdisk on {', '.join(without)}"
-        yield Link("array", WRONG, text, ARRAY, f"mcsinq lsvdisk -filtervalue name={name}", 0.0, proof)
+        command = typed("mcsinq lsvdisk -filtervalue name={}", name, without="mcsinq lsvdisk")
+        yield Link("array", WRONG, text, ARRAY, command, 0.0, proof)
 
 
 def _opened(entry: StorageSettings) -> Array:
@@ -81,13 +83,14 @@ def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator
 def _volume(volume: Volume, array: Array) -> Iterator[Link]:
     proof = f"mcsinq lsvdisk {volume.name} on {array.name}"
     what = f"Volume {volume.name} of {volume.size >> 20} MiB ({volume.level.value}) on array {array.name}"
-    command = f"mcsinq lsvdisk {volume.name}"
+    command = typed("mcsinq lsvdisk {}", str(volume.name), without="mcsinq lsvdisk")
     if not volume.online:
         text = f"{what} is offline: see its pool and its nodes there."
         yield Link("array", WRONG, text, ARRAY, command, 0.0, proof)
     elif doubt := array.doubt(volume):
         text = f"{what}: {doubt}."
-        yield Link("array", WRONG, text, NODE, f"instoragectl barrier plan {volume.name}", 0.0, proof)
+        command = typed("instoragectl barrier plan {}", str(volume.name), without="instoragectl barrier plan")
+        yield Link("array", WRONG, text, NODE, command, 0.0, proof)
     elif volume.degraded:
         text = f"{what} is degraded: {volume.degraded}. It is used through the other site."
         yield Link("array", WRONG, text, ARRAY, command, 0.0, proof)
@@ -122,11 +125,13 @@ def _mapping(
     proof = f"{proof}; lshost {mapping.host}"
     if own:  # so it is for a moment in each attach
         text += "this node has no session with it."
-        return Link("array", WAITS, text, NODE, f"instoragectl doctor --volume {volume.name}", 0.0, proof)
+        command = remedy.doctor(str(volume.name))
+        return Link("array", WAITS, text, NODE, command, 0.0, proof)
     text += "no other node gets the volume until it is taken from that one, or that one lets it go."
     if not node:  # not named by the rule: whose it is the array's administrator may know
-        return Link("array", WRONG, text, ARRAY, f"mcsinq lshost {mapping.host}", 0.0, proof)
-    command = f"instoragectl release {volume.name} --from {node}"
+        command = typed("mcsinq lshost {}", str(mapping.host), without="mcsinq lshost")
+        return Link("array", WRONG, text, ARRAY, command, 0.0, proof)
+    command = typed("instoragectl release {} --from {}", str(volume.name), node)
     return Link("array", WRONG, text, KUBERNETES, command, 0.0, proof)
 
 
@@ -135,7 +140,7 @@ def _pool(volume: Volume, array: Array) -> Iterator[Link]:
         pool = array.pool(name)
         if pool is None:  # «many», or the array hesitates
             continue
-        proof, command = f"mcsinq lsmdiskgrp {name} on {array.name}", f"mcsinq lsmdiskgrp {name}"
+        proof, command = f"mcsinq lsmdiskgrp {name} on {array.name}", typed("mcsinq lsmdiskgrp {}", str(name))
         if not pool.online or pool.free == 0:
             state = "offline" if not pool.online else "full"
             text = f"Pool {name} of array {array.name}, in which the volume lies, is {state}."

@@ -13,8 +13,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from instorage.language import said, speak
-from nodeagent.diagnosis import claim, cluster, link, pod
+from nodeagent.diagnosis import claim, cluster, link, pod, remedy
 from nodeagent.diagnosis.branches import drawn
+from nodeagent.diagnosis.foreign import printable
 from nodeagent.diagnosis.kubectl import Kubectl
 from nodeagent.diagnosis.link import UNSEEN, Link, age, moment
 from nodeagent.diagnosis.objects import Unknown, Unseen, at, gathered
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Unseen, Unknown) as error:
-        print(said(f"kubectl instorage: {error}"), file=sys.stderr)
+        print(said(printable(f"kubectl instorage: {error}")), file=sys.stderr)
         return 1
     return status
 
@@ -82,7 +83,7 @@ def judged(subject: str, kubectl: Kubectl) -> Verdict:
     links = [*claim.links(found), *pod.links(found)]
     node = at(found.pod, "spec", "nodeName")
     if node and found.volume_name:
-        text = f"Paths and mount are seen on node {node} alone: «instoragectl why {found.volume_name}» there."
+        text = f"Paths and mount are seen on node {node} alone: «{remedy.look(found.volume_name)}» there."
         links.append(Link("paths", UNSEEN, text))
     elif not links:
         why = "; ".join(found.unseen.values()) or f"there is no PV {subject}"
@@ -144,7 +145,7 @@ def _said(given: argparse.Namespace, data: dict[str, Any], lines: Sequence[str],
     if given.json:
         print(json.dumps({"format": FORMAT, "command": given.command, "status": status, **data}, indent=1))
     else:
-        print("\n".join(map(said, lines)))
+        print("\n".join(said(printable(line)) for line in lines))
     return status
 
 

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from nodeagent.diagnosis.console import PLUGIN
+from nodeagent.diagnosis.foreign import is_name, typed
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN
 
 
@@ -80,7 +81,7 @@ _BROKEN_OFF = re.compile("instoragectl barrier (?:plan|resume)")  # said of an e
 _FINISHED_THERE = Remedy(KUBERNETES, "kubectl instorage doctor")
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
 _HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+?)[:,.]?(?:\s|$)")
-_POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
+_POOL = re.compile(r"(?:[Pp]ool |: )([A-Za-z0-9][A-Za-z0-9._-]*) (?:has|on) ")
 # What is said of a host that is no node by its name: a command with NODE in it cannot be typed.
 _RELEASE = re.compile(
     r"If that node is gone for good: instoragectl release \S+ --from NODE\."
@@ -88,20 +89,32 @@ _RELEASE = re.compile(
 )
 _WHOSE = "Which machine that is says the array: its initiators are told by the command."
 _NAME_LIMIT = 63  # as of `nodeagent/host/identity.py`: a name of that length may be cut
-_HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
+_HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-([A-Za-z0-9][A-Za-z0-9._-]*)$")
 
 
 def kubelets_journal(word: str) -> str:
     """Return the command that shows what kubelet says of a volume or a driver."""
-    return f"journalctl -u kubelet --since -1h | grep {word}"
+    return typed(
+        "journalctl -u kubelet --since -1h | grep {}", word, without="journalctl -u kubelet --since -1h"
+    )
+
+
+def doctor(volume: str) -> str:
+    """Return the command that examines this node with regard to a volume."""
+    return typed("instoragectl doctor --volume {}", volume, without="instoragectl doctor")
+
+
+def look(volume: str) -> str:
+    """Return the command that says on a node what a volume waits for there."""
+    return typed("instoragectl why {}", volume, without="instoragectl doctor")
 
 
 def of_code(code: str, **known: str) -> Remedy:
-    """Return who must act and the command, with what is known in its place."""
+    """Return who must act and the command, with what is known in its place, where it is a name."""
     remedy = REMEDIES.get(code, UNKNOWN)
     try:
         return Remedy(
-            remedy.who, remedy.command.format(**{name: word for name, word in known.items() if word})
+            remedy.who, remedy.command.format(**{name: word for name, word in known.items() if is_name(word)})
         )
     except KeyError:
         return Remedy(remedy.who, remedy.without)
@@ -122,7 +135,7 @@ def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
         return code, REMEDIES["barrier"]
     known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
     if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == _ON_NODE:
-        return code, Remedy(ARRAY, f"mcsinq lshost {host.group(1)}")
+        return code, Remedy(ARRAY, typed("mcsinq lshost {}", host.group(1), without="mcsinq lshost"))
     return code, of_code(code, pool=pool.group(1) if pool else "", **known)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from nodeagent.diagnosis import agent, claim, device, link, mapping, objects, pod, remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.kubectl import Kubectl
 from nodeagent.diagnosis.link import NODE, UNSEEN, WAITS, WRONG, Link
 from nodeagent.diagnosis.objects import Objects, Unknown, at
@@ -83,7 +84,7 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
     }
     kept, _ = agent.record(paths.records, volume)
     if asked and asked not in names and kept is None:
-        text = f"Agent, paths and mount are on node {asked}, not here: run «instoragectl why {volume}» there."
+        text = f"Agent, paths and mount are on node {asked}, not here: run «{remedy.look(volume)}» there."
         yield Link("agent", UNSEEN, text)
     else:
         place = os.environ.get("INSTORAGE_AGENT_SOCKET", agent.SOCKET)
@@ -139,5 +140,5 @@ def _barriers(configuration: Configuration) -> Iterator[Link]:
         if not one.running:
             text = f"{one.what} was broken off: {one.path} stops attach and detach on this node."
             named = one.record.volume if one.record else ""
-            command = f"instoragectl barrier plan {named}".strip()
+            command = typed("instoragectl barrier plan {}", named, without="instoragectl barrier plan")
             yield Link("agent", WRONG, text, NODE, command, one.path.stat().st_mtime, str(one.path))

@@ -146,7 +146,7 @@ def kubectl(directory: Path, recorded: Recorded, **raw: Any) -> Path:
     answers: Object = {}
     for (kind, namespace, name), found in recorded.kept.items():
         where = f" -n {namespace}" if namespace else ""
-        answers[f"get {kind} {name}{where} -o json"] = found
+        answers[f"get {kind}{where} -o json -- {name}"] = found
     for kind in ("pv", "pods", "nodes"):
         answers[f"get {kind} -o json"] = answers[f"get {kind} --all-namespaces -o json"] = recorded(kind)
     answers["get pods -n default -o json"] = recorded("pods", "", "default")
