@@ -32,6 +32,9 @@ def links(found: Objects) -> Iterator[Link]:
     elif found.claim_name:
         yield _gone(found)
     yield from pv.links(found)
+    if found.others:
+        text = f"The pod uses {', '.join(found.others)} as well: ask for each by its name."
+        yield Link("PV", UNSEEN, text)
 
 
 def _gone(found: Objects) -> Link:

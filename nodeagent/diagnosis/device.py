@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import remedy
 from nodeagent.diagnosis.foreign import typed
-from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, SAN, WRONG, Link
+from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, SAN, UNSEEN, WRONG, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,13 @@ def links(volume: str, uid: str, kernel: Kernel, *, attached: bool, pod: str = "
     if held:
         size = int(_read(kernel.sysfs / "block" / held / "size") or 0) * 512
         name = _read(kernel.sysfs / "block" / held / "dm/name")
-        text = f"Multipath map {name} ({held}) of {size >> 20} MiB over {len(disks)} paths."
+        within = _slaves(held, kernel, disks)
+        text = f"Multipath map {name} ({held}) of {size >> 20} MiB over {len(within)} paths."
         yield Link("paths", RIGHT, text, NOBODY, "", 0.0, f"{kernel.sysfs}/block/{held}/dm/uuid")
+        if out := [disk for disk in disks if disk not in within]:
+            text = f"{', '.join(out)} is a path to the volume, and not in its map {name} ({held})."
+            proof = f"{kernel.sysfs}/block/{held}/slaves"
+            yield Link("paths", WRONG, text, NODE, "instoragectl multipath", 0.0, proof)
     elif len(disks) > 1:
         text = f"There is no multipath map over the {len(disks)} paths: a mount uses one alone."
         text += " The command says whether multipathd is silent or what hides the disks: mend that."
@@ -95,7 +100,8 @@ def _state(disk: str, kernel: Kernel) -> tuple[str, str]:
 
 
 def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool, pod: str) -> Iterator[Link]:
-    numbers = {_read(kernel.sysfs / "block" / name / "dev") for name in names} - {""}
+    numbers = {_read(kernel.sysfs / "block" / name / "dev"): name for name in names}
+    numbers.pop("", None)
     found = False
     for line in _lines(kernel.mountinfo):
         fields, _, rest = line.partition(" - ")
@@ -103,16 +109,38 @@ def _mounts(volume: str, names: list[str], kernel: Kernel, *, attached: bool, po
         if len(words) < 6 or len(more) < 3 or words[2] not in numbers:
             continue
         found = True
-        options = f"{words[5]},{more[2]}".split(",")
         where, proof = words[4].replace("\\040", " "), f"{kernel.mountinfo}, device {words[2]}"
-        if given := [one for one in _GIVEN_UP if one in options]:
-            yield _given_up(volume, where, given[0], more[0], pod, proof)
+        errors = kernel.sysfs / "fs/ext4" / numbers[words[2]] / "errors_count"
+        if why := _stopped(words[5].split(","), more[2].split(","), errors):
+            yield _given_up(volume, where, why, more[0], pod, proof)
         else:
-            access = "read-only" if "ro" in options else "read-write"
-            yield Link("mount", RIGHT, f"Mounted {access} ({more[0]}) on {where}.", NOBODY, "", 0.0, proof)
+            access = "read-only" if "ro" in words[5].split(",") else "read-write"
+            yield _mounted(f"Mounted {access} ({more[0]}) on {where}.", more[0], proof)
     if attached and not found:
         text = f"Volume {volume} is attached here and mounted nowhere yet, or any more."
         yield Link("mount", RIGHT if not numbers else "waits", text, NOBODY, "", 0.0, str(kernel.mountinfo))
+
+
+def _mounted(text: str, kind: str, proof: str) -> Link:
+    """Return that it is mounted; an xfs that was shut down shows nothing unless it is opened."""
+    if kind != "xfs":
+        return Link("mount", RIGHT, text, NOBODY, "", 0.0, proof)
+    text += " Whether xfs has shut down is not seen: it was not opened."
+    return Link("mount", UNSEEN, text, NOBODY, "", 0.0, proof)
+
+
+def _stopped(mount: list[str], super_block: list[str], errors: Path) -> str:
+    """Return by what it is seen that the kernel has stopped a file system, or distrusts it; or nothing.
+
+    An option as the kernel has it says so, or «ro» of what was mounted «rw»; Linux 6.12 to 6.14, and any
+    with errors=continue, only count (helper/filesystem.py).
+    """
+    if given := [one for one in _GIVEN_UP if one in super_block]:
+        return given[0]
+    if "ro" in super_block and "rw" in mount:
+        return "ro"
+    count = _read(errors)
+    return f"errors_count {count}" if count.isdigit() and int(count) else ""
 
 
 def _given_up(volume: str, where: str, how: str, kind: str, pod: str, proof: str) -> Link:
@@ -132,6 +160,14 @@ def _disks(uid: str, kernel: Kernel) -> list[str]:
     """Return the names of the disks whose designator of page 0x83, as the kernel keeps it, is the UID."""
     places = sorted((kernel.sysfs / "block").glob("sd*"))
     return [place.name for place in places if _read(place / "device/wwid").lower() == f"naa.{uid}"]
+
+
+def _slaves(held: str, kernel: Kernel, disks: list[str]) -> list[str]:
+    """Return the disks over which a map is; those of its UID where the kernel does not say."""
+    try:
+        return sorted(one.name for one in (kernel.sysfs / "block" / held / "slaves").iterdir())
+    except OSError:
+        return disks
 
 
 def _map(uid: str, kernel: Kernel) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from instorage import operation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration, StorageSettings
 
 SLOW_SECONDS = 5.0  # from this on an array that answers is called slow
+_AT_ONCE = 8  # arrays
 LOOK_SECONDS = 20.0  # that it may take: an array whose SSH sessions are all taken is waited for no longer
 
 
@@ -39,14 +41,16 @@ def links(
         known = ", ".join(entry.name for entry in configuration.storage)
         text = f"Array {storage} is not in {configuration.path} (there: {known}): add it."
         yield Link("array", WRONG, text, NODE, remedy.CHECK, 0.0, str(configuration.path))
-    without = []
-    for number, entry in enumerate(entries, 1):
-        with waited(f"asking array {entry.name}", number, len(entries)):
-            found = list(_of_array(name, configuration, (opened or _opened)(entry)))
-        if found:
-            yield from found
-        else:
-            without.append(entry.name)
+    with waited(f"asking {', '.join(entry.name for entry in entries)}"), ThreadPoolExecutor(_AT_ONCE) as pool:
+        silent = WRONG if storage or len(entries) == 1 else UNSEEN  # it may be on another array
+
+        def look(entry: StorageSettings) -> list[Link]:
+            return list(_of_array(name, configuration, (opened or _opened)(entry), silent))
+
+        found = dict(zip(entries, pool.map(look, entries), strict=True))
+    for said in found.values():
+        yield from said
+    without = [entry.name for entry, said in found.items() if not said]
     if entries and len(without) == len(entries):
         text = f"No volume {name} is on {', '.join(without)}: it was deleted, renamed, or never made."
         proof = f"mcsinq lsvdisk on {', '.join(without)}"
@@ -60,7 +64,7 @@ def _opened(entry: StorageSettings) -> Array:
     return array_client(entry, Paths.from_environment().state / "known_hosts")
 
 
-def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator[Link]:
+def _of_array(name: str, configuration: Configuration, array: Array, silent: str) -> Iterator[Link]:
     began = time.monotonic()
     with contextlib.closing(array), operation.within(LOOK_SECONDS):
         try:
@@ -71,7 +75,7 @@ def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator
         except Fault as fault:
             mend = remedy.of_code(fault.code.value, volume=name, array=array.name)
             text, proof = f"Array {array.name} was not asked: {fault.sentence}", f"SSH to {array.name}"
-            yield Link("array", WRONG, text, mend.who, mend.command, 0.0, proof)
+            yield Link("array", silent, text, mend.who, mend.command, 0.0, proof)
             return
     took = time.monotonic() - began
     if took > SLOW_SECONDS:

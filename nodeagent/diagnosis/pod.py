@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis import remedy, running
 from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
-from nodeagent.diagnosis.objects import DRIVER, at, first, grows, items, last
+from nodeagent.diagnosis.objects import DRIVER, ENDS, at, first, grows, items, last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,11 @@ def links(found: Objects) -> Iterator[Link]:
     if not node:
         yield _unscheduled(found, pod, proof)
         return
+    if phase in ENDS:
+        yield running.ended(found, pod, proof)
+        return
     if phase == "Running":
-        began = moment(at(pod, "status", "startTime"))
-        yield Link("pod", RIGHT, f"Pod {name} runs on {node}.", NOBODY, "", began, proof)
+        yield running.link(found, pod, proof)
         yield from _node(found, str(node))
         if (refused := found.about(pod, RESIZE)) and grows(found.claim):
             yield _answered(refused[0], found, str(node))
@@ -52,7 +54,7 @@ def links(found: Objects) -> Iterator[Link]:
 
 def _unscheduled(found: Objects, pod: Object, proof: str) -> Link:
     name, created = at(pod, "metadata", "name"), moment(at(pod, "metadata", "creationTimestamp"))
-    command = _describe(found, pod)
+    command = running.describe(found, pod)
     for one in items(pod, "status", "conditions"):
         if one.get("type") == "PodScheduled" and one.get("status") == "False":
             since = moment(one.get("lastTransitionTime")) or created
@@ -98,7 +100,7 @@ def _kubelet(found: Objects, pod: Object, node: str, proof: str) -> Iterator[Lin
     if waiting:
         text = f"The volume is not in the way: the pod's container waits for {waiting}."
         yield Link(
-            "pod", WAITS, text, KUBERNETES, _describe(found, pod), began, f"{proof}, containerStatuses"
+            "pod", WAITS, text, KUBERNETES, running.describe(found, pod), began, f"{proof}, containerStatuses"
         )
         return
     yield _not_asked(found, node, began)
@@ -140,10 +142,6 @@ def _is_ours(event: Object, found: Objects) -> bool:
     return f'"{found.volume_name}"' in message or not at(found.volume, "metadata", "name")
 
 
-def _describe(found: Objects, pod: Object) -> str:
-    return typed("kubectl -n {} describe pod {}", found.namespace, str(at(pod, "metadata", "name")))
-
-
 def _answered(event: Object, found: Objects, node: str) -> Link:
     message, since = str(event.get("message") or ""), moment(first(event))
     times = f"{event.get('count') or 1} times, last {last(event)}"
@@ -159,7 +157,9 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text += " kubelet needs no restart."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
-        return Link("agent", WRONG, f"On {node}: {sentence}", NODE, remedy.RESTART, since, proof)
+        return Link(
+            "agent", WRONG, f"On {node}: {sentence}", NODE, remedy.look(found.volume_name), since, proof
+        )
     if _ELSEWHERE.search(message):
         text = f"Kubernetes keeps the volume on another node: {message}"
         command = typed("kubectl -n {} get pods -o wide", found.namespace)

@@ -26,7 +26,7 @@ RESTART = "systemctl restart instorage-node.target"
 """What brings all of a node's services back: its target alone restarts those that were stopped, too."""
 CHECK = f"{PLUGIN}/instorage-flexvolume ext-check-cfg"
 """What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""
-_ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
+ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
 REMEDIES = {
     "bad-request": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
     "bad-configuration": Remedy(NODE, CHECK),
@@ -46,8 +46,8 @@ REMEDIES = {
     "pool-missing": Remedy(KUBERNETES, "kubectl get storageclass -o yaml"),
     "volume-missing": Remedy(ARRAY, "mcsinq lsvdisk -filtervalue name={volume}"),
     "volume-exists": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
-    "volume-mapped-elsewhere": Remedy(KUBERNETES, _ON_NODE, "kubectl get pods -A -o wide"),
-    "volume-mapped": Remedy(KUBERNETES, _ON_NODE, "kubectl get pods -A -o wide"),
+    "volume-mapped-elsewhere": Remedy(KUBERNETES, ON_NODE, "kubectl get pods -A -o wide"),
+    "volume-mapped": Remedy(KUBERNETES, ON_NODE, "kubectl get pods -A -o wide"),
     "volume-protected": Remedy(NOBODY),
     "volume-not-ready": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
     "host-object": Remedy(ARRAY, "mcsinq lshost"),
@@ -71,7 +71,7 @@ REMEDIES = {
     "tool-failed": Remedy(NODE, _JOURNAL),
     "timeout": Remedy(NODE, "instoragectl trace {volume}"),
     "credential-plugin": Remedy(KUBERNETES, "journalctl -u instorage-provisioner"),
-    "helper-unreachable": Remedy(NODE, "systemctl restart instorage-helper.socket"),
+    "helper-unreachable": Remedy(NODE, "systemctl start instorage-helper.socket"),
     "protocol": Remedy(NODE, _JOURNAL),
     "internal": Remedy(NODE, _JOURNAL),
 }
@@ -134,7 +134,7 @@ def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
     if code and _BROKEN_OFF.search(sentence):
         return code, REMEDIES["barrier"]
     known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
-    if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == _ON_NODE:
+    if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == ON_NODE:
         return code, Remedy(ARRAY, typed("mcsinq lshost {}", host.group(1), without="mcsinq lshost"))
     return code, of_code(code, pool=pool.group(1) if pool else "", **known)
 

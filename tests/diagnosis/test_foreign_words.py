@@ -159,10 +159,12 @@ def api() -> Recorded:
 def clusters() -> Iterator[Recorded]:
     """Clusters in which a claim waits, is bound, a mount fails, a PV is released, and a pod runs."""
     pending = serving()
+    pending.kept["lease", "kube-system", "inspur-instorage"]["spec"]["leaseDurationSeconds"] = 0.05
     pending.claim()
     pending.pod("")
     yield pending
     named = serving()
+    del named.kept["lease", "kube-system", "inspur-instorage"]
     named.claim(volume=VOLUME)
     yield named
     failing = waiting(serving())
