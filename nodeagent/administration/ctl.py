@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from instorage.language import said, speak
 from instorage.wire.fault import Fault
 from nodeagent.administration import commands
 from nodeagent.administration.command import parser
+from nodeagent.diagnosis.foreign import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Of what `--json` prints: a key may be added to it; one that changes or goes makes it 2."""
+
+_OURS = re.compile(r"(\x1b\[(?:[0-2]|3[1-3](?:;1)?)m|\n)")  # as `terminal.Paint` has them; a command's lines
 
 
 def adopt(arguments: Sequence[str]) -> int:
@@ -85,7 +89,7 @@ def _said(outcome: Outcome, given: argparse.Namespace) -> int:
         _print({"format": FORMAT, "command": given.words, "status": outcome.status, "lines": lines})
     else:
         for line in outcome.lines:
-            print(said(line), flush=True)
+            print(_seen(said(line)), flush=True)
     if outcome.abandon:
         os._exit(outcome.status)
     return outcome.status
@@ -106,12 +110,19 @@ def _failed(fault: Fault, words: str, *, as_json: bool, lines: list[str] | None 
     if as_json:
         done = {} if lines is None else {"lines": lines}
         _print({"format": FORMAT, "command": words, "status": 1, **done, "fault": fault.to_wire()})
-    print(said(f"instoragectl: {fault.sentence}"), file=sys.stderr)
+    print(_seen(said(f"instoragectl: {fault.sentence}")), file=sys.stderr)
     return 1
 
 
+def _seen(line: str) -> str:
+    """Return text as a terminal may have it: what others wrote moves no cursor."""
+    return "".join(one if _OURS.fullmatch(one) else printable(one) for one in _OURS.split(line))
+
+
 def _print(found: dict[str, object]) -> None:
-    print(json.dumps(found, ensure_ascii=False, indent=1), flush=True)
+    text = json.dumps(found, ensure_ascii=False, indent=1)
+    shown = (one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
+    print("".join(shown), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SOCKET = "/run/instorage/agent.sock"
 SECONDS = 10.0  # that the agent may take to say what it does
+STATUS = "systemctl status instorage-nodeagent.service"
 _LIMIT = 1 << 20  # bytes of its answer
 
 
@@ -35,57 +37,67 @@ def asked(path: str = SOCKET) -> dict[str, list[dict[str, str]]]:
     return {key: [one for one in found[key] if isinstance(one, dict)] for key in ("underway", "trouble")}
 
 
-def record(directory: Path, volume: str) -> tuple[dict[str, Any] | None, str]:
-    """Return the record of a volume, by name or UID, and why that cannot be told (empty: it can)."""
+def records(directory: Path, volume: str, storage: str = "") -> tuple[list[dict[str, Any]], str]:
+    """Return the records of a volume, by name or UID, and why that cannot be told (empty: it can).
+
+    Two arrays may each have a volume of one name: those of `storage` alone, where it is known.
+    """
     try:
         files = [path for path in directory.iterdir() if not path.name.startswith(".")]
     except FileNotFoundError:
-        return None, ""
+        return [], ""
     except OSError as error:
-        return None, f"{directory} cannot be read ({error.strerror}): run this as root."
-    bad = ""
+        return [], f"{directory} cannot be read ({error.strerror}): run this as root."
+    bad, kept = "", []
     for path in files:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(found, dict) and volume in (found.get("name"), found.get("uid")):
-                return found, ""
+            mine = isinstance(found, dict) and volume in (found.get("name"), found.get("uid"))
+            if mine and storage in ("", found.get("storage")):
+                kept.append(found)
         except (OSError, ValueError) as error:
             bad = f"{path} cannot be read ({error})."
-    return None, bad
+    return sorted(kept, key=lambda one: str(one.get("storage"))), "" if kept else bad
 
 
-def links(volume: str, directory: Path, path: str = SOCKET, *, wanted: bool = False) -> Iterator[Link]:
+def links(
+    volume: str, directory: Path, path: str = SOCKET, *,
+    storage: str = "", wanted: bool = False, idle: bool = False,
+) -> Iterator[Link]:  # fmt: skip
     """Yield what the agent does with the volume, what fails, and whether it is attached here.
 
-    `wanted`: a pod that waits for it is to run on this node.
+    `storage`: its array, where that is known. `wanted`: a pod that waits for it is to run on this node.
+    `idle`: it was seen that no expansion is under way here, which a restart would break off.
     """
-    kept, unread = record(directory, volume)
+    kept, unread = records(directory, volume, storage)
     told = False  # whether anything was said of it
     try:
         found = asked(path)
     except (OSError, ValueError) as error:
         told = True
-        yield _silent(path, error)
+        yield _silent(path, error, idle=idle)
     else:
         for link in (*_underway(volume, found["underway"]), *_trouble(volume, found["trouble"])):
             told = True
             yield link
     if unread:
         yield Link("agent", UNSEEN, f"Whether the volume is attached here is not known: {unread}")
-    elif kept is not None:
-        text = f"The volume is attached here: array {kept.get('storage')}, UID {kept.get('uid')}."
-        proof = f"{directory / str(kept.get('uid'))}"
-        yield Link("agent", RIGHT, text, NOBODY, "", moment(kept.get("created")), proof)
-    elif not told and wanted:
+    for one in kept:
+        text = f"The volume is attached here: array {one.get('storage')}, UID {one.get('uid')}."
+        proof = f"{directory / str(one.get('uid'))}"
+        yield Link("agent", RIGHT, text, NOBODY, "", moment(one.get("created")), proof)
+    if kept or unread:
+        return
+    if not told and wanted:
         text = "kubelet of this node has not asked for the volume, or not again since it was let go."
         command = remedy.kubelets_journal(volume)
         yield Link("agent", WAITS, text, NODE, command, 0.0, f"no record in {directory}")
-    elif not told:
+    if not told and not wanted:
         text = "Nothing of the volume is on this node: kubelet has not asked for it here, or has let it go."
         yield Link("agent", RIGHT, text, NOBODY, "", 0.0, f"no record in {directory}")
 
 
-def _silent(path: str, error: Exception) -> Link:
+def _silent(path: str, error: Exception, *, idle: bool) -> Link:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if isinstance(error, PermissionError):
         return Link(
@@ -95,6 +107,9 @@ def _silent(path: str, error: Exception) -> Link:
         text = f"There is no agent on this host ({path}): this is no node, or install.sh --node was not run."
         return Link("agent", UNSEEN, text)
     text = f"The node agent does not answer on {path} ({why}): see its unit."
+    if not idle:
+        text += " An expansion may be under way here, which a restart would break off."
+        return Link("agent", WRONG, text, NODE, STATUS, 0.0, path)
     return Link("agent", WRONG, text, NODE, remedy.RESTART, 0.0, path)
 
 
@@ -103,7 +118,7 @@ def _underway(volume: str, running: list[dict[str, str]]) -> Iterator[Link]:
         if one.get("volume") == volume:
             since = time.time() - float(one.get("seconds") or 0)
             text = f"The agent is at {one.get('call')}: {one.get('phase')} (request {one.get('op')})."
-            command = f"journalctl INSTORAGE_OP={one.get('op')}"
+            command = typed("journalctl INSTORAGE_OP={}", str(one.get("op")))
             yield Link("agent", WAITS, text, NOBODY, command, since, "«underway» of the agent's socket")
 
 

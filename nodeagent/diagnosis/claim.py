@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import leader, pv
-from nodeagent.diagnosis.event import JOURNAL, describe, told
+from nodeagent.diagnosis.event import JOURNAL, describe, describe_pv, told
 from nodeagent.diagnosis.event import proof as proof_of
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
 from nodeagent.diagnosis.objects import at, ends, first, sizes
 
@@ -31,6 +32,9 @@ def links(found: Objects) -> Iterator[Link]:
     elif found.claim_name:
         yield _gone(found)
     yield from pv.links(found)
+    if found.others:
+        text = f"The pod uses {', '.join(found.others)} as well: ask for each by its name."
+        yield Link("PV", UNSEEN, text)
 
 
 def _gone(found: Objects) -> Link:
@@ -39,7 +43,7 @@ def _gone(found: Objects) -> Link:
     if ends(found.volume):
         proof = f"kubectl get pvc -n {found.namespace} {found.claim_name}"
         return Link("claim", RIGHT, f"Claim {named}, for which the PV was made, is gone.", proof=proof)
-    command = f"kubectl -n {found.namespace} get pvc"
+    command = typed("kubectl -n {} get pvc", found.namespace)
     read = f"{command} {found.claim_name}"
     if found.volume is None:
         return Link("claim", WRONG, f"There is no claim {named}: make it.", KUBERNETES, command, 0.0, read)
@@ -102,7 +106,7 @@ def _pending(found: Objects, claim: Object, created: float, proof: str) -> Itera
 
 def _unbound(found: Objects, named: str, created: float, proof: str) -> Link:
     """Return that a claim is not bound to the PV that it names, and in which state that one is."""
-    command = f"kubectl describe pv {named}"
+    command = describe_pv(named)
     if found.volume is None and "PV" not in found.unseen:
         text = f"The claim names PV {named}, which is not there: make that PV, or a claim that names another."
         return Link("claim", WRONG, text, KUBERNETES, "kubectl get pv", created, proof)
@@ -144,7 +148,7 @@ def _consumer(found: Objects, claim: Object, created: float, proof: str) -> Link
     if found.pod is not None:
         name = at(found.pod, "metadata", "name")
         text = f"The claim waits until the scheduler has chosen a node for pod {name}, which uses it first."
-        command = f"kubectl -n {found.namespace} describe pod {name}"
+        command = typed("kubectl -n {} describe pod {}", found.namespace, str(name))
         return Link("claim", WAITS, text, KUBERNETES, command, created, proof)
     text = "The claim waits for its first consumer: its class makes a volume when a pod uses the claim."
     if "pods" in found.unseen:

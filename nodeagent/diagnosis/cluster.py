@@ -7,11 +7,13 @@ annotation of its Node object (`instorage-report`).
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nodeagent.diagnosis.link import age, moment
 from nodeagent.diagnosis.objects import DRIVER, Unseen, at, claims_of, inline, items
+from nodeagent.diagnosis.report import Report, paths, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,9 +21,8 @@ if TYPE_CHECKING:
     from nodeagent.diagnosis.kubectl import Kubectl
     from nodeagent.diagnosis.objects import Object
 
-COLUMNS = ("CLAIM", "PV", "ARRAY", "POOL", "KIND", "SIZE", "USED", "NODE", "PATHS", "AGE")
-REPORT = "instorage.inspur.com/doctor"
-"""The annotation of a Node in which its doctor says what it found."""
+COLUMNS = ("CLAIM", "PV", "ARRAY", "POOL", "KIND", "SIZE", "PHASE", "USED", "NODE", "PATHS", "AGE")
+_AT_ONCE = 16  # kubelets that are asked
 _UNITS = ((1 << 40, "Ti"), (1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki"))
 
 
@@ -34,13 +35,17 @@ def volumes(kubectl: Kubectl, namespace: str = "") -> list[dict[str, Any]]:
     for volume in ours:
         where, claim = (str(at(volume, "spec", "claimRef", key) or "") for key in ("namespace", "name"))
         if namespace in ("", where):
-            rows.append(_row(volume, where, claim, using.get((where, claim), [])))
-    said = {one["node"]: one["report"] for one in reports(kubectl)} if rows else {}
-    used = {node: _used(kubectl, node) for node in {one for row in rows for one in row["nodes"]}}
+            bound = at(volume, "status", "phase") == "Bound"  # another may be called as one that was released
+            rows.append(_row(volume, where, claim, using.get((where, claim), []) if bound else []))
+    said = {one.node: one for one in reports(kubectl)} if rows else {}
+    nodes = sorted({one for row in rows for one in row["nodes"]})
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        used = dict(zip(nodes, pool.map(lambda node: _used(kubectl, node), nodes)))  # noqa: B905  # 3.8
     for row in rows:
-        told = [used[node].get(row["claim"]) for node in row["nodes"]]
+        told = [used[node].get(row["claim"]) for node in row["nodes"] if isinstance(used[node], dict)]
         row["used"] = next((one for one in told if one is not None), None)
-        row["paths"] = next(filter(None, (_paths(said.get(node), row["pv"]) for node in row["nodes"])), None)
+        row["unseen"] = {node: used[node] for node in row["nodes"] if isinstance(used[node], str)}
+        row["paths"] = paths((said.get(node, Report(node, None)) for node in row["nodes"]), row["pv"])
     return rows
 
 
@@ -72,9 +77,15 @@ def _nodes(pods: Iterable[Object]) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def _used(kubectl: Kubectl, node: str) -> dict[str, int]:
-    """Return the used bytes of each claim on a node, as its kubelet measured them."""
-    found = _raw(kubectl, f"/api/v1/nodes/{quote(node, safe='')}/proxy/stats/summary")
+def _used(kubectl: Kubectl, node: str) -> dict[str, int] | str:
+    """Return the used bytes of each claim on a node, as its kubelet measured them, or why not."""
+    path = f"/api/v1/nodes/{quote(node, safe='')}/proxy/stats/summary"
+    try:
+        found = json.loads(kubectl.run("get", "--raw", path) or "null")
+    except (Unseen, ValueError) as error:
+        return str(error)
+    if not isinstance(found, dict):
+        return "it has no statistics"
     used = {}
     for pod in items(found, "pods"):
         for one in items(pod, "volume"):
@@ -82,22 +93,6 @@ def _used(kubectl: Kubectl, node: str) -> dict[str, int]:
             if reference and isinstance(one.get("usedBytes"), int):
                 used[f"{reference.get('namespace')}/{reference.get('name')}"] = int(one["usedBytes"])
     return used
-
-
-def _paths(report: Object | None, volume: str) -> str | None:
-    """Return what the node's doctor says of a volume: its findings' codes, «ok»; None without a word."""
-    if report is None:
-        return None
-    found = [str(one.get("code")) for one in items(report, "findings") if one.get("volume") == volume]
-    return ",".join(dict.fromkeys(found)) or "ok"
-
-
-def _raw(kubectl: Kubectl, path: str) -> Object | None:
-    try:
-        found = json.loads(kubectl.run("get", "--raw", path) or "null")
-    except (Unseen, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def arrays(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -111,23 +106,9 @@ def arrays(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda one: str(one["array"]))
 
 
-def reports(kubectl: Kubectl) -> list[dict[str, Any]]:
-    """Return of each node what its doctor last said, None when it says nothing that can be read."""
-    return [
-        {
-            "node": str(at(node, "metadata", "name")),
-            "report": _said(at(node, "metadata", "annotations", REPORT)),
-        }
-        for node in items(kubectl("nodes"), "items")
-    ]
-
-
-def _said(text: object) -> Object | None:
-    try:
-        found = json.loads(str(text or "null"))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def reports(kubectl: Kubectl) -> list[Report]:
+    """Return of each node what its doctor last said."""
+    return [read(node) for node in items(kubectl("nodes"), "items")]
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -139,10 +120,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 def shown(row: dict[str, Any]) -> list[str]:
     """Return a volume's row as text, «-» for what is not known."""
-    used = "-" if row["used"] is None else quantity(row["used"])
+    used = ("?" if row["unseen"] else "-") if row["used"] is None else quantity(row["used"])
     old = age(row["created"]) if row["created"] else "-"
     nodes = ",".join(row["nodes"])
-    cells = [row[key] for key in ("claim", "pv", "array", "pool", "kind", "size")]
+    cells = [row[key] for key in ("claim", "pv", "array", "pool", "kind", "size", "phase")]
     return [cell or "-" for cell in (*cells, used, nodes, row["paths"], old)]
 
 

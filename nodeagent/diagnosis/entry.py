@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
+from nodeagent.diagnosis.foreign import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,10 @@ JOURNALCTL = ("/usr/bin/journalctl", "/bin/journalctl")
 IN_BUNDLE = "journal.json"
 """The file of a bundle that has the journal."""
 SECONDS = 60.0  # that the journal of a day may take to be read
+_LONGEST = 1e12  # ms, or seconds since the epoch: what is more is no time
+UNITS = tuple(f"instorage-{name}.service" for name in ("nodeagent", "helper", "provisioner"))
+"""Who is believed: any user of the host may write entries with fields of our names."""
+_UNIT = "_SYSTEMD_UNIT"  # journald itself writes fields that begin so
 _ARGUMENTS = ("--quiet", "--no-pager", "--output=json", "--all")
 
 
@@ -33,25 +38,33 @@ class Entry:
 
     def mark(self, name: str) -> str:
         """Return our field of that name, empty when it has none."""
-        return self.fields.get(f"INSTORAGE_{name.upper()}", "")
+        return printable(self.fields.get(f"INSTORAGE_{name.upper()}", ""))
 
     def number(self, name: str) -> float:
         """Return our field as a number, 0 when it is none."""
         with contextlib.suppress(ValueError):
-            return float(self.mark(name))
+            return finite(self.mark(name))
         return 0.0
 
     @property
     def at(self) -> float:
         """When it was written, in seconds since the epoch; 0 when that is not said."""
-        with contextlib.suppress(ValueError):
-            return int(self.fields.get("__REALTIME_TIMESTAMP", "0")) / 1e6
+        with contextlib.suppress(ValueError, OverflowError):
+            return finite(int(self.fields.get("__REALTIME_TIMESTAMP", "0")) / 1e6)
         return 0.0
 
     @property
     def message(self) -> str:
         """What it says to people."""
-        return self.fields.get("MESSAGE", "")
+        return printable(self.fields.get("MESSAGE", ""))
+
+
+def finite(found: object) -> float:
+    """Return a number that a journal has; ValueError, TypeError or OverflowError when it is none."""
+    number = float(found)  # type: ignore[arg-type]  # TypeError, too, is what is asked for
+    if not abs(number) < _LONGEST:  # nor is NaN
+        raise ValueError(found)
+    return number
 
 
 def parsed(lines: Iterable[str]) -> Iterator[Entry]:
@@ -73,18 +86,21 @@ def _text(value: object) -> str:
 
 
 def read(matches: Sequence[str], *, file: Path | None = None, since: str = "") -> list[Entry]:
-    """Return the entries that have one of these fields («INSTORAGE_OP=…»), the oldest first.
+    """Return the entries of our services that have one of these fields («INSTORAGE_OP=…»), the oldest first.
 
     From `file` (or a bundle), or this host's journal. `Fault`: it cannot be read, or not within a minute.
     """
     if file is not None:
         return [entry for entry in _from_file(file) if _fits(entry, matches)]
-    wanted = [word for match in matches for word in (match, "+")][:-1]
+    ours = [f"{_UNIT}={unit}" for unit in UNITS]  # of one field any counts, of several all
+    wanted = [word for match in matches for word in (*ours, match, "+")][:-1]
     began = (f"--since={since}",) if since else ()
     return list(parsed(_asked((*_ARGUMENTS, *began, *wanted)).splitlines()))
 
 
 def _fits(entry: Entry, matches: Sequence[str]) -> bool:
+    if entry.fields.get(_UNIT) not in UNITS:
+        return False
     return any(entry.fields.get(match.partition("=")[0]) == match.partition("=")[2] for match in matches)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import KUBERNETES, NODE, WAITS, WRONG, Link, moment
 from nodeagent.diagnosis.objects import at, first
 
@@ -27,8 +28,8 @@ def told(place: str, event: Object, found: Objects) -> Link:
         command = describe_pv(found.volume_name) if place == "PV" else describe(found)
     who = KUBERNETES if mend.who == NODE else mend.who
     if code == "array-refused" and place == "claim":  # of what the class asks for
-        named = at(found.storage_class, "metadata", "name")
-        who, command = KUBERNETES, f"kubectl get storageclass {named} -o yaml"
+        named = str(at(found.storage_class, "metadata", "name"))
+        who, command = KUBERNETES, typed("kubectl get storageclass {} -o yaml", named)
     state = WAITS if event.get("type") == "Normal" else WRONG
     read = f"{proof('event', event)} ({event.get('count') or 1} times)"
     return Link(place, state, remedy.bare(message), who, command, moment(first(event)), read)
@@ -36,12 +37,12 @@ def told(place: str, event: Object, found: Objects) -> Link:
 
 def describe(found: Objects) -> str:
     """Return the command that shows the claim with its events."""
-    return f"kubectl -n {found.namespace} describe pvc {found.claim_name}"
+    return typed("kubectl -n {} describe pvc {}", found.namespace, found.claim_name)
 
 
 def describe_pv(name: str) -> str:
     """Return the command that shows a PV with its events."""
-    return f"kubectl describe pv {name}"
+    return typed("kubectl describe pv {}", name, without="kubectl get pv")
 
 
 def proof(kind: str, thing: Object) -> str:

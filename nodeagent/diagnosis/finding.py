@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from nodeagent.diagnosis.foreign import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -52,6 +54,11 @@ class Finding:
     command: str = ""
     proof: str = ""
     volume: str = ""
+
+    def __post_init__(self) -> None:
+        """Take out of the texts what a terminal would obey: a process may be called as it likes."""
+        for key in ("sentence", "cause", "risk", "command", "proof", "volume"):
+            object.__setattr__(self, key, printable(getattr(self, key)))
 
     def to_json(self) -> dict[str, str]:
         """Return it as an object of texts, every key there."""

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from instorage.language import said
 from nodeagent.diagnosis.console import look, place
+from nodeagent.diagnosis.foreign import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-RIGHT, WAITS, WRONG, UNSEEN = "right", "waits", "wrong", "unseen"
+RIGHT, WAITS, WRONG, UNSEEN, ENDED = "right", "waits", "wrong", "unseen", "ended"
 KUBERNETES, NODE, SAN, ARRAY, NOBODY = "kubernetes", "node", "san", "array", "nobody"
 """Whose administrator must act, the words of `Who`."""
 PEOPLE = {
@@ -32,7 +33,7 @@ _ELSEWHERE = (
 )
 PATIENCE = 180.0
 """Seconds after which what goes by itself is looked into by somebody."""
-_SIGNS = {RIGHT: "+", WAITS: "~", WRONG: "!", UNSEEN: "?"}
+_SIGNS = {RIGHT: "+", WAITS: "~", WRONG: "!", UNSEEN: "?", ENDED: "-"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Link:
     command: str = ""
     since: float = 0.0
     proof: str = ""
+
+    def __post_init__(self) -> None:
+        """Take out of the texts what a terminal would obey: much in them was written by others."""
+        for key in ("sentence", "command", "proof"):
+            object.__setattr__(self, key, printable(getattr(self, key)))
 
     def to_json(self) -> dict[str, object]:
         """Return it as an object."""
@@ -92,10 +98,12 @@ def judged(subject: str, links: Iterable[Link]) -> Verdict:
     chain = tuple(sorted(links, key=lambda link: PLACES.index(link.place)))
     first = next((link for link in chain if link.state == WRONG), None)
     first = first or next((link for link in chain if link.state == WAITS), None)
+    first = first or next((link for link in chain if link.state == ENDED), None)
     unseen = [link.place for link in chain if link.state == UNSEEN]
     if first is not None:
         since = f" since {clock(first.since)} ({age(first.since)})" if first.since else ""
         state = "works, with a fault" if works(chain) else "waits"
+        state = "has ended" if first.state == ENDED else state
         sentence = f"{subject} {state}{since}: {first.sentence}"
         return Verdict(sentence, first.who, first.command, chain, first)
     if unseen and not works(chain):
@@ -110,7 +118,9 @@ def judged(subject: str, links: Iterable[Link]) -> Verdict:
 
 def works(chain: Sequence[Link]) -> bool:
     """Say whether the end of the chain is seen to be in use: the mount, or the pod that runs."""
-    return any(link.place in ("mount", "pod") and link.state == RIGHT for link in chain)
+    pods = [link.state for link in chain if link.place == "pod" and link.state != UNSEEN]
+    ends = pods or [link.state for link in chain if link.place == "mount"]
+    return RIGHT in ends and not {WAITS, WRONG} & set(ends)
 
 
 def lines(verdict: Verdict, *, proof: bool) -> Iterator[str]:

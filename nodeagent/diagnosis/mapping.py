@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from instorage import operation
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Fault
 from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link
 from nodeagent.diagnosis.waiting import waited
 from nodeagent.host import identity
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration, StorageSettings
 
 SLOW_SECONDS = 5.0  # from this on an array that answers is called slow
+_AT_ONCE = 8  # arrays
 LOOK_SECONDS = 20.0  # that it may take: an array whose SSH sessions are all taken is waited for no longer
 
 
@@ -38,18 +41,21 @@ def links(
         known = ", ".join(entry.name for entry in configuration.storage)
         text = f"Array {storage} is not in {configuration.path} (there: {known}): add it."
         yield Link("array", WRONG, text, NODE, remedy.CHECK, 0.0, str(configuration.path))
-    without = []
-    for number, entry in enumerate(entries, 1):
-        with waited(f"asking array {entry.name}", number, len(entries)):
-            found = list(_of_array(name, configuration, (opened or _opened)(entry)))
-        if found:
-            yield from found
-        else:
-            without.append(entry.name)
+    with waited(f"asking {', '.join(entry.name for entry in entries)}"), ThreadPoolExecutor(_AT_ONCE) as pool:
+        silent = WRONG if storage or len(entries) == 1 else UNSEEN  # it may be on another array
+
+        def look(entry: StorageSettings) -> list[Link]:
+            return list(_of_array(name, configuration, (opened or _opened)(entry), silent))
+
+        found = dict(zip(entries, pool.map(look, entries), strict=True))
+    for said in found.values():
+        yield from said
+    without = [entry.name for entry, said in found.items() if not said]
     if entries and len(without) == len(entries):
         text = f"No volume {name} is on {', '.join(without)}: it was deleted, renamed, or never made."
         proof = f"mcsinq lsvdisk on {', '.join(without)}"
-        yield Link("array", WRONG, text, ARRAY, f"mcsinq lsvdisk -filtervalue name={name}", 0.0, proof)
+        command = typed("mcsinq lsvdisk -filtervalue name={}", name, without="mcsinq lsvdisk")
+        yield Link("array", WRONG, text, ARRAY, command, 0.0, proof)
 
 
 def _opened(entry: StorageSettings) -> Array:
@@ -58,7 +64,7 @@ def _opened(entry: StorageSettings) -> Array:
     return array_client(entry, Paths.from_environment().state / "known_hosts")
 
 
-def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator[Link]:
+def _of_array(name: str, configuration: Configuration, array: Array, silent: str) -> Iterator[Link]:
     began = time.monotonic()
     with contextlib.closing(array), operation.within(LOOK_SECONDS):
         try:
@@ -69,7 +75,7 @@ def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator
         except Fault as fault:
             mend = remedy.of_code(fault.code.value, volume=name, array=array.name)
             text, proof = f"Array {array.name} was not asked: {fault.sentence}", f"SSH to {array.name}"
-            yield Link("array", WRONG, text, mend.who, mend.command, 0.0, proof)
+            yield Link("array", silent, text, mend.who, mend.command, 0.0, proof)
             return
     took = time.monotonic() - began
     if took > SLOW_SECONDS:
@@ -81,13 +87,14 @@ def _of_array(name: str, configuration: Configuration, array: Array) -> Iterator
 def _volume(volume: Volume, array: Array) -> Iterator[Link]:
     proof = f"mcsinq lsvdisk {volume.name} on {array.name}"
     what = f"Volume {volume.name} of {volume.size >> 20} MiB ({volume.level.value}) on array {array.name}"
-    command = f"mcsinq lsvdisk {volume.name}"
+    command = typed("mcsinq lsvdisk {}", str(volume.name), without="mcsinq lsvdisk")
     if not volume.online:
         text = f"{what} is offline: see its pool and its nodes there."
         yield Link("array", WRONG, text, ARRAY, command, 0.0, proof)
     elif doubt := array.doubt(volume):
         text = f"{what}: {doubt}."
-        yield Link("array", WRONG, text, NODE, f"instoragectl barrier plan {volume.name}", 0.0, proof)
+        command = typed("instoragectl barrier plan {}", str(volume.name), without="instoragectl barrier plan")
+        yield Link("array", WRONG, text, NODE, command, 0.0, proof)
     elif volume.degraded:
         text = f"{what} is degraded: {volume.degraded}. It is used through the other site."
         yield Link("array", WRONG, text, ARRAY, command, 0.0, proof)
@@ -122,11 +129,13 @@ def _mapping(
     proof = f"{proof}; lshost {mapping.host}"
     if own:  # so it is for a moment in each attach
         text += "this node has no session with it."
-        return Link("array", WAITS, text, NODE, f"instoragectl doctor --volume {volume.name}", 0.0, proof)
+        command = remedy.doctor(str(volume.name))
+        return Link("array", WAITS, text, NODE, command, 0.0, proof)
     text += "no other node gets the volume until it is taken from that one, or that one lets it go."
     if not node:  # not named by the rule: whose it is the array's administrator may know
-        return Link("array", WRONG, text, ARRAY, f"mcsinq lshost {mapping.host}", 0.0, proof)
-    command = f"instoragectl release {volume.name} --from {node}"
+        command = typed("mcsinq lshost {}", str(mapping.host), without="mcsinq lshost")
+        return Link("array", WRONG, text, ARRAY, command, 0.0, proof)
+    command = typed("instoragectl release {} --from {}", str(volume.name), node)
     return Link("array", WRONG, text, KUBERNETES, command, 0.0, proof)
 
 
@@ -135,7 +144,7 @@ def _pool(volume: Volume, array: Array) -> Iterator[Link]:
         pool = array.pool(name)
         if pool is None:  # «many», or the array hesitates
             continue
-        proof, command = f"mcsinq lsmdiskgrp {name} on {array.name}", f"mcsinq lsmdiskgrp {name}"
+        proof, command = f"mcsinq lsmdiskgrp {name} on {array.name}", typed("mcsinq lsmdiskgrp {}", str(name))
         if not pool.online or pool.free == 0:
             state = "offline" if not pool.online else "full"
             text = f"Pool {name} of array {array.name}, in which the volume lies, is {state}."

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 DRIVER, PROVISIONER = "inspur/instorage-flexvolume", "inspur/instorage"
 POOL_PARAMETER = "volPoolName"  # each class of ours must have it, and no other driver's has
 COMPONENT, LEASE_NAMESPACE = "instorage-provisioner", "kube-system"
+ENDS = ("Succeeded", "Failed")
+"""Phases of a pod that is over."""
 _OF_CLUSTER = "default"  # the namespace in which events about a PV are
 
 
@@ -43,6 +45,10 @@ class Objects:
     unseen: dict[str, str] = field(default_factory=dict)
     namespace: str = ""
     claim_name: str = ""
+    ask: Ask | None = None
+    """By which they were asked for, for who must look twice."""
+    others: list[str] = field(default_factory=list)
+    """PVs of ours that the pod uses as well, and of which nothing is said."""
 
     @property
     def volume_name(self) -> str:
@@ -140,7 +146,7 @@ def gathered(ask: Ask, subject: str) -> Objects:
 
     `Unknown`: the server has neither claim nor pod of that name. A volume without a PV is none of its.
     """
-    found = Objects()
+    found = Objects(ask=ask)
     namespace, slash, name = subject.rpartition("/")
     if slash:
         found.namespace = namespace
@@ -162,19 +168,40 @@ def gathered(ask: Ask, subject: str) -> Objects:
 
 
 def _claim(found: Objects, ask: Ask, named: list[str]) -> Object | None:
-    """Return the claim of a pod that is not bound, else the first of ours, else the first."""
+    """Return the claim of a pod that is not bound, else one of ours, else the first.
+
+    Of several of ours the one that the newest event about the pod names.
+    """
     claims = {name: _had(found, "claim", ask, "pvc", name, found.namespace) for name in named}
     for name, claim in claims.items():
         if at(claim, "status", "phase") != "Bound":
             found.claim_name = name
             return claim
-    for name, claim in claims.items():
-        bound = _had(found, "PV", ask, "pv", str(at(claim, "spec", "volumeName")))
-        if at(bound, "spec", "flexVolume", "driver") == DRIVER:
-            found.claim_name, found.volume = name, bound
-            return claim
-    found.claim_name = named[0]
-    return claims[named[0]]
+    volumes = {
+        name: _had(found, "PV", ask, "pv", str(at(claim, "spec", "volumeName")))
+        for name, claim in claims.items()
+    }
+    ours = {name: one for name, one in volumes.items() if at(one, "spec", "flexVolume", "driver") == DRIVER}
+    if not ours:
+        found.claim_name = named[0]
+        return claims[named[0]]
+    if len(ours) > 1:
+        _events(found, ask)
+    found.claim_name = _told(found, ours)
+    found.volume = ours[found.claim_name]
+    found.others = [
+        str(at(one, "metadata", "name")) for name, one in ours.items() if name != found.claim_name
+    ]
+    return claims[found.claim_name]
+
+
+def _told(found: Objects, ours: dict[str, Object | None]) -> str:
+    """Return the claim whose PV the newest event about the pod names, else the first."""
+    for event in found.about(found.pod):
+        for name, volume in ours.items():
+            if f'"{at(volume, "metadata", "name")}"' in str(event.get("message") or ""):
+                return name
+    return next(iter(ours))
 
 
 def _claim_of_volume(found: Objects, ask: Ask) -> None:
@@ -197,17 +224,21 @@ def _rest(found: Objects, ask: Ask) -> None:
         found.lease = _had(found, "lease", ask, "lease", found.lease_name, LEASE_NAMESPACE)
     if node := at(found.pod, "spec", "nodeName"):
         found.node = _had(found, "node", ask, "node", str(node))
-    if found.namespace:
-        found.events = items(_had(found, "events", ask, "events", "", found.namespace), "items")
+    _events(found, ask)
     if ends(found.volume) and found.namespace != _OF_CLUSTER:
         found.events += items(_had(found, "PV events", ask, "events", "", _OF_CLUSTER), "items")
+
+
+def _events(found: Objects, ask: Ask) -> None:
+    if found.namespace and not found.events and "events" not in found.unseen:
+        found.events = items(_had(found, "events", ask, "events", "", found.namespace), "items")
 
 
 def _pod_of(found: Objects, ask: Ask) -> Object | None:
     """Return a pod that uses the claim: one that does not run before one that does."""
     pods = items(_had(found, "pods", ask, "pods", "", found.namespace), "items")
     using = [pod for pod in pods if found.claim_name in claims_of(pod)]
-    living = [pod for pod in using if at(pod, "status", "phase") not in ("Succeeded", "Failed")]
+    living = [pod for pod in using if at(pod, "status", "phase") not in ENDS]
     return min(living, key=lambda pod: at(pod, "status", "phase") == "Running", default=None)
 
 

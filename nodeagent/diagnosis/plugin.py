@@ -13,11 +13,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from instorage.language import said, speak
-from nodeagent.diagnosis import claim, cluster, link, pod
+from nodeagent.diagnosis import claim, cluster, link, pod, remedy
 from nodeagent.diagnosis.branches import drawn
+from nodeagent.diagnosis.foreign import printable
 from nodeagent.diagnosis.kubectl import Kubectl
-from nodeagent.diagnosis.link import UNSEEN, Link, age, moment
-from nodeagent.diagnosis.objects import Unknown, Unseen, at, gathered
+from nodeagent.diagnosis.link import UNSEEN, Link
+from nodeagent.diagnosis.objects import ENDS, Unknown, Unseen, at, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Unseen, Unknown) as error:
-        print(said(f"kubectl instorage: {error}"), file=sys.stderr)
+        print(said(printable(f"kubectl instorage: {error}")), file=sys.stderr)
         return 1
     return status
 
@@ -81,8 +82,8 @@ def judged(subject: str, kubectl: Kubectl) -> Verdict:
     found = gathered(kubectl, subject)
     links = [*claim.links(found), *pod.links(found)]
     node = at(found.pod, "spec", "nodeName")
-    if node and found.volume_name:
-        text = f"Paths and mount are seen on node {node} alone: «instoragectl why {found.volume_name}» there."
+    if node and found.volume_name and at(found.pod, "status", "phase") not in ENDS:
+        text = f"Paths and mount are seen on node {node} alone: «{remedy.look(found.volume_name)}» there."
         links.append(Link("paths", UNSEEN, text))
     elif not links:
         why = "; ".join(found.unseen.values()) or f"there is no PV {subject}"
@@ -104,9 +105,10 @@ def _tree(given: argparse.Namespace, kubectl: Kubectl) -> int:
 
 def _volumes(given: argparse.Namespace, kubectl: Kubectl) -> int:
     rows = cluster.volumes(kubectl, given.namespace)
-    return _said(
-        given, {"volumes": rows}, list(cluster.table(cluster.COLUMNS, [cluster.shown(one) for one in rows]))
-    )
+    lines = list(cluster.table(cluster.COLUMNS, [cluster.shown(one) for one in rows]))
+    unseen = {node: why for row in rows for node, why in row["unseen"].items()}
+    lines += [f"USED on node {node} could not be read: {why}" for node, why in unseen.items()]
+    return _said(given, {"volumes": rows}, lines)
 
 
 def _arrays(given: argparse.Namespace, kubectl: Kubectl) -> int:
@@ -123,28 +125,19 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _doctor(given: argparse.Namespace, kubectl: Kubectl) -> int:
-    found, lines, status = cluster.reports(kubectl), [], 0
-    for one in found:
-        node, report = one["node"], one["report"]
-        if report is None:
-            lines.append(f"{node}: no report. On it: systemctl status instorage-report.service")
-            continue
-        findings = [each for each in report.get("findings") or () if isinstance(each, dict)]
-        when = moment(report.get("at"))
-        ago = f", {age(when)} ago" if when else ""
-        lines.append(f"{node}: {len(findings)} findings{ago}")
-        lines += [
-            f"    {each.get('severity')} {each.get('check')}: {each.get('sentence')}" for each in findings
-        ]
-        status = max([status, *(2 if each.get("severity") == "error" else 1 for each in findings)])
-    return _said(given, {"nodes": found}, lines, status)
+    found = cluster.reports(kubectl)
+    data = {"nodes": [{"node": one.node, "report": one.found} for one in found]}
+    return _said(
+        given, data, [line for one in found for line in one.lines()],
+        max((one.status for one in found), default=1),
+    )  # fmt: skip
 
 
 def _said(given: argparse.Namespace, data: dict[str, Any], lines: Sequence[str], status: int = 0) -> int:
     if given.json:
         print(json.dumps({"format": FORMAT, "command": given.command, "status": status, **data}, indent=1))
     else:
-        print("\n".join(map(said, lines)))
+        print("\n".join(said(printable(line)) for line in lines))
     return status
 
 

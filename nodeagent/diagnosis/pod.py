@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nodeagent.diagnosis import remedy
+from nodeagent.diagnosis import remedy, running
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, NODE, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
-from nodeagent.diagnosis.objects import DRIVER, at, first, grows, items, last
+from nodeagent.diagnosis.objects import DRIVER, ENDS, at, first, grows, items, last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +39,11 @@ def links(found: Objects) -> Iterator[Link]:
     if not node:
         yield _unscheduled(found, pod, proof)
         return
+    if phase in ENDS:
+        yield running.ended(found, pod, proof)
+        return
     if phase == "Running":
-        began = moment(at(pod, "status", "startTime"))
-        yield Link("pod", RIGHT, f"Pod {name} runs on {node}.", NOBODY, "", began, proof)
+        yield running.link(found, pod, proof)
         yield from _node(found, str(node))
         if (refused := found.about(pod, RESIZE)) and grows(found.claim):
             yield _answered(refused[0], found, str(node))
@@ -51,7 +54,7 @@ def links(found: Objects) -> Iterator[Link]:
 
 def _unscheduled(found: Objects, pod: Object, proof: str) -> Link:
     name, created = at(pod, "metadata", "name"), moment(at(pod, "metadata", "creationTimestamp"))
-    command = f"kubectl -n {found.namespace} describe pod {name}"
+    command = running.describe(found, pod)
     for one in items(pod, "status", "conditions"):
         if one.get("type") == "PodScheduled" and one.get("status") == "False":
             since = moment(one.get("lastTransitionTime")) or created
@@ -77,7 +80,7 @@ def _node(found: Objects, name: str) -> Iterator[Link]:
             since, said = moment(one.get("lastTransitionTime")), one.get("message") or one.get("reason")
             text = f"Node {name} is not ready ({said}): see its kubelet, and whether the machine is up."
             proof = f"kubectl get node {name}, condition Ready"
-            yield Link("node", WRONG, text, NODE, f"kubectl describe node {name}", since, proof)
+            yield Link("node", WRONG, text, NODE, typed("kubectl describe node {}", name), since, proof)
             return
     yield Link("node", RIGHT, f"Node {name} is ready.", NOBODY, "", 0.0, f"kubectl get node {name}")
 
@@ -96,8 +99,9 @@ def _kubelet(found: Objects, pod: Object, node: str, proof: str) -> Iterator[Lin
     waiting = _container(pod)
     if waiting:
         text = f"The volume is not in the way: the pod's container waits for {waiting}."
-        command = f"kubectl -n {found.namespace} describe pod {at(pod, 'metadata', 'name')}"
-        yield Link("pod", WAITS, text, KUBERNETES, command, began, f"{proof}, containerStatuses")
+        yield Link(
+            "pod", WAITS, text, KUBERNETES, running.describe(found, pod), began, f"{proof}, containerStatuses"
+        )
         return
     yield _not_asked(found, node, began)
 
@@ -109,9 +113,11 @@ def _not_asked(found: Objects, node: str, began: float) -> Link:
     if began and not old(began):
         return Link("agent", WAITS, text, NOBODY, "", began, proof)
     if not found.volume_name:
-        return Link("agent", WAITS, text, NODE, remedy.kubelets_journal(DRIVER), began, proof)
+        return Link(
+            "agent", WAITS, text, NODE, remedy.kubelets_journal(DRIVER.rpartition("/")[2]), began, proof
+        )
     text += f" Whether it has asked, and what is done, is known on {node}."
-    return Link("agent", WAITS, text, NODE, f"instoragectl why {found.volume_name}", began, proof)
+    return Link("agent", WAITS, text, NODE, remedy.look(found.volume_name), began, proof)
 
 
 def _scheduled(pod: Object) -> float:
@@ -151,10 +157,12 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text += " kubelet needs no restart."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
-        return Link("agent", WRONG, f"On {node}: {sentence}", NODE, remedy.RESTART, since, proof)
+        return Link(
+            "agent", WRONG, f"On {node}: {sentence}", NODE, remedy.look(found.volume_name), since, proof
+        )
     if _ELSEWHERE.search(message):
-        text, command = f"Kubernetes keeps the volume on another node: {message}", "get pods -o wide"
-        command = f"kubectl -n {found.namespace} {command}"
+        text = f"Kubernetes keeps the volume on another node: {message}"
+        command = typed("kubectl -n {} get pods -o wide", found.namespace)
         return Link("node", WRONG, text, KUBERNETES, command, since, proof)
-    command = f"instoragectl why {found.volume_name}".rstrip()
+    command = remedy.look(found.volume_name)
     return Link("agent", WRONG, f"On {node}: {sentence}", NODE, command, since, proof)

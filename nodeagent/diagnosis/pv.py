@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodeagent.diagnosis.event import JOURNAL, proof, told
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.link import KUBERNETES, NOBODY, RIGHT, UNSEEN, WAITS, WRONG, Link, moment, old
 from nodeagent.diagnosis.objects import DRIVER, at, ends
 
@@ -28,7 +29,9 @@ def links(found: Objects) -> Iterator[Link]:
     driver = at(volume, "spec", "flexVolume", "driver")
     if driver != DRIVER:
         text = f"PV {name} is no volume of this product (driver {driver or 'none'}): look at its own."
-        yield Link("PV", WRONG, text, KUBERNETES, f"kubectl get pv {name} -o yaml", created, read)
+        yield Link(
+            "PV", WRONG, text, KUBERNETES, typed("kubectl get pv {} -o yaml", str(name)), created, read
+        )
     elif ends(volume) and (failed := found.about(volume, *NOT_DELETED)):
         yield told("PV", failed[0], found)
     elif at(volume, "metadata", "deletionTimestamp"):

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from nodeagent.diagnosis.console import PLUGIN
+from nodeagent.diagnosis.foreign import is_name, typed
 from nodeagent.diagnosis.link import ARRAY, KUBERNETES, NOBODY, NODE, SAN
 
 
@@ -25,7 +26,7 @@ RESTART = "systemctl restart instorage-node.target"
 """What brings all of a node's services back: its target alone restarts those that were stopped, too."""
 CHECK = f"{PLUGIN}/instorage-flexvolume ext-check-cfg"
 """What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""
-_ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
+ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
 REMEDIES = {
     "bad-request": Remedy(KUBERNETES, "kubectl get pv {volume} -o yaml"),
     "bad-configuration": Remedy(NODE, CHECK),
@@ -45,8 +46,8 @@ REMEDIES = {
     "pool-missing": Remedy(KUBERNETES, "kubectl get storageclass -o yaml"),
     "volume-missing": Remedy(ARRAY, "mcsinq lsvdisk -filtervalue name={volume}"),
     "volume-exists": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
-    "volume-mapped-elsewhere": Remedy(KUBERNETES, _ON_NODE, "kubectl get pods -A -o wide"),
-    "volume-mapped": Remedy(KUBERNETES, _ON_NODE, "kubectl get pods -A -o wide"),
+    "volume-mapped-elsewhere": Remedy(KUBERNETES, ON_NODE, "kubectl get pods -A -o wide"),
+    "volume-mapped": Remedy(KUBERNETES, ON_NODE, "kubectl get pods -A -o wide"),
     "volume-protected": Remedy(NOBODY),
     "volume-not-ready": Remedy(ARRAY, "mcsinq lsvdisk {volume}"),
     "host-object": Remedy(ARRAY, "mcsinq lshost"),
@@ -70,7 +71,7 @@ REMEDIES = {
     "tool-failed": Remedy(NODE, _JOURNAL),
     "timeout": Remedy(NODE, "instoragectl trace {volume}"),
     "credential-plugin": Remedy(KUBERNETES, "journalctl -u instorage-provisioner"),
-    "helper-unreachable": Remedy(NODE, "systemctl restart instorage-helper.socket"),
+    "helper-unreachable": Remedy(NODE, "systemctl start instorage-helper.socket"),
     "protocol": Remedy(NODE, _JOURNAL),
     "internal": Remedy(NODE, _JOURNAL),
 }
@@ -80,7 +81,7 @@ _BROKEN_OFF = re.compile("instoragectl barrier (?:plan|resume)")  # said of an e
 _FINISHED_THERE = Remedy(KUBERNETES, "kubectl instorage doctor")
 _CODE = re.compile(r"\[([a-z][a-z-]+)\](?: \(request ([0-9a-z]+)\))?")
 _HOST = re.compile(r"is mapped to (?:host )?([^:,\s]+?)[:,.]?(?:\s|$)")
-_POOL = re.compile(r"(?:[Pp]ool |: )(\S+) (?:has|on) ")
+_POOL = re.compile(r"(?:[Pp]ool |: )([A-Za-z0-9][A-Za-z0-9._-]*) (?:has|on) ")
 # What is said of a host that is no node by its name: a command with NODE in it cannot be typed.
 _RELEASE = re.compile(
     r"If that node is gone for good: instoragectl release \S+ --from NODE\."
@@ -88,20 +89,32 @@ _RELEASE = re.compile(
 )
 _WHOSE = "Which machine that is says the array: its initiators are told by the command."
 _NAME_LIMIT = 63  # as of `nodeagent/host/identity.py`: a name of that length may be cut
-_HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-(.+)$")
+_HOST_RULE = re.compile(r"^(?:[a-z0-9.-]+-)?(?:iscsi|fc)-([A-Za-z0-9][A-Za-z0-9._-]*)$")
 
 
 def kubelets_journal(word: str) -> str:
     """Return the command that shows what kubelet says of a volume or a driver."""
-    return f"journalctl -u kubelet --since -1h | grep {word}"
+    return typed(
+        "journalctl -u kubelet --since -1h | grep {}", word, without="journalctl -u kubelet --since -1h"
+    )
+
+
+def doctor(volume: str) -> str:
+    """Return the command that examines this node with regard to a volume."""
+    return typed("instoragectl doctor --volume {}", volume, without="instoragectl doctor")
+
+
+def look(volume: str) -> str:
+    """Return the command that says on a node what a volume waits for there."""
+    return typed("instoragectl why {}", volume, without="instoragectl doctor")
 
 
 def of_code(code: str, **known: str) -> Remedy:
-    """Return who must act and the command, with what is known in its place."""
+    """Return who must act and the command, with what is known in its place, where it is a name."""
     remedy = REMEDIES.get(code, UNKNOWN)
     try:
         return Remedy(
-            remedy.who, remedy.command.format(**{name: word for name, word in known.items() if word})
+            remedy.who, remedy.command.format(**{name: word for name, word in known.items() if is_name(word)})
         )
     except KeyError:
         return Remedy(remedy.who, remedy.without)
@@ -121,8 +134,8 @@ def of_sentence(sentence: str, volume: str) -> tuple[str, Remedy]:
     if code and _BROKEN_OFF.search(sentence):
         return code, REMEDIES["barrier"]
     known = {"volume": volume, "node": node_of(host.group(1)) if host else ""}
-    if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == _ON_NODE:
-        return code, Remedy(ARRAY, f"mcsinq lshost {host.group(1)}")
+    if host and not known["node"] and REMEDIES.get(code, UNKNOWN).command == ON_NODE:
+        return code, Remedy(ARRAY, typed("mcsinq lshost {}", host.group(1), without="mcsinq lshost"))
     return code, of_code(code, pool=pool.group(1) if pool else "", **known)
 
 

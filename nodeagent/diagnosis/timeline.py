@@ -10,6 +10,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nodeagent.diagnosis.entry import finite
+from nodeagent.diagnosis.foreign import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -21,6 +24,7 @@ WAITING = "waiting for "
 """How a phase begins in which nothing is done but waiting, and which says for what."""
 SLACK = 3.0  # ms: two processes look at the clock one after the other
 LARGE = 100.0  # ms that are said when nothing explains them
+MOST = 2000  # things of a request that are put in their places, which takes the square of their number
 
 
 @dataclass
@@ -83,6 +87,7 @@ def built(op: str, entries: Iterable[Entry]) -> Timeline | None:
         nodes += list(_of_agent(ended))
     if not nodes:
         return None
+    over, nodes = len(nodes[MOST:]), nodes[:MOST]
     began = ended.number("began") * 1000 if ended else min(node.at for node in nodes)
     for node in nodes:
         node.at = round(node.at - began, 1)
@@ -92,7 +97,7 @@ def built(op: str, entries: Iterable[Entry]) -> Timeline | None:
     _nest(root, nodes)
     return Timeline(
         op, _title(op, ended, took), root, (ended or mine[-1]).at - took / 1000, ended is not None,
-        ended.mark("code") if ended else "", int(ended.number("dropped")) if ended else 0,
+        ended.mark("code") if ended else "", (int(ended.number("dropped")) if ended else 0) + over,
     )  # fmt: skip
 
 
@@ -107,13 +112,14 @@ def _of_agent(ended: Entry) -> Iterator[Node]:
     """Yield what the agent timed, `at` in ms of the host's clock; a span that is none hides no other."""
     try:
         spans = json.loads(ended.mark("spans") or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for span in spans if isinstance(spans, list) else ():
         try:
             kind, what, at, took, outcome = span
-            yield Node(str(kind), str(what), ended.number("began") * 1000 + at, float(took), str(outcome))
-        except (TypeError, ValueError):
+            began, took = ended.number("began") * 1000 + finite(at), finite(took)
+            yield Node(str(kind), printable(str(what)), began, took, printable(str(outcome)))
+        except (TypeError, ValueError, OverflowError):
             continue
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from instorage.wire.fault import Code, Fault
 from nodeagent.diagnosis import entry, picture, timeline, trace
+from nodeagent.diagnosis.foreign import printable
 from nodeagent.diagnosis.outcome import Outcome
 from nodeagent.diagnosis.waiting import waited
 
@@ -94,11 +96,11 @@ def _place(one: Figures, order: dict[str, int]) -> tuple[int, str, int, float]:
 def _phases(one: Entry) -> Iterator[tuple[str, float]]:
     try:
         phases = json.loads(one.mark("phases") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for phase, took in phases.items() if isinstance(phases, dict) else ():
-        if isinstance(took, (int, float)):
-            yield re.sub(r"\d+", "N", str(phase)), float(took)
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            yield re.sub(r"\d+", "N", printable(str(phase))), entry.finite(took)
 
 
 def table(figures: Sequence[Figures]) -> Iterator[str]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from nodeagent.diagnosis import agent, claim, device, link, mapping, objects, pod, remedy
+from nodeagent.diagnosis.foreign import typed
 from nodeagent.diagnosis.kubectl import Kubectl
-from nodeagent.diagnosis.link import NODE, UNSEEN, WAITS, WRONG, Link
+from nodeagent.diagnosis.link import KUBERNETES, NODE, UNSEEN, WAITS, WRONG, Link
 from nodeagent.diagnosis.objects import Objects, Unknown, at
 from nodeagent.diagnosis.outcome import Outcome
 from nodeagent.diagnosis.waiting import waited
@@ -81,26 +82,54 @@ def _here(volume: str, found: Objects, file: Path) -> Iterator[Link]:
         socket.gethostname(),
         *([configuration.host.node_name] if configuration and configuration.host else []),
     }
-    kept, _ = agent.record(paths.records, volume)
-    if asked and asked not in names and kept is None:
-        text = f"Agent, paths and mount are on node {asked}, not here: run «instoragectl why {volume}» there."
+    named = str(at(found.volume, "spec", "flexVolume", "options", "storageName") or "")
+    kept, _ = agent.records(paths.records, volume, named)
+    away = bool(asked) and asked not in names
+    if away and not kept:
+        text = f"Agent, paths and mount are on node {asked}, not here: run «{remedy.look(volume)}» there."
         yield Link("agent", UNSEEN, text)
     else:
         place = os.environ.get("INSTORAGE_AGENT_SOCKET", agent.SOCKET)
-        wanted = asked in names and at(found.pod, "status", "phase") != "Running"
-        said = list(agent.links(volume, paths.records, place, wanted=wanted))
+        wanted = asked in names and at(found.pod, "status", "phase") not in ("Running", *objects.ENDS)
+        idle = configuration is not None and _idle(configuration)
+        said = list(agent.links(volume, paths.records, place, storage=named, wanted=wanted, idle=idle))
         yield from said
-        if kept is not None:  # a call under way may not have brought the paths yet
-            attached, kernel = all(one.state != WAITS for one in said), device.Kernel(paths.sysfs)
-            uid, pod = str(kept.get("uid")), _pod(found)
-            yield from device.links(volume, uid, kernel, attached=attached, pod=pod)
+        for one in kept:  # a call under way may not have brought the paths yet
+            attached, kernel = all(link.state != WAITS for link in said), device.Kernel(paths.sysfs)
+            links = list(
+                device.links(volume, str(one.get("uid")), kernel, attached=attached, pod=_pod(found))
+            )
+            yield from (
+                link for link in links if not (away and link.place == "mount" and link.state != WRONG)
+            )
+            if away:
+                yield _still_here(str(asked), configuration, shared=bool(one.get("many_readers")))
     if configuration is None:
         yield unread
         return
     yield from _barriers(configuration)
     leave_root(USER)
-    named = at(found.volume, "spec", "flexVolume", "options", "storageName")
-    yield from mapping.links(volume, configuration, str((kept or {}).get("storage") or named or ""))
+    storage = named or (str(kept[0].get("storage") or "") if len(kept) == 1 else "")
+    yield from mapping.links(volume, configuration, storage)
+
+
+def _still_here(asked: str, configuration: Configuration | None, *, shared: bool) -> Link:
+    """Return that it is here though its pod is elsewhere: a mount here is no sign that the pod works."""
+    here = configuration.host.node_name if configuration and configuration.host else socket.gethostname()
+    if shared:
+        return Link("mount", UNSEEN, f"Whether the pod has its mount is seen on node {asked}, not on {here}.")
+    text = f"The volume is still here, on {here}, and its pod is on {asked}: end the pod here that uses it."
+    text += " None uses it: it is let go of within some minutes."
+    command = typed(remedy.ON_NODE.replace("{node}", "{}"), here, without="kubectl get pods -A -o wide")
+    return Link("mount", WRONG, text, KUBERNETES, command)
+
+
+def _idle(configuration: Configuration) -> bool:
+    """Say whether it was seen that no expansion is under way on this host."""
+    try:
+        return not any(one.running for one in barrier.all_present(configuration))
+    except Fault:
+        return False
 
 
 def _pod(found: Objects) -> str:
@@ -139,5 +168,5 @@ def _barriers(configuration: Configuration) -> Iterator[Link]:
         if not one.running:
             text = f"{one.what} was broken off: {one.path} stops attach and detach on this node."
             named = one.record.volume if one.record else ""
-            command = f"instoragectl barrier plan {named}".strip()
+            command = typed("instoragectl barrier plan {}", named, without="instoragectl barrier plan")
             yield Link("agent", WRONG, text, NODE, command, one.path.stat().st_mtime, str(one.path))

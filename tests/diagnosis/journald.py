@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNIT = "instorage-nodeagent.service"  # what journald would say of this process, as the kernel tells it
+
 
 class Journald:
     """Listens on a socket of its own from `start` to `stop`."""
@@ -36,7 +38,8 @@ class Journald:
 
     def _run(self) -> None:
         while record := self._listening.recv(1 << 20):
-            self.entries.append(parsed(record) | {"__REALTIME_TIMESTAMP": str(int(time.time() * 1e6))})
+            trusted = {"__REALTIME_TIMESTAMP": str(int(time.time() * 1e6)), "_SYSTEMD_UNIT": UNIT}
+            self.entries.append(parsed(record) | trusted)
 
     def exported(self, file: Path) -> Path:
         """Write what came so far, as journalctl prints it: what is no text as a list of bytes."""

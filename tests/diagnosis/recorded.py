@@ -75,7 +75,8 @@ class Recorded:
         return self.put("storageclass", "gold", **({"provisioner": PROVISIONER} | parts))
 
     def lease(self, age: float = 2.0) -> Object:
-        spec = {"holderIdentity": "master_1", "leaseDurationSeconds": 15, "renewTime": ago(age)}
+        length = 15 if abs(age) < 15 else 1  # for so long it is looked whether one that is old is renewed
+        spec = {"holderIdentity": "master_1", "leaseDurationSeconds": length, "renewTime": ago(age)}
         return self.put("lease", "inspur-instorage", "kube-system", spec=spec)
 
     def bound(self) -> tuple[Object, Object]:
@@ -146,7 +147,7 @@ def kubectl(directory: Path, recorded: Recorded, **raw: Any) -> Path:
     answers: Object = {}
     for (kind, namespace, name), found in recorded.kept.items():
         where = f" -n {namespace}" if namespace else ""
-        answers[f"get {kind} {name}{where} -o json"] = found
+        answers[f"get {kind}{where} -o json -- {name}"] = found
     for kind in ("pv", "pods", "nodes"):
         answers[f"get {kind} -o json"] = answers[f"get {kind} --all-namespaces -o json"] = recorded(kind)
     answers["get pods -n default -o json"] = recorded("pods", "", "default")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.subprocess
 SUMMARY = {"pods": [{"volume": [{"pvcRef": {"namespace": "default", "name": "data"}, "usedBytes": 3 << 29}]}]}
 DEGRADED = {"severity": "warning", "check": "volumes", "code": "paths-degraded", "volume": VOLUME}
 FINDING = {"severity": "error", "check": "portals", "sentence": "Portal 10.0.0.3:3260 does not answer."}
-REPORT = {"format": 1, "node": "node1", "findings": [FINDING, DEGRADED]}
+REPORT = {"format": 1, "node": "node1", "findings": [FINDING, DEGRADED], "looked": [VOLUME]}
 Answer = tuple[int, str]
 
 
@@ -99,14 +99,15 @@ def test_volumes_are_listed_with_what_kubelet_and_the_nodes_report_say(
     status, said = ask("volumes")
     head, row = (line.split() for line in said.splitlines())
     assert status == 0
-    assert head == ["CLAIM", "PV", "ARRAY", "POOL", "KIND", "SIZE", "USED", "NODE", "PATHS", "AGE"]
-    assert row[:9] == [
+    assert head == ["CLAIM", "PV", "ARRAY", "POOL", "KIND", "SIZE", "PHASE", "USED", "NODE", "PATHS", "AGE"]
+    assert row[:10] == [
         "default/data",
         VOLUME,
         "storage-01",
         "Pool0",
         "basic",
         "5Gi",
+        "Bound",
         "1.5Gi",
         "node1",
         "paths-degraded",

@@ -17,8 +17,8 @@ from tools.messages import catalogue
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "kubectl-instorage"
 _DIAGNOSIS = (
-    "branches", "claim", "cluster", "console", "event", "kubectl", "leader", "link", "objects", "plugin",
-    "pod", "pv", "remedy",
+    "branches", "claim", "cluster", "console", "event", "foreign", "kubectl", "leader", "link", "objects",
+    "plugin", "pod", "pv", "remedy", "report", "running", "waiting",
 )  # fmt: skip
 MODULES = (
     *(f"nodeagent/diagnosis/{name}.py" for name in _DIAGNOSIS),

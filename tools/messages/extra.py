@@ -71,7 +71,7 @@ EXTRA = (
     "error     {sentence}", "warning   {sentence}",
     "<-- first", "Do: {command}", "Where: {place}.", "Pod {name}", "Claim {name}",
     "{subject} waits: {sentence}", "{subject} waits since {clock} ({age}): {sentence}",
-    "{subject} works, with a fault: {sentence}",
+    "{subject} works, with a fault: {sentence}", "{subject} has ended: {sentence}",
     "{subject} works, with a fault since {clock} ({age}): {sentence}",
     "why: {text}", "risk: {text}", "do ({who}): {command}", "seen in: {proof}",
     "1 error", "1 warning", "Password: ", "usage: ", "options", "positional arguments",
