@@ -32,19 +32,22 @@ def check(host: Host) -> Iterator[Finding]:
     except Fault as fault:
         if fault.code is Code.NOT_SUPPORTED:
             raise
-        waited = float(fault.fields.get("waited", 0))
-        if waited > float(fault.fields.get("seconds", 0)) / 2:  # how the arrays are is not known
-            yield _starved(Severity.WARNING, fault.sentence, waited)
-            return
-        for one in host.setup.arrays:
-            yield _silent(one.name, f"{one.address}:{one.port}", fault)
+        yield from dict.fromkeys(_unanswered(one, fault) for one in host.setup.arrays)
         return
     for one in host.setup.arrays:
         said = answers[one.name]
         if "fault" in said:
-            yield _silent(one.name, f"{one.address}:{one.port}", Fault.from_wire(said["fault"]))
+            yield _unanswered(one, Fault.from_wire(said["fault"]))
         elif said["seconds"] > SLOW_SECONDS:
             yield _slow(one, said["seconds"], said.get("waited", 0.0))
+
+
+def _unanswered(one: ArrayEntry, fault: Fault) -> Finding:
+    """Say why there is no answer: of a node that had no processor to ask, how the array is is not known."""
+    waited = float(fault.fields.get("waited", 0))
+    if waited > float(fault.fields.get("seconds", 0)) / 2:
+        return _starved(Severity.WARNING, fault.sentence, waited)
+    return _silent(one.name, f"{one.address}:{one.port}", fault)
 
 
 def _slow(one: ArrayEntry, seconds: float, waited: float) -> Finding:

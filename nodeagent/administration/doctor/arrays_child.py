@@ -10,11 +10,12 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from instorage.arrays.pool import array_client
-from instorage.operation import overlap
+from instorage.operation import within
 from instorage.privilege import leave_root
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.configuration.settings import Configuration
 
+WAITED = "waited"
+"""Field of the fault that says that no array answered: for how long this node gave its child no processor."""
+LAST_SECONDS = 2.0
+"""Of the time for all arrays what is left when each must have answered: one that hangs hides no other."""
 _CHUNK = 1 << 16
 
 
@@ -53,11 +58,12 @@ class ArraysChild:
 
     def view(self, seconds: float) -> dict[str, Any]:
         """Return what each array says, by its name: see `array_view`; `Fault(TIMEOUT)`."""
-        return self._ask({"ask": "view"}, seconds)
+        return self._ask({"ask": "view", "seconds": seconds - LAST_SECONDS}, seconds)
 
     def volumes(self, wanted: dict[str, list[str]], seconds: float) -> dict[str, Any]:
         """Return what an array (key) says of volumes by UID; `Fault(TIMEOUT)`."""
-        return self._ask({"ask": "volumes", "of": wanted}, seconds)
+        question = {"ask": "volumes", "of": wanted, "seconds": seconds - LAST_SECONDS}
+        return self._ask(question, seconds)
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -74,7 +80,7 @@ class ArraysChild:
             if not ready:
                 waited = processor.waited(self._pid) - waited
                 text = f"The arrays did not answer within {seconds:.0f} s."
-                raise Fault(Code.TIMEOUT, text, seconds=str(seconds), waited=f"{waited:.3f}")
+                raise Fault(Code.TIMEOUT, text, seconds=str(seconds), **{WAITED: f"{waited:.3f}"})
             chunk = os.read(self._answers, _CHUNK)
             if not chunk:
                 raise Fault(Code.INTERNAL, "Asking the arrays broke off by a defect of instoragectl.")
@@ -116,7 +122,34 @@ def _answer(
             for name, uids in question["of"].items()
             if name in clients
         }
-    return dict(zip(calls, overlap(list(calls.values())), strict=True))
+    return _together(calls, float(question["seconds"]))
+
+
+def _together(calls: dict[str, Callable[[], dict[str, Any]]], seconds: float) -> dict[str, Any]:
+    """Return what each array says; of one that has not answered in time that it has not, whatever it does.
+
+    Its thread is left behind, in a process that is ended soon.
+    """
+    began, waited = time.monotonic(), processor.waited()
+    found: dict[str, Any] = {}
+
+    def ask(name: str) -> None:
+        with within(seconds):
+            found[name] = calls[name]()
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(began + seconds - time.monotonic(), 0))
+    told = dict(found)
+    return {name: told.get(name) or _late(name, seconds, processor.waited() - waited) for name in calls}
+
+
+def _late(name: str, seconds: float, waited: float) -> dict[str, Any]:
+    text = f"Array {name} did not answer within {seconds:.0f} s."
+    fault = Fault(Code.TIMEOUT, text, array=name, seconds=str(seconds), **{WAITED: f"{waited:.3f}"})
+    return {"hosts": [], "mappings": [], "found": {}, "seconds": seconds, "fault": fault.to_wire()}
 
 
 def _view(array: Array, configuration: Configuration, ports: frozenset[str], shared: int) -> dict[str, Any]:
