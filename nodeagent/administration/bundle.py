@@ -41,7 +41,7 @@ def run_bundle(given: argparse.Namespace) -> Outcome:
     with examination.this_node(paths, run.root()) as host, waited("examining this node"):
         found = examination.examine(host)
         told = run.to_json(found)
-    hidden = secrets_of(paths.configuration)
+    hidden, whole = secrets_of(paths.configuration)
     with waited("reading the journal"):
         logged = journal(given.since)
     texts = {
@@ -56,25 +56,28 @@ def run_bundle(given: argparse.Namespace) -> Outcome:
     )
     _write(file, {name: cleaned(text, hidden) for name, text in texts.items()})
     return Outcome(
-        _lines(file, texts), {"file": str(file), "members": sorted(texts)}, abandon=bool(found.hanging)
-    )
+        _lines(file, texts, paths.configuration, whole=whole),
+        {"file": str(file), "members": sorted(texts), "passwords_known": whole}, abandon=bool(found.hanging),
+    )  # fmt: skip
 
 
-def secrets_of(configuration: Path) -> tuple[str, ...]:
-    """Return the passwords and shadows that must not be in a bundle, the longest first."""
+def secrets_of(configuration: Path) -> tuple[tuple[str, ...], bool]:
+    """Return the passwords that must not be in a bundle, the longest first; and whether these are all."""
     from instorage.configuration.settings import load
 
     try:
         entries = load(configuration, need_host=False).storage
     except Fault:
-        return ()
+        return (), False
     found = set()
+    whole = True
     for entry in entries:
         try:
             found.add(entry.password.reveal())
         except Fault:  # a shadow without its key
-            continue
-    return tuple(sorted((one for one in found if len(one) > 3), key=len, reverse=True))
+            whole = False
+    kept = tuple(sorted((one for one in found if len(one) > 3), key=len, reverse=True))
+    return kept, whole and len(kept) == len(found)
 
 
 def cleaned(text: str, hidden: tuple[str, ...]) -> str:
@@ -117,6 +120,10 @@ def _write(file: Path, texts: dict[str, str]) -> None:
         raise Fault(Code.BAD_REQUEST, text, file=str(file)) from None
 
 
-def _lines(file: Path, texts: dict[str, str]) -> Iterator[str]:
+def _lines(file: Path, texts: dict[str, str], configuration: Path, *, whole: bool) -> Iterator[str]:
     yield f"{file} is written: {', '.join(sorted(texts))}."
-    yield f"It has no password. Examine it anywhere with: instoragectl doctor --bundle {file}"
+    if whole:
+        yield "It has no password."
+    else:
+        yield f"Not every password of {configuration} could be looked for: read it before you send it."
+    yield f"Examine it anywhere with: instoragectl doctor --bundle {file}"

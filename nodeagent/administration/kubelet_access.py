@@ -10,6 +10,7 @@ import base64
 import binascii
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -17,10 +18,13 @@ import ssl
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from instorage.wire.fault import Code, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLACES = (
     "/etc/kubernetes/kubelet.conf",
@@ -90,25 +94,25 @@ class Access:
 def file(proc: Path = Path("/proc")) -> Path | None:
     """Return the kubeconfig of this node's kubelet, None when there is none in a known place."""
     named = os.environ.get("INSTORAGE_KUBELET_KUBECONFIG", "")
-    places = (named,) if named else (*PLACES, *_told(proc))
+    places = iter((named,)) if named else itertools.chain(PLACES, _told(proc))
     return next((Path(one) for one in places if Path(one).is_file()), None)
 
 
-def _told(proc: Path) -> list[str]:
-    """Return the --kubeconfig of the kubelet that systemd runs: name and words are anybody's, not its group.
+def _told(proc: Path) -> Iterator[str]:
+    """Yield the --kubeconfig of the kubelet that systemd runs: name and words are anybody's, not its group.
 
     Nor is it enough that root runs it: sudo does, too, under a name and with words of who calls it, and
-    what a kubeconfig names root reads and sends.
+    what a kubeconfig names root reads and sends. The words of no other process are read: the kernel looks
+    for them in its memory, and who reads those of one that hangs may hang with it.
     """
-    found = []
     for process in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or is hidden
-            words = (process / "cmdline").read_bytes().decode(errors="replace")
             groups = (process / "cgroup").read_text().splitlines()
-            started = any(group.endswith(f":{_GROUP}") for group in groups)
-            if started and Path(words.partition("\0")[0]).name == "kubelet":
-                found += re.findall(r"\0--?kubeconfig[=\0]([^\0]+)", words)
-    return found
+            if not any(group.endswith(f":{_GROUP}") for group in groups):
+                continue
+            words = (process / "cmdline").read_bytes().decode(errors="replace")
+            if Path(words.partition("\0")[0]).name == "kubelet":
+                yield from re.findall(r"\0--?kubeconfig[=\0]([^\0]+)", words)
 
 
 def read(path: Path) -> Access:

@@ -19,7 +19,7 @@ from instorage.version import VERSION
 from instorage.wire.fault import Code, Fault
 from nodeagent.administration import kubelet_access
 from nodeagent.administration.array import USER
-from nodeagent.administration.doctor import examination
+from nodeagent.administration.doctor import comparison, examination
 from nodeagent.administration.doctor.picture import known
 from nodeagent.administration.doctor.run import root
 from nodeagent.diagnosis.finding import Severity
@@ -37,18 +37,28 @@ CHECKS = tuple(
 )
 UNSEEN = ("read-only", "not-seen")
 """Codes that say nothing in this service: its own mounts are read-only."""
+UNMADE = ("not-seen", "look-hangs", "defect")
+"""Codes of a check that was not made to its end: what it would have found is not known."""
 MOST = 20  # findings
+MOST_LOOKED = 500  # volumes
 LONGEST = 300  # characters of a text
 AGE_SECONDS = 3600.0
 
 
-def content(node: str, found: examination.Examination, volumes: int) -> dict[str, Any]:
-    """Return what is published; bounded: an object of Kubernetes is no log."""
+def content(node: str, found: examination.Examination, volumes: list[str]) -> dict[str, Any]:
+    """Return what is published; bounded: an object of Kubernetes is no log.
+
+    `errors` and `warnings` count every finding. Of a volume that is not in `looked`, or while `unseen` has
+    the check of volumes, no finding says nothing.
+    """
+    unseen = sorted({one.check for one in found.findings if one.code in UNMADE})
+    looked = [] if comparison.CHECK in unseen else sorted(volumes)[:MOST_LOOKED]
     serious = [one for one in found.findings if one.severity is not Severity.OK and one.code not in UNSEEN]
     keys = ("check", "code", "severity", "sentence", "who", "command", "volume")
     shown = [{key: one.to_json()[key][:LONGEST] for key in keys} for one in serious[:MOST]]
     return {
-        "format": 1, "version": VERSION, "node": node, "volumes": volumes,
+        "format": 1, "version": VERSION, "node": node, "volumes": len(volumes),
+        "looked": [name[:LONGEST] for name in looked], "unseen": unseen,
         "errors": sum(one.severity is Severity.ERROR for one in serious),
         "warnings": sum(one.severity is Severity.WARNING for one in serious),
         "findings": shown,
@@ -87,7 +97,9 @@ def report() -> str:
     with examination.this_node(Paths.from_environment(), root(), arrays_too=False) as host:
         found = examination.examine(host, CHECKS)
         # Without a configuration, which is what is to be said, by the name that kubelet takes without a word.
-        said = content(host.setup.node or socket.gethostname().lower(), found, len(known(host)))
+        said = content(
+            host.setup.node or socket.gethostname().lower(), found, [one.name for one in known(host)]
+        )
     leave_root(USER)
     return publish(access, said, datetime.datetime.now(datetime.UTC))
 

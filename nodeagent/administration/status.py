@@ -31,6 +31,7 @@ def run(given: argparse.Namespace) -> Outcome:
     del given
     with examination.this_node(Paths.from_environment(), root()) as host:
         found = examination.examine(host)
+        host.looks.patience = 0.0  # what hangs has had its time
         data = gathered(host, found)
     lines = _lines(data, found, Paint.here())
     return Outcome(lines, data, exit_status(found.findings), abandon=bool(found.hanging))
@@ -43,7 +44,10 @@ def gathered(host: Host, found: Examination) -> dict[str, Any]:
     except (Fault, OSError):
         listed = None
     states = None if listed is None else dict(Counter(row["state"] for row in listed))
-    units = services.units(host) or {}
+    try:
+        units = services.units(host) or {}
+    except Fault:
+        units = {}
     return {
         "version": VERSION, "node": host.setup.node, "configuration": host.setup.configuration,
         "units": {name: units.get(name, {}).get("ActiveState", "") for name in SHOWN},
@@ -82,7 +86,7 @@ def _lines(data: dict[str, Any], found: Examination, paint: Paint) -> Iterator[s
             name = paint.severity(Severity.ERROR, one["name"])
             yield f"  array     {name} does not answer: {one['sentence']}"
     if data["volumes"] is None:
-        yield "  volumes   cannot be seen: run this as root"
+        yield f"  volumes   cannot be seen: {'a look hangs' if found.hanging else 'run this as root'}"
     else:
         said = ", ".join(f"{count} {state}" for state, count in sorted(data["volumes"].items()))
         yield f"  volumes   {said or 'none'}"

@@ -80,6 +80,11 @@ class Node(Bench):
             self.root.write(f"{at}/persistent_port", f"{port}\n")
             self.root.write(f"sys/class/iscsi_session/session{number}/state", "LOGGED_IN\n")
 
+    def show_ends(self, uid: str) -> None:
+        """Have the kernel say of a volume's paths where they lead: to the portals of the array."""
+        known = [(str(one.portal), str(one.iqn)) for one in self.array.iscsi_targets()]
+        self.helper.ends[uid] = [{"portal": portal, "target": name} for portal, name in known]
+
     def in_use(self, *names: str) -> dict[str, str]:
         """Volumes that pods use since long; their UIDs by name."""
         made = {name: self.create(name) for name in names}

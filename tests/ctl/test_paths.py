@@ -158,9 +158,7 @@ def test_what_is_built_on_a_leftover_is_named(seen: Seen) -> None:
     found = seen.only()
     assert found.code == "leftover"
     assert "dm-9 (vg-data) is built on it" in found.cause
-    assert found.command == (
-        f"multipath -f 3{UID}; echo 1 >/sys/block/sda/device/delete; echo 1 >/sys/block/sdb/device/delete"
-    )
+    assert found.command == ("see who uses it, before anything of it is taken away: lsblk /dev/sda /dev/sdb")
 
 
 def test_an_array_that_does_not_answer_says_nothing_of_its_volumes(seen: Seen) -> None:

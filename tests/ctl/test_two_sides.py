@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instorage.volume_name import VolumeName
+from nodeagent.administration.doctor import removal
 from tests.agent.bench import device_target, pod_target
 from tests.agent.test_renamed_volume import rename
 
@@ -63,13 +64,14 @@ def test_devices_of_a_volume_that_no_array_maps_here_are_found(node: Node) -> No
     uid = node.in_use("vol1")["vol1"]
     (node.directory / "state/volumes" / uid).unlink()
     node.array.unmap_volume(VolumeName("vol1"), "iscsi-node1")
+    node.show_ends(uid)
     found = only(node)
     assert (found["code"], found["severity"], found["who"]) == ("leftover", "error", "kubernetes")
     for target in (pod_target("vol1"), device_target("vol1")):
         del node.helper.mounts[target]
     found = only(node)
     assert (found["code"], found["severity"]) == ("leftover", "warning")
-    assert "/device/delete" in found["command"]
+    assert found["command"] == removal.command(uid)
 
 
 def test_a_record_without_devices_is_found_and_goes_by_itself(node: Node) -> None:

@@ -1,7 +1,8 @@
 """What one array says that a node's doctor needs: few commands, however many volumes there are.
 
 Two for the state, one for each host object of this node; the search for a foreign object that has this node's
-ports is made only when no object of this node has them.
+ports is made only when no object of this node has them. What is mapped to that one is told apart (`held`): it
+is this node's object under another name, or another machine's.
 """
 
 from __future__ import annotations
@@ -21,25 +22,35 @@ if TYPE_CHECKING:
 def view(array: Array, configuration: Configuration, ports: frozenset[str]) -> dict[str, Any]:
     """Return targets, protection, this node's host objects and what is mapped to them; or the fault.
 
-    `ports`: this node's, as `Initiator.port_names` has them.
+    `ports`: this node's, as `Initiator.port_names` has them. `certain`: an object that has one of them was
+    asked for its mappings, so that what is not among them is not mapped here.
     """
     began = time.monotonic()
-    found: dict[str, Any] = {"hosts": [], "mappings": []}
+    found: dict[str, Any] = {"hosts": [], "mappings": [], "held": [], "certain": False}
     try:
         targets = array.iscsi_targets()
         found["targets"] = [_target(one) for one in targets]
         protection = array.protection()
         found["protected_minutes"] = protection.minutes if protection else 0
         hosts = [host for name in _names(configuration) if (host := array.find_host(name))]
-        found["hosts"] = [_host(host) for host in hosts]
+        found["hosts"] = [_host(host) | {"own": host.port_names <= ports} for host in hosts]
         for host in hosts:
             found["mappings"] += [_mapping(one) for one in array.host_mappings(host.name)]
-        if ports and not any(ports & host.port_names for host in hosts):
-            holder = array.holder_of(ports)
-            found["holder"] = _host(holder) if holder else None
+        found["certain"] = any(ports & host.port_names for host in hosts)
+        if ports and not found["certain"]:
+            found |= _held(array, ports)
     except Fault as fault:
         found["fault"] = fault.to_wire()
     return found | {"seconds": round(time.monotonic() - began, 3)}
+
+
+def _held(array: Array, ports: frozenset[str]) -> dict[str, Any]:
+    """Return the object that has this node's ports under none of this node's names, and what it is given."""
+    holder = array.holder_of(ports)
+    if holder is None:
+        return {"holder": None}
+    held = [_mapping(one) for one in array.host_mappings(holder.name)]
+    return {"holder": _host(holder), "held": held, "certain": True}
 
 
 def volume_view(array: Array, volume: Volume) -> dict[str, Any]:

@@ -33,23 +33,22 @@ def check(host: Host) -> Iterator[Finding]:
     except Fault as fault:
         if fault.code is Code.NOT_SUPPORTED:
             raise
-        waited = float(fault.fields.get("waited", 0))
-        if waited > float(fault.fields.get("seconds", 0)) / 2:  # how the arrays are is not known
-            yield _starved(Severity.WARNING, fault.sentence, waited)
-            return
-        for one in host.setup.arrays:
-            yield _silent(one.name, f"{one.address}:{one.port}", fault)
+        yield from dict.fromkeys(_unanswered(one, fault) for one in host.setup.arrays)
         return
     for one in host.setup.arrays:
         said = answers[one.name]
         if "fault" in said:
-            yield _failed(one, Fault.from_wire(said["fault"]), said["seconds"], said.get("waited", 0.0))
+            spent = float(said["seconds"]), float(said.get("waited", 0.0))
+            yield _unanswered(one, Fault.from_wire(said["fault"]), *spent)
         elif said["seconds"] > SLOW_SECONDS:
             yield _slow(one, said["seconds"], said.get("waited", 0.0))
 
 
-def _failed(one: ArrayEntry, fault: Fault, seconds: float, waited: float) -> Finding:
-    """Say what the array answered, or that it did not, of which a node without a processor knows nothing."""
+def _unanswered(one: ArrayEntry, fault: Fault, seconds: float = 0.0, waited: float = 0.0) -> Finding:
+    """Say why there is no answer: of a node that had no processor to ask, how the array is is not known."""
+    seconds, waited = (
+        float(fault.fields.get(key, own)) for key, own in (("seconds", seconds), ("waited", waited))
+    )
     if fault.code in _UNHEARD and seconds > SLOW_SECONDS and waited > seconds / 2:
         return _starved(Severity.WARNING, fault.sentence, waited)
     return _silent(one.name, f"{one.address}:{one.port}", fault)

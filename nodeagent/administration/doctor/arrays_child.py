@@ -10,11 +10,12 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from instorage.arrays.pool import array_client
-from instorage.operation import overlap, within
+from instorage.operation import within
 from instorage.privilege import leave_root
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from instorage.arrays.protocol import Array
     from instorage.configuration.settings import Configuration
 
-EACH = 0.75
-"""The share of the seconds for all arrays together that one of them has, asked at the same time."""
+WAITED = "waited"
+"""Field of the fault that says that no array answered: for how long this node gave its child no processor."""
+LAST_SECONDS = 2.0
+"""Of the time for all arrays what is left when each must have answered: one that hangs hides no other."""
+EACH = 0.85
+"""The share of that time after which what an array keeps its caller waiting for is said by itself."""
 _CHUNK = 1 << 16
 
 
@@ -56,13 +61,14 @@ class ArraysChild:
     def view(self, seconds: float) -> dict[str, Any]:
         """Return what each array says, by its name: see `array_view`; `Fault(TIMEOUT)`.
 
-        An array that keeps its caller waiting says for itself, before all of them are given up, what for.
+        An array that keeps its caller waiting says for itself, before it is given up, what for.
         """
-        return self._ask({"ask": "view", "seconds": EACH * seconds}, seconds)
+        return self._ask({"ask": "view", "seconds": seconds - LAST_SECONDS}, seconds)
 
     def volumes(self, wanted: dict[str, list[str]], seconds: float) -> dict[str, Any]:
         """Return what an array (key) says of volumes by UID; `Fault(TIMEOUT)`."""
-        return self._ask({"ask": "volumes", "of": wanted}, seconds)
+        question = {"ask": "volumes", "of": wanted, "seconds": seconds - LAST_SECONDS}
+        return self._ask(question, seconds)
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -79,7 +85,7 @@ class ArraysChild:
             if not ready:
                 waited = processor.waited(self._pid) - waited
                 text = f"The arrays did not answer within {seconds:.0f} s."
-                raise Fault(Code.TIMEOUT, text, seconds=str(seconds), waited=f"{waited:.3f}")
+                raise Fault(Code.TIMEOUT, text, seconds=str(seconds), **{WAITED: f"{waited:.3f}"})
             chunk = os.read(self._answers, _CHUNK)
             if not chunk:
                 raise Fault(Code.INTERNAL, "Asking the arrays broke off by a defect of instoragectl.")
@@ -111,7 +117,7 @@ def _answer(
     if question["ask"] == "view":
         calls: dict[str, Callable[[], dict[str, Any]]] = {
             name: lambda array=array: _view(  # type: ignore[misc]
-                array, configuration, frozenset(ports), len(clients), question["seconds"]
+                array, configuration, frozenset(ports), len(clients)
             )
             for name, array in clients.items()
         }
@@ -121,19 +127,43 @@ def _answer(
             for name, uids in question["of"].items()
             if name in clients
         }
-    return dict(zip(calls, overlap(list(calls.values())), strict=True))
+    return _together(calls, float(question["seconds"]))
 
 
-def _view(
-    array: Array, configuration: Configuration, ports: frozenset[str], shared: int, seconds: float
-) -> dict[str, Any]:
+def _together(calls: dict[str, Callable[[], dict[str, Any]]], seconds: float) -> dict[str, Any]:
+    """Return what each array says; of one that has not answered in time that it has not, whatever it does.
+
+    Its thread is left behind, in a process that is ended soon.
+    """
+    began, waited = time.monotonic(), processor.waited()
+    found: dict[str, Any] = {}
+
+    def ask(name: str) -> None:
+        with within(EACH * seconds):
+            found[name] = calls[name]()
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(began + seconds - time.monotonic(), 0))
+    told = dict(found)
+    return {name: told.get(name) or _late(name, seconds, processor.waited() - waited) for name in calls}
+
+
+def _late(name: str, seconds: float, waited: float) -> dict[str, Any]:
+    text = f"Array {name} did not answer within {seconds:.0f} s."
+    fault = Fault(Code.TIMEOUT, text, array=name, seconds=str(seconds), **{WAITED: f"{waited:.3f}"})
+    return {"hosts": [], "mappings": [], "found": {}, "seconds": seconds, "fault": fault.to_wire()}
+
+
+def _view(array: Array, configuration: Configuration, ports: frozenset[str], shared: int) -> dict[str, Any]:
     """Return the array's view, and for how long of its time this process waited for a processor.
 
     `shared`: how many arrays are asked at the same time; each is given its part of what was waited.
     """
     waited = processor.waited()
-    with within(seconds):
-        found = view(array, configuration, ports)
+    found = view(array, configuration, ports)
     return found | {"waited": round((processor.waited() - waited) / shared, 3)}
 
 

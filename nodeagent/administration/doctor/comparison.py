@@ -1,15 +1,16 @@
 """The two sides compared, volume by volume: mapping, session, path, map, mount; each disagreement a finding.
 
 What disagrees is looked at twice, since a volume may come or go at the moment; only what both looks show is
-said.
+said, as the second one shows it. Where that one fails, the first is said as such, and no command that acts.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from instorage.wire.fault import Fault
-from nodeagent.administration.doctor import holders, path_rules, volume_rules
+from nodeagent.administration.doctor import holders, object_rules, path_rules, removal, volume_rules
 from nodeagent.administration.doctor.picture import Picture, of_volume, pictures
 from nodeagent.diagnosis.finding import Finding, Severity, Who
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nodeagent.administration.doctor.host import Host
 
 CHECK = "volumes"
+ONCE = "It was seen once: the second look failed."
+AGAIN = "instoragectl doctor, for another look"
 
 
 def check(host: Host) -> Iterator[Finding]:
@@ -32,20 +35,27 @@ def check(host: Host) -> Iterator[Finding]:
             command="sudo instoragectl doctor", proof=str(error),
         )  # fmt: skip
         return
-    found = list(_judged(host, first))
-    if found:
-        again = {(one.code, one.volume) for one in _judged(host, pictures(host, 2))}
-        found = [one for one in found if (one.code, one.volume) in again]
-    yield from holders.named(host, found, first)
+    found = list(_judged(host, first, 1))
+    try:
+        again = list(_judged(host, pictures(host, 2), 2)) if found else []
+    except (Fault, OSError):
+        yield from (
+            dataclasses.replace(one, cause=f"{one.cause} {ONCE}".strip(), command=AGAIN) for one in found
+        )
+        raise
+    seen = {(one.code, one.volume) for one in found}
+    both = [one for one in again if (one.code, one.volume) in seen]
+    yield from removal.named(host, holders.named(host, both, first), first)
     if host.volume:
         yield from _asked_about(host, first)
 
 
-def _judged(host: Host, found: list[Picture]) -> Iterator[Finding]:
+def _judged(host: Host, found: list[Picture], turn: int) -> Iterator[Finding]:
     sessions = path_rules.sessions(host.looks)
+    yield from object_rules.judge(host, found, turn)
     for one in found:
         if host.volume in ("", one.name, one.uid):
-            yield from volume_rules.judge(host.setup, one)
+            yield from volume_rules.judge(host, one)
             yield from path_rules.judge(host, one, sessions)
 
 
@@ -54,21 +64,31 @@ def _asked_about(host: Host, found: list[Picture]) -> Iterator[Finding]:
     if not host.setup.arrays:
         return
     try:
-        said = of_volume(host, found)
+        said, silent = of_volume(host, found)
     except Fault as fault:
         yield Finding(CHECK, fault.code.value, Severity.WARNING, fault.sentence, volume=host.volume)
         return
     mine = next((one for one in found if host.volume in (one.name, one.uid)), Picture(host.volume))
     there = {array: one for array, one in said.items() if one}
     if not there and said:
-        yield Finding(
-            CHECK, "volume-missing", Severity.ERROR,
-            f"No volume {host.volume} is on {' or '.join(sorted(said))}.",
-            risk="Its data is there no more, or it has another name.", who=Who.ARRAY,
-            command="correct the name; a PV's volume has the PV's name", proof="lsvdisk", volume=host.volume,
-        )  # fmt: skip
+        yield _nowhere(host.volume, sorted(said), silent)
     for array, one in there.items():
         yield from _on_array(host, mine, array, one)
+
+
+def _nowhere(volume: str, asked: list[str], silent: list[str]) -> Finding:
+    if silent:
+        return Finding(
+            CHECK, "volume-missing", Severity.WARNING,
+            f"No volume {volume} is on {' or '.join(asked)}; {' and '.join(silent)} did not answer.",
+            who=Who.ARRAY, command=f"instoragectl doctor --volume {volume}, once all arrays answer",
+            proof="lsvdisk", volume=volume,
+        )  # fmt: skip
+    return Finding(
+        CHECK, "volume-missing", Severity.ERROR, f"No volume {volume} is on {' or '.join(asked)}.",
+        risk="Its data is there no more, or it has another name.", who=Who.ARRAY,
+        command="correct the name; a PV's volume has the PV's name", proof="lsvdisk", volume=volume,
+    )  # fmt: skip
 
 
 def _on_array(host: Host, mine: Picture, array: str, one: dict[str, Any]) -> Iterator[Finding]:

@@ -17,12 +17,13 @@ from nodeagent.administration.doctor import (
     multipath,
     plugin,
     portals,
+    restart,
     selinux,
     services,
     tools,
     writing,
 )
-from nodeagent.administration.doctor.arrays_child import ArraysChild
+from nodeagent.administration.doctor.arrays_child import WAITED, ArraysChild
 from nodeagent.administration.doctor.host import Host, setup
 from nodeagent.administration.doctor.looks import Looks
 from nodeagent.diagnosis.finding import Finding, Severity, Who
@@ -58,7 +59,6 @@ CHECKS: Mapping[str, Check] = {
 """In the order in which findings are shown: what explains the others comes first."""
 NEEDING_ARRAYS = ("initiator", "arrays", "protection", "portals", "volumes")
 DEADLINE_SECONDS = 45.0
-_TOLD = (Code.TIMEOUT, Code.ARRAY_UNREACHABLE)  # of arrays, which «arrays» says
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,20 @@ def this_node(paths: Paths, root: Path, volume: str = "", *, arrays_too: bool = 
     looks = Looks(root)
     told = setup(paths, found, fault)
     looks.answer("setup", told.to_json)
+    looks.answer(restart.BARRIERS, lambda: _barriers(paths, found))
     child = ArraysChild(found, initiator.ports(looks)) if found and arrays_too else None
     try:
         yield Host(looks, told, child, volume)
     finally:
         if child is not None:
             child.close()
+
+
+def _barriers(paths: Paths, found: Configuration | None) -> list[str]:
+    from nodeagent.expansion import barrier
+
+    places = barrier.paths(found) if found else (paths.plugin / barrier.NAME,)
+    return [str(path) for path in places]
 
 
 def examine(
@@ -121,7 +129,7 @@ def _findings(name: str, host: Host) -> Iterator[Finding]:
     try:
         yield from CHECKS[name](host)
     except Fault as fault:
-        told_elsewhere = name in NEEDING_ARRAYS and fault.code in _TOLD
+        told_elsewhere = name in NEEDING_ARRAYS and fault.code is Code.TIMEOUT and WAITED in fault.fields
         severity = Severity.OK if told_elsewhere else Severity.WARNING
         sentence = f"The check «{name}» was not made to its end: {fault.sentence}"
         yield Finding(name, "not-seen", severity, sentence, proof=str(fault.code))
@@ -141,5 +149,5 @@ def _hangs(name: str, seconds: float) -> Finding:
     return Finding(
         name, "look-hangs", Severity.WARNING, f"The check «{name}» did not end within {seconds:g} s.",
         cause="A file system, a device or a program of this node does not answer.",
-        command="ps -eo pid,stat,wchan:30,args | grep ' D'", proof="this process",
+        command="ps -eo pid,stat,wchan:30,comm | grep ' D'", proof="this process",
     )  # fmt: skip

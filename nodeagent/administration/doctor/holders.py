@@ -42,7 +42,7 @@ def _said(host: Host, picture: Picture) -> str:
     built = picture.kernel.get("holders", ())
     words = [f"{one} is built on it" for one in built]
     try:
-        found = host.looks.answer(f"holders {picture.uid}", lambda: holders(_names(picture)))
+        found = seen(host, picture)
         words += [_words(one) for one in found[:MOST]]
     except (OSError, Fault):
         return "Who holds it cannot be seen."
@@ -52,18 +52,27 @@ def _said(host: Host, picture: Picture) -> str:
     return f"It is held: {'; '.join(words)}{more}."
 
 
+def seen(host: Host, picture: Picture) -> list[dict[str, Any]]:
+    """Return the processes that have a volume open, or mounted elsewhere; OSError or Fault: not known."""
+    return list(host.looks.answer(f"holders {picture.uid}", lambda: holders(_names(picture))))
+
+
 def _words(one: dict[str, Any]) -> str:
     pod = f", pod {one['pod']}" if one["pod"] else ""
     return f"{one['name']} (process {one['pid']}, {one['how']}, mount namespace {one['namespace']}{pod})"
 
 
 def _names(picture: Picture) -> set[str]:
-    """Return the kernel's names of its paths and of the map over them."""
-    found = {str(path["name"]) for path in picture.paths}
-    for name in list(found):
-        at = Path("/sys/block") / name / "holders"
-        found |= {one.name for one in at.iterdir()} if at.is_dir() else set()
-    return found
+    """Return the kernel's names of its paths, of the map over them, and of the partitions of both."""
+    found: set[str] = set()
+    fresh = {str(path["name"]) for path in picture.paths}
+    while fresh:
+        found |= fresh
+        above = [Path("/sys/block") / name / "holders" for name in fresh]
+        fresh = {one.name for at in above if at.is_dir() for one in at.iterdir()} - found
+    return found | {
+        one.parent.name for name in found for one in Path("/sys/block").glob(f"{name}/*/partition")
+    }
 
 
 def holders(
@@ -84,11 +93,16 @@ def holders(
             group = _POD.search(_text(process / "cgroup"))
             found.append(
                 {
-                    "pid": int(process.name), "name": _text(process / "comm").strip(), "how": how,
+                    "pid": int(process.name), "name": _name(process), "how": how,
                     "namespace": namespace, "pod": group[1].replace("_", "-") if group else "",
                 }
             )  # fmt: skip
     return found
+
+
+def _name(process: Path) -> str:
+    """Return what a process calls itself: any character but those that a terminal would obey."""
+    return "".join(one if one.isprintable() else "?" for one in _text(process / "comm").removesuffix("\n"))
 
 
 def _opens(process: Path, names: set[str]) -> bool:

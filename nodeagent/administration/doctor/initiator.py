@@ -103,7 +103,7 @@ def _on_array(host: Host, array: str, said: dict[str, Any]) -> Iterator[Finding]
                 f"Host {one['name']} on array {array} has {', '.join(foreign)}, no port of this node.",
                 cause="The initiator name of this node was changed, or another node has the same node name.",
                 risk="Nothing is attached to this node.", who=Who.ARRAY,
-                command=f"if no machine uses it: mcsop rmhostport -iscsiname {foreign[0]} {one['name']}",
+                command=f"see which machine has that port, before it goes: mcsinq lshost {one['name']}",
                 proof=f"lshost {one['name']} on array {array}",
             )  # fmt: skip
 

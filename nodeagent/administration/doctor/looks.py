@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DIRECTORIES = ("usr/sbin", "sbin", "usr/bin", "bin")
 LIMIT = 1 << 20  # bytes of a text
 PROGRAM_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+"""How long a look is waited for that another check has begun."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Looks:
         self._root = root
         self._live = kept is None
         self.kept: dict[str, Any] = dict(kept or {})
+        self.patience = PATIENCE_SECONDS
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def text(self, path: str | Path) -> str:
@@ -86,10 +89,15 @@ class Looks:
         """Return the room where a directory lies; OSError."""
         return Room(*self.answer(f"room {path}", lambda: _room(self.at(path))))
 
-    def run(self, program: str, *arguments: str) -> Ran | None:
-        """Run a program of the host without input; None when it is not installed."""
+    def run(
+        self, program: str, *arguments: str, keep: Callable[[str], str] = lambda text: text
+    ) -> Ran | None:
+        """Run a program of the host without input; None when it is not installed.
+
+        `keep` takes from what it prints what may be kept, and so be in a bundle; the rest is forgotten.
+        """
         key = " ".join(("run", program, *arguments))
-        found = self.answer(key, lambda: self._run(program, arguments))
+        found = self.answer(key, lambda: self._run(program, arguments, keep))
         return Ran(*found) if found else None
 
     def user(self, name: str) -> list[int]:
@@ -99,14 +107,19 @@ class Looks:
     def answer(self, key: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  # JSON
         """Return what was answered before under `key`, else ask; OSError and Fault are answers, too.
 
-        `Fault(NOT_SUPPORTED)` when a bundle does not have it.
+        `Fault(NOT_SUPPORTED)` when a bundle does not have it; `Fault(TIMEOUT)` when another check's hangs.
         """
-        with self._locks[key]:
+        lock = self._locks[key]
+        if not lock.acquire(timeout=self.patience):
+            raise Fault(Code.TIMEOUT, f"A look that was begun before has not ended: «{key}».")
+        try:
             if key not in self.kept:
                 if not self._live:
                     raise Fault(Code.NOT_SUPPORTED, f"The bundle does not say «{key}».")
                 self.kept[key] = _asked(ask)
             found = self.kept[key]
+        finally:
+            lock.release()
         if "errno" in found:
             raise OSError(found["errno"], os.strerror(found["errno"]), key.partition(" ")[2])
         if "fault" in found:
@@ -146,7 +159,9 @@ class Looks:
         more = [int(one[2]) for one in groups if len(one) > 3 and name in one[3].split(",")]
         return [int(found[2]), int(found[3]), *more]
 
-    def _run(self, program: str, arguments: tuple[str, ...]) -> tuple[int, str, str] | None:
+    def _run(
+        self, program: str, arguments: tuple[str, ...], keep: Callable[[str], str]
+    ) -> tuple[int, str, str] | None:
         places = (self._root / one / program for one in DIRECTORIES)
         place = next((one for one in places if os.access(one, os.X_OK)), None)
         if place is None:
@@ -159,7 +174,7 @@ class Looks:
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return -1, "", f"it did not end within {PROGRAM_SECONDS:g} s"
-        return done.returncode, done.stdout[:LIMIT], done.stderr[:LIMIT]
+        return done.returncode, keep(done.stdout)[:LIMIT], done.stderr[:LIMIT]
 
 
 def _asked(ask: Callable[[], Any]) -> dict[str, Any]:

@@ -40,12 +40,16 @@ def sessions(looks: Looks) -> list[Session]:
 
 
 def judge(host: Host, one: Picture, found: list[Session]) -> Iterator[Finding]:
-    """Yield what is wrong with a volume that has devices and is mapped."""
-    if not one.paths or not one.mapping:
+    """Yield what is wrong with a volume of ours that has devices; one that was unmapped has its own finding.
+
+    States and map are the kernel's, and so are judged where no array is asked.
+    """
+    if not one.paths or not (one.mapping or (one.record and one.silent)):
         return
     yield from _states(one)
-    yield from _missing(host, one, found)
-    if len(one.paths) > 1 and not one.kernel.get("multipath"):
+    if one.mapping:
+        yield from _mapped(host, one, found)
+    if len(one.paths) > 1 and not one.kernel.get("multipath") and not one.young:
         yield Finding(
             CHECK, "no-map", Severity.ERROR,
             f"Volume {one.name} has {len(one.paths)} paths and no multipath map.",
@@ -54,6 +58,10 @@ def judge(host: Host, one: Picture, found: list[Session]) -> Iterator[Finding]:
             command="systemctl enable --now multipathd; then end the pod, and let it start again",
             proof=f"/sys/block/{one.paths[0]['name']}/holders", volume=one.name,
         )  # fmt: skip
+
+
+def _mapped(host: Host, one: Picture, found: list[Session]) -> Iterator[Finding]:
+    yield from _missing(host, one, found)
     sizes = sorted({int(path["size"]) for path in one.paths} | {int(one.kernel.get("size", 0))} - {0})
     if len(sizes) > 1:
         yield Finding(
@@ -98,7 +106,10 @@ def _missing(host: Host, one: Picture, found: list[Session]) -> Iterator[Finding
         number, state = by_portal.get(portal, ("", ""))
         if number and state == "LOGGED_IN":
             what = f"to which session {number} is logged in"
-            command = f"echo '- - {lun}' >/sys/class/scsi_host/{_scsi_host(host.looks, number)}/scan"
+            at = _scsi_host(host.looks, number)
+            command = (
+                f"echo '- - {lun}' >/sys/class/scsi_host/{at}/scan" if at else "iscsiadm -m session -P 3"
+            )
             cause = "The session came after the volume was attached, or the path was removed by hand."
         else:
             what = f"whose session is {state}" if number else "to which there is no session"
@@ -133,8 +144,9 @@ def _answers(host: Host, array: str, portal: str) -> bool:
 
 
 def _scsi_host(looks: Looks, number: str) -> str:
+    """Return the name of a session's SCSI host, empty when the kernel does not say it."""
     try:
         found = re.search(r"/(host\d+)/", looks.target(f"{SESSIONS}/session{number}"))
     except OSError:
         found = None
-    return found[1] if found else "HOST"
+    return found[1] if found else ""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from instorage.wire.fault import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from nodeagent.administration.doctor.host import Host
 
 YOUNG_SECONDS = 180.0
@@ -22,7 +24,9 @@ class Picture:
     """What there is of a volume; `record`, `mapping` and `kernel` are empty where there is nothing.
 
     `array` says which array it is on, empty when none is known; `silent`: that array, or any that might have
-    it, did not answer, so that no mapping says nothing. `young`: its record is new.
+    it, is not configured, did not answer, or did not show this node's host object, so that no mapping says
+    nothing. `young`: its record is new. `alone`: what it is mapped to has ports of this node alone. `leads`:
+    whether its paths lead to arrays that answered; None where that cannot be told, as over Fibre Channel.
     """
 
     uid: str
@@ -32,6 +36,8 @@ class Picture:
     array: str = ""
     silent: bool = False
     young: bool = False
+    alone: bool = False
+    leads: bool | None = None
 
     @property
     def name(self) -> str:
@@ -63,24 +69,67 @@ def pictures(host: Host, turn: int = 1) -> list[Picture]:
     kernel = {str(one["uid"]): one for one in host.kernel(turn)}
     answers = host.arrays(turn)
     after = _records(host, 2 * turn)
-    mapped = {
-        str(one["uid"]): (name, one)
-        for name, said in answers.items()
-        for one in said["mappings"]
-        if one["uid"]
-    }
-    silent = {
-        one.name for one in host.setup.arrays if "fault" in answers.get(one.name, {"fault": "not asked"})
+    records = before | after
+    mapped = _mapped(answers, records.keys() | kernel.keys())
+    targets = {
+        str(one["target"]).casefold()
+        for said in answers.values()
+        if "fault" not in said
+        for one in said.get("targets", ())
     }
     found = []
     changing = before.keys() ^ after.keys()
-    for uid in sorted(before.keys() | after.keys() | kernel.keys() | mapped.keys()):
-        record = after.get(uid) or before.get(uid) or {}
-        array, mapping = mapped.get(uid, (str(record.get("storage", "")), {}))
-        asked = {array} if array else {one.name for one in host.setup.arrays}
+    for uid in sorted(records.keys() | kernel.keys() | mapped.keys()):
+        record = records.get(uid, {})
+        array, mapping, alone = mapped.get(uid, (str(record.get("storage", "")), {}, False))
+        has = kernel.get(uid, {})
+        silent = _silent(host, answers, array, record, mapping)
         young = uid in changing or _young(record, host)
-        found.append(Picture(uid, record, mapping, kernel.get(uid, {}), array, bool(asked & silent), young))
+        found.append(Picture(uid, record, mapping, has, array, silent, young, alone, _leads(has, targets)))
     return found
+
+
+def _mapped(answers: dict[str, Any], known: Collection[str]) -> dict[str, tuple[str, dict[str, Any], bool]]:
+    """Return of each volume that is mapped here its array, the mapping, and whether no other machine has it.
+
+    What an object under a strange name has is looked for only where record or kernel know the volume: it may
+    be another machine's.
+    """
+    found: dict[str, tuple[str, dict[str, Any], bool]] = {}
+    for name, said in answers.items():
+        own = {one["name"] for one in said["hosts"] if one.get("own")}
+        found |= {one["uid"]: (name, one, False) for one in said.get("held", ()) if one["uid"] in known}
+        found |= {one["uid"]: (name, one, one["host"] in own) for one in said["mappings"] if one["uid"]}
+    return found
+
+
+def _silent(
+    host: Host, answers: dict[str, Any], array: str, record: dict[str, Any], mapping: dict[str, Any]
+) -> bool:
+    """Say whether it cannot be told that a volume is not mapped here; without an array all must say so."""
+    asked = {array} if array else {one.name for one in host.setup.arrays}
+    if mapping:
+        return "fault" in answers[array]
+    return not asked or not all(_certain(host, answers.get(one), record) for one in asked)
+
+
+def _certain(host: Host, said: dict[str, Any] | None, record: dict[str, Any]) -> bool:
+    """Say whether an array answered, and was asked for the host object that the record names."""
+    if said is None or "fault" in said or not said.get("certain", not said.get("holder")):
+        return False
+    objects = [*said["hosts"], *filter(None, [said.get("holder")])]
+    named = {*host.setup.host_names, *(str(one["name"]) for one in objects)}
+    return str(record.get("host") or "") in {"", *named}
+
+
+def _leads(kernel: dict[str, Any], targets: Collection[str]) -> bool | None:
+    """Say whether all paths lead to these targets, or none; None: some do, or a path does not say where."""
+    paths = kernel.get("paths", ())
+    ends = [path["target"] for path in paths if path.get("portal") and path.get("target")]
+    known = [str(end).casefold() in targets for end in ends]
+    if not known or len(known) < len(paths) or (any(known) and not all(known)):
+        return None
+    return known[0]
 
 
 def _records(host: Host, turn: int) -> dict[str, dict[str, Any]]:
@@ -88,7 +137,8 @@ def _records(host: Host, turn: int) -> dict[str, dict[str, Any]]:
     for name, text in host.records(turn).items():
         with contextlib.suppress(ValueError, RecursionError):
             read = json.loads(text)
-            found[name] = read if isinstance(read, dict) else {}
+            if isinstance(read, dict) and read:
+                found[name] = read
         found.setdefault(name, {"name": "", "unreadable": True})
     return found
 
@@ -102,13 +152,14 @@ def _young(record: dict[str, Any], host: Host) -> bool:
         return False
 
 
-def of_volume(host: Host, found: list[Picture]) -> dict[str, Any]:
-    """Return what the arrays say of `host.volume`, by array: None where there is none."""
+def of_volume(host: Host, found: list[Picture]) -> tuple[dict[str, Any], list[str]]:
+    """Return what arrays say of `host.volume` (None: it is not there), by array; and who does not say."""
     wanted = next((one for one in found if host.volume in (one.name, one.uid)), None)
     asked = [wanted.array] if wanted and wanted.array else [one.name for one in host.setup.arrays]
     key = wanted.uid if wanted else host.volume
     said = host.volumes({name: [key] for name in asked})
-    return {name: one["found"].get(key) for name, one in said.items() if "fault" not in one}
+    told = {name: one["found"].get(key) for name, one in said.items() if "fault" not in one}
+    return told, sorted(set(asked) - told.keys())
 
 
 def known(host: Host) -> list[Picture]:

@@ -19,7 +19,7 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 def plugin(host: Host) -> Iterator[Finding]:
     """Find a plugin directory, stub or configuration that is not there, or that others can change."""
     check, place = "plugin", host.setup.plugin
-    again = f"install.sh --node --plugin-dir {place}"
+    again = f"in the folder of the unpacked archive: ./install.sh --node --plugin-dir {place}"
     for path, what in (
         (place, "the plugin directory"),
         (f"{place}/{STUB}", "the stub that kubelet executes"),
@@ -61,7 +61,7 @@ def configuration(host: Host) -> Iterator[Finding]:
         yield Finding(
             "configuration", "bad-configuration", Severity.ERROR, host.setup.fault,
             risk="What was in force before works on until the agent is restarted.",
-            command=f"instorage-flexvolume ext-check-cfg {path}", proof=path,
+            command=f"{host.setup.plugin}/{STUB} ext-check-cfg {path}", proof=path,
         )  # fmt: skip
     for warning in host.setup.warnings:
         yield Finding("configuration", "configuration-warning", Severity.OK, warning, proof=path)

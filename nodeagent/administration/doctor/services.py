@@ -65,14 +65,16 @@ def _daemon(found: Units, name: str, severity: Severity, risk: str) -> Iterator[
 
 def _stopped(found: Units, name: str, severity: Severity, risk: str) -> Finding:
     unit = found.get(name, {})
-    loaded = unit.get("LoadState") == "loaded"
-    state = unit.get("ActiveState", "unknown") if loaded else "not installed"
+    load = unit.get("LoadState", "")
+    state = {"loaded": unit.get("ActiveState", "unknown"), "masked": "masked"}.get(load, "not installed")
+    start = f"systemctl enable --now {name}"
+    command = {"loaded": start, "masked": f"systemctl unmask {name} && {start}"}.get(load, "")
     result = unit.get("Result", "")
     return Finding(
         CHECK, "unit-inactive", severity, f"{name} is {state}.",
         cause=f"systemd says: {result}." if result not in ("", "success") else "",
         risk=f"{risk[0].upper()}{risk[1:]}.",
-        command=f"systemctl enable --now {name}" if loaded else f"install what brings {name}",
+        command=command or f"install what brings {name}",
         proof=f"systemctl show {name}",
     )  # fmt: skip
 

@@ -5,39 +5,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instorage.arrays import naming
+from nodeagent.administration.doctor import restart
 from nodeagent.diagnosis.finding import Finding, Severity, Who
 from nodeagent.operation import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nodeagent.administration.doctor.host import Setup
+    from nodeagent.administration.doctor.host import Host, Setup
     from nodeagent.administration.doctor.picture import Picture
 
 CHECK = "volumes"
-RESTART = "systemctl restart instorage-nodeagent.service"
 
 
-def judge(setup: Setup, one: Picture) -> Iterator[Finding]:
+def judge(host: Host, one: Picture) -> Iterator[Finding]:
     """Yield what disagrees."""
+    setup = host.setup
     if one.record.get("unreadable"):
         yield Finding(
             CHECK, "record-unreadable", Severity.WARNING,
             f"The record {setup.state}/volumes/{one.uid} cannot be read.",
-            risk="The volume counts as attached here until its array has answered.", command=RESTART,
-            proof=f"{setup.state}/volumes/{one.uid}", volume=one.name,
+            risk="The volume counts as attached here until its array has answered.",
+            command=restart.command(host), proof=f"{setup.state}/volumes/{one.uid}", volume=one.name,
         )  # fmt: skip
     elif one.record:
-        yield from _recorded(setup, one)
+        yield from _recorded(host, one)
     elif one.mapping:
-        yield _stranger(setup, one)
+        yield _stranger(host, one)
     elif one.here and not one.silent:
         yield _left(setup, one)
     yield from _mounts(one)
 
 
-def _recorded(setup: Setup, one: Picture) -> Iterator[Finding]:
-    proof = f"{setup.state}/volumes/{one.uid}; lshostvdiskmap {one.record.get('host')} on array {one.array}"
+def _recorded(host: Host, one: Picture) -> Iterator[Finding]:
+    kept = f"{host.setup.state}/volumes/{one.uid}"
+    proof = f"{kept}; lshostvdiskmap {one.record.get('host')} on array {one.array}"
+    known = {entry.name for entry in host.setup.arrays}
+    if known and (one.array not in known or (one.leads is False and not one.mapping and not one.silent)):
+        yield Finding(
+            CHECK, "array-not-configured", Severity.WARNING,
+            f"Volume {one.name} is attached here from array {one.array}, which is not configured, or under "
+            "another name.",
+            risk="It is not unmapped when its pod ends, and cannot grow.",
+            command=f"give the array its entry in {host.setup.configuration} back, under that name",
+            proof=f"{kept}; {host.setup.configuration}", volume=one.name,
+        )  # fmt: skip
+        return
     if one.silent or one.young:
         return
     if not one.mapping and one.here:
@@ -54,8 +67,8 @@ def _recorded(setup: Setup, one: Picture) -> Iterator[Finding]:
             f"Volume {one.name} is recorded as attached here, and this node has no device of it.",
             cause="An attach or a detach was broken off.", who=Who.NOBODY,
             risk="Its pod on another node waits until this one has let it go.",
-            command=f"nothing: it is taken down within a minute; if it stays: {RESTART}", proof=proof,
-            volume=one.name,
+            command=f"nothing: it is taken down within a minute; if it stays: {restart.command(host)}",
+            proof=proof, volume=one.name,
         )  # fmt: skip
     if one.mapping and one.mapping["volume"] != one.record.get("name"):
         before, now = str(one.record.get("name")), str(one.mapping["volume"])
@@ -73,45 +86,54 @@ def _end_pods(one: Picture) -> str:
     return f"end what uses it: kubectl delete pod, the pod{'s' if pods[1:] else ''}{named}"
 
 
-def _stranger(setup: Setup, one: Picture) -> Finding:
-    host, volume = one.mapping["host"], one.mapping["volume"]
-    proof = f"lshostvdiskmap {host} on array {one.array}; no {setup.state}/volumes/{one.uid}"
+def _stranger(host: Host, one: Picture) -> Finding:
+    name, volume = one.mapping["host"], one.mapping["volume"]
+    proof = f"lshostvdiskmap {name} on array {one.array}; no {host.setup.state}/volumes/{one.uid}"
     if one.mounts:
         return Finding(
             CHECK, "mapped-unrecorded", Severity.WARNING,
             f"Volume {volume} of array {one.array} is mounted here, and no record says that it is ours.",
             cause="It was attached by another program, or the records were lost.",
             risk="It is not unmapped when its pod ends.",
-            command=f"{RESTART}: at its start the agent takes over what is mounted in kubelet's directories",
+            command=f"{restart.command(host)}: at its start the agent takes over what is mounted in "
+            "kubelet's directories",
             proof=proof, volume=one.name,
         )  # fmt: skip
     return Finding(
         CHECK, "mapped-unrecorded", Severity.WARNING,
-        f"Array {one.array} maps volume {volume} to this node ({host}), and no record says so.",
+        f"Array {one.array} maps volume {volume} to this node ({name}), and no record says so.",
         cause="Somebody mapped it by hand, or the records were lost.",
         risk="Its pod cannot start on another node.", who=Who.ARRAY,
-        command=f"if nobody uses it: mcsop rmvdiskhostmap -host {host} {volume}", proof=proof,
-        volume=one.name,
+        command=_look(one) if one.here or not one.alone
+        else f"if nobody uses it: mcsop rmvdiskhostmap -host {name} {volume}",
+        proof=proof, volume=one.name,
     )  # fmt: skip
 
 
 def _left(setup: Setup, one: Picture) -> Finding:
+    """Return what is said of devices that nobody owns: whose they are is certain where their paths say it.
+
+    What removes them is added by `removal`, where nothing uses them.
+    """
     used = f" and mounted on {one.mounts[0]['target']}" if one.mounts else ""
+    pods = any(targets.pod_of(str(mount["target"])) for mount in one.mounts)
+    certain = one.leads is True
     return Finding(
-        CHECK, "leftover", Severity.ERROR if one.mounts else Severity.WARNING,
-        f"Volume {one.uid} has devices on this node{used}, and no array maps it here.",
-        cause="It was unmapped while the node had its devices.",
-        risk="Whoever reads the devices hangs, or meets another volume that gets its LUN.",
-        who=Who.KUBERNETES if one.mounts else Who.NODE,
-        command=_end_pods(one) if one.mounts else _removal(one),
+        CHECK, "leftover", Severity.ERROR if one.mounts and certain else Severity.WARNING,
+        f"Volume {one.uid} has devices on this node{used}, and no array that is configured maps it here.",
+        cause="It was unmapped while the node had its devices." if certain else
+        "It was unmapped while the node had its devices, or its array is not configured.",
+        risk="Whoever reads the devices of a volume that was unmapped hangs, or meets another one that gets "
+        "its LUN.",
+        who=Who.KUBERNETES if pods and certain else Who.NODE,
+        command=_end_pods(one) if pods and certain else _look(one),
         proof=f"helper's Inspect {one.uid}; no record below {setup.state}/volumes", volume=one.name,
     )  # fmt: skip
 
 
-def _removal(one: Picture) -> str:
-    flush = [f"multipath -f 3{one.uid}"] if one.kernel.get("multipath") else []
-    removed = [f"echo 1 >/sys/block/{path['name']}/device/delete" for path in one.paths]
-    return "; ".join([*flush, *removed])
+def _look(one: Picture) -> str:
+    disks = " ".join(f"/dev/{path['name']}" for path in one.paths)
+    return f"see who uses it, before anything of it is taken away: lsblk {disks}".rstrip()
 
 
 def _mounts(one: Picture) -> Iterator[Finding]:
