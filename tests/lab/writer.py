@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tools.lab import Machine
 
+BLOCK = 16384  # as of checking_writer.py
 PATIENCE = 60  # seconds until it has written more, or has checked what it wrote
 
 
@@ -57,6 +58,10 @@ class Writer:
     def changed(self) -> str:
         """Return when it wrote last."""
         return self.machine.run(f"stat -c %y {self.file}", check=False).stdout
+
+    def blocks(self) -> int:
+        """Return how many blocks the file has; all but the last are on the disk."""
+        return int(self.machine.run(f"stat -c %s {self.file} || echo 0").stdout) // BLOCK
 
     def goes_on(self) -> None:
         """Wait until it has written more; a file that cannot be looked at was not written."""

@@ -131,7 +131,8 @@ def _renumbered(before: str, after: str) -> Callable[[Scene], None]:
         array, san = scene.lab.array, scene.san
         device = array.run(f"ip -o addr show | grep -w {before} | cut -d' ' -f2").stdout.strip()
         san.stop()
-        array.run(f"ip addr add {after}/24 dev {device}")
+        # Else the new address, a second one of its network, would go with the first.
+        array.run(f"sysctl -q net.ipv4.conf.all.promote_secondaries=1; ip addr add {after}/24 dev {device}")
         san.start(f"--portal=1={PORTALS[0]}:3260", f"--portal=2={after}:3260")
         array.run(f"rmdir {CONFIGFS}/*.node2/tpgt_1/np/{before}:3260; ip addr del {before}/24 dev {device}")
 
