@@ -65,8 +65,8 @@ NO_STEP = {
     ("nodeagent/expansion/guard.py", "_require_nobody_else"): "asks what is kept, and changes nothing",
     ("helper/iscsi.py", "leave_gone"): "ends sessions one by one; the next look ends the rest",
     (
-        "nodeagent/recovery/lane.py",
-        "_mend",
+        "nodeagent/recovery/addition.py",
+        "_add_one",
     ): "has paths added: the helper's steps, and the next look asks again",
     ("nodeagent/operation/records.py", "remove"): "is itself a step of its callers",
 }

@@ -131,7 +131,7 @@ def test_what_is_read_from_the_journal_has_the_keys_that_programs_know(
         assert [one for one in parts(call) if shape(one | {"parts": []}) != PART] == []
     file = tmp_path / "bundle.tar.gz"
     said = node.ctl("bundle", "--file", str(file), "--json")
-    assert shape(json.loads(said)) == FRAME | {"file": "str", "members": ["str"]}
+    assert shape(json.loads(said)) == FRAME | {"file": "str", "members": ["str"], "passwords_known": "bool"}
     with tarfile.open(file) as tar:
         names = [Path(one.name).name for one in tar.getmembers()]
     assert sorted(names) == json.loads(said)["members"], "what it says of itself is what is in it"

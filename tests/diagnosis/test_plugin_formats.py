@@ -25,12 +25,12 @@ SHAPES: dict[str, Any] = {
     f"tree {VOLUME}": VERDICT,
     "volumes": {"volumes": [dict.fromkeys(
         ("claim", "pv", "array", "pool", "kind", "size", "phase", "paths"), "str",
-    ) | {"nodes": ["str"], "created": "float", "used": "int"}]},
+    ) | {"nodes": ["str"], "created": "float", "used": "int", "unseen": {}}]},
     "arrays": {"arrays": [{
         "array": "str", "volumes": "int", "phases": {"Bound": "int"}, "pools": {"Pool0": "int"},
     }]},
     "doctor": {"nodes": [{"node": "str", "report": {
-        "format": "int", "node": "str", "at": "str",
+        "format": "int", "node": "str", "at": "str", "looked": ["str"],
         "findings": [dict.fromkeys(("severity", "check", "sentence"), "str")],
     }}]},
 }  # fmt: skip
