@@ -145,7 +145,9 @@ def test_a_unit_that_a_command_names_is_one_of_ours() -> None:
 
 def test_a_setting_for_make_is_one_that_it_or_its_program_reads() -> None:
     """The targets are there by test_commands.py; where each was run, the table says."""
-    text = "".join((ROOT / name).read_text() for name in ("Makefile", "benchmarks/__main__.py", "tests/soak.py"))
+    text = "".join(
+        (ROOT / name).read_text() for name in ("Makefile", "benchmarks/__main__.py", "tests/soak.py")
+    )
     given = {name for command in MAKE for name in SETTING.findall(command)}
     assert {"N", "SEED", "LINK"} <= given
     assert {one for one in given if not re.search(rf'\$\((?:or \$\()?{one}[):,]|"{one}"', text)} == set()
