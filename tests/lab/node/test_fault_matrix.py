@@ -15,6 +15,7 @@ import pytest
 from tests.lab.crash.life import repeat
 from tests.lab.link import PATHS, SHOWN, over
 from tests.lab.node.fault_matrix import CONF, TEXT, TROUBLES, Scene, Trouble
+from tests.lab.node.test_healing import until
 from tests.lab.node.test_life import succeeded
 from tests.lab.reachability import wait_until
 from tests.lab.writer import Writer
@@ -103,9 +104,8 @@ def struck(scene: Scene, trouble: Trouble) -> Iterator[None]:
 
 def comes_back(scene: Scene, trouble: Trouble, seconds: float) -> None:
     """Wait until each path is in its map and works."""
-    begun = time.monotonic()
-    wait_until(lambda: scene.paths() == PATHS[scene.link], seconds)
-    print(f"{trouble}: all paths are back after {time.monotonic() - begun:.1f} s")
+    took = until(lambda: scene.paths() == PATHS[scene.link], seconds, scene.node)
+    print(f"{trouble}: all paths are back after {took:.1f} s")
 
 
 @troubles
