@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.reachability import pings, wait_until
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab import CommandFailed, Lab, LabFault, Machine
 from tools.lab.image import ENVIRONMENT
 from tools.lab.topology import NODES, PORTALS
@@ -119,8 +119,9 @@ def test_a_killed_node_is_gone_and_a_fresh_one_takes_its_place(array: Machine, n
     wait_until(lambda: pings(array, node.role.address(0)))
 
 
-@NOT_SEEN
-@pytest.mark.parametrize("how", ["orderly", "hard", "killed"])
+@pytest.mark.parametrize(
+    "how", [pytest.param("orderly", marks=IN_SOAK), pytest.param("hard", marks=IN_SOAK), "killed"]
+)
 def test_what_was_denied_before_a_reboot_or_a_kill_is_known_after_it(node: Machine, how: str) -> None:
     node.run(f"echo '{DENIAL}' >/dev/kmsg")
     if how == "killed":
@@ -133,7 +134,6 @@ def test_what_was_denied_before_a_reboot_or_a_kill_is_known_after_it(node: Machi
     assert list(known) == ["allow instorage_agent_t shadow_t:file read;"]
 
 
-@NOT_SEEN
 def test_a_kill_does_not_wait_for_a_machine_that_hangs(node: Machine) -> None:
     node.pause()
     began = time.monotonic()

@@ -197,7 +197,6 @@ def test_an_hba_that_stays_logged_in_is_ended_by_the_command_that_the_refusal_na
     assert all(answer.success for answer in here.end_pod())
 
 
-@NOT_SEEN
 def test_what_a_volume_unmapped_behind_our_back_still_writes_reaches_no_other(
     san: San, product: Product, link: str, make_volume: MakeVolume
 ) -> None:
