@@ -18,6 +18,8 @@ WIRES = {"iscsi": ("iscsi0", "iscsi1"), "fc": ("fc0", "fc1")}
 """The node's cables."""
 PATHS = {"iscsi": 2, "fc": 4}
 """How many a volume has."""
+WORKS = "active +ready +running"
+"""What `multipath -ll` says of a path that works; words are as wide as the longest of their column."""
 SHOWN = {"iscsi": 0.0, "fc": 30.0}
 """Seconds for a cable to have the array's ports again, which is before a path can be back.
 

@@ -6,11 +6,12 @@ time can be tried in a test.
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.lab.link import WIRES
+from tests.lab.link import WIRES, WORKS
 from tools.lab.topology import PORTALS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Scene:
 
     def paths(self) -> int:
         """How many paths of all maps work."""
-        return self.node.run("multipath -ll", check=False).stdout.count("active ready running")
+        return len(re.findall(WORKS, self.node.run("multipath -ll", check=False).stdout))
 
 
 @dataclass(frozen=True)

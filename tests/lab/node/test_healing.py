@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from installer.multipath import DIRECTORY, NAME, TEXT
-from tests.lab.link import PATHS, SHOWN, WIRES, over
+from tests.lab.link import PATHS, SHOWN, WIRES, WORKS, over
 from tests.lab.node.test_life import succeeded
 from tools.lab.kubelet import Kubelet
 from tools.lab.topology import PORTALS
@@ -56,7 +57,7 @@ def cable(node: Machine, link: str, node_is_left_clean: None) -> Iterator[Callab
 
 
 def paths(node: Machine) -> int:
-    return node.run("multipath -ll", check=False).stdout.count("active ready running")
+    return len(re.findall(WORKS, node.run("multipath -ll", check=False).stdout))
 
 
 def said(product: Product, text: str, since: str) -> list[str]:
@@ -159,7 +160,7 @@ def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     used = int(node.run(ticks).stdout) - before
     print(f"{used} ticks of a hundredth of a second in a minute")
     assert san.control.do("counters")["total"] == 0
-    assert used <= 40  # 2 s an hour natively; an emulated processor needs 12 times as long
+    assert used <= 15  # 4 were seen; 2 s an hour natively, and an emulated processor needs 12 times as long
     succeeded(kubelet.end_pod())
 
 

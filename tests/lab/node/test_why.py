@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.link import PATHS, WIRES
+from tests.lab.link import PATHS, WIRES, WORKS
 from tests.lab.node.test_life import succeeded
 from tests.lab.reachability import wait_until
 from tests.soak import IN_SOAK
@@ -60,7 +60,7 @@ def test_both_cables_that_are_pulled_are_the_sans(pod: Kubelet, link: str) -> No
 
 def test_one_cable_under_a_pod_is_the_sans_and_the_pod_works(pod: Kubelet, link: str) -> None:
     succeeded(pod.start_pod())
-    ways = "multipath -ll | grep -c 'active ready running'"
+    ways = f"multipath -ll | grep -cE '{WORKS}'"
     wait_until(lambda: pod.machine.run(ways, check=False).stdout.strip() == str(PATHS[link]), LOST)
     pod.machine.set_link(WIRES[link][1], up=False)
     try:
