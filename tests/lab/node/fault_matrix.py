@@ -62,7 +62,7 @@ class Scene:
 class Trouble:
     """`lasts`: seconds between `begin` and `end`; `stops`: writes are lost under it, as it must be said.
 
-    `heals`: every path is back before it ends; `seen`: the links over which its tests have passed.
+    `heals`: every path is back before it ends; `unseen`: the links over which its tests have not passed yet.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Trouble:
     stops: bool = False
     iscsi_only: bool = False
     heals: bool = False
-    seen: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ("fc",)
 
     def __str__(self) -> str:
         return self.name
@@ -150,7 +150,6 @@ TROUBLES = (
         lambda s: s.wires(0, up=False),
         lambda s: s.wires(0, up=True),
         20,
-        seen=("iscsi",),
     ),
     Trouble("the second path down", lambda s: s.wires(1, up=False), lambda s: s.wires(1, up=True), 20),
     Trouble(
@@ -158,7 +157,6 @@ TROUBLES = (
         lambda s: s.wires(0, 1, up=False),
         lambda s: s.wires(0, 1, up=True),
         QUEUEING / 2,
-        seen=("iscsi",),
     ),
     Trouble(
         "both down, longer than a map queues",
@@ -190,5 +188,6 @@ TROUBLES = (
         20,
         iscsi_only=True,
         heals=True,
+        unseen=("iscsi",),
     ),
 )
