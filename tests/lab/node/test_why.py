@@ -101,8 +101,8 @@ def test_data_on_a_new_volume_are_kubernetes_matter(pod: Kubelet) -> None:
     write = f"printf precious | dd of={pod.device} bs=1 seek=28672 conv=notrunc,nocreat,fsync status=none"
     pod.machine.run(f"udevadm settle; {write}")  # the call waits for the map, not for udev's link
     found = refused(pod, "mountdevice")
-    assert "Not proven new" in found["sentence"]
-    assert (found["who"], found["do"]) == ("kubernetes", f"kubectl describe pv {pod.volume}")
+    assert "it holds data (at byte 28672) that is no known file system" in found["sentence"]
+    assert (found["who"], found["do"]) == ("kubernetes", "kubectl instorage doctor")
     assert pod.machine.run(f"dd if={pod.device} bs=1 skip=28672 count=8 status=none").stdout == "precious"
     succeeded([pod.call("unmountdevice")])
 
