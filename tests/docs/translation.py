@@ -97,7 +97,7 @@ def pages() -> list[tuple[Path, Path]]:
     """Each page for administrators, English and Chinese; the second may not be there."""
     names = sorted(path.stem for path in DOCS.glob("*.md") if not path.stem.endswith(".zh"))
     found = [DOCS / f"{name}.md" for name in names if name not in ENGINEERS]
-    found += [ROOT / "deploy/README.md"]
+    found += [ROOT / "deploy/README.md", ROOT / "README.md"]
     return [(page, page.with_suffix(".zh.md")) for page in found]
 
 
