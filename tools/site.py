@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = (
     "README.md",
+    "README.zh.md",
     "ARCHITECTURE.md",
     "PROTOCOL.md",
     "CONTRIBUTING.md",

@@ -8,7 +8,17 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.docs.translation import DOCS, ENGINEERS, REMARK, Block, anchors, of_page, pages
+from tests.docs.translation import (
+    DOCS,
+    ENGINEERS,
+    REMARK,
+    Block,
+    anchors,
+    drawn,
+    of_page,
+    pages,
+    pictures,
+)
 from tools.dist.archive import PAGES
 
 if TYPE_CHECKING:
@@ -65,7 +75,7 @@ def test_no_command_name_or_number_of_a_sentence_is_lost(english: Path, chinese:
 
 @BOTH
 def test_a_chinese_reader_stays_on_chinese_pages(english: Path, chinese: Path) -> None:
-    """Links lead to the same page, in Chinese where it is there, and to the same section of it."""
+    """Links lead to the same page or picture, in Chinese where it is there, and to the same section of it."""
     for one, other in sentences(english, chinese):
         meant = sorted(whole(link, english) for link in one.links)
         assert sorted(whole(link, chinese) for link in other.links) == meant, other.source
@@ -74,8 +84,8 @@ def test_a_chinese_reader_stays_on_chinese_pages(english: Path, chinese: Path) -
 
 
 def is_translated(link: str, of: Path) -> bool:
-    name = link.partition("#")[0]
-    return name.endswith(".md") and (of.parent / name).with_suffix(".zh.md").exists()
+    there = of.parent / link.partition("#")[0]
+    return there.suffix in (".md", ".svg") and there.with_suffix(f".zh{there.suffix}").exists()
 
 
 def whole(link: str, of: Path) -> tuple[str, int]:
@@ -104,3 +114,11 @@ def test_nothing_is_left_in_english_and_no_latin_mark_stands_between_chinese_wor
         assert UNTRANSLATED.findall(other.prose) == [], other.source
         assert LATIN_MARK.findall(other.prose) == [], other.source
         assert other.prose.count("\u201c") == other.prose.count("\u201d"), other.source
+
+
+@pytest.mark.parametrize(("english", "chinese"), pictures(), ids=lambda path: path.name)
+def test_a_picture_has_its_chinese_and_both_draw_the_same_things(english: Path, chinese: Path) -> None:
+    assert chinese.exists(), f"write {chinese.name}"
+    for (thing, *words), (other, *theirs) in zip(drawn(english), drawn(chinese), strict=True):
+        assert (other, len(theirs)) == (thing, len(words))
+        assert [said for said in theirs if UNTRANSLATED.search(said) or LATIN_MARK.search(said)] == []

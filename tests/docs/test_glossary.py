@@ -1,4 +1,4 @@
-"""One Chinese word for a term, in pages, man pages and programs: the glossary's in docs/translation.md."""
+"""One Chinese word for a term, in pages, pictures and programs: the glossary's in docs/translation.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.docs.markdown import text
-from tests.docs.translation import blocks, pages
+from tests.docs.translation import blocks, drawn, pages, pictures
 from tools.install import ROOT
 from tools.man.translation import OF_PAGES
 from tools.messages import catalogue, po
@@ -69,6 +69,12 @@ def of_pages() -> Iterator[Text]:
         yield from ((chinese.name, one.source, other.source) for one, other in both if not one.is_code)
 
 
+def of_pictures() -> Iterator[Text]:
+    for english, chinese in pictures():
+        for (_, *words), (_, *theirs) in zip(drawn(english), drawn(chinese), strict=True):
+            yield from ((chinese.name, one, other) for one, other in zip(words, theirs, strict=True))
+
+
 def manual() -> list[tuple[Path, Path]]:
     found = sorted((ROOT / "tools/man/pages").glob("*.zh.md"))
     return [(path.with_name(path.name.replace(".zh.", ".")), path) for path in found]
@@ -79,7 +85,7 @@ def said(source: str) -> str:
     return re.sub("|".join(map(re.escape, OTHERWISE)), " ", UNSAID.sub(" ", " ".join(source.split())))
 
 
-TEXTS: Final = [*of_programs(), *of_pages()]
+TEXTS: Final = [*of_programs(), *of_pages(), *of_pictures()]
 
 
 @pytest.mark.parametrize(("term", "words"), [*terms()], ids=lambda one: getattr(one, "pattern", "")[10:-21])
@@ -111,6 +117,6 @@ def test_mounted_is_said_only_of_what_is_mounted() -> None:
 def test_the_glossary_and_the_texts_are_seen() -> None:
     assert len(glossary()) > 25
     assert all(english and chinese for english, chinese, _ in glossary())
-    assert {"po", "md"} == {where.rpartition(".")[2] for where, _, _ in TEXTS}
+    assert {"po", "md", "txt"} == {where.rpartition(".")[2] for where, _, _ in TEXTS}
     seen = {term.pattern for term, _ in terms() if any(term.search(said(one)) for _, one, _ in TEXTS)}
     assert seen == {term.pattern for term, _ in terms()}, "a term that no text has needs no row"

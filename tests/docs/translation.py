@@ -1,4 +1,4 @@
-"""The pages for administrators in their two languages, taken apart block by block.
+"""The pages for administrators and their pictures in their two languages, taken apart block by block.
 
 A page `NAME.md` is English, `NAME.zh.md` its Chinese. Code is the same in both but for remarks at the ends of
 its lines, in the reader's language.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.docs.markdown import PARSER
 from tools.install import ROOT
+from tools.pictures import FOLDER
 from tools.site import anchor
 
 if TYPE_CHECKING:
@@ -96,4 +97,17 @@ def pages() -> list[tuple[Path, Path]]:
     """Each page for administrators, English and Chinese; the second may not be there."""
     names = sorted(path.stem for path in DOCS.glob("*.md") if not path.stem.endswith(".zh"))
     found = [DOCS / f"{name}.md" for name in names if name not in ENGINEERS]
-    return [(page, page.with_suffix(".zh.md")) for page in (*found, ROOT / "deploy/README.md")]
+    found += [ROOT / "deploy/README.md", ROOT / "README.md"]
+    return [(page, page.with_suffix(".zh.md")) for page in found]
+
+
+def pictures() -> list[tuple[Path, Path]]:
+    """The text of each picture, English and Chinese; the second may not be there."""
+    found = sorted(path for path in FOLDER.glob("*.txt") if not path.stem.endswith(".zh"))
+    return [(path, path.with_suffix(".zh.txt")) for path in found]
+
+
+def drawn(picture: Path) -> list[list[str]]:
+    """Each line of a picture's text: what is drawn and where, then what is shown there."""
+    lines = [line for line in picture.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    return [line.replace("title ", "title | ", 1).split(" | ") for line in lines]

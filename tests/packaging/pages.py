@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 ENGLISH, CHINESE = ROOT / "docs/install.md", ROOT / "docs/install.zh.md"
 TAKE_OVER, TAKE_OVER_CHINESE = ROOT / "docs/take-over.md", ROOT / "docs/take-over.zh.md"
 ARCHIVES, CHECKOUTS = ROOT / "packaging/README.md", ROOT / "README.md"
-PAGES: Final = (ENGLISH, CHINESE, TAKE_OVER, TAKE_OVER_CHINESE, ARCHIVES, CHECKOUTS)
+CHECKOUTS_CHINESE = ROOT / "README.zh.md"
+PAGES: Final = (ENGLISH, CHINESE, TAKE_OVER, TAKE_OVER_CHINESE, ARCHIVES, CHECKOUTS, CHECKOUTS_CHINESE)
 FENCE: Final = re.compile(r"^```sh ([a-z-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REMARK: Final = re.compile(r" +#.*$", re.MULTILINE)
 
