@@ -107,6 +107,8 @@ def _silent(path: str, error: Exception, *, idle: bool) -> Link:
         text = f"There is no agent on this host ({path}): this is no node, or install.sh --node was not run."
         return Link("agent", UNSEEN, text)
     text = f"The node agent does not answer on {path} ({why}): see its unit."
+    if isinstance(error, ConnectionRefusedError):  # nobody listens
+        return Link("agent", WRONG, text, NODE, remedy.START, 0.0, path)
     if not idle:
         text += " An expansion may be under way here, which a restart would break off."
         return Link("agent", WRONG, text, NODE, STATUS, 0.0, path)

@@ -23,7 +23,7 @@ _UNINSTALLED = re.compile(
     r"no volume plugin matched|failed to (?:get|find) (?:plugin|driver)|driver not found"
 )
 _ELSEWHERE = re.compile(r"Multi-Attach error|already (?:used by|exclusively attached)")
-_AGENT_AWAY = re.compile(r"the node agent cannot be reached|the node agent at \S+ (?:did not answer|ended)")
+_AGENT_AWAY = re.compile(r"the node agent cannot be reached")
 
 
 def links(found: Objects) -> Iterator[Link]:
@@ -157,12 +157,10 @@ def _answered(event: Object, found: Objects, node: str) -> Link:
         text += " kubelet needs no restart."
         return Link("agent", WRONG, text, NODE, "./install.sh --node", since, proof)
     if _AGENT_AWAY.search(message):
-        return Link(
-            "agent", WRONG, f"On {node}: {sentence}", NODE, remedy.look(found.volume_name), since, proof
-        )
+        return Link("agent", WRONG, f"On {node}: {sentence}", NODE, remedy.START, since, proof)
     if _ELSEWHERE.search(message):
         text = f"Kubernetes keeps the volume on another node: {message}"
         command = typed("kubectl -n {} get pods -o wide", found.namespace)
         return Link("node", WRONG, text, KUBERNETES, command, since, proof)
-    command = remedy.look(found.volume_name)
+    command = remedy.look(found.volume_name)  # an agent that does not answer may be at an expansion
     return Link("agent", WRONG, f"On {node}: {sentence}", NODE, command, since, proof)

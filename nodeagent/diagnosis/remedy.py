@@ -23,7 +23,9 @@ class Remedy(NamedTuple):
 
 _JOURNAL = "journalctl -u instorage-nodeagent -u instorage-helper"
 RESTART = "systemctl restart instorage-node.target"
-"""What brings all of a node's services back: its target alone restarts those that were stopped, too."""
+"""What brings all of a node's services back, and breaks off what they do."""
+START = "systemctl start instorage-node.target"
+"""What brings those back that were stopped, and touches no other: it is safe whatever is under way."""
 CHECK = f"{PLUGIN}/instorage-flexvolume ext-check-cfg"
 """What looks at a node's configuration, in kubelet's directory of plugins, which is in no PATH."""
 ON_NODE = "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -194,18 +195,26 @@ def test_of_two_records_of_a_name_that_of_the_pvs_array_counts_else_both(tmp_pat
     assert [one.partition("array ")[2][:6] for one in said("hall-2")] == ["hall-2"]
 
 
-def test_no_restart_is_named_that_may_break_an_expansion_off(tmp_path: Path) -> None:
-    socket = tmp_path / "agent.sock"
-    socket.write_text("")  # nothing listens there
-    for idle, command in ((True, remedy.RESTART), (False, agent.STATUS)):
-        (found,) = [
-            one for one in agent.links("v", tmp_path / "none", str(socket), idle=idle) if one.state == WRONG
-        ]
-        assert found.command == command
+def test_no_restart_is_named_that_may_break_an_expansion_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "SECONDS", 0.2)
+    path = tmp_path / "agent.sock"
+
+    def named(*, idle: bool) -> str:
+        found = agent.links("v", tmp_path / "none", str(path), idle=idle)
+        (link,) = [one for one in found if one.state == WRONG]
+        return link.command
+
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        assert [named(idle=idle) for idle in (True, False)] == [remedy.START] * 2  # nobody listens
+        silent.listen()
+        assert [named(idle=idle) for idle in (True, False)] == [remedy.RESTART, agent.STATUS]
     assert "restart" not in remedy.of_code("helper-unreachable").command
     api = waiting(serving())
     api.failed_mount("the node agent cannot be reached at /run/instorage/agent.sock")
-    assert "restart" not in api.why().command
+    assert api.why().command == remedy.START
 
 
 def test_a_chain_is_judged_by_its_pod_before_its_mount() -> None:

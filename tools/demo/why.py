@@ -62,7 +62,7 @@ class Story:
         for name in CLAIMS:  # all now: a volume is made while another pod's fault is looked at
             self._claim(name, "1Gi")
         on_node = self._product.machine.run
-        agent, helper = "restart instorage-node.target", "restart instorage-helper"
+        agent, helper = "start instorage-node.target", "start instorage-helper.socket"
         self._fault("agent", "the node agent was stopped", lambda _: on_node(STOP_AGENT), agent)
         self._fault("helper", "the root helper was stopped", lambda _: on_node(STOP_HELPER), helper)
         barrier, clear = f"echo 'written by the demo' >{BARRIER}", "instoragectl barrier clear"

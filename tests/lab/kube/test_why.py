@@ -44,7 +44,7 @@ def test_a_stopped_agent_is_named_and_mended_by_the_command_that_is_named(
     node.run(f"systemctl stop {units}")
     pod = world.pod(claim, "a")
     until(
-        lambda: "restart instorage-node.target" in instorage(world, tmp_path, "why", f"default/{pod}")["do"],
+        lambda: "start instorage-node.target" in instorage(world, tmp_path, "why", f"default/{pod}")["do"],
         lambda: world.cluster.said(pod),
     )
     found = instorage(world, tmp_path, "why", f"default/{pod}")
