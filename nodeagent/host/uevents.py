@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _KOBJECT_UEVENT = 15  # NETLINK_KOBJECT_UEVENT, <linux/netlink.h>
 _KERNEL_GROUP = 1  # udev's own copies are group 2
 _LARGEST = 8192  # bytes; the kernel's own bound is 2048 (UEVENT_BUFFER_SIZE)
+_WAITING = 1 << 20  # bytes of events that may wait; the kernel gives at most net.core.rmem_max, twice
 OURS = "mpath-36"  # what the UUID of a map over NAA type 6 disks begins with
 _LINKS = ("iscsi_session", "fc_remote_ports", "fc_host")
 """Kinds of devices whose coming and going changes paths; of disks the going does: an attach brings many."""
@@ -92,6 +93,7 @@ class Uevents:
         self._wake, self._waker = socket.socketpair()
         self._socket = socket.socket(socket.AF_NETLINK, kind, _KOBJECT_UEVENT)
         try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING)
             self._socket.bind((0, _KERNEL_GROUP))
         except OSError:
             self._end()

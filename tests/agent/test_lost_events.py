@@ -71,3 +71,12 @@ def test_events_that_came_faster_than_they_were_read_are_said_to_be_lost() -> No
     uevents.close()
     assert uevents.next() is None
     assert LOST in found
+
+
+def test_more_events_may_wait_than_in_a_socket_that_nobody_has_enlarged() -> None:
+    uevents = Uevents()
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 15) as plain:
+        usual = plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    assert uevents._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > usual
+    uevents.close()
+    assert uevents.next() is None

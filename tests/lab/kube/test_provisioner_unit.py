@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab.kube.world import until
 from tests.lab.selinux.domains import domain
-from tests.soak import UNSEEN, in_turn
+from tests.soak import in_turn
 from tools.install import PARTS, PROVISIONER, ROOT, SITE, as_tar
 from tools.kube.machines import API_ADDRESS, API_PORT
 from tools.kube.provisioner import ACCOUNT
@@ -81,8 +81,7 @@ def install(world: World, provisioner: Provisioner) -> None:
     machine.run(f"chgrp {UNIT} {folder}/*; install -d -o {UNIT} -g {UNIT} -m 700 /var/lib/{UNIT}")
     machine.put(f"/var/lib/{UNIT}/volume.key", provisioner.key, 0o600)
     machine.run(f"chown {UNIT}: /var/lib/{UNIT}/volume.key; systemctl daemon-reload")
-    if UNSEEN:  # in its domain it is denied the node_bind by which urllib3 learns whether there is IPv6
-        machine.run(f"restorecon -R /{PROVISIONER} /var/lib/{UNIT}", timeout=300)
+    machine.run(f"restorecon -R /{PROVISIONER} /var/lib/{UNIT}", timeout=300)
 
 
 @in_turn(1, 2)
@@ -92,7 +91,7 @@ def test_the_unit_takes_over_and_serves_claims_and_its_journal_has_fields(
     machine = world.products["b"].machine
     install(world, provisioner)
     machine.run(f"systemctl start {UNIT}", timeout=300)
-    assert not UNSEEN or domain(machine, f"{UNIT}.service", 60) == "instorage_provisioner_t"
+    assert domain(machine, f"{UNIT}.service", 60) == "instorage_provisioner_t"
     assert machine.run(f"systemctl is-active inspur-{UNIT}", check=False).stdout.strip() in (
         "active",
         "inactive",  # the manual's name is an alias once the unit is enabled
