@@ -188,6 +188,6 @@ TROUBLES = (
         20,
         iscsi_only=True,
         heals=True,
-        unseen=("iscsi",),
+        unseen=(),
     ),
 )

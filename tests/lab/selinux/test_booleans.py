@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.load import succeeded
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import in_turn
 from tools.lab import denials
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import CONFIGURATION
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.product import Product
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK, NOT_SEEN]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), in_turn(1, 2)]
 LIMIT = 60  # seconds for a command in an emulated machine
 BOOLEAN = "instorage_any_ssh_port"
 ADDRESS, PORT = next(iter(MANAGEMENT)), 10022

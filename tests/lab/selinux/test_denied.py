@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import in_turn
 from tools.install import LIBEXEC, PLUGIN
 from tools.lab import denials
 
 if TYPE_CHECKING:
     from tools.lab import Machine
 
-pytestmark = [pytest.mark.lab, IN_SOAK]
+pytestmark = [pytest.mark.lab, in_turn(0, 2)]
 LIMIT = 60  # seconds for commands in an emulated machine
 PYTHON = "/usr/bin/python3 -I -c"
 DISK = "/dev/vda"
@@ -129,10 +129,7 @@ def test_a_python_runs_in_the_domain(tried: Machine, domain: str) -> None:
     assert attempt(tried, asked, domain)
 
 
-@pytest.mark.parametrize(
-    "what",
-    [pytest.param(one, marks=NOT_SEEN if one in (THE_RECORD, THE_HELPERS) else ()) for one in TRIALS],
-)
+@pytest.mark.parametrize("what", TRIALS)
 def test_it_is_denied(tried: Machine, what: str) -> None:
     trial = TRIALS[what]
     assert attempt(tried, trial.python), "outside of the domain it works, else nothing is shown"

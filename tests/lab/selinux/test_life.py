@@ -12,7 +12,7 @@ from nodeagent.administration.denials import rules
 from tests.lab.link import over
 from tests.lab.load import succeeded
 from tests.lab.selinux.domains import domain
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import in_turn, of_today
 from tools.lab import denials
 from tools.lab.kubelet import STUB, Kubelet
 from tools.lab.product import LABELLED, Product
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over("iscsi", seen=True)]
+LINKS = ("iscsi", "fc", "fc", "iscsi", "fc", "iscsi", "iscsi", "fc")
+"""Each kind of test meets each link in eight days, here and on the other releases."""
+EVEN, ODD = in_turn(0, 2), in_turn(1, 2)
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over(*of_today(LINKS, 8), seen=True)]
 LIMIT = 60  # seconds for a command in an emulated machine
 GIB = 1 << 30
 POD = "system_u:object_r:user_home_t:s0"  # in the place of a container's (conftest)
@@ -57,7 +60,7 @@ def enforcing(node: Machine) -> bool:
     return node.run("getenforce", LIMIT).stdout.strip() == "Enforcing"
 
 
-@pytest.mark.parametrize("fs_type", ["ext4", pytest.param("xfs", marks=IN_SOAK)])
+@pytest.mark.parametrize("fs_type", [pytest.param("ext4", marks=EVEN), pytest.param("xfs", marks=ODD)])
 def test_a_volume_lives_its_life_and_every_process_is_in_its_domain(
     node: Machine, make_volume: MakeVolume, fs_type: str
 ) -> None:
@@ -80,8 +83,7 @@ def test_a_look_at_the_configuration_by_the_driver_itself_is_denied_nothing(node
     assert "storage-01" in node.run(f"{STUB} ext-check-cfg", LIMIT).stdout
 
 
-@IN_SOAK
-@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+@pytest.mark.parametrize("fs_type", [pytest.param("ext4", marks=ODD), pytest.param("xfs", marks=EVEN)])
 def test_kubelets_relabelling_of_a_volume_works(node: Machine, make_volume: MakeVolume, fs_type: str) -> None:
     """As kubelet does it for selinuxRelabel: the mount must take labels, and keep them for the next pod."""
     kubelet = Kubelet(node, make_volume(), fs_type=fs_type)
@@ -99,8 +101,7 @@ def test_kubelets_relabelling_of_a_volume_works(node: Machine, make_volume: Make
     succeeded(again.end_pod())
 
 
-@NOT_SEEN
-@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+@pytest.mark.parametrize("fs_type", [pytest.param("ext4", marks=EVEN), pytest.param("xfs", marks=ODD)])
 def test_a_volume_of_one_label_gives_it_to_every_file(
     enforced: Product, node: Machine, make_volume: MakeVolume, fs_type: str
 ) -> None:
@@ -114,7 +115,7 @@ def test_a_volume_of_one_label_gives_it_to_every_file(
         succeeded(kubelet.end_pod())
 
 
-@IN_SOAK
+@EVEN
 def test_an_active_active_volume_grows(node: Machine, san: San) -> None:
     volume = f"pvc-{uuid.uuid4()}"
     san.command(
@@ -127,7 +128,7 @@ def test_an_active_active_volume_grows(node: Machine, san: San) -> None:
     san.command(f"mcsop rmvolume {volume}")
 
 
-@IN_SOAK
+@ODD
 def test_everything_is_restarted_under_a_mounted_volume(node: Machine, make_volume: MakeVolume) -> None:
     kubelet = Kubelet(node, make_volume())
     succeeded(kubelet.start_pod())
@@ -136,7 +137,7 @@ def test_everything_is_restarted_under_a_mounted_volume(node: Machine, make_volu
     succeeded(kubelet.end_pod())
 
 
-@IN_SOAK
+@EVEN
 def test_the_doctor_finds_nothing_wrong_with_selinux(
     node: Machine, make_volume: MakeVolume, denied_besides: tuple[str, ...]
 ) -> None:
@@ -155,7 +156,7 @@ def test_the_doctor_finds_nothing_wrong_with_selinux(
     succeeded(kubelet.end_pod())
 
 
-@IN_SOAK
+@ODD
 def test_a_boot_is_enforced_and_its_volumes_come_back(
     node: Machine, make_volume: MakeVolume, denied_besides: tuple[str, ...]
 ) -> None:

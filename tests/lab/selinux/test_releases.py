@@ -1,6 +1,6 @@
 """Enforcing, no rule silent, on Debian 13 and 11, what users get: test_life.py, then an upgrade, and gone.
 
-Every day on one of them, without what is in `make soak` for the ordinary lab's release as well.
+Every day on one of them, two days each, over one link: in eight days each test has met each release and link.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.lab.releases.conftest import other_lab
 from tests.lab.releases.test_upgrade import LATER, runs
 from tests.lab.selinux import test_life as life
 from tests.lab.selinux.domains import domain
-from tests.soak import IN_SOAK, NOT_SEEN, WHOLE, in_turn
+from tests.soak import IN_SOAK, NOT_SEEN, of_today
 from tools.install import PLUGIN, PROVISIONER
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import Product, host_settings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tools.lab import Lab, Machine
     from tools.lab.archive import Unpacked
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), over("iscsi", seen=True)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500), over(*of_today(life.LINKS, 8), seen=True)]
 GIB = 1 << 30
 LIMIT = 120  # seconds for a command in an emulated machine
 # The image's policy is one in which no denial is silent; what the boot was denied, permissive, is not ours.
@@ -56,10 +56,8 @@ test_a_boot_is_enforced_and_its_volumes_come_back = life.test_a_boot_is_enforced
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(TRIXIE, id="trixie", marks=in_turn(0, 2)),
-        pytest.param(BULLSEYE, id="bullseye", marks=in_turn(1, 2)),
-    ],
+    params=[*dict.fromkeys(of_today((TRIXIE, TRIXIE, BULLSEYE, BULLSEYE), 4))],
+    ids=lambda release: release.name,
 )
 def release(request: pytest.FixtureRequest) -> Release:
     """The node's release of Debian; the ordinary lab's is test_archive.py's."""
@@ -95,11 +93,10 @@ def test_it_works_is_upgraded_under_a_volume_and_goes(
     assert {unit: domain(node, unit, LIMIT) for unit in domains} == domains
     node.put(f"{pod.pod_directory}/row", "forty-two")
     succeeded([pod.expand(2 * GIB)])
-    if WHOLE:  # every day on the ordinary lab's release, and natively
-        for unit in ("instorage-node.target", "iscsid.service", "multipathd.service"):
-            node.run(f"systemctl restart {unit}", LIMIT)
-        archive.variant(LATER).run("--node")
-        assert runs(node) == LATER
+    for unit in ("instorage-node.target", "iscsid.service", "multipathd.service"):
+        node.run(f"systemctl restart {unit}", LIMIT)
+    archive.variant(LATER).run("--node")
+    assert runs(node) == LATER
     succeeded(pod.end_pod())
     again = Kubelet(node, pod.volume)
     succeeded(again.start_pod())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import in_turn
 from tools.lab import denials
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tools.lab import Machine
 
-pytestmark = [pytest.mark.lab, IN_SOAK, NOT_SEEN]
+pytestmark = [pytest.mark.lab, in_turn(1, 2)]
 LIMIT = 60  # seconds for a command in an emulated machine
 TARGET = "x86_64-linux-musl"
 UNLABELLED, AS_STUB = "/usr/local/sbin/attempt", "/usr/local/sbin/attempt-as-stub"
