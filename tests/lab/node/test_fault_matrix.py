@@ -1,7 +1,7 @@
 """A pod writes while its paths go and come back: no wrong data, no hang afterwards, and an end that works.
 
-Each kind of trouble over each link, in `make soak`: about a minute for each. What has not passed in the lab
-yet asks for `UNSEEN=1` besides.
+Each kind of trouble over each link in `make soak`, about a minute for each; every day one, over the links in
+turn. What has not passed in the lab yet asks for `UNSEEN=1` besides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.lab.node.test_healing import until
 from tests.lab.node.test_life import succeeded
 from tests.lab.reachability import wait_until
 from tests.lab.writer import Writer
-from tests.soak import IN_SOAK, UNSEEN
+from tests.soak import UNSEEN, of_today
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ FOUND = (
     60.0  # for a session to be given up (5 + 5 + 5), and for the array to be asked where its portal is now
 )
 DEADLINE = 101.0  # of one call, the stub's own: a map that gives up, and all that waits for it, comes before
-pytestmark = [pytest.mark.lab, IN_SOAK, over("iscsi", seen=True), pytest.mark.timeout(900)]
-troubles = pytest.mark.parametrize("trouble", TROUBLES, ids=str)
+LINKS = (*("iscsi", "fc") * (len(TROUBLES) // 2), *("fc", "iscsi") * (len(TROUBLES) // 2))
+pytestmark = [pytest.mark.lab, over(*of_today(LINKS, len(LINKS)), seen=True), pytest.mark.timeout(900)]
+troubles = pytest.mark.parametrize("trouble", of_today(TROUBLES, len(TROUBLES)), ids=str)
 
 
 @pytest.fixture(scope="module")

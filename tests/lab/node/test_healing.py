@@ -11,6 +11,7 @@ import pytest
 from installer.multipath import DIRECTORY, NAME, TEXT
 from tests.lab.link import PATHS, SHOWN, WIRES, WORKS, over
 from tests.lab.node.test_life import succeeded
+from tests.soak import IN_SOAK, in_turn, of_today
 from tools.lab.kubelet import Kubelet
 from tools.lab.topology import PORTALS
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, over(seen=True), pytest.mark.timeout(600)]
+LINKS = ("iscsi", "iscsi", "fc", "fc")
+pytestmark = [pytest.mark.lab, over(*of_today(LINKS, 4), seen=True), pytest.mark.timeout(600)]
 BACK = 15.0  # seconds in which a path is in the map again
 NOTICED = (
     60.0  # seconds for a link's driver and multipathd to see that a way is gone (5 + 5 + 5, and their checks)
@@ -94,6 +96,7 @@ def test_a_path_that_goes_and_comes_back_under_a_pod_is_said_once_and_used_withi
     succeeded(kubelet.end_pod())
 
 
+@in_turn(0, 2)
 def test_a_path_that_comes_late_is_added_to_the_mounted_volume(
     node: Machine, link: str, make_volume: MakeVolume, cable: Callable[[bool], None]
 ) -> None:
@@ -129,6 +132,7 @@ def online(node: Machine) -> int:
     )
 
 
+@in_turn(1, 2)
 def test_a_disk_that_an_administrator_deleted_comes_back(
     node: Machine, link: str, make_volume: MakeVolume
 ) -> None:
@@ -142,6 +146,7 @@ def test_a_disk_that_an_administrator_deleted_comes_back(
     succeeded(kubelet.end_pod())
 
 
+@IN_SOAK
 @pytest.mark.usefixtures("unseen_over_fc")
 def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     node: Machine, link: str, product: Product, san: San, make_volume: MakeVolume
