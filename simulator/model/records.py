@@ -10,7 +10,10 @@ THICK = -1
 
 @dataclass(frozen=True)
 class Pool:
-    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2; `category` ssa: flash alone."""
+    """A managed disk group: `capacity` and `extent` in bytes, `site` 1 or 2; `category` ssa: flash alone.
+
+    `protected`: what is in it has volume protection, where the system has that on.
+    """
 
     id: int
     name: str
@@ -18,6 +21,7 @@ class Pool:
     extent: int
     site: int
     category: str = ""
+    protected: bool = True
 
 
 @dataclass(frozen=True)

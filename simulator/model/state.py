@@ -42,7 +42,8 @@ Record = TypeVar("Record", Pool, Vdisk, Host, LocalCopyMap, Relationship)
 class State:
     """Everything at one moment, by id; `uids` counts the UIDs ever given; none is given twice.
 
-    `down` are the sites that are lost, `nodes` the status of the nodes that are not simply online.
+    `down` are the sites that are lost, `nodes` the status of the nodes that are not simply online;
+    `protection` is what chsystem has made of the time of volume protection, in minutes (0: nothing).
     """
 
     pools: dict[int, Pool] = field(default_factory=dict)
@@ -54,11 +55,16 @@ class State:
     uids: int = 0
     down: frozenset[int] = frozenset()
     nodes: dict[int, str] = field(default_factory=dict)
+    protection: int = 0
 
     @cached_property
     def moving(self) -> tuple[Vdisk, ...]:
         """Vdisks of which a copy is being migrated; looked for once a state."""
         return tuple(v for v in self.vdisks.values() if any(c.target is not None for c in v.copies))
+
+    def with_pool(self, pool: Pool) -> "State":
+        """Return a state in which this pool is changed."""
+        return replace(self, pools={**self.pools, pool.id: pool})
 
     def with_vdisk(self, vdisk: Vdisk) -> "State":
         """Return a state in which this vdisk is new or changed."""

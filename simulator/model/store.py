@@ -43,7 +43,8 @@ class Store:
         parts = [f'"{name}": [{_lines(map(_text, records))}]' for name, records in tables.items()]
         with temporary.open("w") as file:
             hardware = f'"down": {json.dumps(sorted(state.down))}, "nodes": {json.dumps(state.nodes)}'
-            file.write(f'{{"schema": {SCHEMA}, "uids": {state.uids}, {hardware}, {_lines(parts)}}}\n')
+            system = f'"uids": {state.uids}, "protection": {state.protection}, {hardware}'
+            file.write(f'{{"schema": {SCHEMA}, {system}, {_lines(parts)}}}\n')
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
@@ -80,4 +81,5 @@ def _state(data: dict[str, Any]) -> State:
         uids=data["uids"],
         down=frozenset(data.get("down", ())),
         nodes={int(node): status for node, status in data.get("nodes", {}).items()},
+        protection=data.get("protection", 0),
     )

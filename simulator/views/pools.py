@@ -6,7 +6,7 @@ from simulator.language.tables import QUERY, Detail, Row, Table, yes
 from simulator.model import availability, capacity
 from simulator.model.capacity import shown
 from simulator.model.context import Context
-from simulator.model.protection import protects
+from simulator.model.protection import enabled, protects
 from simulator.model.state import Pool, find
 from simulator.model.topology import SITES
 
@@ -73,8 +73,8 @@ def _row(context: Context, pool: Pool, *, exact: bool) -> Row:
         "site_name": SITES[pool.site],
         "data_reduction": yes(pool.category == "ssa"),
         "category": pool.category,
-        "vdisk_protection_enabled": yes(context.dialect.protection_pool in ("", pool.name)),
-        "vdisk_protection_status": "active" if protects(context.dialect, pool) else "inactive",
+        "vdisk_protection_enabled": yes(enabled(context, pool)),
+        "vdisk_protection_status": "active" if protects(context, pool) else "inactive",
     }
 
 

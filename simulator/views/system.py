@@ -4,9 +4,8 @@ import math
 
 from simulator.language.arguments import Arguments, syntax
 from simulator.language.codes import ArrayError
-from simulator.language.dialect import Dialect
 from simulator.language.tables import QUERY, Detail, Row, Table, yes
-from simulator.model import availability
+from simulator.model import availability, protection
 from simulator.model.capacity import shown
 from simulator.model.context import Context
 from simulator.model.fibre_channel import fc_ports
@@ -36,16 +35,16 @@ def lssystem(context: Context, arguments: Arguments) -> Detail:
         ("tier_free_capacity", values["total_free_space"]),
     ]
     rest = {"has_nas_key": "no", "layer": "storage", "compression_active": "no", "topology": "inmetro"}
-    rest |= {"topology_status": "dual_site", **_protection(context.dialect)}
+    rest |= {"topology_status": "dual_site", **_protection(context)}
     rest |= {"product_name": "Inspur AS18000"}
     return Detail([[*pairs.items(), *tier, *rest.items()]])
 
 
-def _protection(dialect: Dialect) -> Row:
+def _protection(context: Context) -> Row:
     """Whole minutes, as the array has them; a test may have less."""
-    minutes = dialect.protection_minutes
-    shown_minutes = str(math.ceil(minutes)) if minutes else "15"
-    return {"vdisk_protection_time": shown_minutes, "vdisk_protection_enabled": yes(minutes > 0)}
+    time = protection.minutes(context)
+    shown_minutes = str(math.ceil(time) or context.state.protection or protection.USUAL)
+    return {"vdisk_protection_time": shown_minutes, "vdisk_protection_enabled": yes(time > 0)}
 
 
 def lsnode(context: Context, arguments: Arguments) -> Table | Detail:

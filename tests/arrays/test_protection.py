@@ -11,6 +11,7 @@ from instorage.arrays.model import Initiator
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Iqn
 from tests.arrays.conftest import ACTIVE_ACTIVE, NAMES, NODE, V1, spec
+from tests.simulator.conftest import Client
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000 import As18000
@@ -61,6 +62,23 @@ def test_a_deletion_waits_and_says_why(rig: Rig, array: As18000, kind: dict[str,
     protected(caught.value)
     rig.do("dialect", protection_minutes=0)
     assert array.delete_volume(V1) is True
+
+
+def test_a_pool_whose_protection_the_arrays_administrator_ends_lets_a_volume_be_unmapped_at_once(
+    rig: Rig, mapped: As18000
+) -> None:
+    with pytest.raises(Fault) as caught:
+        mapped.unmap_volume(V1, HOST)
+    protected(caught.value)
+    administrator = Client(rig.simulator)
+    try:
+        administrator.good("mcsop chmdiskgrp -vdiskprotectionenabled no Pool0")
+    finally:
+        administrator.close()
+    found = mapped.protection()
+    assert found is not None
+    assert found.pools == ("Pool1",)
+    assert mapped.unmap_volume(V1, HOST) is True
 
 
 def test_a_code_that_has_a_meaning_keeps_it(rig: Rig, mapped: As18000) -> None:

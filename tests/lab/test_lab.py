@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.commands import all_commands
 from tests.lab.reachability import pings, wait_until
-from tests.soak import IN_SOAK
+from tests.soak import IN_SOAK, NOT_SEEN, ROOT
 from tools.lab import CommandFailed, Lab, LabFault, Machine
 from tools.lab.image import ENVIRONMENT
-from tools.lab.topology import NODES, PORTALS
+from tools.lab.topology import ARRAY, NODES, PORTALS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,3 +161,23 @@ def test_machines_end_with_the_process_that_made_them() -> None:
         assert os.path.exists(f"/proc/{pid}")
         owner.send_signal(signal.SIGKILL)
     wait_until(lambda: not os.path.exists(f"/proc/{pid}") and not os.path.exists(directory))
+
+
+def typed(command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of docs/lab.md in the checkout, by this Python."""
+    program, *words = command.split()
+    assert program == ".venv/bin/python"
+    argv = [sys.executable, *words]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True)
+
+
+@IN_SOAK
+@NOT_SEEN
+def test_the_pages_commands_find_the_lab_built_and_run_one_command_on_a_fresh_node(lab: Lab) -> None:
+    (build,) = (one for one in all_commands() if one.endswith("tools.lab build"))
+    said = typed(build).stderr
+    for name in (ARRAY, *NODES):
+        assert f"/{name}.qcow2 ready after" in said
+    (run,) = (one for one in all_commands() if "tools.lab run a " in one)
+    assert typed(run).stdout == "", "nobody has mapped a disk to it"
+    assert typed(f"{run.removesuffix('lsscsi')}hostname").stdout == "nodea\n"

@@ -101,6 +101,16 @@ def test_a_deb_installs_and_goes_and_leaves_the_configuration(host: Host) -> Non
     assert not (host.root / PLUGIN).exists()
 
 
+def test_rpm_verifies_the_copy_and_names_a_file_of_it_that_was_changed(host: Host) -> None:
+    typed(host, "rpm", VERSION="3.0.0~dev0")
+    verify = "rpm --verify instorage-node"
+    assert host.sh(verify) == ""
+    host.sh("echo changed >>/usr/lib/instorage-node/install.sh")
+    said = host.sh(f"{verify} && echo verified || :")
+    assert re.fullmatch(r"S\S*5\S* +/usr/lib/instorage-node/install\.sh", said), said
+    assert host.version == "3.0.0", "what runs is not the copy"
+
+
 def test_an_rpm_installs_and_goes_and_leaves_the_configuration(host: Host) -> None:
     typed(host, "rpm", VERSION="3.0.0~dev0")
     assert host.version == "3.0.0"

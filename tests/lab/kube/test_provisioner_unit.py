@@ -99,6 +99,8 @@ def test_the_unit_takes_over_and_serves_claims_and_its_journal_has_fields(
     provisioner.stop()
     try:
         until(lambda: "This provisioner works" in said(world), "the unit's provisioner works", TAKE_OVER)
+        until(lambda: 'Status: "working"' in status(world), "its status says so, too", TAKE_OVER)
+        assert "Active: active (running)" in status(world)
         claim = world.claim()
         lines = machine.run(f"journalctl -u {UNIT} -o json --no-pager").stdout.splitlines()
         assert any(claim in json.loads(line).get("MESSAGE", "") for line in lines)
@@ -106,7 +108,13 @@ def test_the_unit_takes_over_and_serves_claims_and_its_journal_has_fields(
         provisioner.start()
         machine.run(f"systemctl stop {UNIT}", timeout=120)
     assert machine.run(f"systemctl show -P Result {UNIT}").stdout.strip() == "success"
+    assert "Active: inactive (dead)" in status(world)
 
 
 def said(world: World) -> str:
     return world.products["b"].machine.run(f"journalctl -u {UNIT} -o cat --no-pager").stdout
+
+
+def status(world: World) -> str:
+    """What an administrator sees where no event of ours comes."""
+    return world.products["b"].machine.run("systemctl status instorage-provisioner", check=False).stdout
