@@ -32,8 +32,9 @@ class Front:
         self._behind = behind
         self._way = Way.OPEN
         self._sockets: set[socket.socket] = set()
-        self._listener = self._listen(0)
-        self.port: int = self._listener.getsockname()[1]
+        self._kept = _reserved()  # nobody else gets the port while nothing listens there
+        self.port: int = self._kept.getsockname()[1]
+        self._listener = self._listen()
         self._stopping = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -46,16 +47,17 @@ class Front:
         if way is Way.REFUSES:
             self._listener.close()
         elif self._listener.fileno() < 0:
-            self._listener = self._listen(self.port)
+            self._listener = self._listen()
 
     def stop(self) -> None:
         self._stopping = True
         self._thread.join(5)
         self._listener.close()
+        self._kept.close()
         self._drop()
 
-    def _listen(self, port: int) -> socket.socket:
-        return socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+    def _listen(self) -> socket.socket:
+        return socket.create_server(("127.0.0.1", self.port), backlog=BACKLOG)
 
     def _accept(self) -> None:
         while not self._stopping:
@@ -108,3 +110,11 @@ class Portals:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+
+
+def _reserved() -> socket.socket:
+    """Bind a free port without listening: who connects is refused, and nobody else is given the port."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept
