@@ -16,14 +16,16 @@ from kubernetes.config import ConfigException
 
 from instorage.wire.fault import Fault
 from provisioner.credentials import Access, authority, outdated, reason, refused
-from provisioner.lean import lean
+from provisioner.lean import part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kubernetes.client.api_client import ApiClient
     from kubernetes.watch import Watch
+
+    Hook = Callable[[dict[str, Any]], dict[str, Any]]
 
 Object = dict[str, Any]
 
@@ -96,8 +98,8 @@ class Cluster:
         more = ""
         while True:
             query = [*words, ("limit", str(_PAGE)), *([("continue", more)] if more else [])]
-            page = self._json("GET", path, query)
-            found += [lean(one) for one in page.get("items") or []]
+            page = self._json("GET", path, query, hook=part)
+            found += page.get("items") or []
             more = (page.get("metadata") or {}).get("continue", "")
             if not more:
                 return found, _version(page, path)
@@ -142,7 +144,7 @@ class Cluster:
             words = [(_CAMEL.get(key, key), _word(value)) for key, value in query.items()]
             response = self._open("GET", path, words, silence=SILENCE)
             if response.status != 200:
-                _document("watch", path, response, _read(response))
+                _document("watch", path, response)
             return response
 
         try:
@@ -161,10 +163,10 @@ class Cluster:
 
     def _json(
         self, method: str, path: str, query: list[tuple[str, str]] | None = None, *,
-        body: Object | None = None, content: str = "application/json",
+        body: Object | None = None, content: str = "application/json", hook: Hook | None = None,
     ) -> Object:  # fmt: skip
         response = self._open(method, path, query or [], body=body, content=content)
-        return _document(method, path, response, _read(response))
+        return _document(method, path, response, hook)
 
     def _open(
         self, method: str, path: str, query: list[tuple[str, str]], *,
@@ -227,10 +229,10 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
         raise Away(reason(error)) from error
 
 
-def _document(method: str, path: str, response: urllib3.BaseHTTPResponse, raw: bytes) -> Object:
-    status = response.status
+def _document(method: str, path: str, response: urllib3.BaseHTTPResponse, hook: Hook | None = None) -> Object:
+    status, raw = response.status, _read(response)
     try:
-        document = json.loads(raw)
+        document = json.loads(raw, object_hook=hook)
     except ValueError:
         document = None
     if 200 <= status < 300 and isinstance(document, dict):
