@@ -15,7 +15,7 @@ import pytest
 from tests.lab.crash.life import repeat
 from tests.lab.link import PATHS, SHOWN, over
 from tests.lab.node.fault_matrix import CONF, TEXT, TROUBLES, Scene, Trouble
-from tests.lab.node.test_healing import until
+from tests.lab.node.test_healing import online, until
 from tests.lab.node.test_life import succeeded
 from tests.lab.reachability import wait_until
 from tests.lab.writer import Writer
@@ -50,8 +50,9 @@ def scene(lab: Lab, product: Product, san: San, link: str) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def pod(scene: Scene, make_volume: MakeVolume) -> Kubelet:
+def pod(scene: Scene, make_volume: MakeVolume, trouble: Trouble) -> Kubelet:
     """A pod with a volume on all paths, and a row in it that is on the array."""
+    meant(trouble, scene.link)
     started = Kubelet(scene.node, make_volume())
     succeeded(started.start_pod())
     wait_until(lambda: scene.paths() == PATHS[scene.link], BACK)
@@ -71,7 +72,6 @@ def meant(trouble: Trouble, link: str) -> None:
 def test_a_writer_goes_on_and_every_path_is_back_in_15_seconds(
     scene: Scene, pod: Kubelet, trouble: Trouble
 ) -> None:
-    meant(trouble, scene.link)
     writer = Writer(scene.node, f"{pod.pod_directory}/data")
     writer.start()
     wait_until(lambda: writer.blocks() > 1)
@@ -112,7 +112,6 @@ def comes_back(scene: Scene, trouble: Trouble, seconds: float) -> None:
 @troubles
 def test_a_pod_ends_while_it_is_so(scene: Scene, pod: Kubelet, trouble: Trouble) -> None:
     """As kubelet asks, again and again, within the time that one call may take; and nothing stays."""
-    meant(trouble, scene.link)
     with struck(scene, trouble):
         if trouble.stops:
             time.sleep(trouble.lasts)  # until the map has given up
@@ -123,6 +122,8 @@ def test_a_pod_ends_while_it_is_so(scene: Scene, pod: Kubelet, trouble: Trouble)
         print(f"{trouble}: ended after {took:.1f} s")
     assert took < DEADLINE
     wait_until(lambda: not scene.node.run("dmsetup ls --target multipath | grep 3600", check=False).stdout)
+    if scene.link == "fc":  # the lab's fabric has the array's ports again after a while
+        until(lambda: online(scene.node) == PATHS["fc"], SHOWN["fc"], scene.node)
     succeeded(next_pod(scene, pod.volume).end_pod())
 
 
