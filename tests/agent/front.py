@@ -45,6 +45,8 @@ class Front:
         if way is not Way.SWALLOWS:
             self._drop()
         if way is Way.REFUSES:
+            with contextlib.suppress(OSError):  # it does so already
+                self._listener.shutdown(socket.SHUT_RDWR)  # close alone waits for who looks at it in _accept
             self._listener.close()
         elif self._listener.fileno() < 0:
             self._listener = self._listen()
