@@ -67,8 +67,8 @@ def test_sessions_that_an_administrator_made_are_used_and_what_they_bring_beside
     node = logged_out
     lines = [line for line in all_commands() if f"-p {OF_THE_PAGE}:3260" in line]
     assert len(lines) == 3
-    for portal in PORTALS:
-        for line in lines:
+    for line in lines:  # for all portals each: a discovery sets back what an earlier one's records say
+        for portal in PORTALS:
             node.run(line.replace(OF_THE_PAGE, portal), LIMIT)
     made = node.run("iscsiadm -m session").stdout
     assert sorted(portal for portal in PORTALS if f" {portal}:3260," in made) == sorted(PORTALS)

@@ -90,6 +90,7 @@ def test_an_array_at_a_port_that_is_named_as_one_of_ssh_is_reached_without_the_b
     kubelet = Kubelet(moved, make_volume())
     assert moved.run(f"getsebool {BOOLEAN}", LIMIT).stdout.split() == [BOOLEAN, "-->", "off"]
     refused(kubelet)
+    moved.run("grep -qs '^tcp' /etc/protocols || echo 'tcp 6 TCP' >>/etc/protocols")  # as netbase has it
     moved.run(f"semanage port -a -t ssh_port_t -p tcp {PORT}", KEPT)
     local = moved.run("semanage port -l -C -n", KEPT).stdout
     assert local.split() == ["ssh_port_t", "tcp", f"{PORT}"]

@@ -38,7 +38,11 @@ DROP_IN = "/etc/systemd/system/instorage-nodeagent.service.d/logdir.conf"
 RESTART = "systemctl daemon-reload && systemctl restart instorage-nodeagent"
 AS_HELPER = "allow instorage_helper_t etc_t:file append;"
 OF_LOGS = "allow instorage_agent_t var_t:dir write;"
-DENIED = (AS_HELPER, OF_LOGS, "allow instorage_agent_t var_t:dir add_name;")
+DENIED = (
+    AS_HELPER,
+    OF_LOGS,
+    *(f"allow instorage_agent_t var_t:dir {what};" for what in ("add_name", "read")),
+)
 SILENT = "instorage_stub_t:s0 tcontext=system_u:system_r:instorage_ext_t:s0 tclass=process"
 AUDITD = "/usr/sbin/auditd -n"
 LISTENS = "auditctl -s | grep -q '^pid [1-9]'"
