@@ -52,9 +52,11 @@ def make(
     """Map, or return the mapping that is there, its LUN read from the array afterwards.
 
     VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN; NOT_OURS, with nothing left mapped
-    by this call, when another volume than that of `uid` has the name.
+    by this call, when another volume than that of `uid` has the name. ARRAY_BUSY while an unmapping whose
+    answer was lost may still be carried out: it would take away what is mapped now.
     """
     object_name(host, "host"), object_name(volume, "volume")
+    _refuse_under_way(cli, resting, volume, host)
     made = False
     for attempt in range(ATTEMPTS):
         options = _options(resting.choose(host, avoid), share=share)
@@ -85,23 +87,43 @@ def make(
 def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> bool:
     """Unmap; False when the volume was not mapped to that host. OUTCOME_UNKNOWN."""
     words = ("-host", object_name(host, "host"), object_name(volume, "volume"))
-    resting.leaving(volume, host)
-    removed = True
-    for attempt in range(ATTEMPTS):
-        try:
-            cli.operate("rmvdiskhostmap", *words)
-        except OutcomeUnknown:
-            if _here(of_volume(cli, volume), host) is not None:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                continue
-        except Refused as refused:
-            if refused.cmmvc not in NOT_FOUND or _here(of_volume(cli, volume), host) is not None:
-                raise protection.explained(cli, refused, volume, host=host) from refused
-            removed = attempt > 0  # else a first attempt without an answer did it after all
-        break
+    before = resting.leaving(volume, host)
+    removed, lost = True, 0  # lost: of those sent, how many may be carried out yet
+    try:
+        for attempt in range(ATTEMPTS):
+            try:
+                cli.operate("rmvdiskhostmap", *words)
+            except OutcomeUnknown:
+                lost += 1
+                resting.leaving(volume, host)  # from now on
+                if _here(of_volume(cli, volume), host) is not None:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    continue
+                lost -= 1
+            except Refused as refused:
+                if refused.cmmvc not in NOT_FOUND or _here(of_volume(cli, volume), host) is not None:
+                    raise protection.explained(cli, refused, volume, host=host) from refused
+                removed = attempt > 0  # else a first attempt without an answer did it after all
+                lost = max(0, lost - 1)
+            break
+    finally:
+        if not lost:
+            resting.answered(volume, host, before)
     resting.freed(volume, host)
     return removed
+
+
+def _refuse_under_way(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> None:
+    if (left := resting.under_way(volume, host)) > 0:
+        raise Fault(
+            Code.ARRAY_BUSY,
+            f"Array {cli.array} may still carry out an unmapping of volume {volume} from {host} whose answer "
+            f"was lost: it would take the volume from its next pod. It is mapped again in {left:.0f} s.",
+            array=cli.array,
+            volume=volume,
+            host=host,
+        )
 
 
 def _options(lun: int | None, *, share: bool) -> tuple[str, ...]:
