@@ -57,7 +57,7 @@ def make(
     """
     object_name(host, "host"), object_name(volume, "volume")
     _refuse_under_way(cli, resting, volume, host)
-    made = False
+    made = unsure = False
     for attempt in range(ATTEMPTS):
         options = _options(resting.choose(host, avoid), share=share)
         try:
@@ -66,6 +66,7 @@ def make(
         except OutcomeUnknown:
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
                 continue
+            unsure = True
         except Refused as refused:
             if refused.cmmvc == LUN_USED and attempt < ATTEMPTS - 1:
                 resting.seen(of_host(cli, host))
@@ -75,11 +76,18 @@ def make(
             if refused.cmmvc not in (MAPPED, MAPPED_HERE):
                 raise
         break
-    mapping = _alone(cli, volume, host, share=share)
+    try:
+        mapping = _alone(cli, volume, host, share=share)
+    except Fault as fault:
+        if made and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:  # a reader came between
+            _take_back(cli, resting, volume, host)
+        elif unsure and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:
+            raise _stays(cli, volume, host, fault) from fault
+        raise
     resting.seen((mapping,))
     if uid not in (None, mapping.uid):
         if made:
-            remove(cli, resting, volume, host)
+            _take_back(cli, resting, volume, host)
         raise _another(cli, mapping, uid)
     return mapping
 
@@ -112,6 +120,25 @@ def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> boo
             resting.answered(volume, host, before)
     resting.freed(volume, host)
     return removed
+
+
+def _take_back(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> None:
+    """Unmap what was mapped just now; OUTCOME_UNKNOWN when it may stay: who mapped it must not forget it."""
+    try:
+        remove(cli, resting, volume, host)
+    except Fault as fault:
+        raise _stays(cli, volume, host, fault) from fault
+
+
+def _stays(cli: Cli, volume: VolumeName, host: str, fault: Fault) -> Fault:
+    return Fault(
+        Code.OUTCOME_UNKNOWN,
+        f"Volume {volume} on array {cli.array} was to be taken back from {host}, and may stay mapped there; "
+        f"it is tried again. {fault.sentence}",
+        array=cli.array,
+        volume=volume,
+        host=host,
+    )
 
 
 def _refuse_under_way(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> None:
