@@ -4,6 +4,9 @@ They are on the disk before the command that frees them is sent, so that an agen
 in between knows them. What a reboot leaves has no stale path: numbers of another boot do not rest. When the
 file cannot be read it is not known which rest, and for as long as any could, low ones all do: those are what
 an array gives first.
+
+With them stand the unmappings that may be under way: one whose answer was lost can be carried out later, and
+would take the volume from the pod for which it was mapped again in the meantime.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 REST = 120.0  # seconds: longer than a detach and the next attach, their retries included
 UNDER_WAY = 60.0  # seconds that the command which frees a number may take beside
+ANSWER = 80.0  # seconds that an array may need for an unmapping: as long as it is waited for, and once more
 HIGHEST = 2047  # number of a host (array-as18000.md 5.7)
 LOW = 128  # numbers that rest while it is not known which do
 MOST = 4096  # that are remembered; more than that the one that ends first is forgotten
@@ -31,6 +35,8 @@ _LOG = logging.getLogger("instorage.arrays")
 
 Numbers = dict[tuple[str, str], dict[int, float]]
 """By array and host object: number, and the second (of the clock) at which its rest ends."""
+Unmappings = dict[tuple[str, str, str], float]
+"""By array, host object and volume: the second (of the clock) until which one may be carried out."""
 
 
 def since_boot() -> float:
@@ -52,6 +58,7 @@ class Quarantine:
         self._boot = boot
         self._guard = threading.Lock()
         self._numbers: Numbers = {}
+        self._unmappings: Unmappings = {}
         self._unknown_until = 0.0
         if path is not None:
             self._load(path)
@@ -59,13 +66,45 @@ class Quarantine:
     def rest(self, array: str, host: str, numbers: Iterable[int], seconds: float = REST) -> None:
         """Let numbers rest for so long from now, or as long as they do already; on the disk on return."""
         with self._guard:
-            until = self.clock() + seconds
-            resting = self._numbers.setdefault((array, host), {})
-            longer = [number for number in numbers if resting.get(number, 0.0) < until]
-            resting.update(dict.fromkeys(longer, until))
-            self._forget()
-            if longer and self._path is not None:
+            if self._rest(array, host, numbers, seconds) and self._path is not None:
                 self._write(self._path)
+
+    def _rest(self, array: str, host: str, numbers: Iterable[int], seconds: float) -> bool:
+        until = self.clock() + seconds
+        resting = self._numbers.setdefault((array, host), {})
+        longer = [number for number in numbers if resting.get(number, 0.0) < until]
+        resting.update(dict.fromkeys(longer, until))
+        self._forget()
+        return bool(longer)
+
+    def unmapping(
+        self, array: str, host: str, volume: str, numbers: Iterable[int], seconds: float = ANSWER
+    ) -> float:
+        """Note an unmapping that is about to be sent, and its numbers, in one write: on the disk on return.
+
+        Returns until when one that was sent before may be carried out, for `answered`.
+        """
+        with self._guard:
+            key, now = (array, host, volume), self.clock()
+            before = self._unmappings.get(key, 0.0)
+            self._unmappings[key] = max(before, now + seconds)
+            self._rest(array, host, numbers, REST + UNDER_WAY)
+            if self._path is not None:
+                self._write(self._path)
+            return before
+
+    def answered(self, array: str, host: str, volume: str, before: float) -> None:
+        """Take back what `unmapping` noted: all that was sent since was answered.
+
+        Not written at once: a process that begins within that time waits for what was answered, too.
+        """
+        with self._guard:
+            self._unmappings[array, host, volume] = before
+
+    def under_way(self, array: str, host: str, volume: str) -> float:
+        """Return for how many seconds an unmapping of that volume from that host may be carried out."""
+        with self._guard:
+            return max(0.0, self._unmappings.get((array, host, volume), 0.0) - self.clock())
 
     def resting(self, array: str, host: str) -> dict[int, float]:
         """Return the numbers of a host object that rest, with the second at which each one's rest ends."""
@@ -78,6 +117,7 @@ class Quarantine:
     def _forget(self) -> None:
         """Drop what has rested, and of too many the first to end."""
         now = self.clock()
+        self._unmappings = {key: until for key, until in self._unmappings.items() if until > now}
         alive = sorted(
             (until, key, number)
             for key, numbers in self._numbers.items()
@@ -92,7 +132,9 @@ class Quarantine:
         try:
             if path.stat().st_size > _LARGEST:
                 raise ValueError(f"it has more than {_LARGEST} bytes")
-            boot, numbers = parse(path.read_bytes(), self.clock() + REST + UNDER_WAY)
+            text, now = path.read_bytes(), self.clock()
+            boot, numbers = parse(text, now + REST + UNDER_WAY)
+            unmappings = parse_unmappings(text, now + ANSWER)
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError) as error:
@@ -104,8 +146,10 @@ class Quarantine:
             )  # fmt: skip
             return
         if boot == self._boot:
-            self._numbers = numbers
-            self._forget()
+            self._numbers, self._unmappings = numbers, unmappings
+        else:  # the array goes on over a reboot; when they were sent is before this boot began
+            self._unmappings = dict.fromkeys(unmappings, ANSWER)
+        self._forget()
 
     def _write(self, path: Path) -> None:
         rows = [
@@ -113,8 +157,13 @@ class Quarantine:
             for (array, host), numbers in self._numbers.items()
             for number, until in numbers.items()
         ]
+        unmappings = [
+            {"array": array, "host": host, "volume": volume, "until": round(until, 1)}
+            for (array, host, volume), until in self._unmappings.items()
+        ]
+        found = {"boot": self._boot, "resting": rows, "unmappings": unmappings}
         try:
-            durable_file.write(path, json.dumps({"boot": self._boot, "resting": rows}) + "\n")
+            durable_file.write(path, json.dumps(found) + "\n")
         except OSError as error:
             _LOG.warning(
                 "The LUN numbers that rest cannot be written to %s (%s): a restart within two minutes "
@@ -139,6 +188,26 @@ def parse(text: bytes, latest: float) -> tuple[str, Numbers]:
         array, host, number, until = _row(row)
         numbers.setdefault((array, host), {})[number] = min(until, latest)
     return found["boot"], numbers
+
+
+def parse_unmappings(text: bytes, latest: float) -> Unmappings:
+    """Read what else is in the file, none of which lasts beyond `latest`; a version of before wrote none.
+
+    ValueError for anything else.
+    """
+    rows = json.loads(text).get("unmappings", [])
+    if not isinstance(rows, list):
+        raise ValueError("its unmappings are no list")
+    found: Unmappings = {}
+    for row in rows:
+        match row:
+            case {"array": str(a), "host": str(h), "volume": str(v), "until": float() | int() as until} if (
+                0 <= until < _LATEST
+            ):
+                found[a, h, v] = min(float(until), latest)
+            case _:
+                raise ValueError(f"{str(row)[:80]!r} is no unmapping")
+    return found
 
 
 def _row(row: object) -> tuple[str, str, int, float]:

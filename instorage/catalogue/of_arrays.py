@@ -63,7 +63,8 @@ ENTRIES = {
     ),
     _C.ARRAY_BUSY: Entry(
         "The array was not able to carry out a command for as long as it was asked.",
-        "A node of it restarts, or its configuration moves to another node.",
+        "A node of it restarts, or its configuration moves to another node; or an unmapping whose answer was "
+        "lost may still be carried out, and the volume is not mapped again before that is over.",
         "It is tried again by itself; if it stays so, see the array's event log.",
     ),
     _C.ARRAY_ANSWER: Entry(

@@ -44,10 +44,40 @@ def mount_pod(operation: Operation, target: PodTarget, options: Options) -> str:
             attached = _attach_whole(operation, helper, target, options)
             uid, remark = attached.uid, attached.remark
         _refuse_writer(operation, helper, options, uid)
-        operation.progress.say("binding the mount into the pod")
-        helper.bind(BindRequest(operation.op, uid, target.device_mount, target.path, options.read_only))
-        reached(Step.AGENT_MOUNT_BOUND)
+        request = BindRequest(operation.op, uid, target.device_mount, target.path, options.read_only)
+        _bind(operation, helper, target, request)
     return remark
+
+
+def _bind(operation: Operation, helper: Helper, target: PodTarget, request: BindRequest) -> None:
+    """Bind for a caller who is there, else nothing stays bound that was not before; TIMEOUT.
+
+    kubelet was told that this mount failed. While the pod is there it asks again, and what it finds mounted
+    then it takes for done without asking us; of a pod that was deleted it would never end the bind.
+    """
+    if operation.progress.abandoned():
+        raise _late(target)
+    operation.progress.say("binding the mount into the pod")
+    already = helper.bind(request).already
+    reached(Step.AGENT_MOUNT_BOUND)
+    if not already and operation.progress.abandoned():
+        _take_back(operation, helper, target)
+
+
+def _take_back(operation: Operation, helper: Helper, target: PodTarget) -> None:
+    try:
+        reply = helper.unmount(target.path)
+    except Fault as fault:
+        stays = f"{target.path} stays bound: a pod may have it by now. If that is gone, unmount it by hand."
+        raise _late(target, f"{stays} {fault.sentence}") from None
+    reached(Step.AGENT_MOUNT_UNBOUND)
+    takedown.say_lost(operation, target.name, lost=reply.lost)
+    raise _late(target)
+
+
+def _late(target: PodTarget, more: str = "") -> Fault:
+    text = f"Too late to bind volume {target.name} for its pod: the caller has left. {more}".rstrip()
+    return Fault(Code.TIMEOUT, text, volume=target.name, target=target.path)
 
 
 def unmount_pod(operation: Operation, target: PodTarget) -> None:

@@ -21,6 +21,7 @@ class Step(StrEnum):
     AGENT_MOUNT_RECORDED = "agent.mount.recorded"
     AGENT_MOUNT_MOUNTED = "agent.mount.mounted"
     AGENT_MOUNT_BOUND = "agent.mount.bound"
+    AGENT_MOUNT_UNBOUND = "agent.mount.unbound"
     AGENT_UNMOUNT_UNMOUNTED = "agent.unmount.unmounted"
     AGENT_DETACH_UNMOUNTED = "agent.detach.unmounted"
     AGENT_DETACH_REMOVED = "agent.detach.device-removed"

@@ -98,10 +98,10 @@ class Reconciler:
                     self._due.pop(record.uid, None)
                     self._dealt_with(record.uid)
 
-    def unclaimed(self, name: VolumeName, late: str = "") -> None:
+    def unclaimed(self, name: VolumeName) -> None:
         """Look, once kubelet has had the time to ask again, whether a pod has this volume (`Unclaimed`)."""
         for record in self._node.records.by_name(name):
-            self._schedule(record.uid, self._unclaimed.note(record.uid, late) - time.monotonic())
+            self._schedule(record.uid, self._unclaimed.note(record.uid) - time.monotonic())
 
     def finished(self, name: VolumeName) -> None:
         """Leave this volume alone: it is in order. Of two with one name it is not known which one is."""

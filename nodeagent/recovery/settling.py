@@ -22,9 +22,7 @@ LOCK_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 
-def settle(
-    operation: Operation, record: Record, given_up: Callable[[], frozenset[str] | None], *, told: bool = False
-) -> bool:
+def settle(operation: Operation, record: Record, given_up: Callable[[], bool], *, told: bool = False) -> bool:
     """Look at the volume under its lock; what is in use stays. Raises what keeps it here.
 
     Returns whether its device mount stands without a pod, and kubelet may still ask for it (`given_up`: see
@@ -38,12 +36,11 @@ def settle(
             return False
         with operation.helper() as helper:
             mounts = [mount.target for mount in helper.inspect(record.uid).mounts]
-            late = given_up()
-            if _used(record, [one for one in mounts if one not in (late or ())]):
+            if _used(record, mounts):
                 return False
-            if mounts and late is None and node.paths.attach:
+            if mounts and node.paths.attach and not given_up():
                 return True
-            for one in sorted(mounts, key=targets.is_device_mount):  # a pod's directory first
+            for one in mounts:
                 helper.unmount(one)
                 reached(Step.AGENT_SETTLE_UNMOUNTED)
             host_lock.share(operation, helper)

@@ -1,8 +1,9 @@
 """Volumes that kubelet may have given up: their device mount stands, and no pod is known to have it.
 
-kubelet never ends what it was told has failed: neither a mountdevice that outlasts the stub (a long fsck),
-nor a mount. While the pod is there it asks again, after 2 min 2 s at the latest. Nothing of this is written
-down: an agent that starts looks at every volume, and begins to wait anew.
+kubelet never ends a mountdevice that it was told has failed, and one may outlast the stub (a long fsck).
+While the pod is there it asks again, after 2 min 2 s at the latest. Nothing of this is written down: an agent
+that starts looks at every volume, and begins to wait anew. A pod's directory is none of this: kubelet takes
+one that is bound for done and asks no more, so time alone says nothing of it (`calls/mount.py`).
 """
 
 from __future__ import annotations
@@ -20,28 +21,19 @@ class Unclaimed:
         self._patience = rest * GIVEN_UP
         self._guard = threading.Lock()
         self._since: dict[str, float] = {}
-        self._late: dict[str, set[str]] = {}
 
     def claim(self, uid: str) -> bool:
         """Forget it: a call names it, or it is gone; return whether it was noted."""
         with self._guard:
-            self._late.pop(uid, None)
             return self._since.pop(uid, None) is not None
 
-    def note(self, uid: str, late: str = "") -> float:
-        """Note that nobody may want it; return when that is certain (monotonic seconds).
-
-        `late`: the pod's directory in which it was bound for a caller that had left.
-        """
+    def note(self, uid: str) -> float:
+        """Note that nobody may want it; return when that is certain (monotonic seconds)."""
         with self._guard:
-            if late:
-                self._late.setdefault(uid, set()).add(late)
             return self._since.setdefault(uid, time.monotonic()) + self._patience
 
-    def given_up(self, uid: str) -> frozenset[str] | None:
-        """Return where it was bound too late, once kubelet has given it up; None as long as it may ask."""
+    def given_up(self, uid: str) -> bool:
+        """Say whether kubelet has given it up; it may still ask for what was not noted."""
         with self._guard:
             since = self._since.get(uid)
-            if since is None or time.monotonic() - since < self._patience:
-                return None
-            return frozenset(self._late.get(uid, ()))
+            return since is not None and time.monotonic() - since >= self._patience

@@ -141,14 +141,12 @@ class Dispatcher:
 
     def _tell_it(self, reconciler: Reconciler, request: Request, progress: Progress, answer: Answer) -> None:
         attach, done = self._attach_calls(), answer.status is Status.SUCCESS
+        left = request.call in ("mountdevice", "mount") and progress.abandoned()
         if request.call in ("mount", "unmount") and attach and not done:
             reconciler.unclaimed(request.name)
         elif request.call == "waitforattach" or not done:
             reconciler.unfinished(request.name)
-        elif isinstance(request, flexvolume.MountDevice | flexvolume.Mount) and progress.abandoned():
-            late = request.target.path if isinstance(request, flexvolume.Mount) else ""
-            reconciler.unclaimed(request.name, late)
-        elif request.call == "unmount" and attach:
+        elif left or (request.call == "unmount" and attach):
             reconciler.unclaimed(request.name)
         else:
             reconciler.finished(request.name)

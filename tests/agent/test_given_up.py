@@ -32,29 +32,17 @@ def bench(directory: Path, portal: Callable[[], str], monkeypatch: pytest.Monkey
     bench.close()
 
 
-@pytest.fixture
-def without_attach(bench: Bench) -> Bench:
-    (bench.paths.plugin / ".attach").write_text("false\n")
-    return bench
-
-
-def given_up(bench: Bench, verb: str, call: str, target: str) -> None:
-    """A call whose stub leaves before the helper has done its part, and which succeeds all the same."""
+def abandoned(bench: Bench, volume: str) -> None:
+    """A pod that waits for a long check of its volume, and is deleted: the stub leaves before the end."""
+    bench.create(volume)
+    bench.attach(volume).success()
     gate = threading.Event()
-    script = bench.helper.script(verb, gate=gate)
-    device = ("/dev/ignored",) if call == "mountdevice" else ()
-    stub = bench.begin(call, target, *device, options(target.rpartition("/")[2]))
+    script = bench.helper.script("Mount", gate=gate)
+    stub = bench.begin("mountdevice", device_target(volume), "/dev/ignored", options(volume))
     assert script.reached.wait(10)
     stub.leave()
     gate.set()
-    until(lambda: target in bench.helper.mounts)
-
-
-def abandoned(bench: Bench, volume: str) -> None:
-    """A pod that waits for a long check of its volume, and is deleted."""
-    bench.create(volume)
-    bench.attach(volume).success()
-    given_up(bench, "Mount", "mountdevice", device_target(volume))
+    until(lambda: device_target(volume) in bench.helper.mounts)
 
 
 def test_a_volume_that_is_mounted_after_its_pod_was_deleted_is_taken_down(bench: Bench) -> None:
@@ -100,14 +88,6 @@ def test_a_volume_whose_last_pod_ended_before_kubelet_was_started_anew_is_taken_
     bench.call("mount", pod_target("vol1"), options("vol1")).success()
     bench.call("unmount", pod_target("vol1")).success()
     until(lambda: clean(bench, "vol1"))
-
-
-def test_a_bind_that_came_after_its_pod_was_deleted_is_taken_down_without_attach_calls(
-    without_attach: Bench,
-) -> None:
-    without_attach.create("vol1")
-    given_up(without_attach, "Bind", "mount", pod_target("vol1"))
-    until(lambda: clean(without_attach, "vol1"))
 
 
 def test_the_namesake_of_another_array_that_kubelet_gave_up_is_taken_down(

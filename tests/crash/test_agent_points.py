@@ -6,6 +6,7 @@ kernel are in tests/lab/crash.
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -64,6 +65,7 @@ SPECIAL = {
     AgentStep.AGENT_LEFTOVER_REMOVED,
     AgentStep.AGENT_DETACH_FENCED,
     AgentStep.AGENT_ADOPT_RECORDED,
+    AgentStep.AGENT_MOUNT_UNBOUND,
     AgentStep.AGENT_SETTLE_UNMOUNTED,
 }
 """Steps that need more than a usual life; each has a test below, or in tests/crash/test_growth_points.py."""
@@ -186,3 +188,21 @@ def test_a_device_mount_that_no_pod_wants_any_more(agent: Victim) -> None:
     agent.dies()
     agent.start(rest=0.2)
     until(lambda: agent.clean)
+
+
+def test_a_bind_that_is_taken_back_since_its_caller_has_left(agent: Victim, volume: str) -> None:
+    for name in ("attach", "mountdevice"):
+        agent.call(name)
+    gate = threading.Event()
+    script = agent.bench.helper.script("Bind", gate=gate)
+    agent.arm(AgentStep.AGENT_MOUNT_UNBOUND)
+    stub = agent.bench.begin(*CALLS["mount"])
+    assert script.reached.wait(10)
+    stub.leave()
+    gate.set()
+    agent.dies()
+    assert list(agent.bench.helper.mounts) == [device_target(VOLUME)]
+    agent.start()
+    for name in LIFE[2:]:
+        agent.call(name)
+    assert agent.clean

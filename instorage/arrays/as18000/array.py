@@ -68,8 +68,8 @@ class As18000:
         self.limits, self._name = limits or Limits(), endpoint.name
         self._ssh = Ssh(endpoint, known_hosts, self.limits)
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
-        self._resting, self._unsettled = RestingLuns(quarantine, endpoint.name), Unsettled()
-        self._hosts = HostObjects(self._cli, width=self.limits.channels)
+        self._resting = RestingLuns(quarantine, endpoint.name, 2 * self.limits.operation)
+        self._unsettled, self._hosts = Unsettled(), HostObjects(self._cli, width=self.limits.channels)
         self._targets, self._fc_targets = Targets(self._cli), FcTargets(self._cli)
 
     @property

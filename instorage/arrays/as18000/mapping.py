@@ -52,10 +52,12 @@ def make(
     """Map, or return the mapping that is there, its LUN read from the array afterwards.
 
     VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN; NOT_OURS, with nothing left mapped
-    by this call, when another volume than that of `uid` has the name.
+    by this call, when another volume than that of `uid` has the name. ARRAY_BUSY while an unmapping whose
+    answer was lost may still be carried out: it would take away what is mapped now.
     """
     object_name(host, "host"), object_name(volume, "volume")
-    made = False
+    _refuse_under_way(cli, resting, volume, host)
+    made = unsure = False
     for attempt in range(ATTEMPTS):
         options = _options(resting.choose(host, avoid), share=share)
         try:
@@ -64,6 +66,7 @@ def make(
         except OutcomeUnknown:
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
                 continue
+            unsure = True
         except Refused as refused:
             if refused.cmmvc == LUN_USED and attempt < ATTEMPTS - 1:
                 resting.seen(of_host(cli, host))
@@ -73,11 +76,18 @@ def make(
             if refused.cmmvc not in (MAPPED, MAPPED_HERE):
                 raise
         break
-    mapping = _alone(cli, volume, host, share=share)
+    try:
+        mapping = _alone(cli, volume, host, share=share)
+    except Fault as fault:
+        if made and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:  # a reader came between
+            _take_back(cli, resting, volume, host)
+        elif unsure and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:
+            raise _stays(cli, volume, host, fault) from fault
+        raise
     resting.seen((mapping,))
     if uid not in (None, mapping.uid):
         if made:
-            remove(cli, resting, volume, host)
+            _take_back(cli, resting, volume, host)
         raise _another(cli, mapping, uid)
     return mapping
 
@@ -85,23 +95,62 @@ def make(
 def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> bool:
     """Unmap; False when the volume was not mapped to that host. OUTCOME_UNKNOWN."""
     words = ("-host", object_name(host, "host"), object_name(volume, "volume"))
-    resting.leaving(volume, host)
-    removed = True
-    for attempt in range(ATTEMPTS):
-        try:
-            cli.operate("rmvdiskhostmap", *words)
-        except OutcomeUnknown:
-            if _here(of_volume(cli, volume), host) is not None:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                continue
-        except Refused as refused:
-            if refused.cmmvc not in NOT_FOUND or _here(of_volume(cli, volume), host) is not None:
-                raise protection.explained(cli, refused, volume, host=host) from refused
-            removed = attempt > 0  # else a first attempt without an answer did it after all
-        break
+    before = resting.leaving(volume, host)
+    removed, lost = True, 0  # lost: of those sent, how many may be carried out yet
+    try:
+        for attempt in range(ATTEMPTS):
+            try:
+                cli.operate("rmvdiskhostmap", *words)
+            except OutcomeUnknown:
+                lost += 1
+                resting.leaving(volume, host)  # from now on
+                if _here(of_volume(cli, volume), host) is not None:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    continue
+                lost -= 1
+            except Refused as refused:
+                if refused.cmmvc not in NOT_FOUND or _here(of_volume(cli, volume), host) is not None:
+                    raise protection.explained(cli, refused, volume, host=host) from refused
+                removed = attempt > 0  # else a first attempt without an answer did it after all
+                lost = max(0, lost - 1)
+            break
+    finally:
+        if not lost:
+            resting.answered(volume, host, before)
     resting.freed(volume, host)
     return removed
+
+
+def _take_back(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> None:
+    """Unmap what was mapped just now; OUTCOME_UNKNOWN when it may stay: who mapped it must not forget it."""
+    try:
+        remove(cli, resting, volume, host)
+    except Fault as fault:
+        raise _stays(cli, volume, host, fault) from fault
+
+
+def _stays(cli: Cli, volume: VolumeName, host: str, fault: Fault) -> Fault:
+    return Fault(
+        Code.OUTCOME_UNKNOWN,
+        f"Volume {volume} on array {cli.array} was to be taken back from {host}, and may stay mapped there; "
+        f"it is tried again. {fault.sentence}",
+        array=cli.array,
+        volume=volume,
+        host=host,
+    )
+
+
+def _refuse_under_way(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> None:
+    if (left := resting.under_way(volume, host)) > 0:
+        raise Fault(
+            Code.ARRAY_BUSY,
+            f"Array {cli.array} may still carry out an unmapping of volume {volume} from {host} whose answer "
+            f"was lost: it would take the volume from its next pod. It is mapped again in {left:.0f} s.",
+            array=cli.array,
+            volume=volume,
+            host=host,
+        )
 
 
 def _options(lun: int | None, *, share: bool) -> tuple[str, ...]:

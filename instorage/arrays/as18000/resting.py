@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from instorage.arrays.quarantine import HIGHEST, REST, UNDER_WAY, Quarantine
+from instorage.arrays.quarantine import ANSWER, HIGHEST, Quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,11 +25,12 @@ class RestingLuns:
     """What this process knows of a host's LUN numbers: in use (as last seen), and resting. Thread-safe.
 
     `quarantine` is shared by every client of this process, and outlives it; `array` is the name there.
+    `answer`: seconds that the array may need for an unmapping.
     """
 
-    def __init__(self, quarantine: Quarantine | None = None, array: str = "") -> None:
+    def __init__(self, quarantine: Quarantine | None = None, array: str = "", answer: float = ANSWER) -> None:
         self._quarantine = quarantine or Quarantine()
-        self._array = array
+        self._array, self._answer = array, answer
         self._lock = threading.Lock()
         self._used: dict[str, dict[str, frozenset[int]]] = {}  # host -> volume -> numbers
         self._chosen: dict[str, dict[int, float]] = {}  # host -> number that is being mapped now -> until
@@ -42,11 +43,22 @@ class RestingLuns:
                 self._used.setdefault(mapping.host, {})[mapping.volume] = numbers
         return mappings
 
-    def leaving(self, volume: str, host: str) -> None:
-        """Let the numbers of a mapping rest that is about to be removed: a kill must not lose them."""
+    def leaving(self, volume: str, host: str) -> float:
+        """Note a mapping that is about to be removed, and let its numbers rest: a kill must not lose them.
+
+        Returns what `answered` needs.
+        """
         with self._lock:
             numbers = self._used.get(host, {}).get(volume, frozenset())
-        self._quarantine.rest(self._array, host, numbers, REST + UNDER_WAY)
+        return self._quarantine.unmapping(self._array, host, volume, numbers, self._answer)
+
+    def answered(self, volume: str, host: str, before: float) -> None:
+        """Know that the array has answered all that was sent since `leaving` returned `before`."""
+        self._quarantine.answered(self._array, host, volume, before)
+
+    def under_way(self, volume: str, host: str) -> float:
+        """Return for how many seconds the array may still remove this mapping, were it made now."""
+        return self._quarantine.under_way(self._array, host, volume)
 
     def freed(self, volume: str, host: str) -> None:
         """Let the numbers of a mapping rest that has been removed."""
