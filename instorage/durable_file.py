@@ -9,19 +9,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write(path: Path, text: str) -> None:
-    """Replace a file as a whole; when this returns it is on the disk. OSError leaves what was there."""
+def write(path: Path, text: str, *, sync: bool = True) -> None:
+    """Replace a file as a whole; when this returns it is on the disk. OSError leaves what was there.
+
+    Without `sync` it outlives the process, and not a machine that stops at once.
+    """
     temporary = path.with_name(f".{path.name}")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if sync:
+        sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:

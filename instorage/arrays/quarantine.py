@@ -96,10 +96,13 @@ class Quarantine:
     def answered(self, array: str, host: str, volume: str, before: float) -> None:
         """Take back what `unmapping` noted: all that was sent since was answered.
 
-        Not written at once: a process that begins within that time waits for what was answered, too.
+        Written without waiting for the disk: of a machine that stops at once the note may stay.
         """
         with self._guard:
             self._unmappings[array, host, volume] = before
+            if self._path is not None:
+                self._forget()
+                self._write(self._path, sync=False)
 
     def under_way(self, array: str, host: str, volume: str) -> float:
         """Return for how many seconds an unmapping of that volume from that host may be carried out."""
@@ -151,7 +154,7 @@ class Quarantine:
             self._unmappings = dict.fromkeys(unmappings, ANSWER)
         self._forget()
 
-    def _write(self, path: Path) -> None:
+    def _write(self, path: Path, *, sync: bool = True) -> None:
         rows = [
             {"array": array, "host": host, "number": number, "until": round(until, 1)}
             for (array, host), numbers in self._numbers.items()
@@ -163,7 +166,7 @@ class Quarantine:
         ]
         found = {"boot": self._boot, "resting": rows, "unmappings": unmappings}
         try:
-            durable_file.write(path, json.dumps(found) + "\n")
+            durable_file.write(path, json.dumps(found) + "\n", sync=sync)
         except OSError as error:
             _LOG.warning(
                 "The LUN numbers that rest cannot be written to %s (%s): a restart within two minutes "

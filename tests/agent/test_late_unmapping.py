@@ -44,9 +44,14 @@ def test_a_pod_of_another_volume_does_not_wait_for_it(bench: Bench, *, started_a
     bench.use("vol2")
 
 
-def test_a_pod_that_comes_back_after_an_answered_unmapping_waits_for_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("started_anew", [False, True])
+def test_a_pod_that_comes_back_after_an_answered_unmapping_waits_for_nothing(
+    bench: Bench, *, started_anew: bool
+) -> None:
     bench.create("vol1")
-    for _ in range(2):
+    for again in (False, True):
+        if again and started_anew:  # an upgrade, or a crash
+            bench.restart()
         bench.use("vol1")
         bench.call("unmount", pod_target("vol1")).success()
         bench.call("unmountdevice", device_target("vol1")).success()
