@@ -62,7 +62,7 @@ class Creation:
         keep = not begun.ours and not _is_new(array, volume)
         there = self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
         if other := self._doubles.other(there, volume, array):
-            self._doubles.take_back(begun, volume, array, other)
+            self._doubles.take_back(begun, volume, array, there, other)
             self._undertakings.finished(wanted.uid, made=True)
             return
         self._undertakings.finished(wanted.uid, made=True)
