@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 BEGUN = "Provisioning"
 """The reason of the event that says where a claim's volume is being made."""
-NEW_BYTES = 64 << 20
-"""What a thin volume that nobody has written to may use, or 1 % of its size (safety.md 6)."""
 
 
 class Creation:
@@ -59,7 +57,7 @@ class Creation:
             self._rollback.run(begun)
             self._undertakings.finished(wanted.uid)
             return
-        keep = not begun.ours and not _is_new(array, volume)
+        keep = not begun.ours  # however little is on it by now: whoever uses it may write when this is done
         there = self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
         if other := self._doubles.other(there, volume, array):
             self._doubles.take_back(begun, volume, array, there, other)
@@ -132,8 +130,8 @@ class Creation:
 
     def _say_kept(self, wanted: Wanted, array: str) -> None:
         message = (
-            f"Volume {wanted.spec.name} was on array {array} before, and is not proven empty: its PV has "
-            "the policy Retain, so that its data stays when the claim goes. Change it in the PV if you know "
+            f"Volume {wanted.spec.name} was on array {array} before, and may be used or hold data: its PV "
+            "has the policy Retain, so that it stays when the claim goes. Change it in the PV if you know "
             "better."
         )
         self._say(wanted, "VolumeKept", message, normal=False)
@@ -178,12 +176,6 @@ def _made(array: Array, begun: Begun) -> Volume:
 def _noted(begun: Begun, volume: Volume, *, ours: bool) -> Volume:
     begun.ours, begun.uid, begun.sent = ours, volume.uid, None
     return volume
-
-
-def _is_new(array: Array, volume: Volume) -> bool:
-    """Say whether the array's word is that nothing was ever written; a thick volume does not tell."""
-    usage = array.volume_usage(volume.name)
-    return usage.thin and usage.used is not None and usage.used <= max(volume.size // 100, NEW_BYTES)
 
 
 def _success(wanted: Wanted, volume: Volume, array: str) -> str:
