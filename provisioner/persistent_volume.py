@@ -162,8 +162,17 @@ def mark(volume: Object) -> Object:
     return {"metadata": {"annotations": {MARK: volume["metadata"]["uid"]}}}
 
 
+def home(volume: Object) -> str:
+    """Return the namespace that a PV's data is from: of the claim it belonged to, or signed; "" for none."""
+    told = (volume["spec"].get("claimRef") or {}).get("namespace")
+    return str(told or options(volume).get(NAMESPACE_OPTION) or "")
+
+
 def bind_again(volume: Object, claim: Object) -> str:
-    """Return the command by which an administrator gives a volume to a claim that names it."""
+    """Return the command by which an administrator gives a volume to a claim that names it.
+
+    For claims of its `home` alone: any tenant may name any PV, and waits for somebody who obeys.
+    """
     to = claim["metadata"]
     reference = f'{{"namespace":"{to["namespace"]}","name":"{to["name"]}","uid":"{to["uid"]}"}}'
     return f'kubectl patch pv {volume["metadata"]["name"]} -p \'{{"spec":{{"claimRef":{reference}}}}}\''
