@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from instorage import operation
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
-from instorage.tenancy.grant import UID_OPTION
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
 from provisioner.last_look import LastLook
-from provisioner.lookup import Lookup
+from provisioner.lookup import Lookup, for_as13000
 from provisioner.persistent_volume import (
     FINALIZER,
     claim_path,
@@ -29,7 +28,9 @@ from provisioner.persistent_volume import (
     is_ours,
     mark,
     names_half_a_claim,
+    note_uid,
     options,
+    uids,
 )
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ class Deletion:
                     volume, "VolumeDeletionWaits", "The volume stays until the claim that uses it is gone."
                 )
             return
-        if _deletes(volume):
-            self._delete_on_array(volume)
-        else:
+        if not _deletes(volume):
             _LOG.info("PV %s goes, its volume stays on the array (reclaim policy)", _name(volume))
+        elif volume["metadata"].get("deletionTimestamp") and for_as13000(volume):
+            kept = f"Volume {_name(volume)} stays: its PV is for an AS13000, which is not supported yet."
+            self._say(volume, "VolumeKept", kept, normal=False)
+        else:
+            volume = self._delete_on_array(volume)
         self._let_go(volume)
 
     def vanished(self, volume: Object) -> None:
@@ -116,8 +120,11 @@ class Deletion:
             return False
         return not (_owner(volume) and _passed_over(volume, claim))
 
-    def _delete_on_array(self, volume: Object) -> None:
-        """Delete the volume, unless somebody wants it. A PV from a copy that is deleted goes without it."""
+    def _delete_on_array(self, volume: Object) -> Object:
+        """Delete the volume, unless somebody wants it; return the PV by now.
+
+        A PV from a copy that is deleted goes without it.
+        """
         name = VolumeName.parse(_name(volume))
         array, there = self._lookup.of(volume)
         if there is not None:
@@ -126,15 +133,18 @@ class Deletion:
         if told and there is not None and not is_marked(volume):
             kept = f"Volume {name} stays on array {array.name}: this PV was never bound (was it made anew?)."
             self._say(volume, "VolumeKept", kept, normal=False)
-            return
+            return volume
         refuse = partial(self._wanting.refuse, volume, there, array.name)
         look = LastLook(_name(volume), lambda: self._changed(volume), refuse)
         if there is not None or not told:
             refuse()
+        if there is not None and not uids(volume):
+            volume = self._cluster.patch(_path(volume), note_uid(volume, there.uid))
         with operation.only_while(look):
             deleted = there is not None and array.delete_volume(name, there.uid)
-        what = "is deleted" if deleted else "was deleted before"
+        what = "is deleted" if deleted else "was deleted before" if uids(volume) else "is not there"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")
+        return volume
 
     def _changed(self, volume: Object) -> str:
         """Return what keeps the volume by now: policy, claimRef or claim may have changed meanwhile."""
@@ -160,8 +170,8 @@ class Deletion:
 
 def _require_ours(volume: Object, there: Volume, array: str) -> None:
     """Raise unless what the array shows is what the PV was made for, and whole."""
-    expected = options(volume).get(UID_OPTION)
-    if expected and there.uid != expected.lower():
+    expected = next(iter(uids(volume)), None)
+    if expected and there.uid != expected:
         raise Fault(
             Code.NOT_OURS,
             f"Volume {there.name} on array {array} is not deleted: it has UID {there.uid}, the PV was "

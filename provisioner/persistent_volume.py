@@ -33,6 +33,9 @@ PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 MARK = "inspur.com/instorage-pv-uid"
 """Annotation: the UID of the PV object that was made for its claim, or seen bound. A PV that is made anew
 from a copy carries the UID of before, so that it is told from one whose claim came to its end."""
+SEEN = "inspur.com/instorage-volume-uid"
+"""Annotation of a PV that tells no UID: its volume's, written before an array is told to delete it. After a
+kill it says that what is found nowhere was deleted, and is not on an array that left the configuration."""
 NOTE_LIMIT = 63
 MOST_NAMED = 1000
 """Disks that are looked for in the texts of one PV: it is about one, whatever is written into it."""
@@ -125,9 +128,18 @@ def options(volume: Object) -> dict[str, str]:
 
 
 def uids(volume: Object) -> tuple[VolumeUid, ...]:
-    """Return the UID of the volume that a PV was made for, nothing for the vendor's. `Fault`: it is none."""
-    told = options(volume).get(UID_OPTION)
+    """Return the UID of the volume that a PV was made for or seen to have, nothing for the vendor's.
+
+    `Fault`: it is none.
+    """
+    told = options(volume).get(UID_OPTION) or notes(volume).get(SEEN)
     return (VolumeUid.parse(told),) if told else ()
+
+
+def note_uid(volume: Object, uid: VolumeUid) -> Object:
+    """Return the patch that notes of which UID the volume of this PV is, if the PV is as it was read."""
+    version = volume["metadata"]["resourceVersion"]
+    return {"metadata": {"resourceVersion": version, "annotations": {SEEN: str(uid)}}}
 
 
 def storage(volume: Object) -> str | None:
