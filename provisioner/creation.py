@@ -64,6 +64,9 @@ class Creation:
             self._undertakings.finished(wanted.uid, made=True)
             return
         self._undertakings.finished(wanted.uid, made=True)
+        if not is_marked(there):
+            self._say_late(wanted)
+            return
         success = _success(wanted, volume, array.name)
         self._say(wanted, "ProvisioningSucceeded", success, ends=(FAILED,))
         if keep:
@@ -104,7 +107,8 @@ class Creation:
     def _save(self, wanted: Wanted, volume: Object) -> Object:
         """Write the PV, and mark it with its own UID: the claim is there, and a copy will have another.
 
-        Return the PV of the claim that is there: it may be another provisioner's.
+        Return the PV of the claim that is there: it may be another provisioner's. It is not marked when the
+        claim is gone by now: who stood still before he wrote it may bring back a PV that others have removed.
         """
         try:
             there = self._cluster.create(VOLUMES, volume)
@@ -116,8 +120,8 @@ class Creation:
                 raise
             self._require_of(wanted, found)
             there = found
-        if not is_marked(there):
-            self._cluster.patch(f"{VOLUMES}/{wanted.spec.name}", mark(there))
+        if not is_marked(there) and self._still_wanted(wanted):
+            return self._cluster.patch(f"{VOLUMES}/{wanted.spec.name}", mark(there))
         return there
 
     def _require_of(self, wanted: Wanted, there: Object) -> None:
@@ -127,6 +131,10 @@ class Creation:
                 f"There is a PV {wanted.spec.name} that does not belong to this claim: remove or rename it.",
                 volume=wanted.spec.name,
             )
+
+    def _say_late(self, wanted: Wanted) -> None:
+        message = f"The claim went while PV {wanted.spec.name} was written: that PV says what becomes of it."
+        self._say(wanted, "ProvisioningCancelled", message, normal=False)
 
     def _say_kept(self, wanted: Wanted, array: str) -> None:
         message = (

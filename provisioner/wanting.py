@@ -133,7 +133,10 @@ def _at_home(volume: Object, claim: Object) -> bool:
 
 
 def _copied(volume: Object, there: Volume | None, array: str) -> Fault:
-    seen = "this PV has never been bound since it was made: it is a copy, of a backup perhaps"
+    seen = (
+        "this PV has never been bound since it was made: it is a copy, of a backup perhaps, or its claim "
+        "went while it was written"
+    )
     if there is None:
         return _lost(volume, array, seen)
     again = (
