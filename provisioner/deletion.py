@@ -30,6 +30,7 @@ from provisioner.persistent_volume import (
     names_half_a_claim,
     note_uid,
     options,
+    take_up,
     uids,
 )
 
@@ -62,15 +63,16 @@ class Deletion:
         """Say whether a PV may have something to be done about, going by the copy of it here."""
         if not is_ours(volume, self._names.provisioner):
             return False
-        return self._ends(volume) or (_phase(volume) == "Bound" and not is_marked(volume))
+        return self._ends(volume) or (_phase(volume) == "Bound" and _is_new_here(volume))
 
     def run(self, seen: Object) -> None:
         """Do what the PV's state asks for. `Fault`, `Away`, `Refusal`: do it again."""
         volume = self._fresh(seen)
         if volume is None or not self.concerns(volume):
             return
-        if "Bound" in (_phase(seen), _phase(volume)) and not is_marked(volume):
-            volume = self._cluster.patch(_path(volume), mark(volume))
+        if "Bound" in (_phase(seen), _phase(volume)) and _is_new_here(volume):
+            patch = mark(volume) if has_finalizer(volume) else take_up(volume)
+            volume = self._cluster.patch(_path(volume), patch)
         if not self._ends(volume):
             return
         if self._claimed(volume):
@@ -89,8 +91,13 @@ class Deletion:
         self._let_go(volume)
 
     def vanished(self, volume: Object) -> None:
-        """Report the volume of a PV that went without our finalizer (the vendor's) while it was in use."""
-        if is_ours(volume, self._names.provisioner) and _phase(volume) == "Bound" and _deletes(volume):
+        """Report the volume of a PV that went without our finalizer (the vendor's) while it was in use.
+
+        Kubernetes' own finalizer lets it go when it is not Bound any more; what is marked had ours.
+        """
+        alone = volume["metadata"].get("deletionTimestamp") and not is_marked(volume)
+        over = _phase(volume) == "Bound" or (_phase(volume) in _OVER and alone and not has_finalizer(volume))
+        if is_ours(volume, self._names.provisioner) and over and _deletes(volume):
             _LOG.error(
                 "Volume %s may be an orphan on the array: its PV was deleted while it was bound, without the "
                 "finalizer that keeps it until the claim is gone.", _name(volume),
@@ -166,6 +173,13 @@ class Deletion:
     def _say(self, volume: Object, reason: str, message: str, *, normal: bool = True) -> None:
         event = Event(volume, "PersistentVolume", normal=normal, reason=reason, message=message)
         self._events.say(event)
+
+
+def _is_new_here(volume: Object) -> bool:
+    """Say whether a bound PV, the vendor's perhaps, is to be taken up: not once it is being deleted."""
+    if has_finalizer(volume):
+        return not is_marked(volume)
+    return not volume["metadata"].get("deletionTimestamp")
 
 
 def _require_ours(volume: Object, there: Volume, array: str) -> None:

@@ -174,6 +174,16 @@ def mark(volume: Object) -> Object:
     return {"metadata": {"annotations": {MARK: volume["metadata"]["uid"]}}}
 
 
+def take_up(volume: Object) -> Object:
+    """Return the patch that marks an object, and has it wait for this program before it goes."""
+    metadata = volume["metadata"]
+    waits = [*(metadata.get("finalizers") or []), FINALIZER]
+    return {
+        "metadata": mark(volume)["metadata"]
+        | {"resourceVersion": metadata["resourceVersion"], "finalizers": waits}
+    }
+
+
 def home(volume: Object) -> str:
     """Return the namespace that a PV's data is from: of the claim it belonged to, or signed; "" for none."""
     told = (volume["spec"].get("claimRef") or {}).get("namespace")
