@@ -165,8 +165,8 @@ def remove_provisioner(run: Run, *, purge: bool) -> None:
     if vendor.back(host, program):
         say(f"The vendor's program is kept in {folder} ({vendor_unit.PROGRAM}{vendor.ASIDE}).")
     say(
-        "The provisioner is removed. PVs that it made keep its finalizer (inspur.com/instorage) until "
-        "one runs again."
+        "The provisioner is removed. PVs that it made or saw bound keep its finalizer "
+        "(inspur.com/instorage) until one runs again."
         if installed
         else "No provisioner is installed on this host."
     )

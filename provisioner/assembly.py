@@ -55,10 +55,9 @@ def build(flags: Flags, configuration: Path, apply: Callable[[LogSettings], None
     wanting = Wanting(Registrar(cluster), arrays, events, key.public_line)
     undertakings = Undertakings(arrays, Whereabouts(arrays))
     rollback = Rollback(cluster, arrays, events, wanting)
+    doubles = Doubles(cluster, arrays, events, wanting)
     work = Work(
-        Creation(
-            cluster, arrays, events, names, key, undertakings, rollback, Doubles(arrays, events, wanting)
-        ),
+        Creation(cluster, arrays, events, names, key, undertakings, rollback, doubles),
         Deletion(cluster, arrays, events, names, wanting),
         Stranded(events, names.provisioner),
         Growth(arrays, events),

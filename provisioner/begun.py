@@ -79,18 +79,17 @@ class Undertakings:
     def outlive(self) -> None:
         """Keep what may be on an array, and let nothing be proven of it: another one may have led since.
 
-        Where no command was sent, whoever leads next begins anew.
+        Also of what a worker is still at. Where no command was sent, `begin` begins anew.
         """
         with self._guard:
             for begun in self._begun.values():
                 begun.outlive()
-            self._begun = {claim: begun for claim, begun in self._begun.items() if begun.ours is not None}
 
     def begin(self, wanted: Wanted) -> Begun:
         """Decide on which array the volume is made, or goes on; `Fault` while that cannot be known."""
         target = self._arrays.get(wanted.kind.storage_name).name
         begun = self._found(wanted, target) or self.get(wanted.uid)
-        if begun is None:
+        if begun is None or begun.ours is None:
             begun = Begun(wanted, target)
         elif begun.array != target:
             begun = self._elsewhere(begun, target)
@@ -126,8 +125,6 @@ class Undertakings:
 
     def _elsewhere(self, begun: Begun, target: str) -> Begun:
         """Stay on the array where it was begun, unless that array has no volume and will have none."""
-        if begun.ours is None:
-            return Begun(begun.wanted, target)
         if self._places.on(begun.array, begun.wanted.spec.name) is not None:
             return begun
         if begun.may_come:

@@ -89,9 +89,11 @@ class Controller:
         """True after the first list of everything."""
         return self._copies.ready
 
-    def stop(self, seconds: float) -> bool:
+    def stop(self, seconds: float, *, lost: bool = False) -> bool:
         """Take nothing new, finish what is under way; False when that takes longer than `seconds`."""
         self._queue.close()
+        if lost:  # another one may lead already: nothing that workers are still at is proven any more
+            self._work.creation.outlive()
         deadline = time.monotonic() + seconds
         self._copies.stop()
         for worker in self._workers:
@@ -233,9 +235,8 @@ class Controller:
             return
         if not self._work.growth.concerns(claim):  # bound while it was served: the array has nothing to say
             return
-        volume = self._copies.bound_volume(claim)
-        if volume is not None and persistent_volume.is_ours(volume, self._provisioner):
-            self._work.growth.run(claim, volume)
+        if (held := self._copies.bound_volume(claim)) and persistent_volume.is_ours(held, self._provisioner):
+            self._work.growth.run(claim, held)
 
     def _complain(self, key: Key, sentence: str, *, waits: bool = False) -> None:
         volume = self._copies.volume(key[1]) if key[0] == VOLUME else None

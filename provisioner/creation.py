@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 BEGUN = "Provisioning"
 """The reason of the event that says where a claim's volume is being made."""
-NEW_BYTES = 64 << 20
-"""What a thin volume that nobody has written to may use, or 1 % of its size (safety.md 6)."""
 
 
 class Creation:
@@ -59,13 +57,16 @@ class Creation:
             self._rollback.run(begun)
             self._undertakings.finished(wanted.uid)
             return
-        keep = not begun.ours and not _is_new(array, volume)
+        keep = not begun.ours  # however little is on it by now: whoever uses it may write when this is done
         there = self._save(wanted, built(wanted, volume, array.name, self._names, self._key, keep=keep))
         if other := self._doubles.other(there, volume, array):
-            self._doubles.take_back(begun, volume, array, other)
+            self._doubles.take_back(begun, volume, array, there, other)
             self._undertakings.finished(wanted.uid, made=True)
             return
         self._undertakings.finished(wanted.uid, made=True)
+        if not is_marked(there):
+            self._say_late(wanted)
+            return
         success = _success(wanted, volume, array.name)
         self._say(wanted, "ProvisioningSucceeded", success, ends=(FAILED,))
         if keep:
@@ -106,7 +107,8 @@ class Creation:
     def _save(self, wanted: Wanted, volume: Object) -> Object:
         """Write the PV, and mark it with its own UID: the claim is there, and a copy will have another.
 
-        Return the PV of the claim that is there: it may be another provisioner's.
+        Return the PV of the claim that is there: it may be another provisioner's. It is not marked when the
+        claim is gone by now: who stood still before he wrote it may bring back a PV that others have removed.
         """
         try:
             there = self._cluster.create(VOLUMES, volume)
@@ -118,8 +120,8 @@ class Creation:
                 raise
             self._require_of(wanted, found)
             there = found
-        if not is_marked(there):
-            self._cluster.patch(f"{VOLUMES}/{wanted.spec.name}", mark(there))
+        if not is_marked(there) and self._still_wanted(wanted):
+            return self._cluster.patch(f"{VOLUMES}/{wanted.spec.name}", mark(there))
         return there
 
     def _require_of(self, wanted: Wanted, there: Object) -> None:
@@ -130,10 +132,14 @@ class Creation:
                 volume=wanted.spec.name,
             )
 
+    def _say_late(self, wanted: Wanted) -> None:
+        message = f"The claim went while PV {wanted.spec.name} was written: that PV says what becomes of it."
+        self._say(wanted, "ProvisioningCancelled", message, normal=False)
+
     def _say_kept(self, wanted: Wanted, array: str) -> None:
         message = (
-            f"Volume {wanted.spec.name} was on array {array} before, and is not proven empty: its PV has "
-            "the policy Retain, so that its data stays when the claim goes. Change it in the PV if you know "
+            f"Volume {wanted.spec.name} was on array {array} before, and may be used or hold data: its PV "
+            "has the policy Retain, so that it stays when the claim goes. Change it in the PV if you know "
             "better."
         )
         self._say(wanted, "VolumeKept", message, normal=False)
@@ -178,12 +184,6 @@ def _made(array: Array, begun: Begun) -> Volume:
 def _noted(begun: Begun, volume: Volume, *, ours: bool) -> Volume:
     begun.ours, begun.uid, begun.sent = ours, volume.uid, None
     return volume
-
-
-def _is_new(array: Array, volume: Volume) -> bool:
-    """Say whether the array's word is that nothing was ever written; a thick volume does not tell."""
-    usage = array.volume_usage(volume.name)
-    return usage.thin and usage.used is not None and usage.used <= max(volume.size // 100, NEW_BYTES)
 
 
 def _success(wanted: Wanted, volume: Volume, array: str) -> str:

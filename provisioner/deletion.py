@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from instorage import operation
 from instorage.arrays.expansion import require_whole
 from instorage.arrays.model import Level
-from instorage.tenancy.grant import UID_OPTION
 from instorage.volume_name import VolumeName
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES
 from provisioner.events import Event
 from provisioner.last_look import LastLook
-from provisioner.lookup import Lookup
+from provisioner.lookup import Lookup, for_as13000
 from provisioner.persistent_volume import (
     FINALIZER,
     claim_path,
@@ -29,7 +28,10 @@ from provisioner.persistent_volume import (
     is_ours,
     mark,
     names_half_a_claim,
+    note_uid,
     options,
+    take_up,
+    uids,
 )
 
 if TYPE_CHECKING:
@@ -61,15 +63,16 @@ class Deletion:
         """Say whether a PV may have something to be done about, going by the copy of it here."""
         if not is_ours(volume, self._names.provisioner):
             return False
-        return self._ends(volume) or (_phase(volume) == "Bound" and not is_marked(volume))
+        return self._ends(volume) or (_phase(volume) == "Bound" and _is_new_here(volume))
 
     def run(self, seen: Object) -> None:
         """Do what the PV's state asks for. `Fault`, `Away`, `Refusal`: do it again."""
         volume = self._fresh(seen)
         if volume is None or not self.concerns(volume):
             return
-        if "Bound" in (_phase(seen), _phase(volume)) and not is_marked(volume):
-            volume = self._cluster.patch(_path(volume), mark(volume))
+        if "Bound" in (_phase(seen), _phase(volume)) and _is_new_here(volume):
+            patch = mark(volume) if has_finalizer(volume) else take_up(volume)
+            volume = self._cluster.patch(_path(volume), patch)
         if not self._ends(volume):
             return
         if self._claimed(volume):
@@ -78,15 +81,23 @@ class Deletion:
                     volume, "VolumeDeletionWaits", "The volume stays until the claim that uses it is gone."
                 )
             return
-        if _deletes(volume):
-            self._delete_on_array(volume)
-        else:
+        if not _deletes(volume):
             _LOG.info("PV %s goes, its volume stays on the array (reclaim policy)", _name(volume))
+        elif volume["metadata"].get("deletionTimestamp") and for_as13000(volume):
+            kept = f"Volume {_name(volume)} stays: its PV is for an AS13000, which is not supported yet."
+            self._say(volume, "VolumeKept", kept, normal=False)
+        else:
+            volume = self._delete_on_array(volume)
         self._let_go(volume)
 
     def vanished(self, volume: Object) -> None:
-        """Report the volume of a PV that went without our finalizer (the vendor's) while it was in use."""
-        if is_ours(volume, self._names.provisioner) and _phase(volume) == "Bound" and _deletes(volume):
+        """Report the volume of a PV that went without our finalizer (the vendor's) while it was in use.
+
+        Kubernetes' own finalizer lets it go when it is not Bound any more; what is marked had ours.
+        """
+        alone = volume["metadata"].get("deletionTimestamp") and not is_marked(volume)
+        over = _phase(volume) == "Bound" or (_phase(volume) in _OVER and alone and not has_finalizer(volume))
+        if is_ours(volume, self._names.provisioner) and over and _deletes(volume):
             _LOG.error(
                 "Volume %s may be an orphan on the array: its PV was deleted while it was bound, without the "
                 "finalizer that keeps it until the claim is gone.", _name(volume),
@@ -116,8 +127,11 @@ class Deletion:
             return False
         return not (_owner(volume) and _passed_over(volume, claim))
 
-    def _delete_on_array(self, volume: Object) -> None:
-        """Delete the volume, unless somebody wants it. A PV from a copy that is deleted goes without it."""
+    def _delete_on_array(self, volume: Object) -> Object:
+        """Delete the volume, unless somebody wants it; return the PV by now.
+
+        A PV from a copy that is deleted goes without it.
+        """
         name = VolumeName.parse(_name(volume))
         array, there = self._lookup.of(volume)
         if there is not None:
@@ -126,15 +140,18 @@ class Deletion:
         if told and there is not None and not is_marked(volume):
             kept = f"Volume {name} stays on array {array.name}: this PV was never bound (was it made anew?)."
             self._say(volume, "VolumeKept", kept, normal=False)
-            return
+            return volume
         refuse = partial(self._wanting.refuse, volume, there, array.name)
         look = LastLook(_name(volume), lambda: self._changed(volume), refuse)
         if there is not None or not told:
             refuse()
+        if there is not None and not uids(volume):
+            volume = self._cluster.patch(_path(volume), note_uid(volume, there.uid))
         with operation.only_while(look):
             deleted = there is not None and array.delete_volume(name, there.uid)
-        what = "is deleted" if deleted else "was deleted before"
+        what = "is deleted" if deleted else "was deleted before" if uids(volume) else "is not there"
         self._say(volume, "VolumeDeleted", f"Volume {name} on array {array.name} {what}.")
+        return volume
 
     def _changed(self, volume: Object) -> str:
         """Return what keeps the volume by now: policy, claimRef or claim may have changed meanwhile."""
@@ -158,10 +175,17 @@ class Deletion:
         self._events.say(event)
 
 
+def _is_new_here(volume: Object) -> bool:
+    """Say whether a bound PV, the vendor's perhaps, is to be taken up: not once it is being deleted."""
+    if has_finalizer(volume):
+        return not is_marked(volume)
+    return not volume["metadata"].get("deletionTimestamp")
+
+
 def _require_ours(volume: Object, there: Volume, array: str) -> None:
     """Raise unless what the array shows is what the PV was made for, and whole."""
-    expected = options(volume).get(UID_OPTION)
-    if expected and there.uid != expected.lower():
+    expected = next(iter(uids(volume)), None)
+    if expected and there.uid != expected:
         raise Fault(
             Code.NOT_OURS,
             f"Volume {there.name} on array {array} is not deleted: it has UID {there.uid}, the PV was "

@@ -33,6 +33,9 @@ PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 MARK = "inspur.com/instorage-pv-uid"
 """Annotation: the UID of the PV object that was made for its claim, or seen bound. A PV that is made anew
 from a copy carries the UID of before, so that it is told from one whose claim came to its end."""
+SEEN = "inspur.com/instorage-volume-uid"
+"""Annotation of a PV that tells no UID: its volume's, written before an array is told to delete it. After a
+kill it says that what is found nowhere was deleted, and is not on an array that left the configuration."""
 NOTE_LIMIT = 63
 MOST_NAMED = 1000
 """Disks that are looked for in the texts of one PV: it is about one, whatever is written into it."""
@@ -125,9 +128,18 @@ def options(volume: Object) -> dict[str, str]:
 
 
 def uids(volume: Object) -> tuple[VolumeUid, ...]:
-    """Return the UID of the volume that a PV was made for, nothing for the vendor's. `Fault`: it is none."""
-    told = options(volume).get(UID_OPTION)
+    """Return the UID of the volume that a PV was made for or seen to have, nothing for the vendor's.
+
+    `Fault`: it is none.
+    """
+    told = options(volume).get(UID_OPTION) or notes(volume).get(SEEN)
     return (VolumeUid.parse(told),) if told else ()
+
+
+def note_uid(volume: Object, uid: VolumeUid) -> Object:
+    """Return the patch that notes of which UID the volume of this PV is, if the PV is as it was read."""
+    version = volume["metadata"]["resourceVersion"]
+    return {"metadata": {"resourceVersion": version, "annotations": {SEEN: str(uid)}}}
 
 
 def storage(volume: Object) -> str | None:
@@ -162,8 +174,27 @@ def mark(volume: Object) -> Object:
     return {"metadata": {"annotations": {MARK: volume["metadata"]["uid"]}}}
 
 
+def take_up(volume: Object) -> Object:
+    """Return the patch that marks an object, and has it wait for this program before it goes."""
+    metadata = volume["metadata"]
+    waits = [*(metadata.get("finalizers") or []), FINALIZER]
+    return {
+        "metadata": mark(volume)["metadata"]
+        | {"resourceVersion": metadata["resourceVersion"], "finalizers": waits}
+    }
+
+
+def home(volume: Object) -> str:
+    """Return the namespace that a PV's data is from: of the claim it belonged to, or signed; "" for none."""
+    told = (volume["spec"].get("claimRef") or {}).get("namespace")
+    return str(told or options(volume).get(NAMESPACE_OPTION) or "")
+
+
 def bind_again(volume: Object, claim: Object) -> str:
-    """Return the command by which an administrator gives a volume to a claim that names it."""
+    """Return the command by which an administrator gives a volume to a claim that names it.
+
+    For claims of its `home` alone: any tenant may name any PV, and waits for somebody who obeys.
+    """
     to = claim["metadata"]
     reference = f'{{"namespace":"{to["namespace"]}","name":"{to["name"]}","uid":"{to["uid"]}"}}'
     return f'kubectl patch pv {volume["metadata"]["name"]} -p \'{{"spec":{{"claimRef":{reference}}}}}\''

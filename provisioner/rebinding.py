@@ -11,7 +11,7 @@ from instorage.tenancy.grant import NAMESPACE_OPTION
 from instorage.wire.fault import Code, Fault
 from provisioner.claims import PROVISIONER_NOTES, claim_at, notes
 from provisioner.cluster import VOLUMES
-from provisioner.persistent_volume import bind_again, claim_path, is_ours, options
+from provisioner.persistent_volume import bind_again, claim_path, home, is_ours, options
 
 if TYPE_CHECKING:
     from provisioner.cluster import Cluster, Object
@@ -64,6 +64,13 @@ class Rebinding:
         if owner is not None and owner["metadata"]["uid"] == reference.get("uid"):
             sentence = (
                 f"PV {name}, which this claim names, is that of claim {whose}, which is there: name another."
+            )
+            return Fault(Code.NOT_OURS, sentence, volume=name)
+        if home(volume) != claim["metadata"]["namespace"]:
+            sentence = (
+                f"PV {name}, which this claim names, belonged to claim {whose}, which is gone. This claim is "
+                f"of another namespace than {home(volume) or '?'}, where the data is from, and is not bound "
+                "to it; the volume is kept while this claim is there."
             )
             return Fault(Code.NOT_OURS, sentence, volume=name)
         sentence = (

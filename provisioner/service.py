@@ -131,7 +131,7 @@ class Service:
         lost = self._renew_until_lost(controller, asked)
         if not lost:
             self._systemd.stopping()
-        if not controller.stop(FINISH_SECONDS):
+        if not controller.stop(FINISH_SECONDS, lost=bool(lost)):
             _LOG.warning("Something under way did not end in %.0f s; it is done again later", FINISH_SECONDS)
         if lost:
             _LOG.error("The lease %s: waiting for it again", lost)

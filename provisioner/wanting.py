@@ -13,7 +13,7 @@ from instorage.tenancy.grant import UID_OPTION, SignedGrant
 from instorage.tenancy.signature import verified
 from instorage.wire.fault import Code, Fault
 from provisioner.events import Event
-from provisioner.persistent_volume import MARK, bind_again, is_marked, options
+from provisioner.persistent_volume import MARK, bind_again, home, is_marked, options
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -54,7 +54,7 @@ class Wanting:
             raise _kept(
                 volume, array, f"the same disk is that of PV {', '.join(others)}", "Remove one of the PVs"
             )
-        claims = census.claims(name)
+        claims = sorted(census.claims(name), key=lambda claim: not _at_home(volume, claim))
         if claims:
             self._tell(volume, claims, there, array)
             raise _named(volume, claims, there, array)
@@ -103,6 +103,11 @@ def _of_claim(volume: Object, claim: Object, there: Volume | None, array: str) -
             f"{array} has no such volume any more: its data cannot come back. Make the claim anew without "
             "volumeName, for a new and empty one."
         )
+    if not _at_home(volume, claim):
+        return (
+            f"This claim names PV {name}, and is of another namespace than {home(volume) or '?'}, where the "
+            "data is from: it is not bound to it. Its volume is kept while this claim is there."
+        )
     return (
         f"PV {name}, which this claim names, belonged to a claim of before (UID {former}); its volume is "
         f"kept. To bind it to this claim: {bind_again(volume, claim)}"
@@ -114,12 +119,24 @@ def _named(volume: Object, claims: list[Object], there: Volume | None, array: st
     seen = f"claim {shown} names this PV in spec.volumeName, which belonged to a claim of before"
     if there is None:
         return _lost(volume, array, seen)
-    again = f"To bind it: {bind_again(volume, claims[0])}. To have the volume deleted, delete the claim"
+    strangers = [claim for claim in claims if not _at_home(volume, claim)]
+    if strangers:
+        whose = ", ".join(_shown(claim) for claim in strangers[:SHOWN])
+        seen += f" ({whose}: of another namespace than {home(volume) or '?'}, where the data is from)"
+    bind = f"To bind it: {bind_again(volume, claims[0])}. " if _at_home(volume, claims[0]) else ""
+    again = f"{bind}To have the volume deleted, delete the claim"
     return _kept(volume, array, seen, again + ("" if is_marked(volume) else _marking(volume)))
 
 
+def _at_home(volume: Object, claim: Object) -> bool:
+    return bool(claim["metadata"]["namespace"] == home(volume))
+
+
 def _copied(volume: Object, there: Volume | None, array: str) -> Fault:
-    seen = "this PV has never been bound since it was made: it is a copy, of a backup perhaps"
+    seen = (
+        "this PV has never been bound since it was made: it is a copy, of a backup perhaps, or its claim "
+        "went while it was written"
+    )
     if there is None:
         return _lost(volume, array, seen)
     again = (

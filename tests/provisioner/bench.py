@@ -106,7 +106,7 @@ class Bench:
         wanting = Wanting(Registrar(cluster), clients, events, self.key.public_line)
         self.undertakings = Undertakings(clients, Whereabouts(clients))
         rollback = Rollback(cluster, clients, events, wanting)
-        doubles = Doubles(clients, events, wanting)
+        doubles = Doubles(cluster, clients, events, wanting)
         self.creation = Creation(
             cluster, clients, events, names, self.key, self.undertakings, rollback, doubles
         )

@@ -62,7 +62,7 @@ class Working:
     def look_alive(self) -> None:
         pass
 
-    def stop(self, _seconds: float) -> bool:
+    def stop(self, _seconds: float, *, lost: bool) -> bool:
         self._stopped.append(time.monotonic())
         return True
 

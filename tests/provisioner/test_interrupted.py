@@ -43,7 +43,8 @@ class Site:
         self.array, self.simulator = array, simulator
         self.gone: list[str] = []
         self.options = {"volLevel": "aa", "storageName": "storage-01"}
-        self.volume_keys = ()
+        self.volume_keys, self.storage = (), ()
+        self.notes = {PROVISIONED_BY: Names().provisioner, MARK: "1"}
         cluster, arrays, events = cast("Cluster", self), cast("Arrays", self), cast("Events", self)
         wanting = Wanting(Registrar(cluster), arrays, events, "")
         self.deletion = Deletion(cluster, arrays, events, Names(), wanting)
@@ -54,7 +55,8 @@ class Site:
             "metadata": {
                 "name": NAME,
                 "uid": "1",
-                "annotations": {PROVISIONED_BY: Names().provisioner, MARK: "1"},
+                "resourceVersion": "1",
+                "annotations": self.notes,
             },
             "spec": {
                 "persistentVolumeReclaimPolicy": "Delete",
@@ -72,6 +74,10 @@ class Site:
 
     def objects(self, path: str) -> Any:
         return ([self.volume] if path == VOLUMES else []), "1"
+
+    def patch(self, path: str, body: Any) -> Any:
+        self.notes |= body["metadata"]["annotations"]
+        return self.volume
 
     def delete(self, path: str, uid: str) -> None:
         self.gone.append(path)

@@ -67,7 +67,7 @@ class Terms:
     def look_alive(self) -> None:
         """Nobody watches."""
 
-    def stop(self, _seconds: float) -> bool:
+    def stop(self, _seconds: float, *, lost: bool) -> bool:
         self.ended.append(time.monotonic())
         return True
 

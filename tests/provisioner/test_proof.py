@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from instorage.tenancy.signature import SigningKey
 from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
@@ -103,18 +105,18 @@ def test_after_a_restart_nothing_is_proven_and_the_volume_is_left_and_named(benc
     assert "stays on array storage-01" in bench.text
 
 
-def made_without_a_pv(bench: Bench) -> Object:
-    """Return a claim whose volume was made, and whose PV could not be written."""
-    claim = bench.claim()
+def made_without_a_pv(bench: Bench, claim: Object) -> None:
+    """Have a claim's volume made; its PV cannot be written."""
     asked = bench.wanted(claim)
-    bench.memory.create = refusing  # type: ignore[method-assign]  # the PV cannot be written
-    with pytest.raises(ConnectionError):
-        bench.creation.run(asked)
-    return claim
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.memory, "create", refusing)
+        with pytest.raises(ConnectionError):
+            bench.creation.run(asked)
 
 
 def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
-    claim = made_without_a_pv(bench)
+    claim = bench.claim()
+    made_without_a_pv(bench, claim)
     cast("Any", bench.client.get(None))._cli.operate("rmvdisk", name_of(claim))
     bench.make(name_of(claim))
     taken_back(bench, claim)
@@ -122,7 +124,8 @@ def test_another_volume_of_that_name_made_meanwhile_stays(bench: Bench) -> None:
 
 
 def test_one_that_was_renamed_before_it_had_a_pv_stays_and_is_told(bench: Bench) -> None:
-    claim = made_without_a_pv(bench)
+    claim = bench.claim()
+    made_without_a_pv(bench, claim)
     cast("Any", bench.client.get(None))._cli.operate("chvdisk", "-name", "kept", name_of(claim))
     taken_back(bench, claim)
     assert bench.names() == ["kept"]
@@ -160,12 +163,33 @@ def test_a_written_volume_that_a_claim_finds_is_kept_by_its_pv(bench: Bench) -> 
     assert f"PersistentVolumeClaim VolumeKept: Volume {name_of(claim)} was on array storage-01" in bench.text
 
 
-def test_an_empty_thin_volume_that_a_claim_finds_follows_its_class(bench: Bench) -> None:
-    claim = bench.claim()
-    lost(bench, claim)
+@pytest.mark.parametrize("written", ["", "the first megabytes of a terabyte"])
+def test_a_thin_volume_that_a_claim_finds_is_kept_however_little_is_on_it(bench: Bench, written: str) -> None:
+    """It may be another cluster's, of the same claim: that one writes when this one has looked."""
+    claim = bench.claim(resources={"requests": {"storage": "1Ti"}})
+    made_without_a_pv(bench, claim)
+    if written:
+        bench.arrays["storage-01"].control.do("write", volume=name_of(claim), data=written)
     bench.begin("storage-01")
-    assert bench.provision(claim)["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
-    assert "VolumeKept" not in bench.text
+    assert bench.provision(claim)["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    assert "PersistentVolumeClaim VolumeKept" in bench.text
+
+
+def test_a_cluster_that_was_made_from_a_snapshot_of_another_never_deletes_that_ones_volume(
+    bench: Bench,
+) -> None:
+    """The claim of the snapshot has the UID of the true one, and so the name of its volume."""
+    claim = bench.claim()
+    before = copy.deepcopy(bench.memory.kept)
+    bench.provision(claim)
+    bench.memory.kept = before
+    bench.key = SigningKey.load(bench.directory / "key-of-the-drill")
+    bench.begin("storage-01", "storage-02", keys=(bench.key.public_line,))
+    bench.creation.seen(claim, gone=False, early=True)
+    volume = bench.released(claim)
+    bench.deletion.run(volume)
+    assert bench.names() == [name_of(claim)]
+    assert bench.volume(name_of(claim))
 
 
 def test_a_new_thick_volume_follows_its_class(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -155,6 +156,33 @@ def test_a_volume_that_was_kept_while_another_one_led_is_not_deleted_by_who_made
         controller.stop(5)
     assert bench.names() == [volume["metadata"]["name"]]
     assert "stays on array storage-01: it was not made for this claim by this provisioner" in bench.text
+
+
+def test_what_a_worker_is_still_at_is_not_proven_any_more_once_the_lease_is_lost(
+    bench: Bench, empty: Cluster, begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers are waited for, 75 s at the most, while the next one leads and gives the volume away."""
+    claim = bench.claim()
+    cut_off(bench, bench.wanted(claim))
+    bench.drop(claim)
+    array = bench.client.get(None)
+    delete, at_it = array.delete_volume, threading.Event()
+    controller = leading(empty, begun, bench.creation, lambda: None)
+
+    def slow(*words: Any) -> bool:
+        at_it.set()
+        with contextlib.suppress(AssertionError):
+            until(lambda: not bench.undertakings.get(uid).ours, 5)  # type: ignore[union-attr]
+        return delete(*words)
+
+    uid = claim["metadata"]["uid"]
+    monkeypatch.setattr(array, "delete_volume", slow)
+    controller._copies.start()
+    controller._queue.add((controller_module.CLAIM, uid))
+    controller._workers[0].start()
+    assert at_it.wait(10)
+    assert controller.stop(20, lost=True)
+    assert bench.names() == [f"pvc-{uid}"]
 
 
 def test_what_was_proven_in_an_earlier_term_gives_no_pv_the_policy_delete(bench: Bench) -> None:

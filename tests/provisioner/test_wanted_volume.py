@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -11,9 +11,10 @@ from instorage.tenancy.signature import SigningKey
 from instorage.wire.fault import Code, Fault
 from provisioner.cluster import VOLUMES
 from provisioner.persistent_volume import MARK
+from provisioner.rebinding import Rebinding
 
 if TYPE_CHECKING:
-    from provisioner.cluster import Object
+    from provisioner.cluster import Cluster, Object
     from tests.provisioner.bench import Bench
 
 
@@ -61,6 +62,36 @@ def test_a_pv_that_a_claim_of_another_name_and_namespace_names_keeps_its_volume(
     volume = bench.released(bench.claim())
     bench.claim("moved", "elsewhere", volumeName=volume["metadata"]["name"])
     kept(bench, volume, "elsewhere/moved")
+
+
+def test_a_claim_of_another_namespace_is_given_no_command_that_binds_it(bench: Bench) -> None:
+    """Any tenant may name any PV: an administrator who obeys would give him the data."""
+    volume = bench.released(bench.claim())
+    name = volume["metadata"]["name"]
+    evil = bench.claim("x", "aaa-evil", volumeName=name)
+    fault = kept(bench, volume, r"aaa-evil/x .*: of another namespace than default, where the data is from")
+    assert "kubectl" not in fault.sentence
+    own = bench.claim(volumeName=name)
+    fault = kept(bench, volume, r"claim default/data .*, aaa-evil/x .* names this PV")
+    assert f'"namespace":"default","name":"data","uid":"{own["metadata"]["uid"]}"' in fault.sentence
+    assert '"namespace":"aaa-evil"' not in fault.sentence + bench.text
+    told = [
+        event.message for event in bench.said if event.about["metadata"]["uid"] == evil["metadata"]["uid"]
+    ]
+    assert told
+    assert all(
+        "of another namespace than default" in message and "kubectl" not in message for message in told
+    )
+
+
+def test_a_waiting_claim_of_another_namespace_is_not_told_how_to_get_a_pv(bench: Bench) -> None:
+    volume = bench.released(bench.claim())
+    claim = bench.claim("x", "aaa-evil", volumeName=volume["metadata"]["name"])
+    path = "/api/v1/namespaces/aaa-evil/persistentvolumeclaims/x"
+    claim["status"] = bench.memory.kept[path]["status"] = {"phase": "Pending"}
+    with pytest.raises(Fault, match="of another namespace than default, where the data is from") as caught:
+        Rebinding(cast("Cluster", bench.memory), "inspur/instorage").run(claim, volume)
+    assert "kubectl" not in caught.value.sentence
 
 
 def test_a_new_claim_of_the_old_name_that_wants_a_new_volume_keeps_nothing(bench: Bench) -> None:
