@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab.fibre_channel import san_over
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import Product, host_settings
@@ -35,7 +35,7 @@ def until(look: Callable[[], object], what: str, seconds: float = 120) -> None:
         time.sleep(0.3)
 
 
-@pytest.fixture(scope="module", params=["iscsi", pytest.param("fc", marks=NOT_SEEN)])
+@pytest.fixture(scope="module", params=["iscsi", "fc"])
 def link(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -175,7 +175,6 @@ def test_a_frozen_node_that_comes_back_writes_nothing_any_more_and_gets_rid_of_i
     assert all(answer.success for answer in again.end_pod())
 
 
-@NOT_SEEN
 @pytest.mark.parametrize("link", ["fc"], indirect=True)
 def test_an_hba_that_stays_logged_in_is_ended_by_the_command_that_the_refusal_names(
     san: San, product: Product, lost: Product, writing: Kubelet
