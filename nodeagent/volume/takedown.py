@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import owner, recorded
+from nodeagent.volume.proof import Proof
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -75,7 +76,8 @@ def unmap(
 ) -> None:
     """Unmap a volume whose devices are gone, and drop its record. The helper's host lock must be held.
 
-    `known`: as the array had it just now, else it is asked.
+    `known`: as the array had it just now, else it is asked. Of a volume that another boot recorded it is
+    proven first that the mapping is this machine's: HOST_OBJECT, and the record stays.
     """
     found = known or _find(operation, array, record)
     operation.progress.say(f"unmapping the volume on array {array.name}")
@@ -83,10 +85,12 @@ def unmap(
         _LOG.warning("Array %s no longer has volume %s (%s)", array.name, record.name, record.uid)
     else:
         helper.assure_lock(UNMAP_SECONDS)
-        if not recorded.unmap(array, helper, record, found.name):
+        earlier = record.boot_id != operation.node.boot_id
+        proof = Proof(operation, array, helper, record) if earlier else None
+        if not recorded.unmap(array, helper, record, found.name, proof):
             again = array.find_volume_by_uid(record.uid)  # it may have been renamed since it was looked up
             if again is not None and again.name != found.name:
-                recorded.unmap(array, helper, record, again.name)
+                recorded.unmap(array, helper, record, again.name, proof)
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
     operation.node.expected.forget(record.uid)
