@@ -2,8 +2,10 @@
 
 The record of another boot may be a copy: a machine that was installed from another one's disk, or that comes
 back after its hardware was replaced, has records of volumes that the other writes to. Name and id of the host
-object are in the copy, too. So its ports are asked for; and an object that is not surely this machine's keeps
-its volumes until the array says twice that it is logged out, as for a node that is to be fenced.
+object are in the copy, too. Nor does a record of this boot show it while the kernel has nothing of the
+volume: it is written before the volume is mapped. So the object's ports are asked for; and one that is not
+surely this machine's keeps its volumes until the array says twice that it is logged out, as for a node that
+is to be fenced.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import protection, volumes
@@ -49,19 +50,20 @@ def make(
     uid: VolumeUid | None = None,
     avoid: Collection[int] = (),
 ) -> Mapping:
-    """Map, or return the mapping that is there, its LUN read from the array afterwards.
+    """Map, or return the mapping that is there, its LUN read from the array afterwards, with `made`.
 
     VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN; NOT_OURS, with nothing left mapped
     by this call, when another volume than that of `uid` has the name.
     """
     object_name(host, "host"), object_name(volume, "volume")
-    made = False
+    made: bool | None = False
     for attempt in range(ATTEMPTS):
         options = _options(resting.choose(host, avoid), share=share)
         try:
             cli.operate("mkvdiskhostmap", *options, "-host", host, volume)
             made = True
         except OutcomeUnknown:
+            made = None  # it may be there since before
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
                 continue
         except Refused as refused:
@@ -79,7 +81,7 @@ def make(
         if made:
             remove(cli, resting, volume, host)
         raise _another(cli, mapping, uid)
-    return mapping
+    return dataclasses.replace(mapping, made=made)
 
 
 def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> bool:
