@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -150,7 +150,8 @@ class Host:
 class Mapping:
     """A volume mapped to a host object; `luns` by I/O group id (equal for all but active-active volumes).
 
-    `uid` is the volume's in lower case.
+    `uid` is the volume's in lower case. `made`: whether the call that returned it has made it; None: not
+    known, or not asked. It is no property of the mapping, and so not compared.
     """
 
     volume: str
@@ -158,6 +159,7 @@ class Mapping:
     host_id: str
     luns: tuple[tuple[str, Lun], ...]
     uid: str = ""
+    made: bool | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class Array(Protocol):
         uid: VolumeUid | None = None,
         avoid: Collection[int] = (),
     ) -> Mapping:
-        """Map, or return the mapping that is there, with the LUN re-read from the array.
+        """Map, or return the mapping that is there, with the LUN re-read from the array; `made` says which.
 
         Without `share` the array itself refuses a second host: VOLUME_MAPPED_ELSEWHERE names it.
         VOLUME_MISSING, HOST_MISSING; NOT_OURS, and nothing mapped, when another than the volume of `uid` has

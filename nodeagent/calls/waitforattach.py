@@ -12,7 +12,7 @@ from nodeagent.expansion import host_lock
 from nodeagent.host import luns
 from nodeagent.operation.records import Record
 from nodeagent.operation.steps import Step, reached
-from nodeagent.volume import leftover, place, takedown, tenancy
+from nodeagent.volume import found_mapping, leftover, place, takedown, tenancy
 from nodeagent.volume.connect import bring_up, rescan_request
 from nodeagent.volume.host_object import own_host
 from nodeagent.volume.usable import elsewhere, say_degraded, usable
@@ -60,6 +60,8 @@ def attach(operation: Operation, options: Options) -> Attached:
         here = helper.inspect(volume.uid)
         mapping = _mapping_before(operation, array, helper, volume, host, here, options)
         if mapping is not None:
+            if not _recorded_now(operation, volume):
+                found_mapping.admit(operation, array, helper, mapping)
             _record(operation, array, volume, host, options)
             # A growth was broken off here, and the pod that it was for may be gone.
             if 0 < here.size < volume.size:
@@ -104,9 +106,40 @@ def _attach_anew(
     operation: Operation, array: Array, helper: Helper, volume: Volume, host: Host, options: Options
 ) -> Attached:
     records = operation.node.records
-    known = records.get(volume.uid) is not None or volume.uid in records.unknown()
-    avoid = luns.present(operation.node.paths.sysfs)
+    before = records.get(volume.uid)
+    known = before is not None or volume.uid in records.unknown()
+    sure = _recorded_now(operation, volume)
     record = _record(operation, array, volume, host, options)
+    mapping = _mapped(operation, array, helper, volume, host, options, known=known)
+    doubtful = not (mapping.made or sure)
+    if doubtful:
+        doubted = before.doubted if before else None
+        records.put(dataclasses.replace(record, boot_id="", doubted=doubted))
+        _admit(operation, array, helper, record, mapping, known=known)
+    if not options.many_readers:
+        operation.node.attachments.note(volume)
+    try:
+        attached = bring_up(operation, array, helper, volume, mapping, host)
+    except Fault as fault:
+        helper.close()  # its lock too: an expansion that waits for it comes before the next who asks
+        raise _rolled_back(operation, array, record, fault, mapping, known=known) from None
+    if doubtful:
+        records.put(record)
+    return attached
+
+
+def _mapped(
+    operation: Operation,
+    array: Array,
+    helper: Helper,
+    volume: Volume,
+    host: Host,
+    options: Options,
+    *,
+    known: bool,
+) -> Mapping:
+    """Map the volume; a record that was not there before goes when the array surely has not done it."""
+    avoid = luns.present(operation.node.paths.sysfs)
     helper.assure_lock(MAP_SECONDS)
     operation.progress.say(f"mapping the volume on array {array.name}")
     try:
@@ -121,13 +154,30 @@ def _attach_anew(
             array.forget()
         raise
     reached(Step.AGENT_ATTACH_MAPPED)
-    if not options.many_readers:
-        operation.node.attachments.note(volume)
+    return mapping
+
+
+def _admit(
+    operation: Operation, array: Array, helper: Helper, record: Record, mapping: Mapping, *, known: bool
+) -> None:
+    """Have a mapping admitted that this call may not have made; its record says of no boot that it did.
+
+    So nothing takes it away without proof, whatever becomes of this call. What was mapped without a record
+    has none again when it is not admitted.
+    """
     try:
-        return bring_up(operation, array, helper, volume, mapping, host)
-    except Fault as fault:
-        helper.close()  # its lock too: an expansion that waits for it comes before the next who asks
-        raise _rolled_back(operation, array, record, fault) from None
+        found_mapping.admit(operation, array, helper, mapping)
+    except Fault:
+        if mapping.made is False and not known:
+            operation.node.records.remove(record.uid)
+            reached(Step.AGENT_ATTACH_WITHDRAWN)
+        raise
+
+
+def _recorded_now(operation: Operation, volume: Volume) -> bool:
+    """Say whether this boot has recorded the volume: a mapping that is there is of its own making."""
+    record = operation.node.records.get(volume.uid)
+    return record is not None and record.boot_id == operation.node.boot_id
 
 
 def _record(operation: Operation, array: Array, volume: Volume, host: Host, options: Options) -> Record:
@@ -146,15 +196,20 @@ def _record(operation: Operation, array: Array, volume: Volume, host: Host, opti
     return record
 
 
-def _rolled_back(operation: Operation, array: Array, record: Record, fault: Fault) -> Fault:
-    """Undo the mapping of an attach that failed, and return the fault to answer with."""
+def _rolled_back(
+    operation: Operation, array: Array, record: Record, fault: Fault, mapping: Mapping, *, known: bool
+) -> Fault:
+    """Undo the mapping of an attach that failed, if it made it, and return the fault to answer with."""
     operation.progress.say("taking the failed attach back")
     try:
         with operation.helper() as helper:
             host_lock.share(operation, helper)
             helper.detach(DetachRequest(operation.op, record.uid, takedown.WAIT_MS))
             reached(Step.AGENT_ATTACH_TAKEN_BACK)
-            takedown.unmap(operation, array, helper, record)
+            if mapping.made:
+                takedown.unmap(operation, array, helper, record, proven=True)
+            elif mapping.made is False and not known:
+                operation.node.records.remove(record.uid)  # as it was before: mapped by whoever it was
     except Fault as second:
         _LOG.warning("The attach could not be taken back now, it is tried again later: %s", second)
     return fault

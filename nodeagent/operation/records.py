@@ -44,7 +44,8 @@ class Record:
 
     `host_id` is that object's id: its name may be changed; empty in a record of before.
 
-    `boot_id` is the boot in which it was mapped or mounted last; `created` is UTC in ISO 8601.
+    `boot_id` is the boot in which it was mapped or mounted last; `created` is UTC in ISO 8601. `doubted`:
+    another machine was seen behind this one's port, and this one had so many sessions then (`proof`).
     """
 
     schema: int
@@ -60,6 +61,7 @@ class Record:
     many_readers: bool = False
     target: str | None = None
     host_id: str = ""
+    doubted: int | None = None
 
     @classmethod
     def of(cls, volume: Volume, storage: str, host: Host, boot_id: str) -> Record:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from nodeagent.operation.trouble import Trouble
 
 LONGEST_PAUSE = 600.0
-LONGEST = {**dict.fromkeys(PASSING, 120.0), Code.VOLUME_PROTECTED: 60.0}  # as kubelet's own longest
+LONGEST = {  # as kubelet's own longest
+    **dict.fromkeys(PASSING, 120.0),
+    Code.VOLUME_PROTECTED: 60.0,
+    Code.HOST_OBJECT: 120.0,  # sessions of before a reset end within minutes
+}
 _LOG = logging.getLogger(__name__)
 
 

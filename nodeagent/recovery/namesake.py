@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nodeagent.host import sessions
+from nodeagent.volume import twin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,18 +34,12 @@ def look(array: Array, host: Host, suspected: set[str], sysfs: Path) -> None:
         suspected.discard(key)
         if port.kind != "iscsi" or port.logins == 0:
             continue  # nothing is asked of the array
-        ours = _nodes(array, sysfs)
+        ours = twin.nodes(array, sysfs)
         if port.logins <= ours:
             continue
         suspected.add(key)
         if before:
             _say(array, host, port, ours)
-
-
-def _nodes(array: Array, sysfs: Path) -> int:
-    """Count the array's nodes that this machine has a session with, in whichever state: each has an IQN."""
-    targets = {target.iqn.lower() for target in array.iscsi_targets()}
-    return len({session.target.lower() for session in sessions.sessions(sysfs)} & targets)
 
 
 def _say(array: Array, host: Host, port: HostPort, ours: int) -> None:

@@ -237,7 +237,7 @@ class Reconciler:
             return
         try:
             with self._begin("reconciliation", record.name) as operation:
-                told = self._failures.last(uid) is Code.VOLUME_PROTECTED
+                told = self._failures.last(uid) in settling.WAITED_FOR
                 if settling.settle(operation, record, lambda: self._unclaimed.given_up(uid), told=told):
                     self._schedule(uid, self._unclaimed.note(uid) - time.monotonic())
             self._failures.over(uid)

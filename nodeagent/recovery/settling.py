@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nodeagent.operation.records import Record
 
 LOCK_SECONDS = 1.0
+WAITED_FOR = (Code.VOLUME_PROTECTED, Code.HOST_OBJECT)
+"""What keeps a volume of which it was said already that it is taken down."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -26,7 +28,7 @@ def settle(operation: Operation, record: Record, given_up: Callable[[], bool], *
     """Look at the volume under its lock; what is in use stays. Raises what keeps it here.
 
     Returns whether its device mount stands without a pod, and kubelet may still ask for it (`given_up`: see
-    `unclaimed`). `told`: that it is taken down was said before, only the array's protection is waited for.
+    `unclaimed`). `told`: that it is taken down was said before, and something is waited for.
     """
     node = operation.node
     deadline = time.monotonic() + LOCK_SECONDS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from instorage.wire.verbs import DetachRequest
 from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import owner, recorded
+from nodeagent.volume.proof import Proof
 
 if TYPE_CHECKING:
     from instorage.arrays.model import Volume
@@ -67,15 +68,23 @@ def take_down(operation: Operation, helper: Helper, where: Whereabouts) -> None:
     level = logging.INFO if reply.removed else logging.DEBUG
     _LOG.log(level, "Removed %s", ", ".join(reply.removed) or "nothing, no device was there")
     fresh = where.volume if time.monotonic() - where.at < FRESH_SECONDS else None
-    unmap(operation, where.array, helper, record, fresh)
+    proven = bool(reply.removed) and record.boot_id == operation.node.boot_id
+    unmap(operation, where.array, helper, record, fresh, proven=proven)
 
 
 def unmap(
-    operation: Operation, array: Array, helper: Helper, record: Record, known: Volume | None = None
+    operation: Operation,
+    array: Array,
+    helper: Helper,
+    record: Record,
+    known: Volume | None = None,
+    *,
+    proven: bool,
 ) -> None:
     """Unmap a volume whose devices are gone, and drop its record. The helper's host lock must be held.
 
-    `known`: as the array had it just now, else it is asked.
+    `known`: as the array had it just now, else it is asked. `proven`: this boot mapped it, or had it in the
+    kernel; else it must be shown first that the mapping is this machine's: HOST_OBJECT, and the record stays.
     """
     found = known or _find(operation, array, record)
     operation.progress.say(f"unmapping the volume on array {array.name}")
@@ -83,10 +92,11 @@ def unmap(
         _LOG.warning("Array %s no longer has volume %s (%s)", array.name, record.name, record.uid)
     else:
         helper.assure_lock(UNMAP_SECONDS)
-        if not recorded.unmap(array, helper, record, found.name):
+        proof = None if proven else Proof(operation, array, helper, record)
+        if not recorded.unmap(array, helper, record, found.name, proof):
             again = array.find_volume_by_uid(record.uid)  # it may have been renamed since it was looked up
             if again is not None and again.name != found.name:
-                recorded.unmap(array, helper, record, again.name)
+                recorded.unmap(array, helper, record, again.name, proof)
         reached(Step.AGENT_DETACH_UNMAPPED)
     operation.node.records.remove(record.uid)
     operation.node.expected.forget(record.uid)

@@ -56,7 +56,8 @@ def test_a_warm_attach_costs_three_commands_and_a_detach_two(rig: Rig, ready: As
 
 def test_mapping_twice_returns_the_same_mapping(ready: As18000) -> None:
     first = ready.map_volume(V1, HOST)
-    assert ready.map_volume(V1, HOST) == first
+    again = ready.map_volume(V1, HOST)
+    assert (again, first.made, again.made) == (first, True, False)
     assert ready.map_volume(V1, HOST, share=True) == first
     assert ready.mappings(V1) == (first,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from instorage.arrays.as18000 import protection, volumes
@@ -49,7 +50,7 @@ def make(
     uid: VolumeUid | None = None,
     avoid: Collection[int] = (),
 ) -> Mapping:
-    """Map, or return the mapping that is there, its LUN read from the array afterwards.
+    """Map, or return the mapping that is there, its LUN read from the array afterwards, with `made`.
 
     VOLUME_MAPPED_ELSEWHERE, VOLUME_MISSING, HOST_MISSING, OUTCOME_UNKNOWN; NOT_OURS, with nothing left mapped
     by this call, when another volume than that of `uid` has the name. ARRAY_BUSY while an unmapping whose
@@ -57,16 +58,16 @@ def make(
     """
     object_name(host, "host"), object_name(volume, "volume")
     _refuse_under_way(cli, resting, volume, host)
-    made = unsure = False
+    made: bool | None = False
     for attempt in range(ATTEMPTS):
         options = _options(resting.choose(host, avoid), share=share)
         try:
             cli.operate("mkvdiskhostmap", *options, "-host", host, volume)
             made = True
         except OutcomeUnknown:
+            made = None  # it may be there since before
             if _here(of_volume(cli, volume), host) is None and attempt < ATTEMPTS - 1:
                 continue
-            unsure = True
         except Refused as refused:
             if refused.cmmvc == LUN_USED and attempt < ATTEMPTS - 1:
                 resting.seen(of_host(cli, host))
@@ -81,7 +82,7 @@ def make(
     except Fault as fault:
         if made and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:  # a reader came between
             _take_back(cli, resting, volume, host)
-        elif unsure and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:
+        elif made is None and fault.code is Code.VOLUME_MAPPED_ELSEWHERE:
             raise _stays(cli, volume, host, fault) from fault
         raise
     resting.seen((mapping,))
@@ -89,7 +90,7 @@ def make(
         if made:
             _take_back(cli, resting, volume, host)
         raise _another(cli, mapping, uid)
-    return mapping
+    return dataclasses.replace(mapping, made=made)
 
 
 def remove(cli: Cli, resting: RestingLuns, volume: VolumeName, host: str) -> bool:
