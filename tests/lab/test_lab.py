@@ -15,7 +15,7 @@ import pytest
 
 from tests.docs.commands import all_commands
 from tests.lab.reachability import pings, wait_until
-from tests.soak import IN_SOAK, NOT_SEEN, ROOT
+from tests.soak import IN_SOAK, ROOT
 from tools.lab import CommandFailed, Lab, LabFault, Machine
 from tools.lab.image import ENVIRONMENT
 from tools.lab.topology import ARRAY, NODES, PORTALS
@@ -172,7 +172,6 @@ def typed(command: str) -> subprocess.CompletedProcess[str]:
 
 
 @IN_SOAK
-@NOT_SEEN
 def test_the_pages_commands_find_the_lab_built_and_run_one_command_on_a_fresh_node(lab: Lab) -> None:
     (build,) = (one for one in all_commands() if one.endswith("tools.lab build"))
     said = typed(build).stderr

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.commands import all_commands
 from tests.lab.load import succeeded
 from tests.lab.reachability import wait_until
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab.kubelet import Kubelet
 from tools.lab.topology import PORTALS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 pytestmark = [
-    *(pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK, NOT_SEEN),
+    *(pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK),
     pytest.mark.usefixtures("iscsi_only"),
 ]
 LIMIT = 120  # seconds for a command in an emulated machine

@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.load import succeeded
 from tests.lab.reachability import wait_until
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.lab.node.conftest import MakeVolume
     from tools.lab import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK, NOT_SEEN]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), IN_SOAK]
 LIMIT = 120  # seconds for a command in an emulated machine
 TARGET, AGENT, TIMER = "instorage-node.target", "instorage-nodeagent", "instorage-report.timer"
 SOCKETS = ("instorage-nodeagent.socket", "instorage-nodeagent-plugin.socket")

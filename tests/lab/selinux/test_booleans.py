@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.load import succeeded
 from tests.lab.reachability import wait_until
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab import denials
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import CONFIGURATION
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.product import Product
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), IN_SOAK, NOT_SEEN]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), IN_SOAK]
 LIMIT = 60  # seconds for a command in an emulated machine
 KEPT = 300  # seconds for a setting that is kept: the policy is made anew
 BOOLEAN = "instorage_any_ssh_port"

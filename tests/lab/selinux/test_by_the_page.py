@@ -14,7 +14,7 @@ from tests.docs.commands import all_commands
 from tests.lab.node.test_logs import logging_to
 from tests.lab.reachability import wait_until
 from tests.lab.selinux.test_life import enforcing
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 from tools.lab import denials
 from tools.lab.kubelet import STUB
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tools.lab import Machine
     from tools.lab.product import Product
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), IN_SOAK, NOT_SEEN]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), IN_SOAK]
 LIMIT = 120  # seconds for a command in an emulated machine
 REBUILT = 600  # seconds for one that links the policy anew
 SHOWN = 60.0  # seconds until the journal has what was denied
