@@ -19,14 +19,6 @@ def enlist(pid: int, what: str, volume: str) -> None:
             record.write(f"{what}, since {time.ctime()}\n")
 
 
-def forget(pid: int) -> None:
-    """Take a process off the list."""
-    for name in _listed():
-        if name.partition("-")[0] == str(pid):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{FOLDER}/{name}")
-
-
 def _listed() -> list[str]:
     with contextlib.suppress(FileNotFoundError):
         return os.listdir(FOLDER)

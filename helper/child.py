@@ -189,4 +189,4 @@ def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL, *, g
     for left in ([] if reaped else [pid]) + (abandoned.group(pid) if group else []):
         abandoned.enlist(left, what, volume)
     if reaped:
-        abandoned.forget(pid)
+        abandoned.count()  # it is on the list no more
