@@ -37,6 +37,7 @@ KNOWN = set(_KNOWN.split())
 """What systemd 237 knows; the youngest are IPAddressDeny, LockPersonality, StateDirectory and such (235)."""
 
 LOST = {
+    "LogRateLimitIntervalSec": (240, "journald's own limit holds, and journald says how many it has dropped"),
     "ProtectHostname": (242, "one layer less: the service has no capability that could change the name"),
     "RestrictSUIDSGID": (242, "one layer less: no program of ours makes such a file"),
     "OOMPolicy": (243, "before, systemd did nothing when the kernel killed a process: that is «continue»"),
