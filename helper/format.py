@@ -109,8 +109,7 @@ def _read(request: MountRequest, jobs: list[child.Job[object]]) -> list[Any]:
 
 
 def _superblock(request: MountRequest, path: str) -> list[object]:
-    (found,) = _read(request, [lambda: content.opened(path, content.superblock)])
-    return list(found)
+    return list(*_read(request, [lambda: content.opened(path, content.superblock)]))
 
 
 def _make(request: MountRequest, path: str, identity: str, *, again: bool = False) -> bool:
