@@ -19,20 +19,6 @@ def enlist(pid: int, what: str, volume: str) -> None:
             record.write(f"{what}, since {time.ctime()}\n")
 
 
-def forget(pid: int) -> None:
-    """Take a process off the list."""
-    for name in _listed():
-        if name.partition("-")[0] == str(pid):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{FOLDER}/{name}")
-
-
-def _listed() -> list[str]:
-    with contextlib.suppress(FileNotFoundError):
-        return os.listdir(FOLDER)
-    return []
-
-
 def _facts(pid: int) -> list[str]:
     """Return state, parent, process group and so on of a process (proc(5)); empty when it has ended."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stat:
@@ -55,7 +41,7 @@ def lives(marked: str) -> bool:
 def count(volume: str = "") -> int:
     """Return how many listed processes still live, of one volume or of all; forget those that ended."""
     living = 0
-    for name in _listed():
+    for name in os.listdir(FOLDER) if os.path.isdir(FOLDER) else ():
         whose, _, of = name.rpartition("-")
         if not lives(whose):
             with contextlib.suppress(OSError):

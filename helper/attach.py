@@ -158,11 +158,8 @@ def _assemble(request: AttachRequest, found: list[str], deadline: float, *, dema
     now = time.monotonic()
     wished = _MAP if len(found) == 1 else _MAP_OF_MANY
     soon = deadline if demanded else now + (deadline - now) * wished
-    try:
+    with contextlib.suppress(*() if demanded else (Fault,)):
         multipath.assemble(request.uid, found, request.size, soon, add_only=request.add_only)
-    except Fault:
-        if demanded:
-            raise
     reached(Step.HELPER_ATTACH_MAP_MADE)
     volume = device.find(request.uid)
     if demanded:

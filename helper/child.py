@@ -21,6 +21,7 @@ from instorage.wire.fault import Code, Fault
 
 T = TypeVar("T")
 Job = Callable[[], T]
+End = Callable[[bytes], bool] | None
 
 _AFTER_KILL = 0.2  # seconds that a killed process gets to end
 
@@ -79,15 +80,18 @@ def gather(
 
 
 def collect(
-    pipes: Sequence[int], deadline: float, *, most: int = 1 << 24, grace: float = 0
+    pipes: Sequence[int], deadline: float, *, most: int = 1 << 24, grace: float = 0, whole: End = None
 ) -> tuple[dict[int, bytes], set[int]]:
-    """Read until all pipes have ended; return at most `most` bytes of each, and those still open."""
+    """Read until all pipes have ended; return at most `most` bytes of each, and those still open.
+
+    `whole`: tells what is complete already, of a peer that does not close.
+    """
     answers, running = dict.fromkeys(pipes, b""), set(pipes)
     while running and (left := deadline - time.monotonic()) > 0:
         for pipe in select.select(running, (), (), left)[0]:
             data = os.read(pipe, 65536)
             answers[pipe] = (answers[pipe] + data)[:most]
-            if not data:
+            if not data or (whole and whole(answers[pipe])):
                 running.discard(pipe)
                 if grace and answers[pipe].startswith(b'{"value"'):
                     deadline = min(deadline, time.monotonic() + grace)
@@ -114,9 +118,8 @@ def forked(job: Job[None]) -> int:
 
 
 def _work(job: Job[object], writing: int) -> None:
-    data = _answer(job)
-    while data:
-        data = data[os.write(writing, data) :]
+    with open(writing, "wb", closefd=False) as pipe:
+        pipe.write(_answer(job))
 
 
 def _answer(job: Job[object]) -> bytes:
@@ -189,4 +192,4 @@ def give_up(pid: int, what: str, volume: str, seconds: float = _AFTER_KILL, *, g
     for left in ([] if reaped else [pid]) + (abandoned.group(pid) if group else []):
         abandoned.enlist(left, what, volume)
     if reaped:
-        abandoned.forget(pid)
+        abandoned.count()  # it is on the list no more

@@ -28,12 +28,14 @@ def detach(request: DetachRequest, settings: Settings) -> DetachReply:
         if volume.top is None:
             time.sleep(_TWICE)
             volume = device.find(request.uid)
+        known = request.uid.startswith((scsi.PREFIX, *settings.uid_prefixes))
         if volume.top is None:
-            multipath.forget(request.uid, deadline)
+            if known:  # another maker's may come back, and multipath is to know it then
+                multipath.forget(request.uid, deadline)
             reached(Step.HELPER_DETACH_FORGOTTEN)
             if request.vanished:
                 formatting.forget(request.uid)
-        lost = bool(volume.top) and _flush_unused(volume, deadline)
+        lost = bool(volume.top) and _flush_unused(volume, deadline, known=known)
         removed = _take_down(volume, deadline) if volume.top else ()
         if settings.logout:  # also after a Detach that was killed before it came to this
             iscsi.leave(min(deadline, time.monotonic() + _DEVICE))
@@ -52,12 +54,12 @@ def _take_down(volume: device.Volume, deadline: float) -> tuple[str, ...]:
     return ((volume.map.name,) if volume.map else ()) + removed
 
 
-def _flush_unused(volume: device.Volume, deadline: float) -> bool:
+def _flush_unused(volume: device.Volume, deadline: float, *, known: bool) -> bool:
     """Write back what the kernel holds of a volume that nobody uses; return whether that was lost.
 
-    Raises `Fault(DEVICE_BUSY)` naming who uses it.
+    Raises `Fault(DEVICE_BUSY)` naming who uses it. `known`: whose a map without a disk is, by the UID alone.
     """
-    if any(not disk.ours for disk in volume.disks):
+    if not all([disk.ours for disk in volume.disks] or [known]):
         raise Fault(Code.NOT_OURS, f"{volume.uid} is no InStorage volume: it is left alone.", uid=volume.uid)
     soon = min(deadline, time.monotonic() + _DEVICE)
     if found := users(volume, soon):

@@ -25,8 +25,7 @@ class Port(NamedTuple):
 
 def wwpns() -> tuple[Wwpn, ...]:
     """Return the names of this machine's ports, with a link or without."""
-    found = (_wwpn(f"fc_host/{name}") for name in scsi.names(f"{scsi.SYS}/class/fc_host"))
-    return tuple(name for name in found if name)
+    return tuple(filter(None, (_wwpn(f"fc_host/{one}") for one in scsi.names(f"{scsi.SYS}/class/fc_host"))))
 
 
 def ports() -> list[Port]:

@@ -59,11 +59,6 @@ def order(node: int, what: tuple[int, int]) -> bool:
     return True
 
 
-def still_frozen(node: int) -> bool:
-    """Return whether nobody has thawed it meanwhile; if somebody has, it is frozen anew. May hang."""
-    return not order(node, FREEZE)
-
-
 def grow(node: int, fs_type: str, size: int) -> int:
     """Have a file system fill its device of `size` bytes; return its own as statvfs(3) has it. May hang.
 

@@ -77,10 +77,8 @@ def _prove(request: MountRequest, path: str) -> content.Content:
     A device that holds something shows it in its first blocks, and only blkid is asked; otherwise the reads
     and blkid go on at the same time.
     """
-    if _first_data(request, path, [(0, 65536)]) is not None:
-        found = _signature(request, path)
-        if found.kind:
-            return found
+    if _first_data(request, path, [(0, 65536)]) is not None and (seen := _signature(request, path)).kind:
+        return seen
     anywhere = functools.partial(content.data_anywhere, path, request.size, _EDGE)
     signature = functools.partial(content.signature, path, time.monotonic() + _READS)
     at, found = _read(request, [anywhere, signature])
@@ -111,8 +109,7 @@ def _read(request: MountRequest, jobs: list[child.Job[object]]) -> list[Any]:
 
 
 def _superblock(request: MountRequest, path: str) -> list[object]:
-    (found,) = _read(request, [lambda: content.opened(path, content.superblock)])
-    return list(found)
+    return list(*_read(request, [lambda: content.opened(path, content.superblock)]))
 
 
 def _make(request: MountRequest, path: str, identity: str, *, again: bool = False) -> bool:

@@ -123,7 +123,8 @@ def _keep_frozen(
     try:
         reached(growth.Step.HELPER_FREEZE_FROZEN)
         while asked and "lease_ms" in asked:
-            intact = intact and filesystem.still_frozen(node)
+            # whoever has thawed it meanwhile: it is frozen anew, and was not intact
+            intact = intact and not filesystem.order(node, filesystem.FREEZE)
             until = time.monotonic() + asked["lease_ms"] / 1000
             stream.send({"intact": intact}, until)
             asked = stream.receive(until)

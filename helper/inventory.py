@@ -1,7 +1,7 @@
 """Inspect: what the kernel has of a volume, from sysfs and mountinfo; what could hang is done apart."""
 
 import errno
-import functools
+import json
 import os
 import time
 
@@ -15,6 +15,7 @@ from instorage.wire.verbs import InspectReply, InspectRequest, MountState, PathS
 
 Way = scsi.Session | fc.Port
 _LOOK = 5  # seconds
+_ROOM, _HOLDERS = 40 << 10, 16  # bytes of a message for a volume's mounts, of 64 KiB; holders that are named
 
 
 def inspect(request: InspectRequest, settings: Settings, *, more: bool) -> list[InspectReply]:
@@ -25,9 +26,9 @@ def inspect(request: InspectRequest, settings: Settings, *, more: bool) -> list[
     found = device.every(begun) if request.uid is None else [device.find(request.uid)]
     ways: dict[str, Way] = {session.at: session for session in scsi.sessions()}
     ways |= {port.at: port for port in fc.ports()}
-    rows = mounts.table()
-    numbers = {number for volume in found for number in volume.numbers}
-    here = _states([row for row in rows if row.number in numbers], settings)
+    rows = mounts.table(numbers={number for volume in found for number in volume.numbers})
+    # kubelet's own first: what else is mounted may be too much for a message
+    here = _states(sorted(rows, key=lambda row: spelled(row.target, settings) is None), settings)
     return [_reply(volume, here, ways, begun) for volume in found] or [InspectReply()]
 
 
@@ -46,16 +47,26 @@ def _reply(
         multipath=volume.map is not None,
         size=scsi.size(volume.top.name) if volume.top else 0,
         paths=tuple(paths),
-        mounts=tuple(state for number, state in here if number in numbers),
-        holders=tuple(volume.holders()),
+        mounts=_fitting([state for number, state in here if number in numbers]),
+        holders=tuple(volume.holders()[:_HOLDERS]),
         formatting=volume.uid in begun,
     )
+
+
+def _fitting(states: list[MountState]) -> tuple[MountState, ...]:
+    """Return as many as there is room for: a tenant has one mount more for each `subPath` of a pod."""
+    kept, room = [], _ROOM
+    for state in states:
+        if (size := len(json.dumps(vars(state)))) < room:
+            kept.append(state)
+            room -= size
+    return tuple(kept)
 
 
 def _states(rows: list[mounts.Row], settings: Settings) -> list[tuple[str, MountState]]:
     """Return each mount with its device's number; its target as kubelet says it, where it is one."""
     looks = [row for row in rows if row.fs_type == "xfs"]
-    jobs = [functools.partial(_unreadable, looks)] if looks else []
+    jobs = [lambda: _unreadable(looks)] if looks else []
     dead = next(iter(child.gather(jobs, time.monotonic() + _LOOK, "A look")), [])
     found = []
     for row in rows:

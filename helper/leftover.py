@@ -4,8 +4,6 @@ An array may say «not mapped» for a moment while a pod runs: so before the fir
 left over the kernel is asked, and everybody who may hold the volume.
 """
 
-import functools
-
 from helper import child, device, mounts
 from helper.settings import Settings
 from helper.target import spelled
@@ -24,7 +22,7 @@ def require(uid: str, settings: Settings, deadline: float) -> None:
         text = f"Volume {uid} was to be taken down here because the array no longer maps it to this host, "
         text += "but not every path says that its LUN is gone: nothing was unmounted. Ask again."
         raise Fault(Code.DEVICE_BUSY, text, uid=uid)
-    found = child.apart(functools.partial(_said, volume, settings), deadline, "The look for mounts", uid)
+    found = child.apart(lambda: _said(volume, settings), deadline, "The look for mounts", uid)
     if using := [*found, *volume.holders()]:
         raise busy(uid, using)
 
@@ -39,8 +37,7 @@ def holders(numbers: set[str], settings: Settings) -> list[tuple[str, mounts.Row
     May hang. One at the same place and of the same peer group, in a namespace that follows the host's, goes
     with those.
     """
-    rows = [row for row in mounts.table() if row.number in numbers]
-    own = {row.target: row for row in rows if spelled(row.target, settings)}
+    own = {row.target: row for row in mounts.table(numbers=numbers) if spelled(row.target, settings)}
 
     def follows(row: mounts.Row, *, here: bool) -> bool:
         return row.target in own and (here or row.goes_with(own[row.target]))

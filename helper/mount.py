@@ -48,10 +48,9 @@ def mount(request: verbs.MountRequest, settings: Settings) -> verbs.MountReply:
     return _reply(volume, kind, formatted=formatted)
 
 
-def _reply(
-    volume: device.Volume, kind: str, *, formatted: bool = False, already: bool = False
-) -> verbs.MountReply:
-    return verbs.MountReply(volume.link, kind, formatted, already, volume.map is not None, len(volume.disks))
+def _reply(volume: device.Volume, kind: str, **said: bool) -> verbs.MountReply:
+    mapped, paths = volume.map is not None, len(volume.disks)
+    return verbs.MountReply(volume.link, kind, multipath=mapped, paths=paths, **said)
 
 
 def _with_map(request: verbs.MountRequest, volume: device.Volume, *, demanded: bool) -> device.Volume:

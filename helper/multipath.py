@@ -14,7 +14,7 @@ import time
 from typing import NamedTuple
 
 from helper import scsi
-from helper.child import until
+from helper.child import collect, until
 from helper.program import run
 from instorage.wire.steps import Step, reached
 
@@ -95,13 +95,17 @@ def ask(command: str, deadline: float) -> str | None:
                 if _UCRED.unpack(peer)[1] != os.geteuid():
                     continue  # while multipathd is away anybody may take the abstract name
                 daemon.sendall(_LENGTH.pack(len(command) + 1) + command.encode() + b"\0")
-                with daemon.makefile("rb") as answer:
-                    size = min(*_LENGTH.unpack(answer.read(_LENGTH.size)), 1 << 20)
-                    if len(text := answer.read(size)) == size:
-                        return text.rstrip(b"\0").decode("utf-8", "replace").strip()
-        except (OSError, struct.error):  # it does not run, is too slow, or has closed
+                said, _ = collect((daemon.fileno(),), deadline, whole=_whole)
+                if _whole(text := said[daemon.fileno()]):
+                    return text[_LENGTH.size :].rstrip(b"\0").decode("utf-8", "replace").strip()
+        except OSError:  # it does not run, is too slow, or has closed
             continue
     return None
+
+
+def _whole(data: bytes) -> bool:
+    """Return whether an answer has come to its end: multipathd does not close after it."""
+    return len(data) >= _LENGTH.size and len(data) - _LENGTH.size >= _LENGTH.unpack_from(data)[0]
 
 
 def assemble(uid: str, names: list[str], size: int, deadline: float, *, add_only: bool = False) -> None:

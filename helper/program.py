@@ -1,6 +1,5 @@
 """The one place that starts programs: absolute paths, empty environment, no input, a deadline, no shell."""
 
-import functools
 import os
 import signal
 import subprocess
@@ -42,8 +41,8 @@ def run(
     """
     begun = time.monotonic()
     powerless = not program.startswith("mkfs.xfs")  # which must set the block size of its device
-    process = _started((path(program), *arguments), functools.partial(confine, device, powerless=powerless)
-                       if device else None)  # fmt: skip
+    alone = (lambda: confine(device, powerless=powerless)) if device else None
+    process = _started((path(program), *arguments), alone)
     assert process.stdout  # noqa: S101  # for the type checker
     assert process.stderr  # noqa: S101
     with process.stdout as out, process.stderr as error:

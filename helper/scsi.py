@@ -17,7 +17,8 @@ from instorage.wire.values import Portal
 
 SYS = "/sys"
 DEV = "/dev"
-VENDOR, PRODUCT = "INSPUR", "MCS"  # of the manual's multipath section, where the product is a pattern
+# Of the manual's multipath section, where the product is a pattern; how the UIDs that its arrays give begin.
+VENDOR, PRODUCT, PREFIX = "INSPUR", "MCS", "6005076"
 MIPS = os.uname().machine.startswith("mips")  # numbers of its own for system calls, and directions of ioctls
 _BLKROSET = 0x2000125D if MIPS else 0x125D  # <linux/fs.h>
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)  # a directory of sysfs, also while it is being read

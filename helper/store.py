@@ -41,8 +41,7 @@ def get(path: str, name: str) -> str | None:
 
 def drop(path: str, name: str) -> bool:
     """Have no file of that name; return whether there was one. Faults as those of `put`."""
-    there = name in names(path)
-    if there:
+    if there := name in names(path):
         with _said(path, name, "removed"), _folder(path) as folder:
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)

@@ -95,7 +95,8 @@ class MountState(Record):
 class InspectReply(Record):
     """What the kernel has of a volume now. No path, map or mount: the volume is not here.
 
-    `holders`: what is built on it. `formatting`: a format was begun by this host and has not ended.
+    `mounts`: kubelet's own, then others while a message has room. `holders`: what is built on it, at most 16.
+    `formatting`: a format was begun by this host and has not ended.
     """
 
     uid: VolumeUid | None = None

@@ -67,6 +67,17 @@ def test_another_users_program_under_its_name_is_not_asked(
 
 
 @pytest.mark.slow
+def test_one_that_drips_its_answer_keeps_no_volume_locked_beyond_the_deadline(
+    squatter: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte by byte it takes 4 s: each comes before a socket's own timeout."""
+    monkeypatch.setattr(multipath, "SOCKETS", (squatter(os.getuid()),))
+    begun = time.monotonic()
+    assert multipath.ask("show daemon", begun + 1) is None
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.slow
 def test_the_true_one_is_asked(squatter: Callable[[int], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multipath, "SOCKETS", (squatter(os.getuid()),))
     assert multipath.ask("show daemon", time.monotonic() + 10) == "pid 1 running"

@@ -138,8 +138,8 @@ class Refusing:
     def __init__(self, refused: str) -> None:
         self._refused = refused
 
-    def prctl(self, *_: object) -> int:
-        return self._said("prctl")
+    def prctl(self, what: int, *_: object) -> int:
+        return self._said("seccomp" if what == confinement._SECCOMP else "prctl")
 
     def capset(self, *_: object) -> int:
         return self._said("capset")
@@ -157,7 +157,7 @@ class Refusing:
 
 
 @pytest.mark.parametrize(
-    "step", ["", "prctl", "version", "create_ruleset", "add_rule", "restrict_self", "capset"]
+    "step", ["", "prctl", "seccomp", "version", "create_ruleset", "add_rule", "restrict_self", "capset"]
 )
 def test_a_step_of_the_confinement_that_the_kernel_refuses_is_an_error(
     monkeypatch: pytest.MonkeyPatch, step: str

@@ -55,6 +55,11 @@ def test_the_agent_has_no_capability_and_is_not_root() -> None:
     assert service["NoNewPrivileges"] == ["yes"]
 
 
+def test_no_record_of_a_verb_is_dropped_behind_thousands_of_others() -> None:
+    """journald drops what is beyond 10,000 in 30 s: the mount that follows a flood of cheap verbs."""
+    assert entries("instorage-helper.service")["LogRateLimitIntervalSec"] == ["0"]
+
+
 def test_both_sockets_are_roots_alone_and_belong_to_the_agent() -> None:
     service = entries("instorage-nodeagent.service")
     assert service["Sockets"] == [" ".join(SOCKETS)]

@@ -154,9 +154,9 @@ def test_a_node_that_goes_down_reads_the_mounts_once_for_all_volumes(
     read: list[str] = []
     table = mounts.table
 
-    def counted(process: str = "self") -> list[mounts.Row]:
+    def counted(process: str = "self", numbers: set[str] | None = None) -> list[mounts.Row]:
         read.append(process)
-        return table(process)
+        return table(process, numbers)
 
     monkeypatch.setattr(mounts, "table", counted)
     assert shutdown._processes(volumes, Settings()) == []
