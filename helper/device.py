@@ -32,8 +32,8 @@ class Volume(NamedTuple):
 
     @property
     def bare(self) -> list[scsi.Disk]:
-        """The disks that are in no map of the volume."""
-        return [disk for disk in self.disks if self.map is None or disk.name not in self.map.paths]
+        """The disks that are in no map of the volume by now: a path may join it while one waits."""
+        return [one for one in self.disks if self.map is None or self.map.name not in scsi.holders(one.name)]
 
     @property
     def parts(self) -> list[str]:

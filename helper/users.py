@@ -66,14 +66,14 @@ def _claimed(name: str) -> list[str]:
 
 def _opened(volume: Volume, let_go: float) -> list[str]:
     """Wait a moment for programs to let go; multipathd has each disk of a map open, and does not count."""
-    maps, disks = volume.maps, {disk.number for disk in volume.bare}
+    maps = volume.maps
 
     def gone() -> bool:
-        return not any(map(multipath.open_count, maps)) and not _programs(disks)
+        return not any(map(multipath.open_count, maps)) and not _programs({one.number for one in volume.bare})
 
     if child.until(gone, time.monotonic() + (let_go or _LET_GO)):
         return []
-    numbers = disks | {scsi.read(f"{scsi.SYS}/block/{name}/dev") for name in maps}
+    numbers = {scsi.read(f"{scsi.SYS}/block/{name}/dev") for name in volume.tops}
     return _programs(numbers) or [f"a program that has {volume.tops[0]} open, and that /proc does not show"]
 
 

@@ -69,3 +69,23 @@ def test_a_program_that_lets_go_in_a_moment_stops_no_mount(
     rig.ask()
     timer.join()
     assert len(rig.did("mount")) == 1
+
+
+def test_a_path_that_joins_the_map_meanwhile_stops_no_mount(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """multipathd has it open from then on: the next pod would have waited for 15 s, and been refused."""
+    monkeypatch.setattr(mounting, "_LET_GO", 10)
+    rig.host.disk("sdb", "0:0:1:1", rig.request.uid)
+    (rig.host.root / "dev/sdb").unlink()
+    (rig.host.root / "dev/sdb").symlink_to("/dev/null")
+    number = os.stat("/dev/null").st_rdev
+    (rig.host.root / "sys/block/sdb/dev").write_text(f"{os.major(number)}:{os.minor(number)}")
+    descriptors = rig.host.root / "proc/77/fd"
+    descriptors.mkdir(parents=True)
+    (descriptors / "6").symlink_to("/dev/null")
+    timer = threading.Timer(0.5, rig.host.into_map, ("sdb",))
+    timer.start()
+    rig.ask()
+    timer.join()
+    assert len(rig.did("mount")) == 1
