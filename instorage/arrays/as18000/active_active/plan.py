@@ -37,9 +37,12 @@ def plan(record: Expansion, picture: ActiveActive) -> Plan:
 
 
 def untouched(record: Expansion, picture: ActiveActive) -> bool:
-    """Tell whether the array is as it was before step 1."""
+    """Tell whether the array is as it was before step 1, and was so all the time.
+
+    What was untied may have been tied by hand since, with writes in between that one copy alone has.
+    """
     old = all(member.size == record.member(member.function).size for member in picture.members)
-    return picture.tied and old and record.step in (None, Step.UNTIE)
+    return picture.tied and old and not record.maybe_untied
 
 
 def repaired(record: Expansion, picture: ActiveActive) -> bool:

@@ -176,6 +176,7 @@ class Sequence:
             step=step,
             sent=int(time.time() * 1000),
             synced=int(time.time() * 1000) if sync else self._record.synced,
+            untied=(step is Step.UNTIE and self._record.maybe_untied) or self._record.untied,
             patience=int(self._settling * 1000),
             answered=False,
             alike=self._record.alike and step is not Step.UNTIE,
