@@ -166,6 +166,10 @@ class Hold:
 class Guard(Protocol):
     """What the host does for an expansion; the calls raise `Fault`."""
 
+    @property
+    def uid(self) -> VolumeUid:
+        """Of the volume that is meant: names change behind our back."""
+
     def write(self, record: Expansion) -> None:
         """Keep the record where it survives a reboot; return when it is on the disk."""
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage import durable_file, trail
+from instorage.arrays.growth import Growth  # noqa: TC001  # hints read at run time
 from instorage.volume_name import VolumeName  # noqa: TC001  # hints read at run time
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
@@ -44,7 +45,8 @@ class Record:
 
     `host_id` is that object's id: its name may be changed; empty in a record of before.
 
-    `boot_id` is the boot in which it was mapped or mounted last; `created` is UTC in ISO 8601.
+    `boot_id` is the boot in which it was mapped or mounted last; `created` is UTC in ISO 8601. `growth` was
+    sent to the array and may be under way; None, and left out, when it is not.
     """
 
     schema: int
@@ -60,6 +62,7 @@ class Record:
     many_readers: bool = False
     target: str | None = None
     host_id: str = ""
+    growth: Growth | None = None
 
     @classmethod
     def of(cls, volume: Volume, storage: str, host: Host, boot_id: str) -> Record:
