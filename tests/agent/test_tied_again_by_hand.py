@@ -11,6 +11,7 @@ import pytest
 from instorage.arrays.expansion import NINE, Expansion, Step
 from instorage.wire.fault import Fault
 from instorage.wire.record import to_json
+from tests.agent.expanding import VOLUME
 
 if TYPE_CHECKING:
     from tests.agent.expanding import Pair
@@ -58,6 +59,26 @@ def test_what_was_refused_at_the_first_command_is_still_begun_anew_without_a_cop
     pair.bench.reset()
     assert "is whole" in pair.resume()
     assert pair.syncs() == 1
+    pair.assert_whole()
+
+
+def test_a_delta_that_is_copied_over_our_own_lost_sync_is_no_full_copy(pair: Pair) -> None:
+    """The order with -sync is carried out after the thaw, then a link breaks for a moment."""
+    pair.bench.helper.before[Step.TIE] = lambda: pair.bench.do(
+        "fault", command="mkrcrelationship", before="connection"
+    )
+    pair.expand().failure("broke off at")
+    pair.bench.do("clear")
+    pair.write()
+    pair.age()
+    pair.tie_by_hand("-sync")
+    pair.bench.do("dialect", copy_seconds=3600)
+    pair.bench.do("replication", volume=VOLUME, state="inconsistent_copying")
+    pair.bench.reset()
+    assert "is whole" in pair.resume()
+    assert "rmrcrelationship" in pair.bench.commands()
+    assert pair.syncs() == 0
+    pair.bench.do("copied", volume=VOLUME)
     pair.assert_whole()
 
 

@@ -1,7 +1,8 @@
 """What is left of an active-active expansion: the record compared with the picture on the array.
 
 Nothing here asks the array. A relationship counts as sound only by proof: the record's `alike`, or a state
-that only a full synchronisation leads to. Any other is removed, and made again without `-sync`.
+that a full synchronisation leads to, unless a `-sync` of this program may lie under it. Any other is removed,
+and made again without `-sync`.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def _why_untie(record: Expansion, picture: ActiveActive, short: list[Member]) ->
         return ""
     if short:
         return f"{', '.join(member.name for member in short)} cannot grow in a relationship"
-    if record.alike or relationship.copied_in_full:
+    if record.alike or (relationship.copied_in_full and not record.maybe_synced):
         return ""
     return (
         f"it is {relationship.state}, but it may have been made over copies that differ: something may have "
