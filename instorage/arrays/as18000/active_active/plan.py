@@ -164,6 +164,13 @@ def _questions(record: Expansion, picture: ActiveActive) -> Iterator[str]:
                 f"{record.target} wanted: somebody else grew it. Find out to what size all four are to "
                 "be grown."
             )
+    others = [host for host in picture.hosts if host != record.host]
+    if others:
+        yield (
+            f"It is mapped to {', '.join(others)}, and was to {record.host or 'this node'}: who has it there "
+            "may write. Find out whether it was finished since (then «instoragectl barrier clear» forgets "
+            "it); else end its pods there and take that mapping away."
+        )
     if picture.stray_hosts:
         yield (
             f"The aux or a change volume is mapped to {', '.join(picture.stray_hosts)}: find out whether "
