@@ -66,7 +66,10 @@ class Relationship:
 
     @property
     def copied_in_full(self) -> bool:
-        """True in a state that only a full synchronisation leads to: `-sync` never makes these."""
+        """True in a state that a full synchronisation leads to, and no `-sync` by itself.
+
+        After a `-sync` a lost link may: then what was written since is copied, and not what differed before.
+        """
         return self.state.startswith("inconsistent_")
 
 

@@ -87,7 +87,9 @@ class Expansion:
     relationship that the array shows was made while nothing could write, or with a full synchronisation;
     while false, the copies count as different. `synced`: when mkrcrelationship was sent with -sync (ms of the
     wall clock), as long as the relationship that it may have made is not known to be gone; None otherwise,
-    and then left out: no version of before knows it. `failure`: what went wrong, in the array's words.
+    and then left out: no version of before knows it. `untied`: that the copies were, where `step` does not
+    tell it any more, since they are untied once more; None before that, for the same reason. `failure`: what
+    went wrong, in the array's words.
     """
 
     array: str
@@ -105,6 +107,7 @@ class Expansion:
     answered: bool = True
     alike: bool = False
     synced: int | None = None
+    untied: bool | None = None
     failure: str = ""
     schema: int = SCHEMA
 
@@ -118,6 +121,15 @@ class Expansion:
         if self.step is None or self.answered:
             return 0.0
         return max(0.0, min(self.sent + self.patience - time.time() * 1000, self.patience) / 1000)
+
+    @property
+    def maybe_untied(self) -> bool:
+        """Tell whether the copies may have been untied ever: what was written then is on the master alone.
+
+        A step that was answered and is the last one is the first only when it was refused, or never sent.
+        """
+        beyond = self.step not in (None, Step.UNTIE)
+        return bool(self.untied) or beyond or (self.step is Step.UNTIE and not self.answered)
 
     @property
     def maybe_synced(self) -> bool:
@@ -153,6 +165,10 @@ class Hold:
 
 class Guard(Protocol):
     """What the host does for an expansion; the calls raise `Fault`."""
+
+    @property
+    def uid(self) -> VolumeUid:
+        """Of the volume that is meant: names change behind our back."""
 
     def write(self, record: Expansion) -> None:
         """Keep the record where it survives a reboot; return when it is on the disk."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.growth import GrowthLog
     from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
         FcTarget,
@@ -70,12 +71,14 @@ class Array(Protocol):
         VOLUME_PROTECTED: it has had I/O a short while ago, and goes later.
         """
 
-    def grow_volume(self, name: VolumeName, size: int) -> Volume:
+    def grow_volume(self, name: VolumeName, size: int, log: GrowthLog | None = None) -> Volume:
         """Make a basic or mirrored volume at least `size` bytes, rounded up to the array's unit.
 
         A size that it has already, or a smaller one, is success without a command: the volume as it is. The
         array takes a difference: after a lost answer the size is read again, and nothing is added while the
-        lost command may still be carried out (OUTCOME_UNKNOWN). VOLUME_MISSING, POOL_FULL with the figures,
+        lost command may still be carried out (OUTCOME_UNKNOWN): by what this process knows, and by `log`,
+        which is told before each command, too. VOLUME_NOT_READY when another volume than that of `log` has
+        the name now. VOLUME_MISSING, POOL_FULL with the figures,
         VOLUME_NOT_READY (formatting, LocalCopy maps), NOT_SUPPORTED for an active-active volume.
         """
 
@@ -86,6 +89,7 @@ class Array(Protocol):
         """Make an active-active volume at least `size` bytes, and return the whole picture.
 
         To be called under the exclusive host lock. `host` is the one host object that it may be mapped to.
+        Another volume than that of `guard` may have got the name meanwhile: VOLUME_NOT_READY.
         A size that all four vdisks have is success without a command and without a record. VOLUME_NOT_READY
         and POOL_FULL before the record is written, or after it was erased: nothing was done. After any
         other fault the record stays with `guard`, thawed: `resume_expansion` finishes it. When the freeze

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from instorage.arrays.model import Initiator
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.host_lock import LockMode
@@ -106,7 +107,7 @@ def plan(configuration: Path, volume: VolumeName | None) -> Iterator[str]:
         for record in records:
             yield f"Volume {record.volume} on array {record.array}. {barrier_text.how_far(record)}."
             with here.array(record.array) as array:
-                left = array.expansion_plan(record)
+                left = array.expansion_plan(_followed(here, array, record))
             if left.whole:
                 yield f"It is whole: «instoragectl barrier resume {record.volume}» forgets the record."
             for question in left.questions:
@@ -176,12 +177,27 @@ def _resume(here: Site, record: Expansion, say: Callable[[str], None]) -> Iterat
     files = barrier.Files(here.configuration)
     with here.array(record.array) as array:
         guard = HostGuard(here.helper, files, record.uid, target, array.expansion_plan, say, anew=False)
-        seen = array.resume_expansion(record, guard)
+        seen = array.resume_expansion(_followed(here, array, record), guard)
     state = seen.relationship.state if seen.relationship else "not shown"
     yield (
         f"Volume {record.volume} is whole: four vdisks of {seen.members[0].size} bytes, their relationship "
         f"is {state}. The barrier is gone; kubelet's next try grows the file system."
     )
+
+
+def _followed(here: Site, array: Array, record: Expansion) -> Expansion:
+    """Return the record with the name that this node's host object has now, found by its ports.
+
+    Without a name when the volume is mapped, and not to this node: a name may be another object's since.
+    """
+    names = here.helper.initiator()
+    own = Initiator(names.iqn, names.wwpns).port_names
+    with contextlib.suppress(Fault):  # asked again for the plan; what cannot be told stays as it was
+        mapped = [array.find_host(mapping.host) for mapping in array.mappings(record.volume)]
+        if own and mapped:
+            mine = next((host.name for host in mapped if host is not None and own & host.port_names), "")
+            return replace(record, host=mine)
+    return record
 
 
 def clear(configuration: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from nodeagent.operation.steps import Step, reached
 from nodeagent.operation.targets import DeviceTarget
 from nodeagent.volume import adoption, expected_paths, recorded, tenancy
 from nodeagent.volume.connect import rescan_request
+from nodeagent.volume.growing import RecordedGrowth
 from nodeagent.volume.usable import elsewhere, require_both_sites, usable
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def expand(operation: Operation, request: ExpandFs) -> int:
         if volume.size < request.size:
             require_paths(operation, helper, volume)
             operation.progress.say(f"growing the volume on array {array.name}")
-            volume = array.grow_volume(volume.name, request.size)
+            log = RecordedGrowth(operation.node.records, record)
+            volume = array.grow_volume(volume.name, request.size, log)
             reached(Step.AGENT_EXPAND_GROWN)
         return _finish(operation, helper, record, request.target.path, volume.size)
 
@@ -97,7 +99,7 @@ def _finish(operation: Operation, helper: Helper, record: Record, target: str, s
     grown = helper.grow_filesystem(record.uid, target)
     reached(Step.AGENT_EXPAND_FILESYSTEM)
     now = operation.node.records.get(record.uid) or record
-    operation.node.records.put(dataclasses.replace(now, size=size))
+    operation.node.records.put(dataclasses.replace(now, size=size, growth=None))
     reached(Step.AGENT_EXPAND_RECORDED)
     _LOG.info("Volume %s has %d bytes, its %s %d", record.name, size, grown.fs_type, grown.size)
     return size

@@ -181,7 +181,7 @@ def _recorded_now(operation: Operation, volume: Volume) -> bool:
 
 
 def _record(operation: Operation, array: Array, volume: Volume, host: Host, options: Options) -> Record:
-    """Write that the volume is ours; an older record keeps its time, its device mount and how it was made."""
+    """Write that the volume is ours; of an older record stays what tells of its past."""
     old = operation.node.records.get(volume.uid)
     record = dataclasses.replace(
         Record.of(volume, array.name, host, operation.node.boot_id),
@@ -190,7 +190,8 @@ def _record(operation: Operation, array: Array, volume: Volume, host: Host, opti
         many_readers=options.many_readers,
     )
     if old:
-        record = dataclasses.replace(record, read_only=old.read_only, created=old.created, target=old.target)
+        kept = {name: getattr(old, name) for name in ("read_only", "created", "target", "growth")}
+        record = dataclasses.replace(record, **kept)
     operation.node.records.put(record)
     reached(Step.AGENT_ATTACH_RECORDED)
     return record

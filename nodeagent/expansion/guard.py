@@ -65,6 +65,11 @@ class HostGuard:
         self._sent_at: float | None = None
         self._commands = 0.0
 
+    @property
+    def uid(self) -> VolumeUid:
+        """See `Guard`."""
+        return self._uid
+
     def write(self, record: Expansion) -> None:
         """Keep the record, on the disk before this returns; LOCK_LOST when no command may be sent."""
         self._answered()

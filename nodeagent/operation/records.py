@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instorage import durable_file, trail
+from instorage.arrays.growth import Growth  # noqa: TC001  # hints read at run time
 from instorage.volume_name import VolumeName  # noqa: TC001  # hints read at run time
 from instorage.wire import record
 from instorage.wire.fault import Code, Fault
@@ -46,6 +47,7 @@ class Record:
 
     `boot_id` is the boot in which it was mapped or mounted last; `created` is UTC in ISO 8601. `doubted`:
     another machine was seen behind this one's port, and this one had so many sessions then (`proof`).
+    `growth` was sent to the array and may be under way; None, and left out, when it is not.
     """
 
     schema: int
@@ -62,6 +64,7 @@ class Record:
     target: str | None = None
     host_id: str = ""
     doubted: int | None = None
+    growth: Growth | None = None
 
     @classmethod
     def of(cls, volume: Volume, storage: str, host: Host, boot_id: str) -> Record:

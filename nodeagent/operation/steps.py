@@ -30,6 +30,7 @@ class Step(StrEnum):
     AGENT_DETACH_FENCED = "agent.detach.fenced"
     AGENT_ADOPT_RECORDED = "agent.adopt.recorded"
     AGENT_SETTLE_UNMOUNTED = "agent.settle.unmounted"
+    AGENT_EXPAND_NOTED = "agent.expand.growth-noted"
     AGENT_EXPAND_GROWN = "agent.expand.volume-grown"
     AGENT_EXPAND_BARRIER = "agent.expand.barrier-written"
     AGENT_EXPAND_FROZEN = "agent.expand.frozen"

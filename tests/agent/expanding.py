@@ -60,6 +60,16 @@ class Pair:
     def record(self) -> Expansion:
         return Expansion.read(json.loads(self.bench.helper.kept[self.uid]))
 
+    def tie_by_hand(self, *words: str) -> None:
+        """Make the relationship again as a person does; `words`: -sync, as the vendor's manual has it."""
+        names, operate = self.names, self.bench.array._cli.operate
+        ends = ("-master", VOLUME, "-aux", names["aux"], "-cluster", "mcs1")
+        operate("mkrcrelationship", *ends, *words, "-activeactive")
+        master = next(str(row["id"]) for row in self.bench.do("volumes") if row["name"] == VOLUME)
+        operate("addvdiskaccess", "-iogrp", "io_grp1", VOLUME)
+        operate("chrcrelationship", "-masterchange", names["master_change"], master)
+        operate("chrcrelationship", "-auxchange", names["aux_change"], master)
+
     def age(self) -> None:
         """Let the time pass in which a lost command may still be carried out."""
         old = replace(self.record, sent=0)

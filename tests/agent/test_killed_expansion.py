@@ -69,7 +69,7 @@ def test_a_killed_agent_leaves_all_that_is_needed_to_finish(service: Service, st
     pair.age()
     bench.reset()
     assert "is whole" in pair.resume()
-    assert pair.syncs() == (1 if step is Step.UNTIE else 0)
+    assert pair.syncs() == 0, "whether the first command left the agent nobody knows"
     assert pair.expand().success().answer["volumeNewSize"] == 2 * GIB
     bench.attach("other").success()
     pair.assert_whole()

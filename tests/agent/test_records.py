@@ -144,10 +144,6 @@ def test_a_full_disk_at_mountdevice_is_not_said_to_have_mapped_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attached(bench)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
         patch.setattr("instorage.durable_file.write", full)
         message = bench.mount_device("vol1").failure("No space left on device")
@@ -156,26 +152,42 @@ def test_a_full_disk_at_mountdevice_is_not_said_to_have_mapped_nothing(
     bench.mount_device("vol1").success()
 
 
+def test_a_full_disk_stops_a_growth_before_the_array_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = bench.create("vol1")
+    bench.use("vol1")
+    with monkeypatch.context() as patch:
+        patch.setattr("instorage.durable_file.write", full)
+        message = bench.expandfs("vol1", 2 * GIB).failure("No space left on device")
+    assert f"The record of volume vol1 cannot be written to {place(bench, uid)}" in message
+    assert bench.size(uid) == GIB
+    assert "expandvdisksize" not in bench.commands()
+
+
 def test_a_full_disk_after_a_growth_is_said_as_that_and_nothing_is_added_twice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then volume, device and file system have grown: only the record of the size lacks."""
     uid = bench.create("vol1")
     bench.use("vol1")
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr("instorage.durable_file.write", full)
+        bench.helper._seen = lambda verb: (
+            patch.setattr("instorage.durable_file.write", full) if verb == "GrowFilesystem" else None
+        )
         message = bench.expandfs("vol1", 2 * GIB).failure("No space left on device")
     assert "nothing was mapped" not in message
     assert f"The record of volume vol1 cannot be written to {place(bench, uid)}" in message
     assert "free space" in message
     assert bench.size(uid) == bench.helper.filesystems[uid] == 2 * GIB
+    bench.helper._seen = lambda _: None
     bench.expandfs("vol1", 2 * GIB).success()
     assert bench.records()[uid]["size"] == 2 * GIB
     assert bench.commands().count("expandvdisksize") == 1
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_an_attach_that_fails_leaves_a_damaged_record_where_it_is_known(bench: Bench) -> None:

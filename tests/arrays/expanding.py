@@ -46,7 +46,7 @@ class Volume:
     def __init__(self, rig: Rig, directory: Path, **kind: Any) -> None:
         self.rig = rig
         self.array = self.client()
-        self.array.create_volume(spec("aa", **{**ACTIVE_ACTIVE, **kind}))
+        self.uid = self.array.create_volume(spec("aa", **{**ACTIVE_ACTIVE, **kind})).uid
         self.host_object = self.array.ensure_host(NODE, link="iscsi", names=NAMES, site="1").name
         self.array.map_volume(AA, self.host_object)
         self.names = {v["function"]: v["name"] for v in rig.do("volumes")}
@@ -59,7 +59,7 @@ class Volume:
         return self.rig.client(limits=replace(LIMITS, operation=PATIENCE, step=PATIENCE))
 
     def new_host(self, directory: Path) -> Host:
-        return Host(directory / "record", self.write)
+        return Host(directory / "record", self.write, self.uid)
 
     def write(self, data: str) -> None:
         self.rig.do("write", volume="aa", data=data)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from instorage.wire.values import VolumeUid
+
 LEASE = 60.0
 
 
@@ -27,8 +29,10 @@ class Host:
     `write_data` stands for the application: called when a thaw lets it go on.
     """
 
-    def __init__(self, record: Path, write_data: Callable[[str], None], lease: float = LEASE) -> None:
-        self.path = record
+    def __init__(
+        self, record: Path, write_data: Callable[[str], None], uid: VolumeUid, lease: float = LEASE
+    ) -> None:
+        self.path, self.uid = record, uid
         self.before: dict[Step, Callable[[], None]] = {}
         self.after: dict[Step, Callable[[], None]] = {}
         self.lease = lease

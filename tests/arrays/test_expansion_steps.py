@@ -151,7 +151,7 @@ def _finish(volume: Volume, step: Step, *, done: bool = False) -> None:
     volume.write("before the resume.")
     volume.rig.reset()
     volume.resume()
-    untouched = step is Step.UNTIE and not done
+    untouched = step is Step.UNTIE and record.answered and not done  # else nobody can tell
     proven = step.number > Step.TIE.number  # the relationship was made under the freeze
     assert len(volume.syncs()) == (1 if untouched else 0)
     assert len([o for o in volume.operations() if "mkrc" in o]) == (0 if proven else 1)

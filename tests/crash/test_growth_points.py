@@ -12,6 +12,7 @@ import pytest
 
 from tests.agent.bench import GIB, until
 from tests.agent.expanding import Pair
+from tests.agent.growing import sent_long_ago
 from tests.agent.test_finished_by_hand import by_hand, grows
 from tests.crash.table import AgentStep, Step
 from tests.crash.test_agent_points import EXPANDS, GROWS
@@ -39,6 +40,25 @@ def test_the_same_growth_again_converges_and_adds_nothing_twice(agent: Victim, s
     assert bench.commands().count("expandvdisksize") == 1
     assert bench.size(uid) == bench.helper.filesystems[uid] == bench.records()[uid]["size"] == 2 * GIB
     assert not bench.helper.kept
+
+
+def test_an_agent_that_dies_directly_before_it_tells_the_array_adds_it_later(agent: Victim) -> None:
+    bench = agent.bench
+    agent.start()
+    uid = bench.create(VOLUME)
+    bench.use(VOLUME)
+    agent.arm(AgentStep.AGENT_EXPAND_NOTED)
+    bench.begin_expandfs(VOLUME, 2 * GIB)
+    agent.dies()
+    agent.start()
+    bench.expandfs(VOLUME, 2 * GIB).failure("may still be under way")
+    assert bench.size(uid) == GIB
+    agent.service.processes[-1].kill()
+    agent.service.processes[-1].wait(10)
+    sent_long_ago(bench, uid)
+    agent.start()
+    assert bench.expandfs(VOLUME, 2 * GIB).success().answer["volumeNewSize"] == 2 * GIB
+    assert bench.commands().count("expandvdisksize") == 1
 
 
 @pytest.fixture

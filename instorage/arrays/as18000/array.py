@@ -26,7 +26,7 @@ from instorage.arrays.as18000.session.call import call
 from instorage.arrays.as18000.session.cli import Cli
 from instorage.arrays.as18000.session.ssh import Ssh
 from instorage.arrays.as18000.targets import Targets
-from instorage.arrays.as18000.unsettled import Unsettled
+from instorage.arrays.as18000.unsettled import Past, Unsettled
 from instorage.arrays.endpoint import Endpoint, Limits
 from instorage.wire.fault import Code, Fault
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.expansion import Expansion, Guard, Plan
+    from instorage.arrays.growth import GrowthLog
     from instorage.arrays.logins import HostLogins
     from instorage.arrays.model import (
         FcTarget,
@@ -65,17 +66,13 @@ class As18000:
         limits: Limits | None = None,
         quarantine: Quarantine | None = None,
     ) -> None:
-        self.limits, self._name = limits or Limits(), endpoint.name
+        self.limits = limits or Limits()
+        self.name = endpoint.name  # in the configuration (`storage[].name`)
         self._ssh = Ssh(endpoint, known_hosts, self.limits)
         self._cli = Cli(endpoint.name, self._ssh, self.limits)
         self._resting = RestingLuns(quarantine, endpoint.name, 2 * self.limits.operation)
         self._unsettled, self._hosts = Unsettled(), HostObjects(self._cli, width=self.limits.channels)
         self._targets, self._fc_targets = Targets(self._cli), FcTargets(self._cli)
-
-    @property
-    def name(self) -> str:
-        """The name in the configuration (`storage[].name`)."""
-        return self._name
 
     @call
     def find_volume(self, name: VolumeName) -> Volume | None:
@@ -108,9 +105,9 @@ class As18000:
         return deletion.delete(self._cli, name, uid)
 
     @call
-    def grow_volume(self, name: VolumeName, size: int) -> Volume:
+    def grow_volume(self, name: VolumeName, size: int, log: GrowthLog | None = None) -> Volume:
         """See `Array`; rounded up to whole GiB. OUTCOME_UNKNOWN for a while after an answer was lost."""
-        return growth.grow(self._cli, self._unsettled, name, size, patience=self.limits.operation)
+        return growth.grow(self._cli, Past(self._unsettled, self.limits.operation, log), name, size)
 
     @call
     def active_active(self, name: VolumeName) -> ActiveActive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instorage.arrays.as18000 import copy_maps, pools, volumes
+from instorage.arrays.as18000 import copy_maps, named, pools, volumes
 from instorage.arrays.as18000.session.cli import OutcomeUnknown
 from instorage.arrays.as18000.session.quoting import object_name
 from instorage.arrays.as18000.session.refusal import IN_COPY_MAP, NO_SPACE, NOT_FOUND, Refused
@@ -13,32 +13,35 @@ from instorage.wire.fault import Code, Fault
 
 if TYPE_CHECKING:
     from instorage.arrays.as18000.session.cli import Cli
-    from instorage.arrays.as18000.unsettled import Unsettled
+    from instorage.arrays.as18000.unsettled import Past
     from instorage.arrays.model import Pool, Volume
     from instorage.volume_name import VolumeName
 
 
-def grow(cli: Cli, unsettled: Unsettled, name: VolumeName, size: int, *, patience: float) -> Volume:
+def grow(cli: Cli, past: Past, name: VolumeName, size: int) -> Volume:
     """Make a basic or mirrored volume at least `size` bytes, rounded up to whole GiB.
 
-    `patience`: seconds that a command may take; for so long a growth whose answer was lost is not repeated.
+    While a growth of the `past` may be under way none is sent, nor to another volume of the name.
     BAD_REQUEST, VOLUME_MISSING, VOLUME_NOT_READY, POOL_FULL, OUTCOME_UNKNOWN.
     """
-    with unsettled.turn(name, patience):
+    with past.unsettled.turn(name, past.patience):
         before = volumes.find(cli, name)
         if before is None:
             raise volumes.missing(cli, name)
+        if past.log:
+            named.require(cli, name, before.uid, past.log.uid)
         if size <= before.size:
             return before
-        _refuse(cli, unsettled, before, size)
+        _refuse(cli, past, before, size)
         target = volumes.whole_gib(size)
         require_room(cli, before, target)
         try:
-            cli.operate("expandvdisksize", *volumes.more_words(target - before.size), name)
+            with past.sending(target):
+                cli.operate("expandvdisksize", *volumes.more_words(target - before.size), name)
         except OutcomeUnknown:
-            unsettled.lost(before.uid, patience)
+            past.unsettled.lost(before.uid, past.patience)
             after = volumes.find(cli, name)
-            if after is None or after.size < target:
+            if after is None or after.uid != before.uid or after.size < target:
                 raise
             return after
         except Refused as refused:
@@ -74,7 +77,7 @@ def _gib(size: int) -> str:
     return f"{size / volumes.GIB:.2f} GiB"
 
 
-def _refuse(cli: Cli, unsettled: Unsettled, volume: Volume, size: int) -> None:
+def _refuse(cli: Cli, past: Past, volume: Volume, size: int) -> None:
     if size >= 1 << 60:
         raise Fault(Code.BAD_REQUEST, f"{size} is not a size in bytes.", value=str(size)[:40])
     if volume.level is Level.ACTIVE_ACTIVE:
@@ -85,7 +88,7 @@ def _refuse(cli: Cli, unsettled: Unsettled, volume: Volume, size: int) -> None:
             array=cli.array,
             volume=volume.name,
         )
-    left = unsettled.left(volume.uid)
+    left = past.left(volume)
     if left > 0:
         raise Fault(
             Code.OUTCOME_UNKNOWN,

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from instorage.arrays.as18000 import named
 from instorage.arrays.as18000.active_active import picture as pictures
 from instorage.arrays.as18000.active_active.plan import done, plan
 from instorage.arrays.as18000.active_active.ready import require_ready
@@ -33,6 +34,7 @@ POLL = 0.5
 def expand(cli: Cli, name: VolumeName, size: int, *, host: str, guard: Guard, limits: Limits) -> ActiveActive:
     """Make all four vdisks at least `size` bytes; see `Array.expand_active_active`."""
     picture = pictures.read(cli, name)
+    named.require(cli, name, picture.members[0].uid, guard.uid)
     target = whole_gib(size)
     if all(member.size >= size for member in picture.members):
         return picture

@@ -1,7 +1,8 @@
 """What is left of an active-active expansion: the record compared with the picture on the array.
 
 Nothing here asks the array. A relationship counts as sound only by proof: the record's `alike`, or a state
-that only a full synchronisation leads to. Any other is removed, and made again without `-sync`.
+that a full synchronisation leads to, unless a `-sync` of this program may lie under it. Any other is removed,
+and made again without `-sync`.
 """
 
 from __future__ import annotations
@@ -37,9 +38,12 @@ def plan(record: Expansion, picture: ActiveActive) -> Plan:
 
 
 def untouched(record: Expansion, picture: ActiveActive) -> bool:
-    """Tell whether the array is as it was before step 1."""
+    """Tell whether the array is as it was before step 1, and was so all the time.
+
+    What was untied may have been tied by hand since, with writes in between that one copy alone has.
+    """
     old = all(member.size == record.member(member.function).size for member in picture.members)
-    return picture.tied and old and record.step in (None, Step.UNTIE)
+    return picture.tied and old and not record.maybe_untied
 
 
 def repaired(record: Expansion, picture: ActiveActive) -> bool:
@@ -138,7 +142,7 @@ def _why_untie(record: Expansion, picture: ActiveActive, short: list[Member]) ->
         return ""
     if short:
         return f"{', '.join(member.name for member in short)} cannot grow in a relationship"
-    if record.alike or relationship.copied_in_full:
+    if record.alike or (relationship.copied_in_full and not record.maybe_synced):
         return ""
     return (
         f"it is {relationship.state}, but it may have been made over copies that differ: something may have "
@@ -160,6 +164,13 @@ def _questions(record: Expansion, picture: ActiveActive) -> Iterator[str]:
                 f"{record.target} wanted: somebody else grew it. Find out to what size all four are to "
                 "be grown."
             )
+    others = [host for host in picture.hosts if host != record.host]
+    if others:
+        yield (
+            f"It is mapped to {', '.join(others)}, and was to {record.host or 'this node'}: who has it there "
+            "may write. Find out whether it was finished since (then «instoragectl barrier clear» forgets "
+            "it); else end its pods there and take that mapping away."
+        )
     if picture.stray_hosts:
         yield (
             f"The aux or a change volume is mapped to {', '.join(picture.stray_hosts)}: find out whether "

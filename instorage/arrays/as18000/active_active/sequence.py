@@ -176,6 +176,7 @@ class Sequence:
             step=step,
             sent=int(time.time() * 1000),
             synced=int(time.time() * 1000) if sync else self._record.synced,
+            untied=(step is Step.UNTIE and self._record.maybe_untied) or self._record.untied,
             patience=int(self._settling * 1000),
             answered=False,
             alike=self._record.alike and step is not Step.UNTIE,
@@ -200,6 +201,7 @@ class Sequence:
         """Look whether a step was done whose answer is lost.
 
         A relationship without `-sync` must show it: a `-sync` of before, given up and late, looks the same.
+        While such a one is not known to be gone nothing shows it.
         """
         try:
             with operation.within(LOOK):
@@ -208,7 +210,8 @@ class Sequence:
             log.warning("volume %s: %s", self._record.volume, fault.sentence)
             return False
         if step is Step.TIE and not sync:
-            return found.relationship is not None and found.relationship.copied_in_full
+            shown = found.relationship is not None and found.relationship.copied_in_full
+            return shown and self._record.synced is None
         return done(self._record, found, step)
 
     def _fail(self, fault: Fault) -> None:
