@@ -108,3 +108,10 @@ def test_no_text_becomes_a_command_of_roff(text: str) -> None:
 )  # fmt: skip
 def test_a_text_of_a_table_is_shown_as_a_sentence(text: str, shown: str) -> None:
     assert sentence(text) == shown
+
+
+def test_what_a_term_is_told_may_go_on_in_the_next_line() -> None:
+    lines = ["`--one`", ": Told in", "two lines.", "`--two`", ": Told in one."]
+    shown = list(rendered(lines))
+    assert shown.count(".TP") == 2
+    assert "Told in two lines." in " ".join(shown)

@@ -81,7 +81,7 @@ def _gathered(chunk: list[str], begin: str) -> list[str]:
 
 def _terms(chunk: list[str]) -> Iterator[str]:
     told = False
-    for line in chunk:
+    for line in _unwrapped(chunk):
         if line.startswith(TOLD):
             if told:
                 yield ".sp"
@@ -91,6 +91,18 @@ def _terms(chunk: list[str]) -> Iterator[str]:
             yield ".TP"
             yield roff.inline(line)
             told = False
+
+
+def _unwrapped(chunk: list[str]) -> list[str]:
+    """Join what a term is told with the lines on which it goes on: those that are told nothing themselves."""
+    found: list[str] = []
+    for line, after in zip(chunk, [*chunk[1:], ""], strict=True):
+        goes_on = not line.startswith(TOLD) and not after.startswith(TOLD)
+        if goes_on and found and found[-1].startswith(TOLD):
+            found[-1] = f"{found[-1]} {line}"
+        else:
+            found.append(line)
+    return found
 
 
 def sentence(text: str) -> str:

@@ -35,7 +35,10 @@ _SPEED = ("path_selector", "rr_min_io")  # what differs there is slower or faste
 _ANY = "36005076" + "0" * 25  # a WWID as the arrays give them, where no volume is here
 _PROTOCOLS = ("scsi:iscsi", "scsi:fcp")
 _RELOAD = "then, at a quiet moment, multipathd reconfigure"
-_TAKE = f"take the manual's section ({DROP_IN}), or write the key into your own, {_RELOAD}"
+_TAKE = (
+    f"where {DROP_IN} is there, multipathd has not read it yet: at a quiet moment, multipathd reconfigure; "
+    f"else take the manual's section, or write the key into your own, {_RELOAD}"
+)
 
 
 def check(host: Host) -> Iterator[Finding]:
