@@ -20,6 +20,7 @@ LISTED = {
     "helper/thaw.py: main": "after a failure systemd would start it again at once, without end",
     "helper/detach.py: detach": "nothing of a volume is here: seen twice, apart, before that is believed",
     "nodeagent/volume/fencing.py: living": "a node is logged out: said twice, apart (safety.md 14)",
+    "nodeagent/volume/proof.py: unmap": "a twin is logged out: said twice, apart",
     "nodeagent/volume/leftover.py: confirm_unmapped": "«not mapped» is said twice, apart",
     "nodeagent/recovery/vanished.py: forget_format": "«no array has it» is said twice, apart",
     "instorage/arrays/as18000/session/hesitation.py: sure": "an empty answer is asked for twice, apart",

@@ -18,6 +18,8 @@ from nodeagent.volume.host_object import own_host
 from nodeagent.volume.usable import elsewhere, say_degraded, usable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from instorage.arrays.model import Host, Mapping, Volume
     from instorage.arrays.protocol import Array
     from instorage.wire.verbs import InspectReply
@@ -109,12 +111,14 @@ def _attach_anew(
     before = records.get(volume.uid)
     known = before is not None or volume.uid in records.unknown()
     sure = _recorded_now(operation, volume)
+    avoid = luns.present(operation.node.paths.sysfs)
     record = _record(operation, array, volume, host, options)
-    mapping = _mapped(operation, array, helper, volume, host, options, known=known)
+    mapping = _mapped(operation, array, helper, volume, host, options, avoid, known=known)
     doubtful = not (mapping.made or sure)
     if doubtful:
         doubted = before.doubted if before else None
         records.put(dataclasses.replace(record, boot_id="", doubted=doubted))
+        reached(Step.AGENT_ATTACH_DOUBTED)
         _admit(operation, array, helper, record, mapping, known=known)
     if not options.many_readers:
         operation.node.attachments.note(volume)
@@ -125,6 +129,7 @@ def _attach_anew(
         raise _rolled_back(operation, array, record, fault, mapping, known=known) from None
     if doubtful:
         records.put(record)
+        reached(Step.AGENT_ATTACH_ADMITTED)
     return attached
 
 
@@ -135,11 +140,11 @@ def _mapped(
     volume: Volume,
     host: Host,
     options: Options,
+    avoid: Collection[int],
     *,
     known: bool,
 ) -> Mapping:
     """Map the volume; a record that was not there before goes when the array surely has not done it."""
-    avoid = luns.present(operation.node.paths.sysfs)
     helper.assure_lock(MAP_SECONDS)
     operation.progress.say(f"mapping the volume on array {array.name}")
     try:
@@ -170,7 +175,7 @@ def _admit(
     except Fault:
         if mapping.made is False and not known:
             operation.node.records.remove(record.uid)
-            reached(Step.AGENT_ATTACH_WITHDRAWN)
+            reached(Step.AGENT_ATTACH_REFUSED)
         raise
 
 
@@ -211,6 +216,7 @@ def _rolled_back(
                 takedown.unmap(operation, array, helper, record, proven=True)
             elif mapping.made is False and not known:
                 operation.node.records.remove(record.uid)  # as it was before: mapped by whoever it was
+                reached(Step.AGENT_ATTACH_LEFT)
     except Fault as second:
         _LOG.warning("The attach could not be taken back now, it is tried again later: %s", second)
     return fault

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from instorage.configuration.settings import Link
 from instorage.wire.fault import Code, Fault
+from nodeagent.operation.steps import Step, reached
 from nodeagent.volume import fencing, twin
 from nodeagent.volume.host_object import initiator, nameless
 
@@ -63,6 +64,7 @@ class Proof:
             return
         if self.record.boot_id != self.operation.node.boot_id:
             self.operation.node.records.put(dataclasses.replace(self.record, doubted=found.ours))
+            reached(Step.AGENT_DETACH_DOUBTED)
         text = f"Volume {self.record.name} stays mapped to this host on array {self.array.name}."
         raise self._fault(f"{text} {found.why} {found.mend}", host.name)
 

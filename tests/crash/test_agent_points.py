@@ -54,9 +54,19 @@ EXPANDS = (
 )
 """Steps of the expansion of an active-active volume: there too."""
 
+FOUND = (
+    AgentStep.AGENT_ATTACH_DOUBTED,
+    AgentStep.AGENT_ATTACH_REFUSED,
+    AgentStep.AGENT_ATTACH_ADMITTED,
+    AgentStep.AGENT_ATTACH_LEFT,
+    AgentStep.AGENT_DETACH_DOUBTED,
+)
+"""Steps with a mapping that this boot has not made: tests/crash/test_found_mapping_points.py."""
+
 SPECIAL = {
     *GROWS,
     *EXPANDS,
+    *FOUND,
     AgentStep.AGENT_EXPAND_NOTED,
     AgentStep.AGENT_EXPAND_FORGOTTEN,
     AgentStep.AGENT_EXPAND_BROKEN_OFF,

@@ -49,7 +49,10 @@ NO_STEP = {
     ("helper/target.py", "walk"): "the target's last directory, which kubelet makes and removes",
     ("helper/volume.py", "hold"): "the file of a lock, which the next one makes anew",
     ("helper/abandoned.py", "count"): "the list of children that ended",
-    ("helper/abandoned.py", "forget"): "the list of children that ended",
+    (
+        "helper/freeze.py",
+        "_keep_frozen",
+    ): "has its own points; what somebody has thawed is frozen anew until the lease ends",
     (
         "nodeagent/recovery/comparison.py",
         "compare_all",
