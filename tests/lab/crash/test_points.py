@@ -209,6 +209,7 @@ def test_another_volume_behind_the_mapping_is_never_mounted_and_mended_when_the_
     assert uids[other] in answer.message
     assert not wanted.call("mountdevice").success
     assert not node.run("grep kubernetes.io /proc/self/mountinfo", check=False).stdout
+    san.command(f"mcsop rmvdiskhostmap -host {host} {wanted.volume}")  # whoever made it takes it away
     becomes_clean()
     for call in ("waitforattach", "mountdevice", "unmountdevice"):
         repeat(wanted, call)
