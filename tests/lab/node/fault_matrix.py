@@ -120,9 +120,9 @@ class _Flapping:
         scene.wires(0, up=True)
 
 
-def _flaps(name: str, seconds: float) -> Trouble:
+def _flaps(name: str, seconds: float, unseen: tuple[str, ...] = ("fc",)) -> Trouble:
     flapping = _Flapping()
-    return Trouble(name, flapping.begin, flapping.end, seconds)
+    return Trouble(name, flapping.begin, flapping.end, seconds, unseen=unseen)
 
 
 def _renumbered(before: str, after: str) -> Callable[[Scene], None]:
@@ -150,8 +150,15 @@ TROUBLES = (
         lambda s: s.wires(0, up=False),
         lambda s: s.wires(0, up=True),
         20,
+        unseen=(),
     ),
-    Trouble("the second path down", lambda s: s.wires(1, up=False), lambda s: s.wires(1, up=True), 20),
+    Trouble(
+        "the second path down",
+        lambda s: s.wires(1, up=False),
+        lambda s: s.wires(1, up=True),
+        20,
+        unseen=(),
+    ),
     Trouble(
         "both down, shorter than a map queues",
         lambda s: s.wires(0, 1, up=False),
@@ -166,21 +173,22 @@ TROUBLES = (
         stops=True,
     ),
     Trouble("a target gone", _portal(2, up=False), _portal(2, up=True), 20),
-    Trouble("a target restarted", _restarted, _nothing),
+    Trouble("a target restarted", _restarted, _nothing, unseen=()),
     Trouble(
         "iscsid killed",
         _on_node("systemctl kill -s KILL iscsid.service"),
         _on_node("systemctl start iscsid.socket iscsid.service"),
         iscsi_only=True,
     ),
-    Trouble("multipathd restarted", _on_node("systemctl restart multipathd.service"), _nothing),
+    Trouble("multipathd restarted", _on_node("systemctl restart multipathd.service"), _nothing, unseen=()),
     Trouble(
         "multipathd killed",
         _on_node("systemctl kill -s KILL multipathd.service"),
         _on_node("systemctl start multipathd.socket multipathd.service"),
+        unseen=(),
     ),
     _flaps("a link flapping", 20),
-    _flaps("a link flapping for a minute", 60),
+    _flaps("a link flapping for a minute", 60, unseen=()),
     Trouble(
         "a portal renumbered on the array",
         _renumbered(PORTALS[1], RENUMBERED),
