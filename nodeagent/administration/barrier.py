@@ -11,7 +11,6 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from instorage.arrays.model import Initiator
 from instorage.privilege import leave_root
 from instorage.wire.fault import Code, Fault
 from instorage.wire.host_lock import LockMode
@@ -22,6 +21,7 @@ from nodeagent.expansion.guard import HostGuard, planned
 from nodeagent.host.helper_client import Helper
 from nodeagent.host.paths import Paths
 from nodeagent.operation import targets
+from nodeagent.volume.host_object import initiator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -190,8 +190,7 @@ def _followed(here: Site, array: Array, record: Expansion) -> Expansion:
 
     Without a name when the volume is mapped, and not to this node: a name may be another object's since.
     """
-    names = here.helper.initiator()
-    own = Initiator(names.iqn, names.wwpns).port_names
+    own = initiator(here.helper).port_names
     with contextlib.suppress(Fault):  # asked again for the plan; what cannot be told stays as it was
         mapped = [array.find_host(mapping.host) for mapping in array.mappings(record.volume)]
         if own and mapped:

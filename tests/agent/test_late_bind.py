@@ -7,30 +7,16 @@ calls nobody and starts the pod.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent.bench import Bench, device_target, options, pod_target, until
 from tests.agent.reconciling import clean
-from tests.agent.test_given_up import abandoned
+from tests.agent.test_given_up import abandoned, bench
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
+__all__ = ["bench"]
 POD = pod_target("vol1")
 EITHER = pytest.mark.parametrize("calls", ["false", "true"])
-
-
-@pytest.fixture
-def bench(directory: Path, portal: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A node whose agent waits 0.3 s after the last call, and 0.9 s until kubelet has given up."""
-    monkeypatch.setattr("nodeagent.recovery.unclaimed.GIVEN_UP", 3)
-    bench = Bench(directory, {1: portal(), 2: portal()}, rest=0.3)
-    bench.start()
-    yield bench
-    bench.close()
 
 
 def mountable(bench: Bench, calls: str) -> None:

@@ -43,6 +43,7 @@ DENIED = (
     OF_LOGS,
     *(f"allow instorage_agent_t var_t:dir {what};" for what in ("add_name", "read")),
 )
+OF_DENIAL = ("{ append }", ":instorage_helper_t:", ":etc_t:", "tclass=file", "permissive=0")
 SILENT = "instorage_stub_t:s0 tcontext=system_u:system_r:instorage_ext_t:s0 tclass=process"
 AUDITD = "/usr/sbin/auditd -n"
 LISTENS = "auditctl -s | grep -q '^pid [1-9]'"
@@ -102,8 +103,7 @@ def test_a_wrong_label_is_named_and_left_by_the_look_and_mended_by_the_command(n
 
 def test_the_journal_shows_who_was_denied_what(node: Machine) -> None:
     named = denied(node, "/etc/tried-journal")
-    words = ("{ append }", named, ":instorage_helper_t:", ":etc_t:", "tclass=file", "permissive=0")
-    wait_until(lambda: shows(node, JOURNAL, *words), SHOWN)
+    wait_until(lambda: shows(node, JOURNAL, named, *OF_DENIAL), SHOWN)
 
 
 @pytest.fixture
@@ -118,8 +118,7 @@ def auditd(node: Machine) -> Iterator[None]:
 @pytest.mark.usefixtures("auditd")
 def test_with_auditd_its_own_search_shows_it(node: Machine) -> None:
     named = denied(node, "/etc/tried-auditd")
-    words = ("{ append }", named, ":instorage_helper_t:", ":etc_t:", "tclass=file", "permissive=0")
-    wait_until(lambda: shows(node, AUDIT, *words), SHOWN)
+    wait_until(lambda: shows(node, AUDIT, named, *OF_DENIAL), SHOWN)
 
 
 @pytest.fixture
