@@ -55,6 +55,7 @@ def test_every_command_stands_in_a_block(page: Path) -> None:
         "./instorage-provisioner ext-encrypt-password",
         "instoragectl barrier plan",
         "instoragectl multipath",
+        "instoragectl status",
     }
     said = {one for one in INLINE.findall(FENCE.sub("", text)) if one.split()[0] in programs and " " in one}
     assert [one for one in said if one not in typed and one not in known] == []

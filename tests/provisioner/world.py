@@ -14,6 +14,7 @@ import yaml
 from provisioner.cluster import CLASSES, VOLUMES, Cluster, Object
 from provisioner.lease import leases
 from simulator.array import Settings, Simulator
+from simulator.model.topology import Topology
 from tests.provisioner.program import Program, until
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class World:
     def array(self, name: str = "storage-01", **settings: Any) -> Simulator:
         """Start a simulated array; the configuration names it from then on."""
         folder = self.directory / name
+        settings.setdefault("topology", Topology(name=f"mcs{len(self.arrays) + 1}"))  # no UID twice
         simulator = Simulator(Settings(state=folder, control=folder / "control", **settings)).start()
         self.arrays[name] = simulator
         self.configure({name: simulator.address for name, simulator in self.arrays.items()})
