@@ -20,7 +20,8 @@ from provisioner.deletion import Deletion
 from provisioner.doubles import Doubles
 from provisioner.events import Events
 from provisioner.growth import Growth
-from provisioner.lease import Lease, lease_name
+from provisioner.lease import Lease
+from provisioner.lease_name import lease_name
 from provisioner.orphans import Orphans
 from provisioner.persistent_volume import Names
 from provisioner.rebinding import Rebinding

@@ -10,7 +10,6 @@ latest.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 import math
 import re
@@ -32,40 +31,12 @@ RETRY_SECONDS = 2.0
 GROUP = "coordination.k8s.io"
 VERSIONS = ("v1", "v1beta1")  # from Kubernetes 1.14 on, from 1.12 to 1.21; a lease is one in both
 STEADY = "inspur.com/renewed-at"  # annotation: seconds of the holder's steady clock
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _LOG = logging.getLogger(__name__)
 
 
 def leases(namespace: str, version: str = VERSIONS[0]) -> str:
     """Return the API path of the leases of a namespace."""
     return f"/apis/{GROUP}/{version}/namespaces/{namespace}/leases"
-
-
-def lease_name(provisioner: str) -> str:
-    """Return the name of a provisioner's lease: its own with «-» for «/», where that leads back to it alone.
-
-    `a/b`, `a-b` and others have one such name: it is the lease of that one of which a reader would think
-    (`_reading`), as it always was. The others, and names that the API takes for a StorageClass and not for an
-    object (upper case, «_», 317 characters), are made to fit and end in a hash.
-    """
-    plain = provisioner.replace("/", "-")
-    if len(plain) <= 253 and _NAME.fullmatch(plain) and _reading(plain) == provisioner:
-        return plain
-    mark = hashlib.sha256(provisioner.encode()).hexdigest()[:8]
-    fitting = re.sub(r"[^a-z0-9]+", "-", plain.lower())[:240].strip("-")
-    return f"{fitting}-{mark}" if fitting else mark
-
-
-def _reading(plain: str) -> str:
-    """Return the one provisioner that has this lease: DOMAIN/NAME as they mostly are.
-
-    Cut at the first «-» after the last dot (`inspur/instorage`, `my-company.com/fast-storage`), without such
-    a one at the last «-» (`my-company.com/v1.2`). Only what has no «-» is a name without a domain.
-    """
-    before, dot, last = plain.rpartition(".")
-    if "-" in last:
-        return before + dot + last.replace("-", "/", 1)
-    return "/".join(plain.rsplit("-", 1))
 
 
 @dataclass(frozen=True)
@@ -80,9 +51,9 @@ class Sight:
     @classmethod
     def of(cls, found: Object, last: Sight | None, now: float) -> Sight:
         """Return what a lease shows now; the one before when nobody has renewed it since."""
-        spec, notes = found.get("spec") or {}, found["metadata"].get("annotations") or {}
+        spec = found.get("spec") or {}
         holder = str(spec.get("holderIdentity") or "")
-        told = (str(spec.get("renewTime")), str(notes.get(STEADY)))
+        told = (str(spec.get("renewTime")), _note(found))
         if last is None or last.holder != holder:
             return cls(holder, told, now, now)
         if last.told == told:
@@ -113,7 +84,9 @@ class Lease:
         self._identity = identity
         self._last: Sight | None = None  # another one's
         self._ours: Object | None = None  # the lease as the server stored it when we last wrote it
+        self._stored = math.nan  # what our steady clock showed at that renewal
         self.alone = False  # the cluster has no leases: nobody else can be seen
+        self.past = False  # our last renewal is not there any more: etcd was restored
 
     def take(self) -> float:
         """Take or renew the lease if it is free or ours; return 0 then, else the seconds until it runs out.
@@ -175,6 +148,7 @@ class Lease:
 
     def release(self) -> None:
         """Let another one work at once."""
+        self._stored = math.nan
         try:
             found = None if self.alone else self._cluster.get(self._path)
             if found is not None and found["spec"].get("holderIdentity") == self._identity:
@@ -184,14 +158,21 @@ class Lease:
             _LOG.warning("The lease is not released, it runs out in %.0f s: %s", LEASE_SECONDS, error)
 
     def _take(self, found: Object | None) -> float:
+        holder = ((found or {}).get("spec") or {}).get("holderIdentity") or ""
+        if found and holder and holder != self._identity:
+            self._stored = math.nan
+            if (left := self._left(found)) > 0:
+                return left
+        if not math.isnan(self._stored) and not (found and _steady(found) >= self._stored):
+            self.past, self._stored = True, math.nan
+            return RETRY_SECONDS
         if found is None:
             body = {"apiVersion": f"{GROUP}/{self._version}", "kind": "Lease", "metadata": self._metadata}
-            self._ours, self._last = self._cluster.create(self._kinds, self._signed(body)), None
-            return 0.0
-        holder = (found.get("spec") or {}).get("holderIdentity") or ""
-        if holder and holder != self._identity and (left := self._left(found)) > 0:
-            return left
-        self._ours, self._last = self._cluster.replace(self._path, self._signed(found)), None
+            return self._written(self._cluster.create(self._kinds, self._signed(body)))
+        return self._written(self._cluster.replace(self._path, self._signed(found)))
+
+    def _written(self, stored: Object) -> float:
+        self._ours, self._last, self._stored, self.past = stored, None, _steady(stored), False
         return 0.0
 
     def _left(self, found: Object) -> float:
@@ -236,6 +217,14 @@ def _best_moment(spec: Object, now: datetime.datetime, seconds: float) -> float:
     except (KeyError, ValueError, TypeError, OverflowError):
         return seconds
     return left if max(0.0, seconds - RENEW_DEADLINE) < left < seconds else seconds
+
+
+def _note(found: Object) -> str:
+    return str((found["metadata"].get("annotations") or {}).get(STEADY))
+
+
+def _steady(found: Object) -> float:
+    return _seconds(_note(found))
 
 
 def _seconds(text: str) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from provisioner import service as service_module
-from provisioner.lease import Lease
+from provisioner.lease import STEADY, Lease
 from provisioner.service import Service, Systemd
 from tests.provisioner.program import until
 from tests.provisioner.test_lease import Leases
@@ -49,6 +49,13 @@ class Slow(Leases):
         """Have another one take the lease, as it may when it has seen no renewal."""
         assert self.found is not None
         self.found["spec"]["holderIdentity"] = holder
+        self.found["metadata"]["resourceVersion"] = "99"
+
+    def restore(self, earlier: float) -> None:
+        """Have the lease be as it was so many seconds before it was last written."""
+        assert self.found is not None
+        notes = self.found["metadata"]["annotations"]
+        notes[STEADY] = f"{float(notes[STEADY]) - earlier:.3f}"
         self.found["metadata"]["resourceVersion"] = "99"
 
 
@@ -123,5 +130,18 @@ def test_the_work_ends_at_once_when_another_one_is_seen_to_hold_the_lease(
     terms = serve(leases)
     until(lambda: terms.begun, 20)
     leases.give("another one")
-    until(lambda: terms.ended, 15)
-    assert "The lease is held by another one: waiting for it again" in caplog.text
+    until(lambda: "The lease is held by another one: waiting for it again" in caplog.text, 15)
+    assert terms.ended
+
+
+def test_the_work_begins_anew_when_the_lease_is_older_than_what_was_written(
+    serve: Callable[[Slow], Terms], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Etcd was restored in less time than a lease lasts: what is watched would never tell."""
+    monkeypatch.setattr(service_module, "RENEW_DEADLINE", 60.0)
+    leases = Slow(0.0)
+    terms = serve(leases)
+    until(lambda: len(leases.written) > 1, 20)
+    leases.restore(earlier=1.0)
+    until(lambda: len(terms.begun) > 1, 15)
+    assert "everything is listed anew" in caplog.text

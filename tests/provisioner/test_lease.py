@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.cluster import Refusal
-from provisioner.lease import LEASE_SECONDS, RENEW_SECONDS, STEADY, Lease
+from provisioner.lease import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS, STEADY, Lease
 from provisioner.service import SLACK
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Leases:
         return self._put(body, 0)
 
     def replace(self, _path: str, body: dict[str, Any]) -> Any:
-        assert self.found is not None
+        if self.found is None:
+            raise Refusal(404, "gone")
         version = int(self.found["metadata"]["resourceVersion"])
         if str(version) != body["metadata"]["resourceVersion"]:
             raise Refusal(409, "changed")
@@ -68,6 +69,10 @@ class Host:
         steady, date = lambda: time.now - began, lambda: time.wall(name)
         self._lease = Lease(cast("Cluster", leases), "kube-system", "inspur", name, steady, date)
         self.take = self._lease.take
+
+    @property
+    def past(self) -> bool:
+        return self._lease.past
 
 
 @pytest.fixture
@@ -171,3 +176,44 @@ def test_one_that_waits_looks_once_in_fifteen_seconds(time: Time) -> None:
     before = pair.leases.looks
     pair.run(time.now + 3600)
     assert pair.leases.looks - before <= 3600 / LEASE_SECONDS + 1
+
+
+def noted(leases: Leases) -> None:
+    """Somebody writes to the lease, and means nothing by it."""
+    assert leases.found is not None
+    leases.found["metadata"]["annotations"]["noted"] = "here"
+    leases.found["metadata"]["resourceVersion"] += "0"
+
+
+def test_a_note_on_a_lease_that_is_held_does_not_end_the_work(time: Time) -> None:
+    leases = Leases()
+    leader = Host(leases, time, "leader")
+    assert leader.take() == 0.0
+    noted(leases)
+    assert leader.take() > 0.0
+    assert not leader.past
+    assert leader.take() == 0.0
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_the_work_begins_anew_when_etcd_was_restored_under_it_however_quickly(
+    time: Time, was_there: bool
+) -> None:
+    """Its watches go on from versions that the server has reached again, and never tell."""
+    leases = Leases()
+    leader = Host(leases, time, "leader")
+    assert leader.take() == 0.0
+    kept = copy.deepcopy(leases.found) if was_there else None
+    time.now += RENEW_SECONDS
+    assert leader.take() == 0.0
+    leases.found = kept
+    if was_there:
+        noted(leases)
+    time.now += RENEW_SECONDS
+    while (left := leader.take()) == RETRY_SECONDS and not leader.past:
+        time.now += left
+    assert leader.past
+    assert leader.take() == 0.0
+    assert not leader.past
+    time.now += RENEW_SECONDS
+    assert leader.take() == 0.0, "once"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.cluster import VOLUMES, Cluster, Refusal
-from provisioner.lease import lease_name, leases
+from provisioner.lease import leases
+from provisioner.lease_name import lease_name
 from provisioner.persistent_volume import FINALIZER, PROVISIONED_BY
 from tests.provisioner.conftest import may_renew
 from tests.provisioner.program import until
