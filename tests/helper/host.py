@@ -1,7 +1,6 @@
 """A host for root code natively: sysfs as a directory, a kernel, a multipathd, programs.
 
-The true ones are in the lab; here what the helper asks of them can be read (`events`, in order), and trouble
-can be made that a real host shows once a year.
+The true ones are in the lab; here what is asked of them can be read (`events`), and rare trouble be made.
 """
 
 from __future__ import annotations
@@ -80,6 +79,7 @@ class Host(Sysfs):
         """Make the helper's modules use this host."""
         monkeypatch.setattr(scsi, "SYS", str(self.root / "sys"))
         monkeypatch.setattr(scsi, "DEV", str(self.root / "dev"))
+        monkeypatch.setattr(scsi, "exclusive", functools.partial(self._exclusive, scsi.exclusive))
         monkeypatch.setattr(identity, "page83", self.page83)
         monkeypatch.setattr(multipath, "open_count", lambda name: self.opens.get(name, 0))
         monkeypatch.setattr(program, "confine", lambda *_, **__: None)
@@ -101,6 +101,15 @@ class Host(Sysfs):
             fsync(descriptor)
 
         monkeypatch.setattr(os, "fsync", logged)
+
+    def _exclusive(self, exclusive: Callable[[str], int], name: str) -> int:
+        """Open a device as the kernel does: not beside a mount of it, or of a partition."""
+        own = (name, *(f"{name}/{part}" for part in scsi.partitions(name)))
+        numbers = [scsi.read(f"{scsi.SYS}/block/{one}/dev") for one in own]
+        tables = "".join(at.read_text() for at in self.root.glob("proc/*/mountinfo") if at.is_file())
+        if any(line.split(" ")[2] in numbers for line in tables.splitlines()):
+            raise OSError(errno.EBUSY, name)
+        return exclusive(name)
 
     def _said(self, text: str, *_flags: int, **fields: str) -> None:
         if (level := fields.get("PRIORITY")) != "7":  # how long each program took

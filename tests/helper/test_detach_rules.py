@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,30 @@ def test_a_program_that_has_it_open_keeps_everything(attached: Host, monkeypatch
     monkeypatch.setattr(scsi, "exclusive", busy)
     assert "a program" in refused()
     assert len(attached.names()) == 4
+
+
+def test_a_mounted_device_that_is_dead_keeps_everything(
+    attached: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be opened, so the kernel does not tell whether it is claimed."""
+    found = device.find(UID)
+    attached.mounted(found.map.number, "/mnt/by-hand")  # type: ignore[union-attr]
+
+    def dead(name: str) -> int:
+        raise OSError(errno.ENXIO, name)
+
+    monkeypatch.setattr(scsi, "exclusive", dead)
+    assert "/mnt/by-hand" in refused()
+    assert len(attached.names()) == 4
+
+
+def test_a_look_at_all_mounts_that_does_not_end_keeps_no_volume_that_nobody_has(attached: Host) -> None:
+    """Any user makes thousands of mounts in namespaces of his own; here one whose table never comes."""
+    space = attached.root / "proc/666"
+    (space / "ns").mkdir(parents=True)
+    (space / "ns/mnt").symlink_to("mnt:[666]")
+    os.mkfifo(space / "mountinfo")
+    assert ask(3000)[1:] == ("sda", "sdb")
 
 
 def test_a_name_that_became_another_volumes_is_left_alone(
