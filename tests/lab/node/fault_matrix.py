@@ -62,7 +62,7 @@ class Scene:
 class Trouble:
     """`lasts`: seconds between `begin` and `end`; `stops`: writes are lost under it, as it must be said.
 
-    `heals`: every path is back before it ends; `unseen`: the links over which its tests have not passed yet.
+    `heals`: every path is back before it ends.
     """
 
     name: str
@@ -72,7 +72,6 @@ class Trouble:
     stops: bool = False
     iscsi_only: bool = False
     heals: bool = False
-    unseen: tuple[str, ...] = ("fc",)
 
     def __str__(self) -> str:
         return self.name
@@ -120,9 +119,9 @@ class _Flapping:
         scene.wires(0, up=True)
 
 
-def _flaps(name: str, seconds: float, unseen: tuple[str, ...] = ("fc",)) -> Trouble:
+def _flaps(name: str, seconds: float) -> Trouble:
     flapping = _Flapping()
-    return Trouble(name, flapping.begin, flapping.end, seconds, unseen=unseen)
+    return Trouble(name, flapping.begin, flapping.end, seconds)
 
 
 def _renumbered(before: str, after: str) -> Callable[[Scene], None]:
@@ -150,14 +149,12 @@ TROUBLES = (
         lambda s: s.wires(0, up=False),
         lambda s: s.wires(0, up=True),
         20,
-        unseen=(),
     ),
     Trouble(
         "the second path down",
         lambda s: s.wires(1, up=False),
         lambda s: s.wires(1, up=True),
         20,
-        unseen=(),
     ),
     Trouble(
         "both down, shorter than a map queues",
@@ -173,22 +170,21 @@ TROUBLES = (
         stops=True,
     ),
     Trouble("a target gone", _portal(2, up=False), _portal(2, up=True), 20),
-    Trouble("a target restarted", _restarted, _nothing, unseen=()),
+    Trouble("a target restarted", _restarted, _nothing),
     Trouble(
         "iscsid killed",
         _on_node("systemctl kill -s KILL iscsid.service"),
         _on_node("systemctl start iscsid.socket iscsid.service"),
         iscsi_only=True,
     ),
-    Trouble("multipathd restarted", _on_node("systemctl restart multipathd.service"), _nothing, unseen=()),
+    Trouble("multipathd restarted", _on_node("systemctl restart multipathd.service"), _nothing),
     Trouble(
         "multipathd killed",
         _on_node("systemctl kill -s KILL multipathd.service"),
         _on_node("systemctl start multipathd.socket multipathd.service"),
-        unseen=(),
     ),
     _flaps("a link flapping", 20),
-    _flaps("a link flapping for a minute", 60, unseen=()),
+    _flaps("a link flapping for a minute", 60),
     Trouble(
         "a portal renumbered on the array",
         _renumbered(PORTALS[1], RENUMBERED),
@@ -196,6 +192,5 @@ TROUBLES = (
         20,
         iscsi_only=True,
         heals=True,
-        unseen=(),
     ),
 )

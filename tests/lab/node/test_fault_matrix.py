@@ -1,7 +1,7 @@
 """A pod writes while its paths go and come back: no wrong data, no hang afterwards, and an end that works.
 
 Each kind of trouble over each link in `make soak`, about a minute for each; every day one, over the links in
-turn. What has not passed in the lab yet asks for `UNSEEN=1` besides.
+turn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.lab.node.test_healing import online, until
 from tests.lab.node.test_life import succeeded
 from tests.lab.reachability import wait_until
 from tests.lab.writer import Writer
-from tests.soak import UNSEEN, of_today
+from tests.soak import of_today
 from tools.lab.kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ def pod(scene: Scene, make_volume: MakeVolume, trouble: Trouble) -> Kubelet:
 def meant(trouble: Trouble, link: str) -> None:
     if trouble.iscsi_only and link != "iscsi":
         pytest.skip("of iSCSI")
-    if link in trouble.unseen and not UNSEEN:
-        pytest.skip(f"not yet seen over {link}: UNSEEN=1")
 
 
 @troubles
