@@ -206,12 +206,16 @@ class Plan:
     `untouched`: the array is as before step 1. No commands and no questions: the picture is whole.
     `repaired`: the array shows the volume as it is to be, tied again by somebody else. Whether the copies are
     alike it does not show: that is the word of who did it, and `commands` are for who cannot give it.
+    `given_up`: the same at the size that it had before step 1. `gone`: neither of the two copies is on the
+    array, which is the one that had them: a person may have the record forgotten.
     """
 
     commands: tuple[Planned, ...] = ()
     questions: tuple[str, ...] = ()
     untouched: bool = False
     repaired: bool = False
+    given_up: bool = False
+    gone: bool = False
 
     @property
     def whole(self) -> bool:

@@ -119,6 +119,14 @@ def plan(configuration: Path, volume: VolumeName | None) -> Iterator[str]:
                     "The array shows it whole again. Who made it so by hand, and knows that its copies are "
                     "alike, removes the barrier file («instoragectl barrier clear»), and is done. Else:"
                 )
+            if left.gone:
+                yield "If they were deleted on purpose: «instoragectl barrier clear» forgets the record."
+            if left.given_up:
+                yield (
+                    "The array shows it tied again at the size that it had. Who did so by hand to give the "
+                    "expansion up, and knows that its copies are alike, runs «instoragectl barrier clear», "
+                    "and is done. Else:"
+                )
             if left.commands:
                 yield "What is left, in this order (never with -sync once anything was done):"
                 yield barrier_text.commands(left).rstrip("\n")
@@ -209,7 +217,7 @@ def clear(configuration: Path) -> Iterator[str]:
         for record in records:
             with here.array(record.array) as array:
                 left = planned(array.expansion_plan, record)
-            if left is not None and (left.whole or (left.repaired and earlier.over(record, left))):
+            if left is not None and (left.gone or earlier.over(record, left, given_up=True)):
                 here.helper.barrier(record.uid, erase=True)
                 yield earlier.said(record, left)
             else:

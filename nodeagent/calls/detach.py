@@ -71,7 +71,7 @@ def _detached(operation: Operation, helper: Helper, request: Detach, names: tupl
         raise _several(request, held, names)
     if held:
         records = barrier.records(helper.barrier()) if helper.there else ()
-        _refuse_unfinished(operation, records, request, held[0].array)
+        _refuse_unfinished(operation, records, request, held[0])
         known = frozenset(member.uid for record in records for member in record.members)
         _fence(operation, request, held[0], held[0].held_by(names), known)
         return ""
@@ -86,15 +86,16 @@ def _detached(operation: Operation, helper: Helper, request: Detach, names: tupl
 
 
 def _refuse_unfinished(
-    operation: Operation, records: tuple[Expansion, ...], request: Detach, array: Array
+    operation: Operation, records: tuple[Expansion, ...], request: Detach, held: Finding
 ) -> None:
     """Raise when this host keeps the record of a broken-off expansion of the volume: it stays where it is.
 
     Unless it was finished by hand since. A control plane's host has no helper, and so no records: it expands
-    nothing.
+    nothing. A record of another volume that had the name before says nothing of this one.
     """
-    kept = [record for record in records if record.volume == request.name]
-    if kept and not earlier.finished(operation, array, kept):
+    uid = held.volume.uid if held.volume else None
+    kept = [one for one in records if one.volume == request.name and uid in {m.uid for m in one.members}]
+    if kept and not earlier.finished(operation, held.array, kept):
         raise Fault(
             Code.VOLUME_NOT_READY,
             f"The active-active expansion of volume {request.name} was broken off: it stays mapped until "

@@ -32,6 +32,10 @@ _DOUBT = (
     " By hand alone it does not end: the array may have tied the copies by this program's own order with "
     "-sync, and nobody can vouch that they were alike."
 )
+_WORD = (
+    " Its record is forgotten. Whether its copies were alike when they were tied again, if that was with "
+    "-sync, the array does not show: that is the word of who removed the barrier file."
+)
 _LOG = logging.getLogger(__name__)
 
 
@@ -75,22 +79,28 @@ def finished(operation: Operation, array: Array, records: Sequence[Expansion]) -
     return len(plans) == len(records) and all(over(*one) and not one[1].untouched for one in plans)
 
 
-def over(record: Expansion, left: Plan) -> bool:
-    """Tell whether a record may be forgotten, now that a person has removed the barrier file."""
-    return left.whole or ((left.repaired or left.untouched) and record.unsettled == 0)
+def over(record: Expansion, left: Plan, *, given_up: bool = False) -> bool:
+    """Tell whether a record may be forgotten, now that a person has removed the barrier file.
+
+    `given_up`: the person says it of this volume here and now, so that it counts as well at its old size.
+    """
+    by_hand = left.repaired or left.untouched or (left.given_up and given_up)
+    return left.whole or (by_hand and record.unsettled == 0)
 
 
 def said(record: Expansion, left: Plan) -> str:
     """Return why the record is forgotten, for people."""
     if left.untouched:
         return f"Nothing of the broken-off expansion of volume {record.volume} was done: it begins anew."
+    if left.gone:
+        return f"Volume {record.volume} has no copy on array {record.array} any more: the record goes."
     if left.whole:
         return f"Volume {record.volume} is whole: the record of its broken-off expansion is forgotten."
-    return (
-        f"Volume {record.volume} was made whole by hand after its expansion was broken off: its record is "
-        "forgotten. Whether its copies were alike when they were tied again, if that was with -sync, the "
-        "array does not show: that is the word of who removed the barrier file."
-    )
+    if left.given_up:
+        first = f"Volume {record.volume} was tied again by hand at its old size, and its expansion given up."
+    else:
+        first = f"Volume {record.volume} was made whole by hand after its expansion was broken off."
+    return first + _WORD
 
 
 def _for_who_vouches(array: Array, record: Expansion, left: Plan) -> Plan:

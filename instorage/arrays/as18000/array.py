@@ -17,7 +17,7 @@ from instorage.arrays.as18000 import (
     protection,
     volumes,
 )
-from instorage.arrays.as18000.active_active import expansion, findings, picture, plan, wholeness
+from instorage.arrays.as18000.active_active import expansion, findings, picture, wholeness
 from instorage.arrays.as18000.claim import Claim
 from instorage.arrays.as18000.fc_targets import FcTargets
 from instorage.arrays.as18000.host_objects import HostObjects
@@ -121,7 +121,7 @@ class As18000:
     @call
     def expansion_plan(self, record: Expansion) -> Plan:
         """See `Array`."""
-        return plan.plan(record, picture.reread(self._cli, record.volume, record.members))
+        return expansion.left(self._cli, record)
 
     def resume_expansion(self, record: Expansion, guard: Guard) -> ActiveActive:
         """See `Array`; waits first until a command whose answer was lost cannot be carried out any more."""

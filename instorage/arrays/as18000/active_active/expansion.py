@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from instorage.arrays.as18000 import named
 from instorage.arrays.as18000.active_active import picture as pictures
 from instorage.arrays.as18000.active_active.plan import done, plan
-from instorage.arrays.as18000.active_active.ready import require_ready
+from instorage.arrays.as18000.active_active.ready import require_growable, require_ready
 from instorage.arrays.as18000.active_active.sequence import Sequence, refuse_questions
 from instorage.arrays.as18000.volumes import whole_gib
-from instorage.arrays.expansion import Expansion, Progress
+from instorage.arrays.expansion import Expansion, Progress, Step
 from instorage.wire.fault import Code, Fault
 from instorage.wire.values import Bytes
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from instorage.arrays.active_active import ActiveActive
     from instorage.arrays.as18000.session.cli import Cli
     from instorage.arrays.endpoint import Limits
-    from instorage.arrays.expansion import Guard
+    from instorage.arrays.expansion import Guard, Plan
     from instorage.volume_name import VolumeName
 
 POLL = 0.5
@@ -53,17 +53,27 @@ def expand(cli: Cli, name: VolumeName, size: int, *, host: str, guard: Guard, li
     return _begin(cli, record, picture, guard, limits)
 
 
+def left(cli: Cli, record: Expansion) -> Plan:
+    """Return what is left of an expansion; see `Array.expansion_plan`."""
+    found = plan(record, pictures.reread(cli, record.volume, record.members))
+    if found.gone and pictures.system_name(cli) != record.system:
+        return replace(found, gone=False)  # another array has its name in the configuration now
+    return found
+
+
 def resume(cli: Cli, record: Expansion, guard: Guard, *, limits: Limits) -> ActiveActive:
     """Finish a broken-off expansion; see `Array.resume_expansion`."""
     picture = settle(cli, record)
-    left = plan(record, picture)
-    refuse_questions(record, left)
-    if left.untouched:
+    todo = plan(record, picture)
+    refuse_questions(record, todo)
+    if todo.untouched:
         guard.erase()  # the array is as it was: this begins anew, with everything looked at again
         record = replace(record, state=Progress.RUNNING, step=None, answered=True, failure="")
         return _begin(cli, record, picture, guard, limits)
+    if todo.commands and todo.commands[0].step is Step.UNTIE:
+        require_growable(cli, picture, record.target)  # else what is tied now would stay untied
     sequence = Sequence(cli, record, picture, guard, limits)
-    sequence.attempt(lambda: sequence.follow(left))
+    sequence.attempt(lambda: sequence.follow(todo))
     return sequence.finish()
 
 

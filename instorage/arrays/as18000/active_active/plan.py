@@ -30,11 +30,11 @@ def plan(record: Expansion, picture: ActiveActive) -> Plan:
     made = repaired(record, picture)
     questions = tuple(_questions(record, picture))
     if questions:
-        return Plan(questions=questions, repaired=made)
+        return Plan(questions=questions, repaired=made, gone=not _copies(picture))
     if untouched(record, picture):
         why = "nothing has been done on the array yet"
         return Plan(tuple(_planned(record, picture, step, why) for step in NINE), untouched=True)
-    return Plan(tuple(_left(record, picture)), repaired=made)
+    return Plan(tuple(_left(record, picture)), repaired=made, given_up=given_up(record, picture))
 
 
 def untouched(record: Expansion, picture: ActiveActive) -> bool:
@@ -42,28 +42,39 @@ def untouched(record: Expansion, picture: ActiveActive) -> bool:
 
     What was untied may have been tied by hand since, with writes in between that one copy alone has.
     """
-    old = all(member.size == record.member(member.function).size for member in picture.members)
-    return picture.tied and old and not record.maybe_untied
+    return picture.tied and _old_sizes(record, picture) and not record.maybe_untied
 
 
 def repaired(record: Expansion, picture: ActiveActive) -> bool:
     """Tell whether somebody else has made the volume whole: all but that the copies are alike is seen.
 
-    Never while the relationship may be one that this program made with -sync over a freeze that it cannot
-    vouch for. The volume may have grown further since.
+    The volume may have grown further since.
     """
-    relationship, sizes = picture.relationship, {member.size for member in picture.members}
+    sizes = {member.size for member in picture.members}
+    return _tied_again(record, picture) and len(sizes) == 1 and min(sizes) >= record.target
+
+
+def given_up(record: Expansion, picture: ActiveActive) -> bool:
+    """Tell whether somebody else has tied the volume again at its old size, before any vdisk had grown."""
+    return _tied_again(record, picture) and _old_sizes(record, picture)
+
+
+def _tied_again(record: Expansion, picture: ActiveActive) -> bool:
+    """Never while the relationship may be one that this program made with -sync over a doubtful freeze."""
+    relationship = picture.relationship
     return (
         not record.maybe_synced
         and picture.tied
-        and len(sizes) == 1
-        and min(sizes) >= record.target
         and relationship is not None
         and relationship.primary != "aux"
         and (relationship.synchronized or relationship.copied_in_full)
         and not picture.stray_hosts
         and all(done(record, picture, step) for step in (Step.ACCESS, Step.START))
     )
+
+
+def _old_sizes(record: Expansion, picture: ActiveActive) -> bool:
+    return all(member.size == record.member(member.function).size for member in picture.members)
 
 
 def words(record: Expansion, picture: ActiveActive, step: Step, *, sync: bool = False) -> tuple[str, ...]:
@@ -204,6 +215,10 @@ def _missing(record: Expansion, picture: ActiveActive) -> Iterator[str]:
                 f"{member.name} (the {member.function}, UID {member.uid}) is not on the array any more: find "
                 "out who deleted it. The volume cannot be made whole without it."
             )
+
+
+def _copies(picture: ActiveActive) -> list[Member]:
+    return [one for one in picture.members if one.function in (Function.MASTER, Function.AUX)]
 
 
 def _there(picture: ActiveActive, function: Function) -> Member:

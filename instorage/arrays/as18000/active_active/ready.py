@@ -12,7 +12,7 @@ from instorage.wire.fault import Code, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from instorage.arrays.active_active import ActiveActive, Relationship
+    from instorage.arrays.active_active import ActiveActive, Member, Relationship
     from instorage.arrays.as18000.session.cli import Cli
 
 OWN_MAPS = 2
@@ -23,13 +23,26 @@ def require_ready(cli: Cli, picture: ActiveActive, host: str, target: int) -> No
     troubles = list(_troubles(picture, host))
     if troubles:
         raise not_ready(cli, picture, "; ".join(troubles))
+    _require_room(cli, picture, target)
+
+
+def require_growable(cli: Cli, picture: ActiveActive, target: int) -> None:
+    """Raise the same where a vdisk that is too small could not grow: before a pair that is tied is untied."""
+    short = [member for member in picture.members if member.size < target]
+    troubles = [trouble for member in short for trouble in _unable(member)]
+    if troubles:
+        raise not_ready(cli, picture, "; ".join(troubles))
+    _require_room(cli, picture, target)
+
+
+def _require_room(cli: Cli, picture: ActiveActive, target: int) -> None:
     needed: defaultdict[str, int] = defaultdict(int)
     for name in {member.pool for member in picture.members if not member.thin}:
         pool = pools.find(cli, name)
         if pool is None:
             continue
         for member in picture.members:
-            if member.pool == name and not member.thin:
+            if member.pool == name and not member.thin and member.size < target:
                 needed[name] += pool.needed(member.size, target)
         if pool.free < needed[name]:
             raise growth.full(cli, picture.volume, target, pool, needed[name])
@@ -60,12 +73,7 @@ def _troubles(picture: ActiveActive, host: str) -> Iterator[str]:
     if picture.relationship is not None and not picture.tied:
         yield "its four vdisks and its relationship do not belong together (see lsrcrelationship)"
     for member in picture.members:
-        if not member.online:
-            yield f"{member.name}, its {member.function}, is not online"
-        if member.formatting:
-            yield f"{member.name}, its {member.function}, is still being formatted"
-        if member.copy_maps > OWN_MAPS:
-            yield f"{member.name}, its {member.function}, has snapshots or clones: delete them first"
+        yield from _unable(member)
     if len({member.size for member in picture.members}) > 1:
         sizes = ", ".join(f"{member.name} {member.size}" for member in picture.members)
         yield f"its four vdisks have different sizes ({sizes})"
@@ -76,6 +84,15 @@ def _troubles(picture: ActiveActive, host: str) -> Iterator[str]:
         yield f"its aux or a change volume is mapped to {', '.join(picture.stray_hosts)}"
     if picture.member(Function.MASTER) is None:
         yield "it has no master"
+
+
+def _unable(member: Member) -> Iterator[str]:
+    if not member.online:
+        yield f"{member.name}, its {member.function}, is not online"
+    if member.formatting:
+        yield f"{member.name}, its {member.function}, is still being formatted"
+    if member.copy_maps > OWN_MAPS:
+        yield f"{member.name}, its {member.function}, has snapshots or clones: delete them first"
 
 
 def _unsound(relationship: Relationship | None) -> Iterator[str]:
