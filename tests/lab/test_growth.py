@@ -136,7 +136,6 @@ def second_way_down(rig: Rig) -> Iterator[None]:
             rig.sh("nft delete table inet dead")
 
 
-@pytest.mark.usefixtures("unseen_over_fc")
 def test_with_a_path_down_nothing_is_touched(rig: Rig, mounted: Volume) -> None:
     rig.plane.resize(mounted.uid, LARGE)
     with second_way_down(rig):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab.helper_rig import Rig, Volume
 from tests.lab.link import over
-from tests.soak import NOT_SEEN, WHOLE, write_figures
+from tests.soak import IN_SOAK, WHOLE, write_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,12 @@ FIRST = 250  # LUN number: the sixth volume has 255, those after it more
 SAMPLES = 3
 FLAT = 1.5  # beside many, of beside few; emulated machines are no better clocks
 SIZE = 64 << 20
-pytestmark = [pytest.mark.lab, NOT_SEEN, over("iscsi"), pytest.mark.timeout(3600 if WHOLE else 1200)]
+pytestmark = [
+    pytest.mark.lab,
+    IN_SOAK,
+    over("iscsi", seen=True),
+    pytest.mark.timeout(3600 if WHOLE else 1200),
+]
 
 
 @pytest.fixture(scope="module")

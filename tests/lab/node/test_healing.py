@@ -147,7 +147,6 @@ def test_a_disk_that_an_administrator_deleted_comes_back(
 
 
 @IN_SOAK
-@pytest.mark.usefixtures("unseen_over_fc")
 def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     node: Machine, link: str, product: Product, san: San, make_volume: MakeVolume
 ) -> None:
@@ -169,7 +168,6 @@ def test_the_agent_hears_the_kernel_and_rests_while_all_is_well(
     succeeded(kubelet.end_pod())
 
 
-@pytest.mark.usefixtures("unseen_over_fc")
 def test_the_installed_section_is_in_force_and_no_finding_is_left(node: Machine) -> None:
     done = node.run("instoragectl multipath", check=False)
     print(done.stdout)
@@ -177,7 +175,6 @@ def test_the_installed_section_is_in_force_and_no_finding_is_left(node: Machine)
     assert done.exit_status == 0, done.stdout
 
 
-@pytest.mark.usefixtures("unseen_over_fc")
 def test_a_blacklist_that_hides_disks_is_found_in_force(node: Machine) -> None:
     path = "/etc/multipath/conf.d/zz-test.conf"
     node.put(path, 'blacklist {\n devnode "^sd[a-z]z"\n}\n')
