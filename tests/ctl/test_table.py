@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instorage.version import VERSION
 from nodeagent.administration import commands, completion, ctl
 from nodeagent.administration.command import leaves, parser
 from nodeagent.diagnosis.finding import Finding, Severity, Who, exit_status
 from nodeagent.diagnosis.terminal import Paint
+from provisioner import ctl as provisioners
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 TABLE = commands.table()
 WORDS = [words for words, _ in leaves(TABLE)]
@@ -41,6 +44,14 @@ def test_the_general_help_names_every_command(capsys: pytest.CaptureFixture[str]
     assert [
         one.name for one in TABLE if f"    {one.name} " not in said and f"    {one.name}\n" not in said
     ] == []
+
+
+@pytest.mark.parametrize("program", [ctl, provisioners], ids=["of a node", "of a provisioner"])
+def test_the_version_is_said_in_one_line(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"instoragectl {VERSION}\n"
 
 
 def test_a_wrong_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
