@@ -90,6 +90,7 @@ class Place(NamedTuple):
 def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
     """Hold the parent of a target; `create` makes the last directory if it is missing.
 
+    And those of a device mount: a kubelet that makes no attach calls never made one.
     `Fault(NOT_ALLOWED)` when a part is a link or no directory; FileNotFoundError when one is missing, with
     `create` a Fault as well. What was made for nothing goes again: a failure leaves the target as it was.
     """
@@ -97,6 +98,9 @@ def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
     held = [os.open(os.path.realpath(target.root), _DIRECTORY)]  # the root is the administrator's word
     try:
         for part in target.parts[:-1]:
+            if create and target.is_device:
+                with contextlib.suppress(OSError):
+                    os.mkdir(part, 0o750, dir_fd=held[-1])
             held.append(_step(held[-1], part, target, must=create))
         if create:
             with contextlib.suppress(OSError):  # it is there, as kubelet makes it, or the next step says so

@@ -95,6 +95,19 @@ def test_the_last_directory_is_made_and_held(kubelet: Settings) -> None:
         assert place.row() is None
 
 
+def test_what_a_kubelet_without_attach_calls_never_made_is_made_for_a_device_mount_alone(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(roots=(str(tmp_path),))
+    device, pod = (text.replace(ROOT, str(tmp_path)) for text in (DEVICE, POD))
+    with walk(parse(device, settings), create=True) as place:
+        assert place.row() is None
+    assert Path(device).is_dir()
+    with pytest.raises(Fault, match="cannot be opened"), walk(parse(pod, settings), create=True):
+        pass
+    assert not (tmp_path / "pods").exists()
+
+
 def test_kubelets_directory_may_itself_be_a_link(kubelet: Settings, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(kubelet.roots[0])
     settings = Settings(roots=(str(tmp_path / "link"),))
