@@ -10,7 +10,6 @@ import pytest
 
 from tests.lab.link import USUAL
 from tests.lab.rig_site import prepare
-from tests.soak import UNSEEN
 from tools.lab import Lab, LabFault, denials
 from tools.lab.fibre_channel import san_over
 from tools.lab.product import Product, host_settings
@@ -73,13 +72,6 @@ def iscsi_only(link: str) -> None:
     """Portals, sessions or records of iscsid: nothing that Fibre Channel has."""
     if link != "iscsi":
         pytest.skip("of iSCSI")
-
-
-@pytest.fixture
-def unseen_over_fc(link: str) -> None:
-    """Of a module that has been seen over both links, what has not over Fibre Channel."""
-    if link == "fc" and not UNSEEN:
-        pytest.skip("over Fibre Channel not yet seen in the lab: UNSEEN=1")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from tests.soak import IN_SOAK, NOT_SEEN
+from tests.soak import IN_SOAK
 
 ASKED = os.environ.get("LINK", "")
 USUAL = ASKED or "iscsi"
@@ -28,15 +28,10 @@ drivers/scsi/fcoe/fcoe_ctlr.c), and the initiator, which claims its own number f
 """
 
 
-def over(*daily: str, seen: bool = False) -> pytest.MarkDecorator:
-    """Run a module's tests over both links: every day over those that are named, in `make soak` over all.
-
-    Over FC one that has not been `seen` in the lab yet asks for `UNSEEN=1` besides.
-    """
+def over(*daily: str) -> pytest.MarkDecorator:
+    """Run a module's tests over both links: every day over those that are named, in `make soak` over all."""
     meant = (ASKED,) if ASKED else daily
     marks = {name: [] if name in meant else [IN_SOAK] for name in WIRES}
-    if not seen:
-        marks["fc"].append(NOT_SEEN)
     for name in WIRES:
         if ASKED not in ("", name):
             marks[name].append(pytest.mark.skip(reason=f"LINK={ASKED}"))

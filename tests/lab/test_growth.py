@@ -31,7 +31,7 @@ from tools.lab.topology import PORTALS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.lab, over("iscsi", seen=True)]
+pytestmark = [pytest.mark.lab, over("iscsi")]
 
 
 @pytest.fixture(scope="module")

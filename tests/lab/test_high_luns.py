@@ -26,7 +26,7 @@ SIZE = 64 << 20
 pytestmark = [
     pytest.mark.lab,
     IN_SOAK,
-    over("iscsi", seen=True),
+    over("iscsi"),
     pytest.mark.timeout(3600 if WHOLE else 1200),
 ]
 

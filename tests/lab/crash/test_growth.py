@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.lab,
     in_turn(1, 2),
-    over("iscsi", seen=True),
+    over("iscsi"),
     pytest.mark.timeout(1800 if WHOLE else 600),
 ]
 VICTIMS = ("worker", "helper")

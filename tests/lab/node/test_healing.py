@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tools.lab.san import San
 
 LINKS = ("iscsi", "iscsi", "fc", "fc")
-pytestmark = [pytest.mark.lab, over(*of_today(LINKS, 4), seen=True), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, over(*of_today(LINKS, 4)), pytest.mark.timeout(600)]
 BACK = 15.0  # seconds in which a path is in the map again
 NOTICED = (
     60.0  # seconds for a link's driver and multipathd to see that a way is gone (5 + 5 + 5, and their checks)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tools.lab.product import Product
     from tools.lab.san import San
 
-pytestmark = [pytest.mark.lab, over("iscsi", seen=True)]
+pytestmark = [pytest.mark.lab, over("iscsi")]
 MANY = 20 if WHOLE else 5  # volumes at once: half the time of 20 goes to udev's own programs
 
 
@@ -62,7 +62,6 @@ def test_every_path_carries_the_volume_under_debians_default_find_multipaths_str
     succeeded([kubelet.call("mountdevice"), kubelet.call("unmountdevice")])
 
 
-@pytest.mark.usefixtures("unseen_over_fc")
 def test_every_call_may_come_twice(node: Machine, make_volume: MakeVolume) -> None:
     kubelet = Kubelet(node, make_volume())
     for call in ("waitforattach", "mountdevice", "mount", "unmount", "unmountdevice", "detach"):

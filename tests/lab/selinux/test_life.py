@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LINKS = ("iscsi", "fc", "fc", "iscsi", "fc", "iscsi", "iscsi", "fc")
 """Each kind of test meets each link in eight days, here and on the other releases."""
 EVEN, ODD = in_turn(0, 2), in_turn(1, 2)
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over(*of_today(LINKS, 8), seen=True)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600), over(*of_today(LINKS, 8))]
 LIMIT = 60  # seconds for a command in an emulated machine
 GIB = 1 << 30
 POD = "system_u:object_r:user_home_t:s0"  # in the place of a container's (conftest)
