@@ -134,7 +134,7 @@ soak-machines: $(STAMP)
 
 faults: $(STAMP) ## randomised faults around a whole node: make faults N=200 [SEED=7] [LINK=fc]; goes on where it stopped
 	@tools/system-packages lab
-	@UNSEEN=1 SOAK=$(LINK:iscsi=) FAULTS_N=$(or $(N),200) FAULTS_SEED=$(SEED) $(PY) -m pytest -q tests/lab/faults \
+	@SOAK=$(LINK:iscsi=) FAULTS_N=$(or $(N),200) FAULTS_SEED=$(SEED) $(PY) -m pytest -q tests/lab/faults \
 	  -k $(or $(LINK),iscsi)
 
 # The stub: static, without a C library, for every processor; its headers are the kernel's own, which ziglang brings.

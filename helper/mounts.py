@@ -67,8 +67,10 @@ def _row(line: str) -> Row:
 
 def everywhere(numbers: set[str]) -> list[str]:
     """Return where these devices are mounted in any mount namespace, each with a process that sees it so."""
-    found = {row.target: process for process, _, row in seen(numbers)}
-    return [f"a mount on {target} (seen by process {process})" for target, process in found.items()]
+    found: dict[str, str] = {}
+    for process, _, row in seen(numbers):
+        found.setdefault(row.target, f"a mount on {row.target} (seen by process {process})")
+    return list(found.values())
 
 
 def seen(numbers: set[str]) -> Iterator[tuple[str, bool, Row]]:

@@ -90,7 +90,7 @@ class Place(NamedTuple):
 def walk(target: Target, *, create: bool = False) -> Iterator[Place]:
     """Hold the parent of a target; `create` makes the last directory if it is missing.
 
-    And those of a device mount: a kubelet that makes no attach calls never made one.
+    And, for good, those on the way to a device mount: a kubelet without attach calls never makes them.
     `Fault(NOT_ALLOWED)` when a part is a link or no directory; FileNotFoundError when one is missing, with
     `create` a Fault as well. What was made for nothing goes again: a failure leaves the target as it was.
     """

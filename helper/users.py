@@ -24,9 +24,7 @@ def users(volume: Volume, deadline: float, *, programs: bool = True, let_go: flo
     `programs`: those count as well that have it open without a claim, as udev has a new device for a moment;
     `let_go`: for how many seconds they may, 0: a moment.
     """
-    looks: list[child.Job[list[str]]] = [
-        functools.partial(_claimed, name, volume.numbers) for name in volume.tops
-    ]
+    looks: list[child.Job[list[str]]] = [functools.partial(_claimed, volume, name) for name in volume.tops]
     found = list(dict.fromkeys([*_all(volume, looks, deadline), *volume.holders()]))
     if programs and not found:
         found = _all(volume, [functools.partial(_opened, volume, let_go)], deadline)
@@ -49,7 +47,7 @@ def _all(volume: Volume, looks: list[child.Job[list[str]]], deadline: float) -> 
     return found
 
 
-def _claimed(name: str, numbers: set[str]) -> list[str]:
+def _claimed(volume: Volume, name: str) -> list[str]:
     """Ask the kernel whether a device, or a part of it, is mounted or held; may hang.
 
     Only then, or when it is dead and cannot tell, all mounts are looked at for who it is: any user may make
@@ -62,7 +60,7 @@ def _claimed(name: str, numbers: set[str]) -> list[str]:
         if error.errno not in (errno.EBUSY, *_DEAD):
             raise
         unseen = f"a program, or a mount that no process sees, on {multipath.label(name)}"
-        return mounts.everywhere(numbers) or [unseen] * (error.errno == errno.EBUSY)
+        return mounts.everywhere(volume.numbers) or [unseen] * (error.errno == errno.EBUSY)
 
 
 def _opened(volume: Volume, let_go: float) -> list[str]:

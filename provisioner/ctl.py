@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instorage import places as of_host
+from instorage import version
 from instorage.configuration import shadow_command
 from instorage.language import said, speak
 from instorage.privilege import leave_root
 from instorage.tenancy.adopted import adopted_line
-from instorage.version import VERSION
 from instorage.wire.fault import Fault
 from provisioner import places
 
@@ -29,15 +29,12 @@ if TYPE_CHECKING:
     from provisioner.cluster import Object
 
 
-VERSION_HELP = "print the version, and nothing else"  # as of the node's instoragectl
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="instoragectl", description=said("Administer a provisioner's host.")
     )
-    told = f"instoragectl {VERSION}"
-    parser.add_argument("--version", action="version", version=told, help=said(VERSION_HELP))
+    told = f"instoragectl {version.VERSION}"
+    parser.add_argument("--version", action="version", version=told, help=said(version.HELP))
     commands = parser.add_subparsers(dest="command", required=True)
     adopt = commands.add_parser(
         "adopt",

@@ -154,7 +154,7 @@ class Service:
             elif self._lease.another:
                 return f"is held by {self._lease.another}"
             elif self._lease.past:  # and what is watched goes on as if nothing had happened
-                return "is older than its last renewal, as if etcd was restored: everything is listed anew"
+                return "lacks its last renewal, as if etcd was restored: everything is listed anew"
             elif now >= renewed + RENEW_DEADLINE:
                 return silent
             due = min(now + (RENEW_SECONDS if taken else RETRY_SECONDS), renewed + RENEW_DEADLINE)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from instorage import version
 from instorage.language import said
-from instorage.version import VERSION
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ def volume(text: str = "the volume's name, as of its PV", **keywords: object) ->
 
 
 JSON = flag("--json", "print one JSON object for programs, and nothing else")
-VERSION_HELP = "print the version, and nothing else"
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,8 @@ def leaves(
 def parser(program: str, description: str, table: Sequence[Command]) -> argparse.ArgumentParser:
     """Return the parser of a table; what was chosen is `run` of its namespace, its words are in `words`."""
     made = argparse.ArgumentParser(prog=program, description=said(description))
-    made.add_argument("--version", action="version", version=f"{program} {VERSION}", help=said(VERSION_HELP))
+    told = f"{program} {version.VERSION}"
+    made.add_argument("--version", action="version", version=told, help=said(version.HELP))
     _add(made, table, (), "command")
     return made
 

@@ -84,6 +84,9 @@ class Pair:
     def plan(self, volume: VolumeName | None = None) -> str:
         return "\n".join(barrier.plan(self.bench.paths.configuration, volume))
 
+    def clear(self) -> str:
+        return "\n".join(barrier.clear(self.bench.paths.configuration))
+
     def resume(self) -> str:
         told: list[str] = []
         lines = list(barrier.resume(self.bench.paths.configuration, None, told.append))

@@ -9,7 +9,6 @@ import pytest
 
 from instorage.arrays.expansion import Step
 from instorage.wire.fault import Code, Fault
-from nodeagent.administration import barrier
 from tests.agent.bench import ACTIVE_ACTIVE, GIB
 from tests.agent.expanding import VOLUME
 
@@ -35,8 +34,12 @@ def given_up(pair: Pair) -> None:
     pair.bench.do("copied", volume=VOLUME)
 
 
-def clear(pair: Pair) -> str:
-    return "\n".join(barrier.clear(pair.bench.paths.configuration))
+def deleted(pair: Pair) -> None:
+    """Broken off; then an administrator deletes all four."""
+    pair.break_off()
+    pair.bench.do("clear")
+    for name in pair.names.values():
+        pair.bench.array._cli.operate("rmvdisk", "-force", name)
 
 
 def relationships(pair: Pair) -> int:
@@ -69,38 +72,29 @@ def test_clear_takes_the_word_of_who_gave_it_up_and_the_next_expansion_begins_an
     assert "instoragectl barrier clear" in pair.plan()
     pair.bench.helper.barrier.unlink()
     pair.expand().failure("was broken off and is not finished")
-    assert "tied again by hand at its old size" in clear(pair)
+    assert "tied again by hand at its old size" in pair.clear()
     assert not pair.bench.helper.kept
     pair.expand().success()
     pair.assert_whole()
 
 
 def test_clear_forgets_a_volume_of_which_no_copy_is_left(pair: Pair) -> None:
-    pair.break_off()
-    pair.bench.do("clear")
-    for name in pair.names.values():
-        pair.bench.array._cli.operate("rmvdisk", "-force", name)
+    deleted(pair)
     assert "is not on the array any more" in pair.plan()
-    assert "has no copy on array" in clear(pair)
+    assert "has no copy on array" in pair.clear()
     assert not pair.bench.helper.kept
 
 
 def test_clear_keeps_the_record_when_another_array_has_the_name_in_the_configuration(pair: Pair) -> None:
-    pair.break_off()
-    pair.bench.do("clear")
+    deleted(pair)
     elsewhere = {**json.loads(pair.bench.helper.kept[pair.uid]), "system": "mcs9"}
     pair.bench.helper.kept[pair.uid] = json.dumps(elsewhere)
-    for name in pair.names.values():
-        pair.bench.array._cli.operate("rmvdisk", "-force", name)
-    assert "its record is kept" in clear(pair)
+    assert "its record is kept" in pair.clear()
     assert pair.uid in pair.bench.helper.kept
 
 
 def test_a_new_volume_of_the_name_of_one_that_is_gone_is_fenced(pair: Pair) -> None:
-    pair.break_off()
-    pair.bench.do("clear")
-    for name in pair.names.values():
-        pair.bench.array._cli.operate("rmvdisk", "-force", name)
+    deleted(pair)
     pair.bench.create(VOLUME)
     pair.bench.make_host("iscsi-node2", IQN)
     pair.bench.map(VOLUME, "iscsi-node2")

@@ -6,8 +6,9 @@ import argparse
 import importlib
 from typing import TYPE_CHECKING
 
+from instorage import version
 from nodeagent.administration import commands
-from nodeagent.administration.command import JSON, VERSION_HELP, leaves
+from nodeagent.administration.command import JSON, leaves
 from tools.man.markup import sentence
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def groups(translate: Callable[[str], str]) -> Iterator[str]:
         if one.actions:
             yield from (f"`{one.name}`", f": {sentence(translate(one.help))}", f": {translate(one.text)}")
     yield from ("`--json`", f": {sentence(translate(JSON.help))}")
-    yield from ("`--version`", f": {sentence(translate(VERSION_HELP))}")
+    yield from ("`--version`", f": {sentence(translate(version.HELP))}")
 
 
 def _usage(option: Option) -> str:

@@ -143,6 +143,12 @@ def repeat(kubelet: Kubelet, call: str) -> None:
             once(kubelet, "waitforattach")
 
 
+def start(kubelet: Kubelet) -> None:
+    """Start a pod as kubelet does, each call repeated until it succeeds."""
+    for call in ("waitforattach", "mountdevice", "mount"):
+        repeat(kubelet, call)
+
+
 def mounted(machine: Machine, directory: str) -> bool:
     """Whether a directory is a mount point."""
     return machine.run(["mountpoint", "-q", directory], check=False).exit_status == 0

@@ -13,7 +13,7 @@ import pytest
 from tests.crash.table import AgentStep, HelperStep
 from tests.lab.crash import build
 from tests.lab.crash.conftest import installed, state
-from tests.lab.crash.life import Kill, killed, once, repeat
+from tests.lab.crash.life import Kill, killed, once, repeat, start
 from tests.soak import IN_SOAK, in_turn
 from tools.lab.kubelet import Kubelet
 
@@ -107,13 +107,11 @@ def test_a_fenced_node_that_comes_back_reads_what_the_other_wrote(
     """
     volume = make_volume()
     first, second = Kubelet(nodes[0], volume), Kubelet(nodes[1], volume, node="nodeb")
-    for call in ("waitforattach", "mountdevice", "mount"):
-        repeat(first, call)
+    start(first)
     first.machine.run(f"echo first > {first.pod_directory}/row; sync")
     (mapping,) = next(v["maps"] for v in san.control.do("volumes") if v["name"] == volume)
     san.command(f"mcsop rmvdiskhostmap -host {mapping['host']} {volume}")
-    for call in ("waitforattach", "mountdevice", "mount"):
-        repeat(second, call)
+    start(second)
     assert second.machine.run(f"cat {second.pod_directory}/row").stdout == "first\n"
     second.machine.run(f"echo second > {second.pod_directory}/row")
     ended(second)
@@ -139,8 +137,7 @@ def test_a_reset_of_a_node_with_a_mounted_volume_and_a_format_under_way(
 ) -> None:
     node = nodes[0]
     used, fresh = Kubelet(node, make_volume()), Kubelet(node, make_volume())
-    for call in ("waitforattach", "mountdevice", "mount"):
-        repeat(used, call)
+    start(used)
     node.run(f"echo kept > {used.pod_directory}/row; sync; systemctl enable -q instorage-node.target")
     node.run(
         f"systemd-run -q --unit=writer sh -c 'while :; do date > {used.pod_directory}/busy; sync; done'; sync"

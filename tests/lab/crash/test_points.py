@@ -22,6 +22,7 @@ from tests.lab.crash.life import (
     read_back,
     repeat,
     rotated,
+    start,
     victims,
 )
 from tests.lab.link import over
@@ -66,8 +67,7 @@ def test_a_hang_in_the_kernel_is_answered_while_what_was_written_in_other_lives_
     assert len(written) == len(LIVES)
     becomes_clean()
     hung = Kubelet(node, make_volume())
-    for call in ("waitforattach", "mountdevice", "mount"):
-        repeat(hung, call)
+    start(hung)
     node.run(f"echo x > {hung.pod_directory}/row")  # to be written back by the unmount
     node.run("dmsetup suspend --noflush $(dmsetup ls --target multipath | cut -f1)")
     build.arm(node, HelperStep.HELPER_MOUNT_CHECKED, "worker")
@@ -91,8 +91,7 @@ def test_a_pod_that_may_only_read_never_gets_a_writable_mount(
     node: Machine, make_volume: MakeVolume, becomes_clean: Callable[[], None]
 ) -> None:
     writer = Kubelet(node, make_volume())
-    for call in ("waitforattach", "mountdevice", "mount"):
-        repeat(writer, call)
+    start(writer)
     reader = Kubelet(node, writer.volume, read_only=True)
     killed(reader, "mount", Kill(HelperStep.HELPER_BIND_BOUND, "worker"))
     repeat(reader, "mount")

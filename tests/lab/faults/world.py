@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.faults.schedule import VOLUMES, Work
-from tests.lab.crash.life import once, repeat
+from tests.lab.crash.life import once, repeat, start
 from tests.lab.faults.striking import Strikes
 from tests.lab.link import WIRES
 from tests.lab.reachability import wait_until
@@ -83,8 +83,7 @@ class LabWorld:
 
     def _start(self, name: str) -> None:
         pod = self.pods[name] = Kubelet(self.node, name)
-        for call in ("waitforattach", "mountdevice", "mount"):
-            repeat(pod, call)
+        start(pod)
 
     def _grow(self, name: str) -> None:
         size, deadline = self.sizes[name] + GIB, time.monotonic() + PATIENCE

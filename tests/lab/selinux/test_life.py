@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodeagent.administration.denials import rules
-from tests.lab.crash.life import repeat
+from tests.lab.crash.life import start
 from tests.lab.link import over
 from tests.lab.load import succeeded
 from tests.lab.selinux.domains import domain
@@ -172,7 +172,6 @@ def test_a_boot_is_enforced_and_its_volumes_come_back(
     assert enforcing(node)
     assert {*before, *rules(node.console.splitlines())} <= {*denied_besides}
     again = Kubelet(node, kubelet.volume)
-    for call in ("waitforattach", "mountdevice", "mount"):
-        repeat(again, call)  # as kubelet does, until the ports have logged into their fabrics
+    start(again)  # until the ports have logged into their fabrics
     assert {unit: domain(node, unit, LIMIT) for unit in DOMAINS} == DOMAINS
     succeeded(again.end_pod())

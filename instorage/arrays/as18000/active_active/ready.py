@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from instorage.arrays.active_active import Function
@@ -36,16 +35,14 @@ def require_growable(cli: Cli, picture: ActiveActive, target: int) -> None:
 
 
 def _require_room(cli: Cli, picture: ActiveActive, target: int) -> None:
-    needed: defaultdict[str, int] = defaultdict(int)
-    for name in {member.pool for member in picture.members if not member.thin}:
+    growing = [member for member in picture.members if not member.thin and member.size < target]
+    for name in {member.pool for member in growing}:
         pool = pools.find(cli, name)
         if pool is None:
             continue
-        for member in picture.members:
-            if member.pool == name and not member.thin and member.size < target:
-                needed[name] += pool.needed(member.size, target)
-        if pool.free < needed[name]:
-            raise growth.full(cli, picture.volume, target, pool, needed[name])
+        needed = sum(pool.needed(member.size, target) for member in growing if member.pool == name)
+        if pool.free < needed:
+            raise growth.full(cli, picture.volume, target, pool, needed)
 
 
 def require_synchronized(cli: Cli, picture: ActiveActive, relationship: Relationship | None) -> None:
