@@ -26,6 +26,7 @@ class Hanging:
     """A lease whose renewals hang once it is taken: the API server takes requests and is silent."""
 
     another = ""
+    past = False
 
     def __init__(self) -> None:
         self.free = threading.Event()
