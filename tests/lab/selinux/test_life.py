@@ -34,6 +34,8 @@ DOMAINS = {
     "instorage-nodeagent.service": "instorage_agent_t",
     "instorage-helper.service": "instorage_helper_t",
 }
+PLUGINS = "/var/lib/kubelet/plugins"
+NO_FOLDER = f"mkdir -p {PLUGINS} && find {PLUGINS} -mindepth 1 -depth -type d -empty -delete"
 # Before anything of ours, iscsid or multipathd: the lab's kernel is told to begin permissive.
 ENFORCES = """
 [Unit]
@@ -72,6 +74,20 @@ def test_a_volume_lives_its_life_and_every_process_is_in_its_domain(
     node.put(f"{kubelet.pod_directory}/row", "forty-two")
     succeeded([kubelet.expand(2 * GIB)])
     succeeded(kubelet.end_pod())
+
+
+def test_a_node_without_attach_calls_mounts_and_unmounts(node: Machine, make_volume: MakeVolume) -> None:
+    """The stub reads the setting beside it; the helper makes kubelet's folder, where kubelet makes none."""
+    kubelet = Kubelet(node, make_volume())
+    try:
+        node.run("instoragectl attach-calls false", LIMIT)
+        node.run(NO_FOLDER, LIMIT)
+        assert json.loads(node.run(f"{STUB} init", LIMIT).stdout)["capabilities"]["attach"] is False
+        succeeded([kubelet.call("mount")])
+        assert node.run(["findmnt", "-no", "FSTYPE", kubelet.pod_directory]).stdout.strip() == "ext4"
+        succeeded([kubelet.call("unmount")])
+    finally:
+        node.run("instoragectl attach-calls true", LIMIT)
 
 
 def test_what_is_laid_down_has_its_labels(node: Machine) -> None:
