@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodeagent.administration import attach_calls
+from nodeagent.host.paths import Paths
 from tests.lab.kube.world import until
-from tests.soak import IN_SOAK, WHOLE, write_figures
+from tests.soak import IN_SOAK, WHOLE, in_turn, write_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,21 +21,26 @@ if TYPE_CHECKING:
     from tools.lab import Lab, Machine
     from tools.lab.product import Product
 
-pytestmark = [IN_SOAK, pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 ROUNDS = 3
 OURS = 6.0  # seconds that a volume may add to a pod's start, in the lab
 
 
 @pytest.fixture(scope="module")
 def switched(cluster: Cluster, products: dict[str, Product]) -> Iterator[None]:
-    """Both nodes, drained, without attach calls; back at the end."""
-    for product in products.values():
-        _drained(product)
-        print(product.machine.run("instoragectl attach-calls false").stdout)
+    """The whole cluster without attach calls, its nodes drained before; back at the end."""
+    _switch(cluster, products, attach=False)
     yield
+    _switch(cluster, products, attach=True)
+
+
+def _switch(cluster: Cluster, products: dict[str, Product], *, attach: bool) -> None:
+    """Do as docs/attach.md says: each node, then where kube-controller-manager has the stub."""
     for product in products.values():
         _drained(product)
-        product.machine.run("instoragectl attach-calls true")
+        print(product.machine.run(f"instoragectl attach-calls {str(attach).lower()}").stdout)
+    beside = Paths(cluster.plugin, cluster.plugin / "config", cluster.plugin, "")
+    print("\n".join(attach_calls.switch(beside, attach=attach)))
 
 
 def attached_by_the_manager(world: World, node: str) -> str:
@@ -49,6 +56,7 @@ def started(world: World, claim: str, node: str) -> tuple[str, float]:
     return pod, time.monotonic() - began
 
 
+@in_turn(3, 4)
 def test_a_pod_starts_without_waiting_for_the_node_status_and_moves_with_its_data(
     switched: None, world: World
 ) -> None:
@@ -68,6 +76,7 @@ def test_a_pod_starts_without_waiting_for_the_node_status_and_moves_with_its_dat
     until(lambda: not world.products["a"].residue(), "node a is clean")
 
 
+@IN_SOAK
 def test_a_kill_between_the_last_unmount_and_the_unmapping_leaves_nothing(
     switched: None, world: World
 ) -> None:
@@ -99,6 +108,7 @@ def _back(world: World, pod: str, count: int) -> None:
     until(lambda: _rows(world, pod) == count, lambda: world.cluster.said(pod), 240)
 
 
+@IN_SOAK
 def test_after_an_orderly_reboot_and_after_a_reset_the_pod_has_its_data(switched: None, world: World) -> None:
     machine = world.products["a"].machine
     claim = world.claim()
@@ -115,6 +125,7 @@ def _rows(world: World, pod: str) -> int:
     return int(world.cluster.kubectl("exec", pod, "--", "sh", "-c", "wc -l </data/rows || echo 0").strip())
 
 
+@IN_SOAK
 def test_a_dead_nodes_volume_is_released_by_the_administrator_as_with_attach_calls(
     switched: None, world: World, lab: Lab, cluster: Cluster
 ) -> None:
@@ -139,16 +150,16 @@ def test_a_dead_nodes_volume_is_released_by_the_administrator_as_with_attach_cal
         cluster.join("b")
 
 
+@IN_SOAK
 def test_both_settings_and_a_pod_without_a_volume_side_by_side(
-    switched: None, world: World, products: dict[str, Product]
+    switched: None, world: World, cluster: Cluster, products: dict[str, Product]
 ) -> None:
     """Three pods of each in turn: the first of an image, of a directory or of a session is none of them."""
     took: dict[str, list[float]] = {}
-    for attach in ("true", "false"):
-        until(lambda: not products["a"].residue(), "drained")
-        products["a"].machine.run(f"instoragectl attach-calls {attach}")
+    for attach in (True, False):
+        _switch(cluster, products, attach=attach)
         for _ in range(ROUNDS):
-            for what, claim in ((f"attach {attach}", world.claim()), ("no volume", "")):
+            for what, claim in ((f"attach {str(attach).lower()}", world.claim()), ("no volume", "")):
                 until(lambda: not products["a"].residue(), "the last one's volume is gone")
                 began = time.monotonic()
                 name = world.pod(claim, "a") if claim else world.plain_pod("a")

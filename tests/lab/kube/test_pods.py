@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.kube, pytest.mark.timeout(1500)]
 
 
-@in_turn(1, 2)
+@in_turn(1, 4)  # and without attach calls: test_attach_false
 def test_data_outlives_its_pod_moves_to_the_other_node_and_goes_with_the_claim(world: World) -> None:
     claim = world.claim()
     volume = world.cluster.wait_bound(claim)
