@@ -20,7 +20,11 @@ Spots = list[tuple[int, int]]
 Get = Callable[[int, int, int], bytes]
 """How so many bytes are read: descriptor, offset, length."""
 
-_BLOCK = 4096
+_BLOCK, _FIRST = 4096, 65536
+_PIECE = 1 << 20  # bytes of one read at most
+_ZEROS = bytes(_PIECE)
+# Kept, for new pages for each read took a third of the proof; each process that reads has its own.
+_BUFFER = mmap.mmap(-1, _PIECE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 _AROUND = 256 << 10  # bytes on both sides of where XFS may have put an allocation group's header
 # Of 512 MiB of data in extents of 4 MiB in 100 GiB one is seen in 99 of 100 cases; one in each is enough.
 _SAMPLES, _FEWEST, _EXTENT = 1024, 64, 4 << 20
@@ -82,17 +86,24 @@ def places(size: int) -> Iterator[tuple[int, int]]:
 def data_anywhere(path: str, size: int, ends: int) -> int | None:
     """Return what `first_data` finds in so many bytes of both ends and in all `places` of a device; may hang.
 
-    The kernel is asked for all places first, and fetches them beside each other, and while the ends are read:
-    one after the other, a thousand small reads take their ways one by one. So it is the cache that is read
-    for them, emptied before: another host may have written meanwhile.
+    What holds something shows it in its first blocks, and is read no further. Else the kernel is asked for
+    all places, and fetches them beside each other, and while the ends are read: one after the other, a
+    thousand small reads take their ways one by one. So it is the cache that is read for them, emptied before:
+    another host may have written meanwhile.
     """
+
+    def direct(spots: Spots) -> int | None:
+        return opened(path, lambda node: first_data(node, size, spots))
+
+    if (at := direct([(0, _FIRST)])) is not None:
+        return at
     with open(path, "rb", buffering=0) as device:
         node = device.fileno()
         empty_cache(node)
         spots = list(places(size))
         for offset, length in spots:
             os.posix_fadvise(node, offset, length, os.POSIX_FADV_WILLNEED)
-        at = opened(path, lambda direct: first_data(direct, size, edges(size, ends)))
+        at = direct(edges(size, ends))
         return first_data(node, size, spots, cached) if at is None else at
 
 
@@ -102,14 +113,11 @@ def empty_cache(descriptor: int) -> None:
 
 
 def read(descriptor: int, offset: int, length: int) -> bytes:
-    """Read as O_DIRECT wants it, into whole pages; OSError unless all could be read. May hang."""
-    if length <= 0:
-        return b""
-    with mmap.mmap(-1, length) as buffer:
-        with memoryview(buffer)[:length] as view:
-            if os.preadv(descriptor, [view], offset) != length:
-                raise OSError(5, "a read ended early")
-        return buffer[:length]
+    """Read a piece at most, as O_DIRECT wants it, into whole pages; OSError unless all came. May hang."""
+    with memoryview(_BUFFER)[:length] as view:
+        if os.preadv(descriptor, [view], offset) != length:
+            raise OSError(5, "a read ended early")
+    return _BUFFER[:length]
 
 
 def cached(descriptor: int, offset: int, length: int) -> bytes:
@@ -126,17 +134,18 @@ def first_data(descriptor: int, size: int, spots: Spots, get: Get | None = None)
     Whole blocks are read, and to the last byte of the device. The descriptor should be open with O_DIRECT, or
     its cache emptied (and `get` be `cached`), so that the device is asked.
     """
-    for offset, end in sorted({_blocks(offset, length, size) for offset, length in spots}):
+    for offset, end in sorted({piece for spot in spots for piece in _pieces(*spot, size)}):
         data = (get or read)(descriptor, offset, end - offset)
-        if data != bytes(len(data)):  # a memcmp: fast
+        if data != _ZEROS[: end - offset]:  # a memcmp: fast
             return offset + len(data) - len(data.lstrip(b"\0"))
     return None
 
 
-def _blocks(offset: int, length: int, size: int) -> tuple[int, int]:
-    """Return begin and end of the whole blocks that a spot touches."""
+def _pieces(offset: int, length: int, size: int) -> Iterator[tuple[int, int]]:
+    """Return begin and end of what is read for a spot: the whole blocks that it touches."""
     begin = max(offset, 0) // _BLOCK * _BLOCK
-    return begin, min(-(-(offset + length) // _BLOCK) * _BLOCK, size)
+    end = min(-(-(offset + length) // _BLOCK) * _BLOCK, size)
+    yield from ((at, min(at + _PIECE, end)) for at in range(begin, end, _PIECE))
 
 
 def superblock(descriptor: int) -> tuple[str, bool]:

@@ -72,13 +72,7 @@ def _not_empty(request: MountRequest, what: str) -> Fault:
 
 
 def _prove(request: MountRequest, path: str) -> content.Content:
-    """Return the signature that was found; without one every place read is zero, else `Fault(NOT_EMPTY)`.
-
-    A device that holds something shows it in its first blocks, and only blkid is asked; otherwise the reads
-    and blkid go on at the same time.
-    """
-    if _first_data(request, path, [(0, 65536)]) is not None and (seen := _signature(request, path)).kind:
-        return seen
+    """Return the signature that was found; without one every place read is zero, else `Fault(NOT_EMPTY)`."""
     anywhere = functools.partial(content.data_anywhere, path, request.size, _EDGE)
     signature = functools.partial(content.signature, path, time.monotonic() + _READS)
     at, found = _read(request, [anywhere, signature])

@@ -24,11 +24,12 @@ def users(volume: Volume, deadline: float, *, programs: bool = True, let_go: flo
     `programs`: those count as well that have it open without a claim, as udev has a new device for a moment;
     `let_go`: for how many seconds they may, 0: a moment.
     """
-    looks: list[child.Job[list[str]]] = [functools.partial(_claimed, volume, name) for name in volume.tops]
-    found = list(dict.fromkeys([*_all(volume, looks, deadline), *volume.holders()]))
-    if programs and not found:
-        found = _all(volume, [functools.partial(_opened, volume, let_go)], deadline)
-    return found
+    look = functools.partial(_users, volume, programs=programs, let_go=let_go)
+    try:
+        return child.apart(look, deadline, "The look for who uses it", volume.uid)
+    except (Fault, OSError) as error:
+        text = f"Who uses volume {volume.uid} cannot be found out, so it is left as it is: {error}"
+        raise Fault(Code.DEVICE_BUSY, text, uid=volume.uid) from None
 
 
 def busy(uid: str, found: list[str]) -> Fault:
@@ -37,18 +38,15 @@ def busy(uid: str, found: list[str]) -> Fault:
     return Fault(Code.DEVICE_BUSY, text, uid=uid, holder=found[0])
 
 
-def _all(volume: Volume, looks: list[child.Job[list[str]]], deadline: float) -> list[str]:
-    found = []
-    for answer in child.gather(looks, deadline, "The look for who uses it", volume.uid):
-        if isinstance(answer, Exception):
-            text = f"Who uses volume {volume.uid} cannot be found out, so it is left as it is: {answer}"
-            raise Fault(Code.DEVICE_BUSY, text, uid=volume.uid)
-        found += answer
-    return found
+def _users(volume: Volume, *, programs: bool, let_go: float) -> list[str]:
+    """Look as `users` says; may hang."""
+    claims = [one for name in volume.tops for one in _claimed(volume, name)]
+    found = list(dict.fromkeys([*claims, *volume.holders()]))
+    return found or (_opened(volume, let_go) if programs else [])
 
 
 def _claimed(volume: Volume, name: str) -> list[str]:
-    """Ask the kernel whether a device, or a part of it, is mounted or held; may hang.
+    """Ask the kernel whether a device, or a part of it, is mounted or held.
 
     Only then, or when it is dead and cannot tell, all mounts are looked at for who it is: any user may make
     thousands in namespaces of his own, and must not keep a volume by that.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import bisect
 import os
 import random
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from helper import content
+from helper import child, content
 from helper import format as formatting
 from helper.format import prepare
 from instorage.wire.fault import Code, Fault
@@ -161,18 +162,38 @@ def test_every_place_is_asked_for_before_the_first_is_waited_for(
 ) -> None:
     order: list[str] = []
 
-    def read(_: int, length: int, __: int) -> bytes:
-        order.append("read")
+    def zeros(what: str, length: int) -> bytes:
+        order.append(what)
         return bytes(length)
 
-    monkeypatch.setattr(content, "opened", lambda *_: order.append("ends"))
-    monkeypatch.setattr(os, "pread", read)
+    monkeypatch.setattr(content, "read", lambda _, __, length: zeros("ends", length))
+    monkeypatch.setattr(os, "pread", lambda _, length, __: zeros("read", length))
     monkeypatch.setattr(os, "posix_fadvise", lambda *_: order.append("asked"))
     monkeypatch.setattr(content, "empty_cache", lambda _: order.append("emptied"))
     assert content.data_anywhere(str(sparse(tmp_path / "volume", GIB)), GIB, 4 * MIB) is None
     count = len(list(content.places(GIB)))
-    assert order[: count + 2] == ["emptied"] + ["asked"] * count + ["ends"]
-    assert set(order[count + 2 :]) == {"read"}
+    assert order[: count + 10] == ["ends", "emptied"] + ["asked"] * count + ["ends"] * 8
+    assert set(order[count + 10 :]) == {"read"}
+
+
+def test_what_holds_something_at_its_beginning_is_read_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fadvise", lambda *_: pytest.fail("all of it was asked for"))
+    monkeypatch.setattr(content, "empty_cache", lambda _: pytest.fail("the cache was emptied"))
+    path = sparse(tmp_path / "volume", GIB, 1080, GIB - 1)
+    assert content.data_anywhere(str(path), GIB, 4 * MIB) == 1080
+
+
+@pytest.mark.subprocess
+def test_two_processes_that_read_at_once_see_each_its_own(tmp_path: Path) -> None:
+    """The buffer of reads is made before they are forked."""
+    written = sparse(tmp_path / "written", 8192, 0, data=b"x" * 4096)
+    with written.open("rb") as file:
+        mine = content.read(file.fileno(), 4096, 4096)
+        theirs = child.apart(lambda: content.read(file.fileno(), 0, 1).decode(), time.monotonic() + 10, "it")
+        assert (theirs, mine) == ("x", bytes(4096))
+        assert content._BUFFER[:4096] == mine
 
 
 def test_what_the_cache_cannot_give_whole_is_an_error(tmp_path: Path) -> None:
