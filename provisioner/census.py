@@ -92,4 +92,4 @@ class Registrar:
         return found
 
     def _all(self, path: str) -> Iterable[Object]:
-        return self._cluster.objects(path)[0]
+        return (found for page, _ in self._cluster.pages(path) for found in page)

@@ -94,15 +94,19 @@ class Cluster:
 
     def objects(self, path: str, *words: tuple[str, str]) -> tuple[list[Object], str]:
         """Return all objects of a kind, `words` narrow it, and the resource version to watch from."""
-        found: list[Object] = []
+        pages = list(self.pages(path, *words))
+        return [found for page, _ in pages for found in page], pages[-1][1]
+
+    def pages(self, path: str, *words: tuple[str, str]) -> Iterator[tuple[list[Object], str]]:
+        """Yield page after page what `objects` returns: all of it at once is much memory."""
         more = ""
         while True:
             query = [*words, ("limit", str(_PAGE)), *([("continue", more)] if more else [])]
             page = self._json("GET", path, query, hook=part)
-            found += page.get("items") or []
+            yield page.get("items") or [], _version(page, path)
             more = (page.get("metadata") or {}).get("continue", "")
             if not more:
-                return found, _version(page, path)
+                return
 
     def create(self, path: str, body: Object) -> Object:
         """Create an object."""

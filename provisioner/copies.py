@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from provisioner import persistent_volume
@@ -10,7 +11,7 @@ from provisioner.cluster import CLAIMS, CLASSES, VOLUMES
 from provisioner.reflection import Reflection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from provisioner.cluster import Cluster, Object
 
@@ -55,9 +56,9 @@ class Copies:
         """True after the first list of the claims."""
         return self._claims.listed.is_set()
 
-    def objects(self) -> list[Object]:
-        """Return every claim and PV."""
-        return self._claims.copy.all() + self._volumes.copy.all()
+    def objects(self) -> Iterator[Object]:
+        """Yield every claim and PV."""
+        return itertools.chain(self._claims.copy.all(), self._volumes.copy.all())
 
     def claim(self, uid: str) -> Object | None:
         """Return the claim of that UID."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubernetes.watch import Watch
 
 from provisioner.cluster import Away, Refusal
-from provisioner.lean import lean
+from provisioner.lean import packed, unpacked
 from provisioner.mirror import Mirror
 from provisioner.patience import Patience
 
@@ -112,15 +112,25 @@ class Reflection:
         self._doubted = False
 
     def _list(self) -> None:
-        objects, version = self._cluster.objects(self._path)
-        fresh = {_uid(found): found for found in objects}
+        version, fresh = "", dict[str, bytes]()
+        for page, now in self._cluster.pages(self._path):
+            version, fresh = now, fresh | self._packed(page)
         for uid in self.copy.missing(fresh):
             self._put(uid, None)
-        for uid, found in fresh.items():
-            self._put(uid, found)
+        for uid, kept in fresh.items():
+            self._put(uid, unpacked(kept))
         self._version = version
         self._doubted = False
         self.listed.set()
+
+    def _packed(self, page: list[Object]) -> dict[str, bytes]:
+        kept = {}
+        for found in page:
+            try:
+                kept[_uid(found)] = packed(found)
+            except Exception:
+                self._left_alone(found)
+        return kept
 
     def _follow(self) -> None:
         """Watch until the server ends it."""
@@ -129,7 +139,7 @@ class Reflection:
             if event["type"] == "BOOKMARK":
                 self._bookmarks = True
             else:
-                self._put(_uid(found), None if event["type"] == "DELETED" else lean(found))
+                self._put(_uid(found), None if event["type"] == "DELETED" else found)
             self._version = str((found.get("metadata") or {}).get("resourceVersion") or self._version)
             if self._stopping.is_set():
                 break
@@ -145,11 +155,14 @@ class Reflection:
             if not same and not self._stopping.is_set():
                 self._changed(old, new)
         except Exception:
-            name = ((new or {}).get("metadata") or {}).get("name")
-            _LOG.exception(
-                "%s %s (%s) is left alone: this program does not understand it; please report it",
-                self._path, name, uid,
-            )  # fmt: skip
+            self._left_alone(new or {})
+
+    def _left_alone(self, found: Object) -> None:
+        metadata = found.get("metadata") or {}
+        _LOG.exception(
+            "%s %s (%s) is left alone: this program does not understand it; please report it",
+            self._path, metadata.get("name"), metadata.get("uid"),
+        )  # fmt: skip
 
 
 def _uid(found: Object) -> str:

@@ -28,6 +28,7 @@ from provisioner.whereabouts import Whereabouts
 from simulator.array import Settings, Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from provisioner.cluster import Cluster, Object
@@ -50,6 +51,9 @@ class Memory:
         if path == CLAIMS:
             return [copy.deepcopy(found) for key, found in self.kept.items() if "/namespaces/" in key], "1"
         return [copy.deepcopy(found) for key, found in self.kept.items() if key.startswith(path)], "1"
+
+    def pages(self, path: str) -> Iterator[tuple[list[Object], str]]:
+        yield self.objects(path)
 
     def create(self, path: str, body: Object) -> Object:
         key = f"{path}/{body['metadata']['name']}"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from provisioner.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "systemd/instorage-provisioner.service"
+_ENVIRONMENT = "Environment="
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
@@ -33,6 +35,13 @@ def takes_pods(api: Cluster, namespace: str) -> None:
     )
 
 
+def units_environment() -> dict[str, str]:
+    """Return what the unit sets beside: how memory is taken, else what is measured is no service's."""
+    lines = UNIT.read_text().splitlines()
+    said = (line.removeprefix(_ENVIRONMENT) for line in lines if line.startswith(_ENVIRONMENT))
+    return dict(one.split("=", 1) for one in said)
+
+
 class Program:
     """One provisioner process and its log."""
 
@@ -43,7 +52,8 @@ class Program:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
                 env={"PATH": "/usr/bin:/bin", "STATE_DIRECTORY": str(state), "LANG": "C.UTF-8"}
-                | ({"NOTIFY_SOCKET": str(notify)} if notify else {}),
+                | ({"NOTIFY_SOCKET": str(notify)} if notify else {})
+                | units_environment(),
             )  # fmt: skip
 
     @property

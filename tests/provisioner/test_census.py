@@ -14,6 +14,8 @@ from provisioner.cluster import CLAIMS, Away
 from provisioner.persistent_volume import names_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.cluster import Cluster, Object
 
 SECONDS = 10.0
@@ -27,9 +29,9 @@ class Server:
         self.listing, self.let_on = threading.Event(), threading.Event()
         self.away = False
 
-    def objects(self, path: str) -> tuple[list[Object], str]:
+    def pages(self, path: str) -> Iterator[tuple[list[Object], str]]:
         if path != CLAIMS:
-            return [], "1"
+            return
         self.lists += 1
         seen = self.lists
         self.listing.set()
@@ -38,7 +40,7 @@ class Server:
             raise Away("no answer")
         metadata = {"namespace": "default", "uid": "u", "resourceVersion": "1"}
         names = [f"claim-{number}" for number in range(seen)]
-        return [{"metadata": metadata | {"name": name}, "spec": {"volumeName": "pv"}} for name in names], "1"
+        yield [{"metadata": metadata | {"name": name}, "spec": {"volumeName": "pv"}} for name in names], "1"
 
 
 def test_who_asks_while_a_list_is_under_way_gets_the_next_one_and_shares_it() -> None:

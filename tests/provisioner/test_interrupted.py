@@ -72,8 +72,8 @@ class Site:
     def configuration(self) -> Any:
         return self
 
-    def objects(self, path: str) -> Any:
-        return ([self.volume] if path == VOLUMES else []), "1"
+    def pages(self, path: str) -> Any:
+        yield ([self.volume] if path == VOLUMES else []), "1"
 
     def patch(self, path: str, body: Any) -> Any:
         self.notes |= body["metadata"]["annotations"]

@@ -105,6 +105,22 @@ def test_patience_grows_to_its_limit_and_a_servers_wish_has_one() -> None:
     assert spread[0] < 10 < spread[1]
 
 
+def test_a_list_that_broke_off_between_its_pages_is_begun_anew(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.watch:
+            return Answer(held=0.5)
+        found = listed(7, named("second" if "continue" in asked.words else "first"))
+        assert found.document is not None
+        found.document["metadata"]["continue"] = "" if "continue" in asked.words else "1"
+        failed = sum("continue" in one.words for one in api.lists()) == 1 and "continue" in asked.words
+        return status(500) if failed else found
+
+    with ScriptedApi(answer) as api, followed(api, tmp_path, CLAIMS) as reflection:
+        assert reflection.listed.wait(10)
+        assert {one["metadata"]["name"] for one in reflection.copy.all()} == {"first", "second"}
+        assert len(api.lists()) == 4
+
+
 def test_everything_is_listed_in_pages(tmp_path: Path) -> None:
     pages = [[named(f"c{page}-{number}") for number in range(3)] for page in range(3)]
 
@@ -119,7 +135,7 @@ def test_everything_is_listed_in_pages(tmp_path: Path) -> None:
 
     with ScriptedApi(answer) as api, followed(api, tmp_path, CLAIMS) as reflection:
         assert reflection.listed.wait(10)
-        assert len(reflection.copy.all()) == 9
+        assert len(list(reflection.copy.all())) == 9
         assert {asked.words["limit"] for asked in api.lists()} == {"500"}
 
 
