@@ -165,6 +165,7 @@ def test_both_settings_and_a_pod_without_a_volume_side_by_side(
                 name = world.pod(claim, "a") if claim else world.plain_pod("a")
                 world.cluster.wait_running(name)
                 took.setdefault(what, []).append(time.monotonic() - began)
+                print(f"{what}: {took[what][-1]:.1f} s", world.cluster.said(name), sep="\n")
                 world.cluster.kubectl("delete", "pod", name, "--force", "--grace-period=0")
     middle = {what: statistics.median(seconds) for what, seconds in took.items()}
     said = {what: [round(one, 1) for one in seconds] for what, seconds in took.items()}
