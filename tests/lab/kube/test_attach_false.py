@@ -12,6 +12,7 @@ from nodeagent.administration import attach_calls
 from nodeagent.host.paths import Paths
 from tests.lab.kube.world import until
 from tests.soak import IN_SOAK, WHOLE, in_turn, write_figures
+from tools.kube import api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +151,14 @@ def test_a_dead_nodes_volume_is_released_by_the_administrator_as_with_attach_cal
         cluster.join("b")
 
 
+def _tell(world: World, pod: str, what: str) -> None:
+    """Print when what happened: of a figure that is too high the next question is where it went."""
+    found = [one for one in world.cluster.api.items(api.EVENTS) if one["involvedObject"]["name"] == pod]
+    journal = "journalctl -q --no-pager -o short-precise -n 8 -u instorage-nodeagent"
+    print(what, *(f"{one['firstTimestamp']} {one['reason']}" for one in found), sep="\n")
+    print(world.products["a"].machine.run(journal).stdout)
+
+
 @IN_SOAK
 def test_both_settings_and_a_pod_without_a_volume_side_by_side(
     switched: None, world: World, cluster: Cluster, products: dict[str, Product]
@@ -165,7 +174,7 @@ def test_both_settings_and_a_pod_without_a_volume_side_by_side(
                 name = world.pod(claim, "a") if claim else world.plain_pod("a")
                 world.cluster.wait_running(name)
                 took.setdefault(what, []).append(time.monotonic() - began)
-                print(f"{what}: {took[what][-1]:.1f} s", world.cluster.said(name), sep="\n")
+                _tell(world, name, f"{what}: {took[what][-1]:.1f} s")
                 world.cluster.kubectl("delete", "pod", name, "--force", "--grace-period=0")
     middle = {what: statistics.median(seconds) for what, seconds in took.items()}
     said = {what: [round(one, 1) for one in seconds] for what, seconds in took.items()}
