@@ -68,13 +68,13 @@ class Copies:
         """Return the claim that a PV belongs to."""
         return self.claim((volume["spec"].get("claimRef") or {}).get("uid") or "")
 
-    def claims_of(self, class_name: str) -> list[Object]:
-        """Return the claims that name a class."""
+    def claims_of(self, class_name: str) -> Iterator[Object]:
+        """Yield the claims that name a class."""
         return self._claims.copy.by(class_name)
 
     def storage_class(self, claim: Object) -> Object | None:
         """Return the class that a claim names."""
-        return next(iter(self._classes.copy.by(class_of(claim))), None)
+        return next(self._classes.copy.by(class_of(claim)), None)
 
     def volume(self, uid: str) -> Object | None:
         """Return the PV of that UID."""
@@ -82,7 +82,7 @@ class Copies:
 
     def volumes_of(self, claim_uid: str) -> list[Object]:
         """Return the PVs whose claimRef is that claim."""
-        return self._volumes.copy.by(f"{_CLAIM}{claim_uid}")
+        return list(self._volumes.copy.by(f"{_CLAIM}{claim_uid}"))
 
     def volumes_for(self, claim: Object) -> list[Object]:
         """Return the PVs of a claim, and the one that it names."""
@@ -92,7 +92,7 @@ class Copies:
 
     def volume_named(self, name: str) -> Object | None:
         """Return the PV of that name."""
-        return next(iter(self._volumes.copy.by(f"{_NAME}{name}")), None)
+        return next(self._volumes.copy.by(f"{_NAME}{name}"), None)
 
     def bound_volume(self, claim: Object) -> Object | None:
         """Return the PV that a claim is bound to, and that is bound to it."""

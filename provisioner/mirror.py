@@ -38,11 +38,11 @@ class Mirror:
             kept = list(self._objects.values())
         return map(unpacked, kept)
 
-    def by(self, key: str) -> list[Object]:
-        """Return the objects that are found by that key."""
+    def by(self, key: str) -> Iterator[Object]:
+        """Yield the objects that are found by that key now, one at a time."""
         with self._guard:
             kept = [self._objects[uid] for uid in self._found.get(key, ())]
-        return [unpacked(one) for one in kept]
+        return map(unpacked, kept)
 
     def missing(self, uids: Iterable[str]) -> list[str]:
         """Return the UIDs of this copy that are not among `uids`."""
