@@ -86,6 +86,8 @@ class Node:
         yield Figure("one volume", "start, over the floor", over, "times", OVER_THE_FLOOR)
         over = statistics.median(mine[1] / floor[1] for floor, mine in pairs)
         yield Figure("one volume", "end, over the floor", over, "times")
+        nothing = statistics.median(self.machine.run("true").seconds for _ in range(self.rounds))
+        yield Figure("one volume", "a command that does nothing: ours are two, the floor one", nothing, "s")
         for name, seconds in self._phases().items():
             yield Figure("where a start goes", name, seconds, "s")
         yield from self._asked()
