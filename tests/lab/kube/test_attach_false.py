@@ -154,7 +154,7 @@ def test_a_dead_nodes_volume_is_released_by_the_administrator_as_with_attach_cal
 def _tell(world: World, pod: str, what: str) -> None:
     """Print when what happened: of a figure that is too high the next question is where it went."""
     found = [one for one in world.cluster.api.items(api.EVENTS) if one["involvedObject"]["name"] == pod]
-    journal = "journalctl -q --no-pager -o short-precise -n 8 -u instorage-nodeagent"
+    journal = "journalctl -q --no-pager -o short-precise -n 25 -u instorage-nodeagent"
     print(what, *(f"{one['firstTimestamp']} {one['reason']}" for one in found), sep="\n")
     print(world.products["a"].machine.run(journal).stdout)
 
