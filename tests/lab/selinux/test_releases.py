@@ -15,7 +15,7 @@ from tests.lab.releases.conftest import other_lab
 from tests.lab.releases.test_upgrade import LATER, runs
 from tests.lab.selinux import test_life as life
 from tests.lab.selinux.domains import domain
-from tests.soak import IN_SOAK, NOT_SEEN, of_today
+from tests.soak import IN_SOAK, of_today
 from tools.install import PLUGIN, PROVISIONER
 from tools.lab.kubelet import Kubelet
 from tools.lab.product import Product, host_settings
@@ -109,7 +109,6 @@ def test_it_works_is_upgraded_under_a_volume_and_goes(
 
 
 @IN_SOAK
-@NOT_SEEN
 @pytest.mark.timeout(3000)  # the guest itself links the policy three times
 def test_the_module_goes_out_of_a_policy_and_comes_into_it_with_every_label(
     node: Machine, enforced: Product, make_volume: MakeVolume, archive: Unpacked, link: str
