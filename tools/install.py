@@ -80,7 +80,7 @@ _PROGRAMS = {
     "instorage-helper": "helper.__main__",
     "instorage-helper-thaw": "helper.thaw",
     "instorage-helper-shutdown": "helper.shutdown",
-    "instorage-helper-defaults": "nodeagent.administration.helper_defaults",
+    "instorage-helper-defaults": "nodeagent.administration.helper_start",
     "instorage-report": "nodeagent.administration.report",
     "instorage-ext": "nodeagent.administration.ext",
 }

@@ -1,4 +1,4 @@
-"""Root's `ExecStartPre=` of the helper: writes what `places` and `instorage.yaml` say of the node for it.
+"""Writes what `places` and `instorage.yaml` say of the node for the helper, before that starts.
 
 The helper parses no YAML and knows no password; it reads `/run/instorage/helper-defaults.conf`
 (architecture.md 4), which this program writes from what the installer said, and from a configuration that
@@ -7,6 +7,7 @@ only root can change. Cheap when nothing has changed: YAML is not even imported 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from instorage import places
 from instorage.wire.fault import Code, Fault
+from nodeagent.administration import helper_start
 from nodeagent.host.paths import Paths
 
 if TYPE_CHECKING:
     from instorage.configuration.settings import Configuration
 
-DEFAULTS = Path("/run/instorage/helper-defaults.conf")
+DEFAULTS = Path(helper_start.DEFAULTS)
+SEEN = Path(helper_start.SEEN)
 
 
 def stamp(found: os.stat_result, lies: str) -> str:
@@ -97,7 +100,12 @@ def main() -> int:
     """Run as root before the helper starts; a reason to complain is no reason not to start it."""
     os.umask(0o022)
     try:
-        remark = refresh(Paths.from_environment().configuration, DEFAULTS, places.kubelet_roots())
+        source = Paths.from_environment().configuration
+        note = helper_start.seen(str(source))  # before it is read: a change meanwhile must be seen
+        remark = refresh(source, DEFAULTS, places.kubelet_roots())
+        if not remark:
+            with contextlib.suppress(OSError):  # then the next start asks again
+                SEEN.write_text(note, encoding="utf-8")
     except Fault as fault:  # of `places`
         remark = fault.sentence
     if remark:

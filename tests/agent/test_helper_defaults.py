@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import functools
 import os
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodeagent.administration import helper_defaults, helper_start
 from nodeagent.administration.helper_defaults import refresh
+from tools.install import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ROOTS = ("/var/lib/kubelet", "/srv/kubelet")
@@ -133,4 +137,67 @@ def test_nothing_heavy_is_imported_when_nothing_changed(source: Path, tmp_path: 
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def started(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """Start as the unit does; True when nothing was made anew."""
+    files = {name: tmp_path / name for name in ("defaults", "seen", "places")}
+    monkeypatch.setenv("INSTORAGE_CONFIG", str(source))
+    monkeypatch.setattr(helper_defaults, "DEFAULTS", files["defaults"])
+    monkeypatch.setattr(helper_defaults, "SEEN", files["seen"])
+    monkeypatch.setattr(helper_defaults, "trusted", lambda _, __: True)  # who runs the tests
+    seen = functools.partial(helper_start.seen, places=str(files["places"]))
+    monkeypatch.setattr(helper_start, "seen", lambda source, *_: seen(source))
+
+    def start() -> bool:
+        known = helper_start.unchanged(str(files["defaults"]), str(files["seen"]))
+        assert known or helper_defaults.main() == 0
+        return known
+
+    return start
+
+
+@pytest.mark.parametrize("what", ["configuration", "places", "variable", "defaults", "right"])
+def test_a_start_makes_the_defaults_anew_when_anything_has_changed_and_else_does_not(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[[], bool], what: str
+) -> None:
+    assert not started(), "the first"
+    assert started()
+    if what == "configuration":
+        source.write_text(CONFIGURATION.replace("true", "false"))
+    elif what == "places":
+        (tmp_path / "places").write_text("INSTORAGE_KUBELET_ROOTS=/data/kubelet\n")
+    elif what == "variable":
+        monkeypatch.setenv("INSTORAGE_KUBELET_ROOTS", "/data/kubelet")
+    elif what == "defaults":
+        (tmp_path / "defaults").unlink()
+    else:
+        source.chmod(0o640)
+    assert not started()
+    assert started()
+
+
+def test_a_configuration_that_is_not_taken_is_looked_at_and_said_at_every_start(
+    source: Path, started: Callable[[], bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source.write_text("host: [")
+    for _ in range(2):
+        assert not started()
+        assert "The helper keeps its settings" in capsys.readouterr().err
+
+
+@pytest.mark.subprocess
+def test_a_start_that_changes_nothing_loads_nothing_but_python(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "defaults").touch()
+    (tmp_path / "seen").write_text(helper_start.seen(str(source)))
+    program = (
+        "import sys; from nodeagent.administration import helper_start;"
+        "before = set(sys.modules);"
+        f"assert helper_start.unchanged({str(tmp_path / 'defaults')!r}, {str(tmp_path / 'seen')!r});"
+        "print(sorted({'pathlib', 'typing', 're', 'enum', 'dataclasses', 'yaml'} & set(sys.modules)))"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"

@@ -48,6 +48,7 @@ def test_the_helper_learns_plugin_directory_and_kubelets_directories(
     plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(helper_defaults, "DEFAULTS", tmp_path / "defaults.conf")
+    monkeypatch.setattr(helper_defaults, "SEEN", tmp_path / "defaults.seen")
     monkeypatch.setattr(helper_defaults, "trusted", lambda _, __: True)  # who runs the tests
     assert helper_defaults.main() == 0
     parser = configparser.ConfigParser(interpolation=None)
