@@ -40,8 +40,7 @@ _CAMEL = {
 }
 _CONNECT, _READ = 5.0, 30.0  # seconds
 SILENCE = 180.0  # s: a watch has a bookmark a minute, so that a dead connection shows
-_WATCH_SECONDS = 1800
-_PAGE = 500
+_WATCH_SECONDS, _PAGE = 1800, 500  # of a watch; objects of a list's page
 # The last ones: what the libraries say of a response that another thread has ended, or that is no event.
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, ValueError, LookupError, AttributeError, TypeError)
 _HEADERS = {"accept": "application/json", "user-agent": "instorage-provisioner"}
@@ -99,14 +98,12 @@ class Cluster:
 
     def pages(self, path: str, *words: tuple[str, str]) -> Iterator[tuple[list[Object], str]]:
         """Yield page after page what `objects` returns: all of it at once is much memory."""
-        more = ""
-        while True:
-            query = [*words, ("limit", str(_PAGE)), *([("continue", more)] if more else [])]
+        query = first = [*words, ("limit", str(_PAGE))]
+        while query:
             page = self._json("GET", path, query, hook=part)
             yield page.get("items") or [], _version(page, path)
-            more = (page.get("metadata") or {}).get("continue", "")
-            if not more:
-                return
+            more = (page.get("metadata") or {}).get("continue")
+            query = [*first, ("continue", more)] if more else []
 
     def create(self, path: str, body: Object) -> Object:
         """Create an object."""
