@@ -112,23 +112,27 @@ class Reflection:
         self._doubted = False
 
     def _list(self) -> None:
-        version, fresh = "", dict[str, bytes]()
+        version, fresh = "", dict[str, bytes | None]()
         for page, now in self._cluster.pages(self._path):
-            version, fresh = now, fresh | self._packed(page)
+            fresh |= self._packed(page)
+            version = now
         for uid in self.copy.missing(fresh):
             self._put(uid, None)
         for uid, kept in fresh.items():
-            self._put(uid, unpacked(kept))
+            if kept is not None:
+                self._put(uid, unpacked(kept))
         self._version = version
         self._doubted = False
         self.listed.set()
 
-    def _packed(self, page: list[Object]) -> dict[str, bytes]:
-        kept = {}
+    def _packed(self, page: list[Object]) -> dict[str, bytes | None]:
+        """Return the objects as text by UID, None for one that is left alone: it is there, too."""
+        kept: dict[str, bytes | None] = {}
         for found in page:
             try:
                 kept[_uid(found)] = packed(found)
             except Exception:
+                kept[_uid(found)] = None
                 self._left_alone(found)
         return kept
 

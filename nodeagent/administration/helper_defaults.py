@@ -28,8 +28,7 @@ SEEN = Path(helper_start.SEEN)
 
 def stamp(found: os.stat_result, lies: str) -> str:
     """Return the first line of the defaults that were made from a file with these facts, and from `lies`."""
-    marks = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return f"# made from instorage.yaml {'.'.join(map(str, marks))} {lies}"
+    return f"# made from instorage.yaml {helper_start.marks(found)} {lies}"
 
 
 def trusted(found: os.stat_result, owner: int = 0) -> bool:

@@ -16,7 +16,7 @@ _VARIABLES = "INSTORAGE_"  # how those begin that say where things lie, as `plac
 def seen(source: str, places: str = PLACES) -> str:
     """Return what defaults that are made now, by this version, from `source` (instorage.yaml) come from."""
     said = sorted(item for item in os.environ.items() if item[0].startswith(_VARIABLES))
-    return f"{source}\n{_marks(source)} {_marks(places)} {__file__} {said}\n"
+    return f"{source}\n{_marks_at(source)} {_marks_at(places)} {__file__} {said}\n"
 
 
 def unchanged(defaults: str = DEFAULTS, note: str = SEEN, places: str = PLACES) -> bool:
@@ -30,12 +30,16 @@ def unchanged(defaults: str = DEFAULTS, note: str = SEEN, places: str = PLACES) 
         return False
 
 
-def _marks(path: str) -> str:
+def marks(found: os.stat_result) -> str:
+    """Return what shows that a file was changed or replaced."""
+    return f"{found.st_dev}.{found.st_ino}.{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}"
+
+
+def _marks_at(path: str) -> str:
     try:
-        found = os.stat(path)  # noqa: PTH116
+        return marks(os.stat(path))  # noqa: PTH116
     except FileNotFoundError:
         return "none"
-    return f"{found.st_dev}.{found.st_ino}.{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}"
 
 
 def main() -> int:

@@ -6,13 +6,14 @@ import contextlib
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from provisioner import cluster as cluster_module
 from provisioner import reflection as reflection_module
 from provisioner.cluster import CLAIMS, CLASSES
+from provisioner.lean import packed
 from provisioner.patience import LONGEST_ASKED, Patience
 from provisioner.reflection import Reflection
 from tests.provisioner.program import until
@@ -119,6 +120,26 @@ def test_a_list_that_broke_off_between_its_pages_is_begun_anew(tmp_path: Path) -
         assert reflection.listed.wait(10)
         assert {one["metadata"]["name"] for one in reflection.copy.all()} == {"first", "second"}
         assert len(api.lists()) == 4
+
+
+def test_one_of_a_list_that_cannot_be_kept_is_said_and_is_not_taken_for_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[tuple[Any, Any]] = []
+
+    def deep(found: Any) -> bytes:
+        if found["metadata"]["name"] == "deep":
+            raise RecursionError
+        return packed(found)
+
+    with ScriptedApi(lambda _: listed(7, named("deep", 2), named("other", 2))) as api:
+        reflection = Reflection(api.cluster(tmp_path), CLAIMS, lambda old, new: told.append((old, new)))
+        reflection._put("uid-deep", named("deep"))
+        monkeypatch.setattr(reflection_module, "packed", deep)
+        reflection._list()
+    assert [new["metadata"]["name"] for _, new in told] == ["deep", "other"]
+    assert reflection.copy.get("uid-deep") == named("deep")
+    assert "deep (uid-deep) is left alone" in caplog.text
 
 
 def test_everything_is_listed_in_pages(tmp_path: Path) -> None:
